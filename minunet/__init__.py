@@ -1,0 +1,23 @@
+"""minunet: a U-Net you can read (Ronneberger, Fischer, Brox 2015).
+
+The contract of every layer:
+
+    y, cache = conv2d_forward(x, weight, bias)
+    dx, dweight, dbias = conv2d_backward(dy, cache)
+
+Pure pairs; gradients come back in the order of the forward's arguments; what the backward needs is in the cache.
+Arrays are NCHW, NumPy or CuPy, float32 to train and float64 to check.
+"""
+
+from minunet.backend import array_module, flatten, to_device
+from minunet.errors import InputError
+from minunet.gradcheck import gradcheck
+from minunet.layers.conv import conv2d_backward, conv2d_forward
+from minunet.layers.crop_concat import crop_concat_backward, crop_concat_forward
+from minunet.layers.dropout import dropout_backward, dropout_forward
+from minunet.layers.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
+from minunet.layers.pool import max_pool_backward, max_pool_forward
+from minunet.layers.relu import relu_backward, relu_forward
+from minunet.layers.up_conv import up_conv_backward, up_conv_forward
+from minunet.shapes import output_size, smallest_input_size
+from minunet.unet import init_unet, unet_backward, unet_forward

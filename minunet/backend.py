@@ -1,0 +1,79 @@
+"""NumPy or CuPy: the data decides. This is the only file that knows CuPy exists."""
+
+import sys
+from typing import Annotated, Any
+
+import numpy as np
+
+from minunet.errors import InputError
+
+Array = Any  # numpy.ndarray or cupy.ndarray
+Constant = Annotated[Any, "the backward pass may leave out this argument's gradient"]
+
+
+def array_module(x: Array):
+    """Return the module that made `x`: cupy for a CuPy array, numpy for everything else."""
+    cupy = sys.modules.get("cupy")
+    return cupy if cupy is not None and isinstance(x, cupy.ndarray) else np
+
+
+def to_device(tree, device: str):
+    """Copy every array of nested dicts, lists and tuples to `device`, "cpu" or "gpu".
+
+    Arrays that are there already are returned as they are; None and scalars pass through.
+
+    Raises
+    ------
+    InputError
+        If `device` is unknown, or "gpu" is asked for where CuPy or the GPU is missing.
+    """
+    if device == "cpu":
+        return map_tree(to_host, tree)
+    if device == "gpu":
+        cupy = _import_cupy()
+        return map_tree(cupy.asarray, tree)
+    raise InputError(f"device must be 'cpu' or 'gpu', got {device!r}")
+
+
+def to_host(x: Array) -> np.ndarray:
+    """Return `x` as a NumPy array, copied from the GPU if it is there."""
+    return x if isinstance(x, np.ndarray) else array_module(x).asnumpy(x)
+
+
+def map_tree(function, tree):
+    """Apply `function` to every array in nested dicts, lists, tuples and NamedTuples."""
+    if isinstance(tree, dict):
+        return {name: map_tree(function, branch) for name, branch in tree.items()}
+    if isinstance(tree, list):
+        return [map_tree(function, branch) for branch in tree]
+    if isinstance(tree, tuple):
+        branches = [map_tree(function, branch) for branch in tree]
+        return type(tree)(*branches) if hasattr(tree, "_fields") else tuple(branches)
+    return function(tree) if hasattr(tree, "dtype") and hasattr(tree, "shape") else tree
+
+
+def flatten(tree, prefix: str = "") -> dict[str, Array]:
+    """Return {dotted name: array}, such as encode.0.conv1.weight, in the order of the tree."""
+    if isinstance(tree, dict):
+        branches = tree.items()
+    elif isinstance(tree, (list, tuple)):
+        branches = enumerate(tree)
+    else:
+        return {prefix: tree}
+    flat = {}
+    for name, branch in branches:
+        flat.update(flatten(branch, f"{prefix}.{name}" if prefix else str(name)))
+    return flat
+
+
+def _import_cupy():
+    try:
+        import cupy
+    except ImportError as error:
+        raise InputError(
+            "device 'gpu' needs CuPy, which is not installed; install it with "
+            'python -m pip install "minunet[gpu]" (CUDA 13), or cupy-cuda12x for CUDA 12'
+        ) from error
+    if not cupy.cuda.is_available():
+        raise InputError("device 'gpu' needs an NVIDIA GPU and its driver: CuPy is installed but finds none; use 'cpu'")
+    return cupy

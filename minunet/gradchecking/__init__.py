@@ -1,0 +1,1 @@
+"""The parts of `minunet.gradcheck`: running a pair, numeric derivatives, hints, the report."""

@@ -1,0 +1,113 @@
+"""What the layers ask of their arguments: each check says what it expected, what came, and the remedy."""
+
+from minunet.backend import Array, array_module
+from minunet.errors import InputError
+
+
+def check_floating(x: Array, name: str) -> None:
+    """Raise unless `x` is an array of floating-point numbers."""
+    if not hasattr(x, "dtype"):
+        raise InputError(f"{name} must be an array, got {type(x).__name__}; convert it with np.asarray")
+    if x.dtype.kind != "f":
+        raise InputError(f"{name} must hold floating-point numbers, got {x.dtype}; convert it with .astype('float32')")
+
+
+def check_axes(x: Array, name: str, axes: str) -> None:
+    """Raise unless `x` is a floating-point array with these axes, such as "N, C, H, W"."""
+    check_floating(x, name)
+    if x.ndim != len(axes.split(",")):
+        raise InputError(f"{name} must have shape ({axes}), got {x.shape}; add or remove axes with reshape")
+
+
+def check_gradient(dy: Array, shape: tuple[int, ...]) -> None:
+    """Raise unless the upstream gradient has the shape of the forward pass's output."""
+    check_floating(dy, "dy")
+    if dy.shape != tuple(shape):
+        raise InputError(f"dy must have the shape of the forward output, {tuple(shape)}, got {dy.shape}; pass one "
+                         "gradient per output element")
+
+
+def check_conv2d(x: Array, weight: Array, bias: Array) -> None:
+    """Raise unless x (N, C, H, W), weight (F, C, KH, KW) and bias (F,) fit together."""
+    check_axes(x, "x", "N, C, H, W")
+    check_axes(weight, "weight", "F, C, KH, KW")
+    _check_same_kind("conv2d", x, weight, bias)
+    _check_channels("conv2d", "(F, C, KH, KW)", x.shape[1], weight.shape[1], weight.shape)
+    _check_bias("conv2d", bias, weight.shape[0], weight.shape)
+    for axis, size, kernel in zip("HW", x.shape[2:], weight.shape[2:], strict=True):
+        if not 1 <= kernel <= size:
+            raise InputError(f"conv2d needs {axis} >= K{axis} >= 1, got {axis}={size}, K{axis}={kernel}; use a larger "
+                             "image or a smaller kernel")
+
+
+def check_up_conv(x: Array, weight: Array, bias: Array) -> None:
+    """Raise unless x (N, C, H, W), weight (C, F, 2, 2) and bias (F,) fit together."""
+    check_axes(x, "x", "N, C, H, W")
+    check_axes(weight, "weight", "C, F, 2, 2")
+    _check_same_kind("up-conv", x, weight, bias)
+    if weight.shape[2:] != (2, 2):
+        raise InputError(f"up-conv needs a 2x2 kernel, weight (C, F, 2, 2), got {weight.shape}; its stride is 2")
+    _check_channels("up-conv", "(C, F, 2, 2)", x.shape[1], weight.shape[0], weight.shape)
+    _check_bias("up-conv", bias, weight.shape[1], weight.shape)
+
+
+def check_max_pool(x: Array) -> None:
+    """Raise unless x is (N, C, H, W) with even, positive H and W."""
+    check_axes(x, "x", "N, C, H, W")
+    H, W = x.shape[2:]
+    if H % 2 or W % 2 or not H or not W:
+        raise InputError(f"max-pool needs even H and W, got H={H}, W={W}; crop or mirror-pad to "
+                         f"H={max(2, H + H % 2)}, W={max(2, W + W % 2)}")
+
+
+def check_crop_concat(skip: Array, x: Array) -> None:
+    """Raise unless skip (N, S, SH, SW) is at least as large as x (N, C, H, W)."""
+    check_axes(skip, "skip", "N, S, SH, SW")
+    check_axes(x, "x", "N, C, H, W")
+    _check_same_kind("crop-concat", skip, x)
+    if skip.shape[0] != x.shape[0]:
+        raise InputError(f"crop-concat needs one batch size, got skip {skip.shape} and x {x.shape}; both are (N, ...)")
+    if skip.shape[2] < x.shape[2] or skip.shape[3] < x.shape[3]:
+        raise InputError(f"crop-concat needs a skip at least as large as x, got skip {skip.shape} and x {x.shape}; "
+                         "the arguments are (skip, x), in this order")
+
+
+def check_loss(logits: Array, labels: Array, weights: Array | None) -> None:
+    """Raise unless labels and weights are (N, H, W) for logits (N, K, H, W), and the labels are in 0..K-1."""
+    check_axes(logits, "logits", "N, K, H, W")
+    N, K, H, W = logits.shape
+    if not hasattr(labels, "dtype") or labels.dtype.kind not in "iu":
+        kind = getattr(labels, "dtype", type(labels).__name__)
+        raise InputError(f"labels must be an array of integers, got {kind}; convert it with .astype('int64')")
+    for name, array in (("labels", labels), ("weights", weights)):
+        if array is not None and array.shape != (N, H, W):
+            raise InputError(f"{name} must have shape (N, H, W) = {(N, H, W)}, got {array.shape}; crop them to the "
+                             "centre that the network's output covers")
+    outside = (labels < 0) | (labels >= K)
+    if weights is not None:
+        outside &= weights != 0
+    if outside.any():
+        worst = int(labels[outside][0])
+        raise InputError(f"labels must be in 0..{K - 1} for {K} classes, got {worst}; relabel them, or give these "
+                         "pixels weight 0")
+
+
+def _check_same_kind(layer: str, *arrays: Array) -> None:
+    """Raise if arrays differ in dtype or lie on different devices."""
+    dtypes = [str(getattr(array, "dtype", type(array).__name__)) for array in arrays]
+    if len(set(dtypes)) > 1:
+        raise InputError(f"{layer} needs arguments of one dtype, got {', '.join(dtypes)}; convert with .astype")
+    homes = [array_module(array).__name__ for array in arrays]
+    if len(set(homes)) > 1:
+        raise InputError(f"{layer} needs arguments on one device, got {', '.join(homes)} arrays; use to_device")
+
+
+def _check_channels(layer: str, axes: str, channels: int, expected: int, shape: tuple) -> None:
+    if channels != expected:
+        raise InputError(f"{layer} with weight {axes} = {shape} needs x with C={expected} channels, got C={channels}; "
+                         "x is (N, C, H, W)")
+
+
+def _check_bias(layer: str, bias: Array, features: int, shape: tuple) -> None:
+    if bias.shape != (features,):
+        raise InputError(f"{layer} with weight {shape} needs bias (F,) = ({features},), got {bias.shape}")
