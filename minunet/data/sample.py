@@ -1,0 +1,24 @@
+"""What every reader returns: a data set of samples, an image with its labels."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Sample(NamedTuple):
+    """One image and what is known about it."""
+
+    name: str
+    image: np.ndarray  # (C, H, W) float32, the raw grey values
+    labels: np.ndarray  # (H, W) uint8, the class of each pixel: 0 background or membrane, 1 cell
+    instances: np.ndarray | None  # (H, W) int32, one number a cell, 0 background
+    weights: np.ndarray | None  # (H, W) float32, the loss weight of each pixel
+
+
+class Dataset(NamedTuple):
+    """Samples to train on, and samples held out."""
+
+    name: str
+    train: list[Sample]
+    validation: list[Sample]
+    num_classes: int

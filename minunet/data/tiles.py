@@ -1,0 +1,104 @@
+"""Windows of an image that goes on beyond its edges as in a mirror, and random tiles to train on."""
+
+import numpy as np
+
+from minunet.errors import InputError
+
+
+def cut(image: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
+    """Return a window of the mirrored image, which has no end.
+
+    Only the window is ever built, however far outside the image it lies.
+
+    Parameters
+    ----------
+    image : array, (..., H, W)
+    top, left : int
+        The window's first pixel; may be negative, or beyond the image.
+
+    Returns
+    -------
+    window : array, (..., height, width)
+    """
+    rows = _mirrored(top, height, image.shape[-2])
+    columns = _mirrored(left, width, image.shape[-1])
+    return image[..., rows[:, None], columns]
+
+
+def _mirrored(start: int, length: int, size: int) -> np.ndarray:
+    """Return `length` indices from `start` on, folded into 0..size-1: for size 4, ... 2 1 0 1 2 3 2 1 0 1 ..."""
+    period = max(1, 2 * (size - 1))  # the edge pixel is not repeated; a single pixel mirrors itself
+    index = np.arange(start, start + length) % period
+    return np.minimum(index, period - index) if size > 1 else index
+
+
+def mirror_pad(array: np.ndarray, top: int, bottom: int, left: int, right: int) -> np.ndarray:
+    """Return the array (..., H, W) with mirrored margins on its last two axes; a margin may exceed the array."""
+    H, W = array.shape[-2:]
+    return cut(array, -top, -left, top + H + bottom, left + W + right)
+
+
+def random_tile(
+    image: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray | None,
+    rng: np.random.Generator,
+    tile: tuple[int, int],
+    output: tuple[int, int],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return what the network sees, and what it shall say about the middle of it.
+
+    The output window lies anywhere in the image, or around it where the image is smaller; the tile is larger by the
+    border that the network loses, with mirrored context. Then all three are turned and flipped in the same way: one
+    of the eight symmetries of the square, or of the four of the rectangle that keep its shape.
+
+    Parameters
+    ----------
+    image : array, (C, H, W)
+    labels : array, (H, W)
+    weights : array, (H, W), or None
+    tile, output : (height, width)
+        Input and output size of the network.
+
+    Returns
+    -------
+    x : array, (C, *tile)
+    labels : array, output
+    weights : array, output, or None
+    """
+    border = _border(tile, output)
+    top, left = (_place(rng, size, length) for size, length in zip(labels.shape, output, strict=True))
+    x = cut(image, top - border[0], left - border[1], *tile)  # (C, *tile)
+    targets = [None if plane is None else cut(plane, top, left, *output) for plane in (labels, weights)]
+    symmetry = _random_symmetry(rng, is_square=tile[0] == tile[1] and output[0] == output[1])
+    labels, weights = (None if plane is None else symmetry(plane) for plane in targets)
+    return symmetry(x), labels, weights
+
+
+def _border(tile: tuple[int, int], output: tuple[int, int]) -> list[int]:
+    """Return the pixels that the tile has on each side of the output, along each axis."""
+    lost = [outer - inner for outer, inner in zip(tile, output, strict=True)]
+    if min(lost) < 0 or any(n % 2 for n in lost):
+        raise InputError(
+            f"expected a tile larger than the output by an even number, got tile {tuple(tile)} and output "
+            f"{tuple(output)}; use output_size(tile, depth) for the output"
+        )
+    return [n // 2 for n in lost]
+
+
+def _place(rng: np.random.Generator, size: int, length: int) -> int:
+    """Return where a window starts: inside the image, or such that the image is inside the window."""
+    room = size - length
+    return int(rng.integers(min(0, room), max(0, room) + 1))
+
+
+def _random_symmetry(rng: np.random.Generator, is_square: bool):
+    """Return a function that turns and flips the last two axes of an array."""
+    turns = int(rng.integers(4)) if is_square else 2 * int(rng.integers(2))
+    flips = bool(rng.integers(2))
+
+    def symmetry(array):
+        turned = np.rot90(array, turns, axes=(-2, -1))
+        return np.ascontiguousarray(turned[..., ::-1] if flips else turned)
+
+    return symmetry

@@ -1,0 +1,126 @@
+"""The weight map of the paper's equation (2): the thin background between touching cells counts most."""
+
+import math
+
+import numpy as np
+from scipy import ndimage
+
+from minunet.errors import InputError
+
+NEGLIGIBLE = 1e-16  # a border term this small, relative to w0, cannot be seen in float32
+
+
+def weight_map(
+    instances: np.ndarray,
+    w0: float = 10.0,
+    sigma: float = 5.0,
+    class_weights: tuple[float, float] | None = None,
+) -> np.ndarray:
+    """Return the loss weight of every pixel.
+
+    w(x) = w_c(x) + w0 * exp(-(d1(x) + d2(x))**2 / (2 * sigma**2))
+
+    The border term is added to the background only; with fewer than two cells it is 0.
+
+    Parameters
+    ----------
+    instances : integer array, (H, W)
+        One number a cell, 0 for background. Cells that touch have no background between them to weigh: use
+        `separate_touching` first.
+    w0, sigma : float
+        Height of the border term, and its width in pixels.
+    class_weights : (background, cell), optional
+        The w_c of each class. By default they balance: equal totals for both classes, and mean 1.
+
+    Returns
+    -------
+    weights : float32 array, (H, W)
+    """
+    check_instances(instances)
+    if not sigma > 0:
+        raise InputError(f"sigma must be above 0 pixels, got {sigma}; the paper uses 5")
+    cell = instances != 0
+    background_weight, cell_weight = balanced_weights(cell) if class_weights is None else class_weights
+    d1, d2 = two_nearest(instances, reach=math.ceil(sigma * math.sqrt(-2 * math.log(NEGLIGIBLE))))
+    border = w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma**2))  # 0 where d2 is infinite
+    return np.where(cell, cell_weight, background_weight + border).astype(np.float32)
+
+
+def balanced_weights(cell: np.ndarray) -> tuple[float, float]:
+    """Return the weights (background, cell) that give both classes equal totals and all pixels mean 1."""
+    cells = np.count_nonzero(cell)
+    if cells in (0, cell.size):
+        return 1.0, 1.0
+    return cell.size / (2 * (cell.size - cells)), cell.size / (2 * cells)
+
+
+def two_nearest(instances: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distances to the nearest and to the second-nearest cell, (H, W) each.
+
+    They are exact up to `reach` pixels; a cell farther away than that may be left out, which leaves infinity. So a
+    cell is measured only in its surroundings, and two running arrays do, however many cells there are.
+    """
+    numbered = np.unique(instances, return_inverse=True)[1].reshape(instances.shape) + int(instances.all())
+    numbered = numbered.astype(np.int32)  # 0 for background, the cells 1, 2, ... without gaps
+    d1, d2 = np.full((2, *instances.shape), np.inf)
+    for number, box in enumerate(ndimage.find_objects(numbered), start=1):
+        around = tuple(slice(max(0, side.start - reach), side.stop + reach) for side in box)
+        distance = ndimage.distance_transform_edt(numbered[around] != number)
+        d2[around] = np.minimum(d2[around], np.maximum(d1[around], distance))
+        d1[around] = np.minimum(d1[around], distance)
+    return d1, d2
+
+
+def separate_touching(instances: np.ndarray) -> np.ndarray:
+    """Return the instances with at least one background pixel between any two cells.
+
+    Afterwards no two pixels of different cells are neighbours, not even diagonally. Where two cells touch, the
+    larger one gives way (of equal ones, the one with the larger label): it loses the pixels that touch, and the
+    smaller one loses none. A cell that would vanish keeps one pixel, and its neighbours give way there, unless that
+    would make another cell vanish: only then is it lost.
+
+    Parameters
+    ----------
+    instances : integer array, (H, W)
+        One number a cell, 0 for background.
+
+    Returns
+    -------
+    separated : array, (H, W)
+        The same labels, in the same dtype.
+    """
+    check_instances(instances)
+    labels, inverse, areas = np.unique(instances, return_inverse=True, return_counts=True)
+    inverse = inverse.reshape(instances.shape)
+    areas[labels == 0] = instances.size + 1  # so that background ranks lowest, and always gives way
+    rank = np.empty_like(labels, dtype=np.int32)
+    rank[np.lexsort((-np.arange(labels.size), -areas))] = np.arange(labels.size)  # smaller cells rank higher
+    ranks = rank[inverse]  # (H, W)
+    separated = np.where(ndimage.maximum_filter(ranks, size=3) > ranks, 0, instances)
+    for label in np.setdiff1d(labels, separated):
+        _keep_one_pixel(label, instances, separated)
+    return separated
+
+
+def _keep_one_pixel(label: int, instances: np.ndarray, separated: np.ndarray) -> None:
+    """Give a vanished cell one of its pixels back, in place, if no other cell vanishes for it."""
+    for y, x in np.argwhere(instances == label):
+        around = separated[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]  # up to (3, 3)
+        others = np.unique(around[around != 0])
+        if all(np.count_nonzero(separated == other) > np.count_nonzero(around == other) for other in others):
+            around[...] = 0
+            separated[y, x] = label
+            return
+
+
+def check_instances(instances: np.ndarray) -> None:
+    """Raise InputError unless `instances` is a two-dimensional array of integers, none below 0."""
+    if instances.ndim != 2:
+        raise InputError(f"instances must be (H, W), got shape {instances.shape}; pass one image at a time")
+    if instances.dtype.kind not in "iu":
+        raise InputError(
+            f"instances must be integers, one number a cell, got {instances.dtype}; "
+            "convert them with instances.astype(np.int32)"
+        )
+    if instances.size and instances.min() < 0:
+        raise InputError(f"instances must not be below 0, got {instances.min()}; use 0 for background")

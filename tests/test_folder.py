@@ -1,0 +1,84 @@
+"""A folder of one's own, images and masks, and every error that its reader explains."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minunet.data import load_data, read_folder, weight_map
+from minunet.errors import InputError
+
+
+def save(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(array)).save(path)
+
+
+def mask(*cells, size=(20, 20)):
+    """A mask with a cell of 6x4 pixels at each (y, x, value)."""
+    array = np.zeros(size, np.uint8)
+    for y, x, value in cells:
+        array[y : y + 6, x : x + 4] = value
+    return array
+
+
+def image_folder(path, masks, channels=()):
+    rng = np.random.default_rng(0)
+    for i, array in enumerate(masks):
+        save(path / "images" / f"im{i}.png", rng.integers(0, 256, (*array.shape, *channels), np.uint8))
+        save(path / "masks" / f"im{i}.tif", array)
+    return path
+
+
+def test_folder_of_binary_masks(tmp_path):
+    image_folder(tmp_path, [mask((2, 2, 255), (10, 12, 255))] * 12, channels=(3,))
+    dataset = load_data(f"folder:{tmp_path}")
+    assert dataset.name == "folder" and [s.name for s in dataset.validation] == ["im8", "im9"]  # sorted as text
+    sample = dataset.train[0]
+    assert sample.image.shape == (3, 20, 20) and sample.weights is None
+    np.testing.assert_array_equal(sample.labels, mask((2, 2, 1), (10, 12, 1)))
+    np.testing.assert_array_equal(sample.instances, mask((2, 2, 1), (10, 12, 2)))
+
+
+def test_folder_of_instance_masks(tmp_path):
+    touching, lone = mask((2, 2, 7), (2, 6, 9), (12, 6, 3)), mask((5, 5, 4))
+    dataset = read_folder(image_folder(tmp_path, [touching, lone, touching]))
+    sample, (held_out,) = dataset.train[0], dataset.validation
+    expected = mask((2, 2, 7), (2, 6, 9), (12, 6, 3))
+    expected[2:8, 6] = 0  # of equal cells the one with the larger label gives way
+    np.testing.assert_array_equal(sample.instances, expected)
+    np.testing.assert_array_equal(sample.labels, expected > 0)
+    np.testing.assert_array_equal(sample.weights, weight_map(expected))
+    assert dataset.train[1].weights is not None and held_out.name == "im2"  # a single cell beside instance masks
+
+
+def test_folder_errors(tmp_path):
+    with pytest.raises(InputError, match="expected the folders images and masks, found no images; create"):
+        read_folder(tmp_path)
+    (tmp_path / "images").mkdir()
+    with pytest.raises(InputError, match="images: expected image files, found none; put the images there"):
+        read_folder(tmp_path)
+    save(tmp_path / "images" / "a.png", mask())
+    with pytest.raises(InputError, match="found no masks; create"):
+        read_folder(tmp_path)
+    save(tmp_path / "masks" / "a.png", mask())
+    with pytest.raises(InputError, match="expected at least 2 images, one of them to hold out, got 1; put more"):
+        read_folder(tmp_path)
+    save(tmp_path / "images" / "b.png", mask())
+    with pytest.raises(InputError, match=r"a mask for every image, found none for b.png; add b.png"):
+        read_folder(tmp_path)
+    save(tmp_path / "masks" / "b.png", mask(size=(20, 21)))
+    with pytest.raises(InputError, match="b: expected a mask of 20x20 like its image, got 20x21; redo"):
+        read_folder(tmp_path)
+    (tmp_path / "masks" / "b.png").rename(tmp_path / "masks" / "b.jpg")
+    with pytest.raises(InputError, match=r"b.jpg: expected a mask with exact values, got JPEG.* save it as PNG"):
+        read_folder(tmp_path)
+    save(tmp_path / "masks" / "a.tif", mask())
+    with pytest.raises(InputError, match=r"one file a name, got a.png and a.tif; rename one"):
+        read_folder(tmp_path)
+
+
+def test_folder_of_mixed_channels(tmp_path):
+    image_folder(tmp_path, [mask()] * 2, channels=(3,))
+    save(tmp_path / "images" / "im1.png", mask())
+    with pytest.raises(InputError, match="equal channels, got 3 in im0 and 1 in im1; convert all"):
+        read_folder(tmp_path)
