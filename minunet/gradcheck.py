@@ -26,11 +26,11 @@ import numpy as np
 
 from minunet.backend import array_module
 from minunet.errors import InputError
-from minunet.gradchecking.directions import check_direction, locate, random_direction
+from minunet.gradchecking.directions import check_direction, locate
 from minunet.gradchecking.elements import check_elements
-from minunet.gradchecking.numeric import EPS, Probe, move_along
+from minunet.gradchecking.numeric import EPS, Probe, move_along, random_direction
 from minunet.gradchecking.pair import Pair, _same, mutations, snapshot
-from minunet.gradchecking.precision import low_precision, low_precision_gradients, measure_noise
+from minunet.gradchecking.precision import examine_precision, low_precision_gradients
 from minunet.gradchecking.report import Finding, Report, Row
 
 MAX_ELEMENTS = 2000
@@ -91,10 +91,10 @@ def gradcheck(
     if findings:
         return Report(findings, [], mode, pair.passes)
     dy = _upstream(y, dy, rng)
-    findings = low_precision(pair, y, rng)
+    noise, findings = examine_precision(pair, y, rng)
     if findings:
         return Report(findings, [], mode, pair.passes)
-    noise = max(4 * EPS, 4 * measure_noise(pair, rng))
+    noise = 4 * max(EPS, noise)
     analytic, findings = _run_backward(pair, dy, cache)
     if findings:
         return Report(findings, [], mode, pair.passes)
@@ -160,8 +160,14 @@ def _run_backward(pair: Pair, dy, cache):
     for name, gradient in analytic.items():
         xp = array_module(gradient)
         if not xp.isfinite(gradient).all():
-            findings.append(Finding("nonfinite", name, "Its gradient holds NaN or infinity: a division by zero, the "
-                                    "logarithm of zero, or memory that was never written?"))
+            findings.append(
+                Finding(
+                    "nonfinite",
+                    name,
+                    "Its gradient holds NaN or infinity: a division by zero, the "
+                    "logarithm of zero, or memory that was never written?",
+                )
+            )
         elif not _same(gradient, again[name]):
             findings.append(Finding("nondeterministic", name, "Two backward passes on the same cache differ."))
     return analytic, findings or low_precision_gradients(analytic)

@@ -73,8 +73,12 @@ def init_unet(
     InputError
         If a number of channels or classes, or the depth, is below 1.
     """
-    for name, number in (("in_channels", in_channels), ("num_classes", num_classes), ("base_channels", base_channels),
-                         ("depth", depth)):
+    for name, number in (
+        ("in_channels", in_channels),
+        ("num_classes", num_classes),
+        ("base_channels", base_channels),
+        ("depth", depth),
+    ):
         if not isinstance(number, (int, np.integer)) or number < 1:
             raise InputError(f"{name} must be a whole number of at least 1, got {number!r}")
     widths = [base_channels * 2**level for level in range(depth + 1)]
@@ -214,5 +218,7 @@ def _check_input(params: dict, x: Array) -> None:
         trace(size, depth, axis)
     expected = params["encode"][0]["conv1"]["weight"].shape[1]
     if x.shape[1] != expected:
-        raise InputError(f"the network takes C={expected} channels, got x {x.shape} with C={x.shape[1]}; "
-                         "init_unet(in_channels=...) makes one for other channels")
+        raise InputError(
+            f"the network takes C={expected} channels, got x {x.shape} with C={x.shape[1]}; "
+            "init_unet(in_channels=...) makes one for other channels"
+        )

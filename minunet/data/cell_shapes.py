@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
+import scipy  # it imports scipy.ndimage at its first use
 
 RADIUS = (12.0, 22.0)  # pixels
 SMALLEST = 60  # pixels; what the image's edge or a neighbour leaves of a cell, and is smaller, is left out
@@ -83,10 +83,10 @@ def _whole_cells(instances: np.ndarray) -> np.ndarray:
     """Return the largest piece of every cell, numbered without gaps; pieces that were cut off and slivers go."""
     whole = np.zeros_like(instances)
     number = 0
-    for label, box in enumerate(ndimage.find_objects(instances), start=1):
+    for label, box in enumerate(scipy.ndimage.find_objects(instances), start=1):
         if box is None:
             continue
-        pieces, _ = ndimage.label(instances[box] == label)
+        pieces, _ = scipy.ndimage.label(instances[box] == label)
         sizes = np.bincount(pieces.ravel())[1:]
         if sizes.max() >= SMALLEST:
             number += 1

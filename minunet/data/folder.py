@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
+import scipy  # it imports scipy.ndimage at its first use
 
 from minunet.data.image_io import read_image, read_labels
 from minunet.data.sample import Dataset, Sample
@@ -32,7 +32,7 @@ def read_folder(directory: str | Path) -> Dataset:
 
 def _sample(name: str, image: np.ndarray, mask: np.ndarray, weighted: bool) -> Sample:
     if _is_binary(mask):
-        instances = ndimage.label(mask)[0].astype(np.int32)
+        instances = scipy.ndimage.label(mask)[0].astype(np.int32)
     else:
         instances = separate_touching(mask).astype(np.int32)
     labels = (instances > 0).astype(np.uint8)

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy import ndimage
+import scipy  # it imports scipy.ndimage at its first use
 
 from minunet.errors import InputError
 
@@ -63,9 +63,9 @@ def two_nearest(instances: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarr
     numbered = np.unique(instances, return_inverse=True)[1].reshape(instances.shape) + int(instances.all())
     numbered = numbered.astype(np.int32)  # 0 for background, the cells 1, 2, ... without gaps
     d1, d2 = np.full((2, *instances.shape), np.inf)
-    for number, box in enumerate(ndimage.find_objects(numbered), start=1):
+    for number, box in enumerate(scipy.ndimage.find_objects(numbered), start=1):
         around = tuple(slice(max(0, side.start - reach), side.stop + reach) for side in box)
-        distance = ndimage.distance_transform_edt(numbered[around] != number)
+        distance = scipy.ndimage.distance_transform_edt(numbered[around] != number)
         d2[around] = np.minimum(d2[around], np.maximum(d1[around], distance))
         d1[around] = np.minimum(d1[around], distance)
     return d1, d2
@@ -96,7 +96,7 @@ def separate_touching(instances: np.ndarray) -> np.ndarray:
     rank = np.empty_like(labels, dtype=np.int32)
     rank[np.lexsort((-np.arange(labels.size), -areas))] = np.arange(labels.size)  # smaller cells rank higher
     ranks = rank[inverse]  # (H, W)
-    separated = np.where(ndimage.maximum_filter(ranks, size=3) > ranks, 0, instances)
+    separated = np.where(scipy.ndimage.maximum_filter(ranks, size=3) > ranks, 0, instances)
     for label in np.setdiff1d(labels, separated):
         _keep_one_pixel(label, instances, separated)
     return separated

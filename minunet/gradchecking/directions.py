@@ -31,13 +31,6 @@ class Verdict(NamedTuple):
     branches: int = 0  # ... of those that were watched
 
 
-def random_direction(rng: np.random.Generator, leaves: dict) -> dict:
-    """Return a Gaussian direction, scaled to each argument's own size."""
-    return {
-        name: array_module(x).asarray(rng.standard_normal(x.shape) * scale_of(x)) for name, x in leaves.items()
-    }
-
-
 def check_direction(probe: Probe, analytic: dict, direction: dict) -> Verdict:
     """Hold the slope along one direction against what the gradients say it is."""
     expected, size = _project(analytic, direction)

@@ -111,15 +111,31 @@ def _wrong(name: str, judge: _Judge) -> Finding:
     difference = np.where(judge.wrong, np.abs(judge.analytic - judge.numeric), 0)
     index = tuple(int(i) for i in np.unravel_index(difference.argmax(), difference.shape))
     hint = explain(judge.analytic, judge.numeric, judge.wrong)
-    return Finding("wrong", name, hint, index, float(judge.analytic[index]), float(judge.numeric[index]),
-                   int(judge.wrong.sum()), judge.wrong.size)
+    return Finding(
+        "wrong",
+        name,
+        hint,
+        index,
+        float(judge.analytic[index]),
+        float(judge.numeric[index]),
+        int(judge.wrong.sum()),
+        judge.wrong.size,
+    )
 
 
 def _kinks(name: str, judge: _Judge) -> Finding:
     index = tuple(int(i) for i in np.argwhere(judge.kinks)[0])
     hint = "Left out: the function bends there (a ReLU at 0, a tie in a pool), so it has no derivative to compare."
-    return Finding("kink", name, hint, index, float(judge.analytic[index]), float(judge.numeric[index]),
-                   int(judge.kinks.sum()), judge.kinks.size)
+    return Finding(
+        "kink",
+        name,
+        hint,
+        index,
+        float(judge.analytic[index]),
+        float(judge.numeric[index]),
+        int(judge.kinks.sum()),
+        judge.kinks.size,
+    )
 
 
 def _name_swaps(findings: list[Finding], analytic: dict, numerics: dict) -> list[Finding]:

@@ -57,6 +57,11 @@ def scale_of(x) -> float:
     return size if size > 0 else 1.0
 
 
+def random_direction(rng: np.random.Generator, leaves: dict) -> dict:
+    """Return a Gaussian direction, scaled to each argument's own size."""
+    return {name: array_module(x).asarray(rng.standard_normal(x.shape) * scale_of(x)) for name, x in leaves.items()}
+
+
 def ladder(scale: float) -> list[float]:
     """Return steps from coarse to fine, for a function that may live on the scale of its argument or on that of 1."""
     top, bottom = np.log10(LADDER[0] * max(scale, 1)), np.log10(LADDER[1] * min(scale, 1))

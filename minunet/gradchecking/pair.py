@@ -26,8 +26,10 @@ class Pair:
         for name, argument in zip(self.names, self.args, strict=True):
             self.leaves.update({leaf: x for leaf, x in flatten(argument, name).items() if _is_floating(x)})
         if not self.leaves:
-            raise InputError("gradcheck needs at least one floating-point array among args, got none; pass a tuple "
-                             "such as (x, weight, bias)")
+            raise InputError(
+                "gradcheck needs at least one floating-point array among args, got none; pass a tuple "
+                "such as (x, weight, bias)"
+            )
         self.passes = 0
 
     def forward(self):
@@ -142,10 +144,18 @@ def _same(a, b) -> bool:
 
 def _shape_finding(name: str, x, gradient) -> Finding | None:
     if gradient is None:
-        return Finding("shape", name, "No gradient came back for it; return one for each floating-point argument, in "
-                       "the order of the forward's arguments (a constant is annotated as minunet.backend.Constant).")
+        return Finding(
+            "shape",
+            name,
+            "No gradient came back for it; return one for each floating-point argument, in "
+            "the order of the forward's arguments (a constant is annotated as minunet.backend.Constant).",
+        )
     shape = getattr(gradient, "shape", None)
     if shape != x.shape:
-        return Finding("shape", name, f"Its gradient must have its shape, {x.shape}, got {shape}: is an axis summed "
-                       "or kept by mistake, or are the gradients in another order than the arguments?")
+        return Finding(
+            "shape",
+            name,
+            f"Its gradient must have its shape, {x.shape}, got {shape}: is an axis summed "
+            "or kept by mistake, or are the gradients in another order than the arguments?",
+        )
     return None

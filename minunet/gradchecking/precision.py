@@ -3,7 +3,7 @@
 import numpy as np
 
 from minunet.backend import array_module
-from minunet.gradchecking.numeric import move_along, scale_of
+from minunet.gradchecking.numeric import move_along, random_direction
 from minunet.gradchecking.report import Finding
 
 NUDGE, PUSH = 1e-7, 1e-2  # relative: about float32's spacing; and large enough to change any rounded number
@@ -11,21 +11,25 @@ COARSE = 1e-10  # relative rounding that float64 stays far below, and float32 fa
 HINT = "It computes in low precision inside, so nothing can be told: remove casts such as .astype('float32')."
 
 
-def low_precision(pair, y, rng) -> list[Finding]:
-    """Return a finding if the output shows the rounding of float32 or coarser."""
+def examine_precision(pair, y, rng) -> tuple[float, list[Finding]]:
+    """Return the relative rounding error of the output, and a finding if that of float32 or coarser shows in it.
+
+    The output is sampled at 0, 1, 2 and 3 nudges and at one push along a random direction.
+    """
     xp = array_module(y)
     if xp.asarray(y).dtype != np.float64:
-        return [Finding("precision", "y", f"The output is {xp.asarray(y).dtype} for float64 arguments. {HINT}")]
-    start, nudged, pushed = _outputs(pair, rng, (0.0, NUDGE, PUSH))
+        return 0.0, [Finding("precision", "y", f"The output is {xp.asarray(y).dtype} for float64 arguments. {HINT}")]
+    start = xp.atleast_1d(y)
+    nudged, twice, thrice, pushed = _outputs(pair, rng, (NUDGE, 2 * NUDGE, 3 * NUDGE, PUSH))
+    noise = _rounding(start, nudged, twice, thrice)
     changed = pushed != start
-    if not changed.any():
-        return []
     stuck = (nudged == start) & changed & (xp.abs(pushed - start) > 1e-6 * xp.abs(start))
-    if _representable(pushed[changed & (pushed != 0)]) or float(stuck.sum()) > 0.5 * float(changed.sum()):
-        return [Finding("precision", "y", HINT)]
-    if measure_noise(pair, rng) > COARSE:
-        return [Finding("precision", "y", HINT)]
-    return []
+    is_coarse = (
+        noise > COARSE
+        or _representable(pushed[changed & (pushed != 0)])
+        or float(stuck.sum()) > 0.5 * float(changed.sum())
+    )
+    return noise, [Finding("precision", "y", HINT)] if is_coarse else []
 
 
 def low_precision_gradients(analytic: dict) -> list[Finding]:
@@ -37,13 +41,12 @@ def low_precision_gradients(analytic: dict) -> list[Finding]:
     ]
 
 
-def measure_noise(pair, rng) -> float:
-    """Return the relative rounding error of the output: what is left of it in third differences.
+def _rounding(a, b, c, d) -> float:
+    """Return the relative rounding error of an output sampled at equal tiny steps.
 
-    A smooth function sampled at equal tiny steps has third differences of the order step**3; what exceeds that is
-    rounding. The median over the elements that change ignores the few that cross a kink.
+    The third differences of a smooth function are of the order step**3; what exceeds that is rounding. The median
+    over the elements that change ignores the few that cross a kink.
     """
-    a, b, c, d = _outputs(pair, rng, (1 * NUDGE, 2 * NUDGE, 3 * NUDGE, 4 * NUDGE))
     xp = array_module(a)
     changed = (a != d) & (a != 0)
     if not changed.any():
@@ -53,10 +56,7 @@ def measure_noise(pair, rng) -> float:
 
 
 def _outputs(pair, rng, steps) -> list:
-    direction = {
-        name: array_module(x).asarray(rng.standard_normal(x.shape) * scale_of(x)) for name, x in pair.leaves.items()
-    }
-    move = move_along(pair.leaves, direction)
+    move = move_along(pair.leaves, random_direction(rng, pair.leaves))
     outputs = []
     for step in steps:
         move(step)

@@ -52,7 +52,7 @@ class Report(NamedTuple):
         if self.rows:
             width = max(len("argument"), *(len(row.argument) for row in self.rows))
             lines.append(f"  {'argument':<{width}}  {'shape':<20} {'compared':>9}  worst relative error")
-            lines += [
-                f"  {row.argument:<{width}}  {row.shape!s:<20} {row.compared:>9}  {row.error:.1e}" for row in self.rows
-            ]
+            for row in self.rows:
+                error = f"{row.error:.1e}" if row.compared else "all zero, or too small to compare"
+                lines.append(f"  {row.argument:<{width}}  {row.shape!s:<20} {row.compared:>9}  {error}")
         return "\n".join(lines + [f"  {finding}" for finding in self.findings])

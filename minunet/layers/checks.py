@@ -23,8 +23,10 @@ def check_gradient(dy: Array, shape: tuple[int, ...]) -> None:
     """Raise unless the upstream gradient has the shape of the forward pass's output."""
     check_floating(dy, "dy")
     if dy.shape != tuple(shape):
-        raise InputError(f"dy must have the shape of the forward output, {tuple(shape)}, got {dy.shape}; pass one "
-                         "gradient per output element")
+        raise InputError(
+            f"dy must have the shape of the forward output, {tuple(shape)}, got {dy.shape}; pass one "
+            "gradient per output element"
+        )
 
 
 def check_conv2d(x: Array, weight: Array, bias: Array) -> None:
@@ -36,8 +38,10 @@ def check_conv2d(x: Array, weight: Array, bias: Array) -> None:
     _check_bias("conv2d", bias, weight.shape[0], weight.shape)
     for axis, size, kernel in zip("HW", x.shape[2:], weight.shape[2:], strict=True):
         if not 1 <= kernel <= size:
-            raise InputError(f"conv2d needs {axis} >= K{axis} >= 1, got {axis}={size}, K{axis}={kernel}; use a larger "
-                             "image or a smaller kernel")
+            raise InputError(
+                f"conv2d needs {axis} >= K{axis} >= 1, got {axis}={size}, K{axis}={kernel}; use a larger "
+                "image or a smaller kernel"
+            )
 
 
 def check_up_conv(x: Array, weight: Array, bias: Array) -> None:
@@ -56,8 +60,10 @@ def check_max_pool(x: Array) -> None:
     check_axes(x, "x", "N, C, H, W")
     H, W = x.shape[2:]
     if H % 2 or W % 2 or not H or not W:
-        raise InputError(f"max-pool needs even H and W, got H={H}, W={W}; crop or mirror-pad to "
-                         f"H={max(2, H + H % 2)}, W={max(2, W + W % 2)}")
+        raise InputError(
+            f"max-pool needs even H and W, got H={H}, W={W}; crop or mirror-pad to "
+            f"H={max(2, H + H % 2)}, W={max(2, W + W % 2)}"
+        )
 
 
 def check_crop_concat(skip: Array, x: Array) -> None:
@@ -68,8 +74,10 @@ def check_crop_concat(skip: Array, x: Array) -> None:
     if skip.shape[0] != x.shape[0]:
         raise InputError(f"crop-concat needs one batch size, got skip {skip.shape} and x {x.shape}; both are (N, ...)")
     if skip.shape[2] < x.shape[2] or skip.shape[3] < x.shape[3]:
-        raise InputError(f"crop-concat needs a skip at least as large as x, got skip {skip.shape} and x {x.shape}; "
-                         "the arguments are (skip, x), in this order")
+        raise InputError(
+            f"crop-concat needs a skip at least as large as x, got skip {skip.shape} and x {x.shape}; "
+            "the arguments are (skip, x), in this order"
+        )
 
 
 def check_loss(logits: Array, labels: Array, weights: Array | None) -> None:
@@ -81,15 +89,18 @@ def check_loss(logits: Array, labels: Array, weights: Array | None) -> None:
         raise InputError(f"labels must be an array of integers, got {kind}; convert it with .astype('int64')")
     for name, array in (("labels", labels), ("weights", weights)):
         if array is not None and array.shape != (N, H, W):
-            raise InputError(f"{name} must have shape (N, H, W) = {(N, H, W)}, got {array.shape}; crop them to the "
-                             "centre that the network's output covers")
+            raise InputError(
+                f"{name} must have shape (N, H, W) = {(N, H, W)}, got {array.shape}; crop them to the "
+                "centre that the network's output covers"
+            )
     outside = (labels < 0) | (labels >= K)
     if weights is not None:
         outside &= weights != 0
     if outside.any():
         worst = int(labels[outside][0])
-        raise InputError(f"labels must be in 0..{K - 1} for {K} classes, got {worst}; relabel them, or give these "
-                         "pixels weight 0")
+        raise InputError(
+            f"labels must be in 0..{K - 1} for {K} classes, got {worst}; relabel them, or give these pixels weight 0"
+        )
 
 
 def _check_same_kind(layer: str, *arrays: Array) -> None:
@@ -104,8 +115,10 @@ def _check_same_kind(layer: str, *arrays: Array) -> None:
 
 def _check_channels(layer: str, axes: str, channels: int, expected: int, shape: tuple) -> None:
     if channels != expected:
-        raise InputError(f"{layer} with weight {axes} = {shape} needs x with C={expected} channels, got C={channels}; "
-                         "x is (N, C, H, W)")
+        raise InputError(
+            f"{layer} with weight {axes} = {shape} needs x with C={expected} channels, got C={channels}; "
+            "x is (N, C, H, W)"
+        )
 
 
 def _check_bias(layer: str, bias: Array, features: int, shape: tuple) -> None:

@@ -1,0 +1,7 @@
+"""`python -m minunet` is `minunet`."""
+
+import sys
+
+from minunet.cli import main
+
+sys.exit(main())

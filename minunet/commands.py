@@ -1,0 +1,192 @@
+"""What each command of the command line does; the options are declared in `cli.py`."""
+
+import contextlib
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from minunet import run_folder
+from minunet.checkpoint import load_checkpoint
+from minunet.data import load_data, normalise, read_pages
+from minunet.errors import InputError
+from minunet.evaluate import predict_samples, table
+from minunet.files import replace_atomically
+from minunet.gradcheck import gradcheck as check_gradients
+from minunet.gradchecking.cases import cases
+from minunet.predict import predict as predict_image
+from minunet.summary import summary as network_table
+from minunet.train import Config, start, train_steps
+
+SAVE_EVERY = 30  # seconds between checkpoints
+
+
+def train(options) -> int:
+    """Train a network, or continue a run; write everything to the run folder."""
+    given = {name: value for name, value in vars(options).items() if name in Config._fields and value is not None}
+    if "minutes" in given:
+        given["steps"] = None
+    if options.resume:
+        folder = _folder_to_resume(options.out, given)
+        if given.get("steps"):
+            given["minutes"] = None
+        run = run_folder.resume_run(folder, **given)
+        dataset = load_data(run.config.data, run.config.seed)
+    else:
+        config = Config(**given)
+        folder = run_folder.new_folder(options.out, f"runs/{config.data.partition(':')[0]}")
+        dataset = load_data(config.data, config.seed)
+        run = start(config, dataset)
+        run_folder.save_run(run, folder)
+    print(f"{len(dataset.train)} images to train on, {len(dataset.validation)} held out; writing to {folder}")
+
+    stopped = _train_with_bar(run, dataset, lambda: run_folder.save_run(run, folder))
+    if stopped:
+        print(f"stopped after step {len(run.history)}; continue with: minunet train --resume --out {folder}")
+        return 130
+    probabilities = predict_samples(run.params, run.normalisation, dataset.validation, progress=True)
+    print(table(run_folder.write_evaluation(dataset.validation, probabilities, folder)))
+    print(f"look at {folder / 'predictions.png'} and {folder / 'curves.png'}")
+    return 0
+
+
+def predict(options) -> int:
+    """Write the probabilities and the classes of each image as PNG files."""
+    stored = load_checkpoint(options.checkpoint)
+    folder = Path(options.out)
+    images = {}
+    for path in options.images:
+        for name, image in read_pages(path):
+            if name in images:
+                raise InputError(
+                    f"two images are called {name}, and so would be their results; predict them one by one"
+                )
+            images[name] = _normalised(path, image, stored["normalisation"])
+    for name in images:
+        taken = [path for path in _result_paths(folder, name) if path.exists()]
+        if taken:
+            raise InputError(f"--out must not hold results already, got {taken[0]}; choose another --out")
+    for name, image in images.items():
+        probabilities = predict_image(stored["params"], image, options.tile, options.rotations, progress=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        K = len(probabilities)
+        grey_values = [1 - probabilities[0], probabilities.argmax(axis=0) / max(1, K - 1)]  # (H, W) each, from 0 to 1
+        paths = _result_paths(folder, name)
+        for path, grey in zip(paths, grey_values, strict=True):
+            picture = Image.fromarray(np.round(255 * grey).astype(np.uint8))
+            replace_atomically(path, picture.save)
+        print(*paths)
+    return 0
+
+
+def evaluate(options) -> int:
+    """Print each measure for every held-out image, with the majority-class baseline; write metrics.json."""
+    stored = load_checkpoint(options.checkpoint)
+    data = options.data or stored["config"]["data"]
+    folder = run_folder.new_folder(options.out, f"runs/evaluation-{data.partition(':')[0]}")
+    samples = load_data(data, stored["config"]["seed"]).validation
+    choices = {"tile": options.tile, "rotations": options.rotations, "progress": True}
+    probabilities = predict_samples(stored["params"], stored["normalisation"], samples, **choices)
+    print(table(run_folder.write_evaluation(samples, probabilities, folder)))
+    print(f"written to {folder}")
+    return 0
+
+
+def gradcheck(options) -> int:
+    """Check every layer and a small U-Net; print where and why one fails."""
+    known = cases()
+    unknown = [name for name in options.layers if name not in known]
+    if unknown:
+        raise InputError(f"layer must be one of {', '.join(known)}, got {unknown[0]!r}")
+    ok = True
+    for name in options.layers or known:
+        began = time.perf_counter()
+        report = check_gradients(*known[name])
+        print(f"{name}: {report}   {time.perf_counter() - began:.2f} s\n")
+        ok &= report.ok
+    print("all gradients are right" if ok else "at least one gradient is wrong; see the findings above")
+    return 0 if ok else 1
+
+
+def summary(options) -> int:
+    """Print the numbers of Fig. 1."""
+    if len(options.input) > 2:
+        raise InputError(f"--input takes one size, or height and width, got {len(options.input)} numbers")
+    height, width = options.input if len(options.input) == 2 else options.input * 2
+    network = {name: getattr(options, name) for name in ("in_channels", "num_classes", "base_channels", "depth")}
+    print(network_table(height, width, **network))
+    return 0
+
+
+def _train_with_bar(run, dataset, save) -> bool:
+    """Train to the end, saving as it goes; return True if Ctrl-C stopped it early."""
+    config, saved = run.config, time.monotonic()
+    by_steps = config.steps is not None
+    total = config.steps if by_steps else round(60 * config.minutes)
+    last_error = next((r["validation_error"] for r in reversed(run.history) if "validation_error" in r), None)
+    losses = [row["loss"] for row in run.history[-20:]]
+    with _ctrl_c() as interrupted, tqdm(total=total, unit="step" if by_steps else "s", disable=None) as bar:
+        try:
+            for row in train_steps(run, dataset):
+                losses = [*losses[-19:], row["loss"]]
+                last_error = row.get("validation_error", last_error)
+                shown = {"loss": f"{np.mean(losses):.3f}"}
+                if last_error is not None:
+                    shown["validation error"] = f"{last_error:.4f}"
+                bar.set_postfix(shown, refresh=False)
+                bar.update(min(total, row["step"] if by_steps else int(row["seconds"])) - bar.n)
+                if interrupted():
+                    break
+                if "validation_error" in row or time.monotonic() - saved > SAVE_EVERY:
+                    save()
+                    saved = time.monotonic()
+        except InputError as error:
+            raise InputError(f"{error}; the run up to the last checkpoint is kept") from error
+    save()
+    return interrupted()
+
+
+@contextlib.contextmanager
+def _ctrl_c():
+    """Yield a function that tells whether Ctrl-C was pressed; the step at hand is finished first. Twice: at once."""
+    pressed = []
+
+    def note(number, frame):
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+        print("\nstopping after this step; press Ctrl-C again to stop at once", file=sys.stderr)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _normalised(path, image, normalisation):
+    try:
+        return normalise(image, normalisation)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _result_paths(folder: Path, name: str) -> list[Path]:
+    return [folder / f"{name}_probability.png", folder / f"{name}_classes.png"]
+
+
+def _folder_to_resume(out: str | None, given: dict) -> Path:
+    """Return the folder; raise InputError if there is none, or `given` holds options that would make it another run."""
+    if out is None:
+        raise InputError("--resume needs the folder of the run: minunet train --resume --out DIR")
+    changed = sorted(set(given) - {"steps", "minutes", "device"})
+    if changed:
+        names = ", ".join("--" + name.replace("_", "-") for name in changed)
+        raise InputError(
+            f"--resume continues a run as it was configured, got {names}; leave it out, or start a new run"
+        )
+    return Path(out)

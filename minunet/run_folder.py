@@ -1,0 +1,87 @@
+"""A run on disk: config.json, checkpoint.npz, log.csv, curves.png, metrics.json and predictions.png."""
+
+import csv
+import json
+from pathlib import Path
+
+from minunet.backend import to_device
+from minunet.checkpoint import load_checkpoint, save_checkpoint
+from minunet.errors import InputError
+from minunet.evaluate import evaluate, mean
+from minunet.files import replace_atomically
+from minunet.plot import plot_curves, plot_predictions
+from minunet.train import Config, Run, check
+
+COLUMNS = ("step", "seconds", "learning_rate", "loss", "validation_error", "majority_error")
+
+
+def new_folder(out: str | None, stem: str) -> Path:
+    """Return the folder to write to: `out`, which must be new or empty, or the next free `stem`-1, `stem`-2, ...
+
+    Raises
+    ------
+    InputError
+        If `out` holds something already, or is a file.
+    """
+    if out is None:
+        number = 1
+        while Path(f"{stem}-{number}").exists():
+            number += 1
+        return Path(f"{stem}-{number}")
+    folder = Path(out)
+    if folder.is_file():
+        raise InputError(f"--out must be a folder, got the file {folder}; choose another --out")
+    if folder.is_dir() and any(folder.iterdir()):
+        remedy = " or continue it with --resume" if (folder / "checkpoint.npz").exists() else ""
+        raise InputError(
+            f"--out must be a new or empty folder, got {folder}, which holds files; choose another --out{remedy}"
+        )
+    return folder
+
+
+def save_run(run: Run, folder: Path) -> None:
+    """Write config, checkpoint, log and curves; each file is replaced whole, so a crash leaves the old one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = run.config._asdict()
+    save_checkpoint(folder / "checkpoint.npz", run.params, config, run.normalisation, run.velocity, run.history)
+    write_json(folder / "config.json", config)
+    replace_atomically(folder / "log.csv", lambda path: _write_log(run.history, path))
+    if run.history:
+        plot_curves(run.history, folder / "curves.png")
+
+
+def resume_run(folder: Path, **changes) -> Run:
+    """Return the run stored in a folder.
+
+    `changes` to the configuration are allowed where they do not make it another run: steps, minutes, device.
+    """
+    stored = load_checkpoint(folder / "checkpoint.npz")
+    if stored["velocity"] is None:
+        raise InputError(
+            f"expected a run to resume, got {folder / 'checkpoint.npz'} with a network only; start a new run"
+        )
+    config = Config(**stored["config"])._replace(**changes)
+    check(config)
+    params, velocity = to_device([stored["params"], stored["velocity"]], config.device)
+    return Run(config, params, velocity, stored["normalisation"], stored["history"])
+
+
+def write_evaluation(samples, probabilities, folder: Path) -> list[dict]:
+    """Write metrics.json (the means, and a row an image) and predictions.png; return the rows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = evaluate(samples, probabilities)
+    write_json(folder / "metrics.json", {**mean(rows), "images": rows})
+    plot_predictions(samples, probabilities, folder / "predictions.png")
+    return rows
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write a dict as JSON, whole or not at all."""
+    replace_atomically(path, lambda temporary: Path(temporary).write_text(json.dumps(content, indent=2) + "\n"))
+
+
+def _write_log(history: list[dict], path) -> None:
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(history)

@@ -1,0 +1,53 @@
+"""What many tests need: a random generator, small networks, small data on disk."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minunet import flatten, init_unet
+from minunet.cli import main
+
+SMALL = ["--base-channels", "2", "--depth", "1", "--tile", "36"]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def small_unet(rng):
+    """Return float64 parameters of a U-Net of depth 2, for one channel and three classes, with biases that count."""
+    params = init_unet(rng, num_classes=3, base_channels=2, depth=2, dtype=np.float64)
+    for name, array in flatten(params).items():
+        if name.endswith("bias"):
+            array += np.abs(rng.standard_normal(array.shape))
+    return params
+
+
+@pytest.fixture
+def cells_folder(tmp_path):
+    """Return a folder with four images of a bright square each, 40x48, and their binary masks."""
+    return write_cells(tmp_path / "cells")
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory):
+    """Return the folder of a short run that is over; copy it before changing it."""
+    folder = tmp_path_factory.mktemp("finished")
+    data = f"folder:{write_cells(folder / 'cells')}"
+    assert main(["train", "--data", data, *SMALL, "--steps", "10", "--out", str(folder / "run")]) == 0
+    return folder / "run"
+
+
+def write_cells(folder):
+    rng = np.random.default_rng(0)
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True)
+    for i in range(4):
+        mask = np.zeros((40, 48), np.uint8)
+        mask[5 + i : 25, 8 : 30 + i] = 255
+        image = (0.5 * mask + 60 + 10 * rng.standard_normal(mask.shape)).clip(0, 255).astype(np.uint8)
+        Image.fromarray(image).save(folder / "images" / f"cell{i}.png")
+        Image.fromarray(mask).save(folder / "masks" / f"cell{i}.png")
+    return folder
