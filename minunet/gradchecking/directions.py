@@ -1,8 +1,15 @@
 """Random directions: all arguments are moved at once, so the cost does not grow with their size.
 
-Along a unit direction u, phi's slope must be <gradient, u>. One wrong element among many shifts <gradient, u> a
-little, so the tolerance is no fixed number: it is what the numeric slope itself is uncertain by, seen from two steps
-and from rounding. On failure the direction is halved, and the half that disagrees more is halved again, down to one
+Along a direction u, phi's slope must be <gradient, u>. One wrong element among many shifts <gradient, u> by a little,
+so the tolerance is no fixed number: it is what rounding alone can have done to the numeric slope. The verdict:
+
+agreement     The slope of some step (the central one, or to the right or to the left, where a kink lies on the other
+              side) is <gradient, u> within that tolerance. No wrong gradient gets there by chance.
+wrong         None is, and at some step the three slopes agree with each other far better than with <gradient, u>.
+open          None is, and they do not agree with each other: kinks lie too close to tell.
+
+A large network has a kink nearby in almost every direction, so the steps begin fine, and get coarser only where
+rounding hides the slope. A failing direction is halved, and the half that disagrees more is halved again, down to one
 element: about log2(elements) further slopes.
 """
 
@@ -13,52 +20,57 @@ import numpy as np
 
 from minunet.backend import array_module, to_host
 from minunet.gradchecking.elements import check_elements
-from minunet.gradchecking.numeric import Probe, Slope, move_along, move_element, scale_of
+from minunet.gradchecking.numeric import Probe, move_along, move_element, scale_of
 from minunet.gradchecking.pair import flipped
 from minunet.gradchecking.report import Finding
 
-STEPS = (1e-5, 1e-6, 1e-7, 1e-8)  # relative to the size of each argument
+STEPS = (1e-8, 1e-9, 1e-7, 1e-6, 1e-5)  # relative to the size of each argument
 FLOOR = 1e-8  # relative tolerance that is always granted
+CEILING = 1e-4  # a slope that rounding makes more uncertain than this proves nothing
+CLEAR = 10  # a wrong gradient is off by so many times the disagreement of the slopes among themselves
 SMALL = 2000  # an argument of up to so many numbers is then checked one by one
-CEILING = 1e-4  # a slope that is more uncertain than this proves nothing
 
 
 class Verdict(NamedTuple):
-    excess: float  # the disagreement, in units of the tolerance; above 1 is wrong
+    kind: str  # agreement, wrong or open
     error: float  # the disagreement, relative to the slope
     significant: bool  # whether there is a slope at all
-    flips: int = 0  # branches that flip across the smallest step ...
-    branches: int = 0  # ... of those that were watched
+    step: float  # where the verdict was reached
 
 
 def check_direction(probe: Probe, analytic: dict, direction: dict) -> Verdict:
     """Hold the slope along one direction against what the gradients say it is."""
     expected, size = _project(analytic, direction)
     move = move_along(probe.pair.leaves, direction)
-    excess, error, significant, slopes = math.inf, math.inf, False, []
+    clearest, is_zero = Verdict("open", math.inf, False, STEPS[0]), True
+    best = CLEAR
     for step in STEPS:
-        slopes.append(probe.slope(move, step))
-        if len(slopes) < 2:
-            continue
-        slope = slopes[-1]
+        slope = probe.slope(move, step)
         largest = max(size, abs(slope.value))
-        zero = largest <= 10 * slope.rounding
-        significant |= not zero
-        tolerance = _uncertainty(slope, slopes[-2], size)
-        if zero or tolerance <= CEILING * largest:
-            miss = abs(slope.value - expected)
-            excess, error = min(excess, miss / tolerance), min(error, miss / largest if largest else 0.0)
-            if excess <= 1:
-                return Verdict(excess, error, significant)
-    _, (right, left) = probe.slope(move, STEPS[-1], watch=True)
-    return Verdict(excess, error, significant, flipped(right, left), sum(x.size for x in right.values()))
+        tolerance = FLOOR * largest + 4 * slope.rounding
+        if largest <= 10 * slope.rounding or tolerance > CEILING * largest:
+            continue  # nothing to see at this step but rounding
+        is_zero = False
+        miss = min(abs(value - expected) for value in slope.three())
+        if miss <= tolerance:
+            return Verdict("agreement", miss / largest, True, step)
+        clearness = miss / (tolerance + slope.spread())
+        if clearness > best:
+            best, clearest = clearness, Verdict("wrong", miss / largest, True, step)
+    return Verdict("agreement", 0.0, False, STEPS[0]) if is_zero else clearest
 
 
-def locate(probe: Probe, analytic: dict, direction: dict) -> Finding:
+def count_flips(probe: Probe, direction: dict) -> tuple[int, int]:
+    """Return how many watched branches flip within the smallest step along a direction, and of how many."""
+    _, (right, left) = probe.slope(move_along(probe.pair.leaves, direction), min(STEPS), watch=True)
+    return flipped(right, left), sum(x.size for x in right.values())
+
+
+def locate(probe: Probe, analytic: dict, direction: dict, step: float) -> Finding:
     """Halve a failing direction until one element is left, and name it."""
     part = {name: slice(0, u.size) for name, u in direction.items()}
     while sum(s.stop - s.start for s in part.values()) > 1:
-        part = max(_halves(part), key=lambda half: _miss(probe, analytic, direction, half))
+        part = max(_halves(part), key=lambda half: _miss(probe, analytic, direction, half, step))
     ((name, where),) = part.items()
     x = probe.pair.leaves[name]
     if x.size <= SMALL:
@@ -78,10 +90,6 @@ def _project(analytic: dict, direction: dict) -> tuple[float, float]:
     return math.fsum(float(p.sum()) for p in products), math.sqrt(sum(float(p @ p) for p in products))
 
 
-def _uncertainty(slope: Slope, coarser: Slope, size: float) -> float:
-    return FLOOR * max(size, abs(slope.value)) + abs(slope.value - coarser.value) + 4 * slope.rounding + 1e-300
-
-
 def _halves(part: dict) -> list[dict]:
     """Split whole arguments first, then the elements of one."""
     if len(part) > 1:
@@ -93,11 +101,11 @@ def _halves(part: dict) -> list[dict]:
     return [{name: slice(where.start, middle)}, {name: slice(middle, where.stop)}]
 
 
-def _miss(probe: Probe, analytic: dict, direction: dict, part: dict) -> float:
+def _miss(probe: Probe, analytic: dict, direction: dict, part: dict, step: float) -> float:
     masked = {}
     for name, where in part.items():
         masked[name] = array_module(direction[name]).zeros_like(direction[name])
         masked[name].reshape(-1)[where] = direction[name].reshape(-1)[where]
     expected, _ = _project(analytic, masked)
-    slope = probe.slope(move_along(probe.pair.leaves, masked), 1e-6)
+    slope = probe.slope(move_along(probe.pair.leaves, masked), step)
     return abs(slope.value - expected)

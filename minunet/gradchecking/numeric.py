@@ -24,6 +24,14 @@ class Slope(NamedTuple):
     right: float  # the one-sided differences
     left: float
 
+    def three(self) -> tuple[float, float, float]:
+        """Return the central, the right and the left slope."""
+        return self.value, self.right, self.left
+
+    def spread(self) -> float:
+        """Return how far the one-sided slopes are apart: a kink nearby, or curvature."""
+        return abs(self.right - self.left)
+
 
 class Probe:
     """Measures phi's slope along changes of the pair's arguments."""
