@@ -36,8 +36,9 @@ def to_device(tree, device: str):
 
 
 def to_host(x: Array) -> np.ndarray:
-    """Return `x` as a NumPy array, copied from the GPU if it is there."""
-    return x if isinstance(x, np.ndarray) else array_module(x).asnumpy(x)
+    """Return `x` itself if it is NumPy's, else a copy from the GPU."""
+    xp = array_module(x)
+    return x if xp is np else xp.asnumpy(x)
 
 
 def map_tree(function, tree):

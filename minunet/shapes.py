@@ -56,6 +56,8 @@ def output_size(n: int, depth: int = 4) -> int:
 
 def border(depth: int = 4) -> int:
     """Return how much smaller the output is than the input: 184 for depth 4, whatever the input."""
+    if depth < 1:
+        raise InputError(f"depth must be at least 1, got {depth}; the paper's network has depth 4")
     return CONV_LOSS * (3 * 2**depth - 2)
 
 
@@ -68,8 +70,6 @@ def smallest_input_size(output: int, depth: int = 4) -> int:
 
 def fits(n: int, depth: int = 4) -> bool:
     """Tell whether a U-Net of this depth can take an input of size `n`."""
-    if depth < 1:
-        raise InputError(f"depth must be at least 1, got {depth}; the paper's network has depth 4")
     return n == _round_up(n, depth)
 
 

@@ -94,9 +94,7 @@ def write_foreign_with_about(path):
     np.savez(path, about=np.array(json.dumps({"format": "another"})))
 
 
-@pytest.mark.parametrize(
-    "write", [write_text, write_array, write_pickle, write_foreign, write_foreign_with_about]
-)
+@pytest.mark.parametrize("write", [write_text, write_array, write_pickle, write_foreign, write_foreign_with_about])
 def test_a_foreign_file_is_told(tmp_path, write):
     path = tmp_path / "c.npz"
     write(path)

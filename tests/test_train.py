@@ -61,9 +61,7 @@ def test_a_run_that_is_over_trains_no_more_until_given_more_steps(tmp_path, conf
 
 
 def test_seeds_differ_and_repeat(config, dataset):
-    first, again, other = (
-        trained(start(config._replace(seed=seed), dataset), dataset, 3).params for seed in (1, 1, 2)
-    )
+    first, again, other = (trained(start(config._replace(seed=seed), dataset), dataset, 3).params for seed in (1, 1, 2))
     assert_same(first, again)
     assert (first["head"]["weight"] != other["head"]["weight"]).any()
 

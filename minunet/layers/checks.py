@@ -87,6 +87,8 @@ def check_loss(logits: Array, labels: Array, weights: Array | None) -> None:
     if not hasattr(labels, "dtype") or labels.dtype.kind not in "iu":
         kind = getattr(labels, "dtype", type(labels).__name__)
         raise InputError(f"labels must be an array of integers, got {kind}; convert it with .astype('int64')")
+    if weights is not None and not hasattr(weights, "dtype"):
+        raise InputError(f"weights must be an array, got {type(weights).__name__}; convert it with np.asarray")
     for name, array in (("labels", labels), ("weights", weights)):
         if array is not None and array.shape != (N, H, W):
             raise InputError(

@@ -101,7 +101,7 @@ def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]
         dweight[k] = (wide @ flat[:, :, pixels].transpose(0, 2, 1)).sum(axis=0)  # (N, F, L) @ (N, L, C) -> (F, C)
     dx = dx.reshape(N, C, H, W)
     dweight = xp.ascontiguousarray(dweight.transpose(1, 2, 0)).reshape(F, C, KH, KW)
-    dbias = dy.sum(axis=(0, 2, 3))  # (F,)
+    dbias = dy.sum(axis=(0, 2, 3), dtype=x.dtype)  # (F,)
     return dx, dweight, dbias
 
 

@@ -46,6 +46,7 @@ def dropout_forward(x: Array, rate: float, rng: np.random.Generator) -> tuple[Ar
         raise InputError(f"dropout rate must be at least 0 and below 1, got {rate}; 0.5 drops every second element")
     if not isinstance(rng, np.random.Generator):
         raise InputError(f"dropout needs a numpy.random.Generator, got {rng!r}; pass rng=np.random.default_rng(seed)")
+    rate = float(rate)  # a NumPy scalar would turn a float32 x into float64
     keep = array_module(x).asarray(rng.random(x.shape, np.float32) >= rate)
     return _scaled(x, keep, rate), DropoutCache(keep, rate)
 

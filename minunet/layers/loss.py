@@ -37,7 +37,7 @@ def softmax_cross_entropy_forward(
 
     Returns
     -------
-    loss : 0-d array
+    loss : scalar of the logits' dtype (on the GPU a 0-d array)
     cache : SoftmaxCrossEntropyCache
 
     Raises
@@ -73,9 +73,10 @@ def softmax_cross_entropy_backward(dloss: Array, cache: SoftmaxCrossEntropyCache
     """
     p, labels, weights = cache
     xp = array_module(p)
-    check_gradient(xp.asarray(dloss), ())
+    dloss = xp.asarray(dloss, p.dtype)
+    check_gradient(dloss, ())
     N, K, H, W = p.shape
     classes = xp.arange(K)[:, None, None]  # (K, 1, 1)
     onehot = labels[:, None] == classes  # (N, K, H, W)
-    dlogits = (p - onehot) * xp.asarray(dloss / (N * H * W), p.dtype)
+    dlogits = (p - onehot) * (dloss / (N * H * W))
     return dlogits if weights is None else dlogits * weights[:, None]

@@ -81,5 +81,5 @@ def up_conv_backward(dy: Array, cache: UpConvCache) -> tuple[Array, Array, Array
         dy_tap = xp.ascontiguousarray(dy[:, :, i::2, j::2]).reshape(N, F, H * W)
         dx += tap @ dy_tap  # (C, F) @ (N, F, HW) -> (N, C, HW)
         dweight[:, :, i, j] = (flat @ dy_tap.transpose(0, 2, 1)).sum(axis=0)  # (N, C, HW) @ (N, HW, F) -> (C, F)
-    dbias = dy.sum(axis=(0, 2, 3))  # (F,)
+    dbias = dy.sum(axis=(0, 2, 3), dtype=x.dtype)  # (F,)
     return dx.reshape(N, C, H, W), dweight, dbias
