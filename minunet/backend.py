@@ -58,7 +58,7 @@ def flatten(tree, prefix: str = "") -> dict[str, Array]:
     if isinstance(tree, dict):
         branches = tree.items()
     elif isinstance(tree, (list, tuple)):
-        branches = enumerate(tree)
+        branches = zip(getattr(tree, "_fields", range(len(tree))), tree, strict=True)
     else:
         return {prefix: tree}
     flat = {}

@@ -4,13 +4,15 @@ Along a direction u, phi's slope must be <gradient, u>. One wrong element among 
 so the tolerance is no fixed number: it is what rounding alone can have done to the numeric slope. The verdict:
 
 agreement     The slope of some step (the central one, or to the right or to the left, where a kink lies on the other
-              side) is <gradient, u> within that tolerance. No wrong gradient gets there by chance.
-wrong         None is, and at some step the three slopes agree with each other far better than with <gradient, u>.
-open          None is, and they do not agree with each other: kinks lie too close to tell.
+              side) is <gradient, u> within that tolerance, and kinks explain why the steps before it did not agree.
+wrong         None is, though the central slopes of two steps agree with each other far better than with <gradient, u>,
+              and the gap between right and left closes with the step, as it does where the function is smooth.
+open          None is, and no two steps agree with each other: kinks lie too close to tell.
 
 A large network has a kink nearby in almost every direction, so the steps begin fine, and get coarser only where
-rounding hides the slope. A failing direction is halved, and the half that disagrees more is halved again, down to one
-element: about log2(elements) further slopes.
+rounding hides the slope. What shifts the gradient by less than about 1e-7 of its norm goes unnoticed. A failing
+direction is halved, and the half that disagrees more is halved again, down to one element: about log2(elements)
+further slopes.
 """
 
 import math
@@ -20,14 +22,16 @@ import numpy as np
 
 from minunet.backend import array_module, to_host
 from minunet.gradchecking.elements import check_elements
-from minunet.gradchecking.numeric import Probe, move_along, move_element, scale_of
+from minunet.gradchecking.numeric import Probe, Slope, move_along, move_element, scale_of
 from minunet.gradchecking.pair import flipped
 from minunet.gradchecking.report import Finding
 
 STEPS = (1e-8, 1e-9, 1e-7, 1e-6, 1e-5)  # relative to the size of each argument
+LARGE_STEPS = (1e-3, 1e-1, 1e1, 1e3)  # where rounding hides the slope at all the others ...
+LARGEST_MOVE = 1e-3  # ... as it does if the function lives on the scale of 1 and its arguments are tiny
 FLOOR = 1e-8  # relative tolerance that is always granted
 CEILING = 1e-4  # a slope that rounding makes more uncertain than this proves nothing
-CLEAR = 10  # a wrong gradient is off by so many times the disagreement of the slopes among themselves
+CLEAR = 10  # a wrong gradient is off by so many times the disagreement of two slopes between themselves
 SMALL = 2000  # an argument of up to so many numbers is then checked one by one
 
 
@@ -38,26 +42,70 @@ class Verdict(NamedTuple):
     step: float  # where the verdict was reached
 
 
+class Miss(NamedTuple):
+    slope: Slope
+    distance: float  # from <gradient, u> to the nearest of the three slopes
+    tolerance: float
+    largest: float  # what distance and tolerance are relative to
+    is_significant: bool  # whether the gradient along the direction is more than rounding
+
+    def error(self) -> float:
+        return self.distance / self.largest
+
+    def is_agreement(self) -> bool:
+        return self.distance <= self.tolerance
+
+    def is_explained_by_kinks(self) -> bool:
+        return self.distance <= self.slope.spread() + self.tolerance
+
+
 def check_direction(probe: Probe, analytic: dict, direction: dict) -> Verdict:
     """Hold the slope along one direction against what the gradients say it is."""
-    expected, size = _project(analytic, direction)
     move = move_along(probe.pair.leaves, direction)
-    clearest, is_zero = Verdict("open", math.inf, False, STEPS[0]), True
-    best = CLEAR
+    misses: list[Miss] = []
     for step in STEPS:
-        slope = probe.slope(move, step)
-        largest = max(size, abs(slope.value))
-        tolerance = FLOOR * largest + 4 * slope.rounding
-        if largest <= 10 * slope.rounding or tolerance > CEILING * largest:
+        miss = _measure(probe, analytic, direction, move, step)
+        if miss is None:
             continue  # nothing to see at this step but rounding
-        is_zero = False
-        miss = min(abs(value - expected) for value in slope.three())
-        if miss <= tolerance:
-            return Verdict("agreement", miss / largest, True, step)
-        clearness = miss / (tolerance + slope.spread())
-        if clearness > best:
-            best, clearest = clearness, Verdict("wrong", miss / largest, True, step)
-    return Verdict("agreement", 0.0, False, STEPS[0]) if is_zero else clearest
+        if miss.is_agreement() and all(earlier.is_explained_by_kinks() for earlier in misses):
+            return Verdict("agreement", miss.error(), miss.is_significant, step)
+        if any(_is_clearly_wrong(miss, earlier) for earlier in misses):
+            return Verdict("wrong", miss.error(), True, step)
+        misses.append(miss)
+    if misses:
+        return Verdict("open", math.inf, True, STEPS[0])
+    return _check_tiny_arguments(probe, analytic, direction, move)
+
+
+def _check_tiny_arguments(probe: Probe, analytic: dict, direction: dict, move) -> Verdict:
+    """Look for an agreement at steps that are large beside the arguments, though small beside 1."""
+    scale = max(scale_of(probe.pair.leaves[name]) for name in direction)
+    for step in LARGE_STEPS:
+        if step * scale <= LARGEST_MOVE:
+            miss = _measure(probe, analytic, direction, move, step)
+            if miss and miss.is_agreement() and miss.slope.spread() < miss.largest:
+                return Verdict("agreement", miss.error(), miss.is_significant, step)
+    return Verdict("agreement", 0.0, False, STEPS[0])
+
+
+def _measure(probe: Probe, analytic: dict, direction: dict, move, step: float) -> Miss | None:
+    """Return how far the slope at one step is from <gradient, u>; None if rounding hides it."""
+    expected, size = _project(analytic, direction)
+    slope = probe.slope(move, step)
+    largest = max(size, abs(slope.value))
+    tolerance = FLOOR * largest + 4 * slope.rounding
+    if largest <= 10 * slope.rounding or tolerance > CEILING * largest:
+        return None
+    distance = min(abs(value - expected) for value in slope.three())
+    return Miss(slope, distance, tolerance, largest, size > 10 * slope.rounding)
+
+
+def _is_clearly_wrong(a: Miss, b: Miss) -> bool:
+    """Tell whether two steps agree with each other, but not with the gradient, and the function is smooth."""
+    fine, coarse = sorted((a, b), key=lambda miss: miss.slope.step)
+    disagreement = abs(a.slope.value - b.slope.value) + max(a.tolerance, b.tolerance)
+    is_smooth = fine.slope.spread() <= max(fine.tolerance, 0.3 * coarse.slope.spread())
+    return is_smooth and min(a.distance, b.distance) > CLEAR * disagreement
 
 
 def count_flips(probe: Probe, direction: dict) -> tuple[int, int]:

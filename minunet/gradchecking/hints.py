@@ -5,6 +5,8 @@ import numpy as np
 
 def explain(analytic: np.ndarray, numeric: np.ndarray, wrong: np.ndarray) -> str:
     """Return one or two sentences on how two gradients of one argument differ, and what often causes that."""
+    if wrong.sum() == 1 and wrong.size > 1:
+        return f"One element of {wrong.size} is off: is it written twice, or an index off by one?"
     for pattern in (_zero, _factor, _flipped, _some_items, _border):
         hint = pattern(analytic, numeric, wrong)
         if hint:

@@ -19,6 +19,8 @@ class Pair:
     """
 
     def __init__(self, forward, backward, args):
+        if not isinstance(args, (tuple, list)):
+            raise InputError(f"args must be a tuple, such as (x, weight, bias), got {type(args).__name__}; write (x,)")
         self.forward_function, self.backward_function = forward, backward
         self.args = [map_tree(_private, argument) for argument in args]
         self.names, self.constants = _signature(forward, len(args))
@@ -46,8 +48,10 @@ class Pair:
         return self._sort(self.backward_function(dy, cache))
 
     def _sort(self, gradients) -> tuple[dict, list[Finding]]:
-        gradients = list(gradients) if isinstance(gradients, tuple) else [gradients]
         floating = [n for n in self.names if any(leaf == n or leaf.startswith(n + ".") for leaf in self.leaves)]
+        is_one = len(floating) == 1 and isinstance(self.args[self.names.index(floating[0])], list)
+        is_many = isinstance(gradients, tuple) or (isinstance(gradients, list) and not is_one)
+        gradients = list(gradients) if is_many else [gradients]
         if len(gradients) == len(self.names) > len(floating):  # one for each argument, None where there is none
             gradients = [g for name, g in zip(self.names, gradients, strict=True) if name in floating]
         expected = floating

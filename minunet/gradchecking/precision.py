@@ -7,6 +7,7 @@ from minunet.gradchecking.numeric import move_along, random_direction
 from minunet.gradchecking.report import Finding
 
 NUDGE, PUSH = 1e-7, 1e-2  # relative: about float32's spacing; and large enough to change any rounded number
+SHORT = 4  # bits: numbers such as 1, 0.5 or -3 prove nothing, any precision holds them
 COARSE = 1e-10  # relative rounding that float64 stays far below, and float32 far above
 HINT = "It computes in low precision inside, so nothing can be told: remove casts such as .astype('float32')."
 
@@ -26,19 +27,26 @@ def examine_precision(pair, y, rng) -> tuple[float, list[Finding]]:
     stuck = (nudged == start) & changed & (xp.abs(pushed - start) > 1e-6 * xp.abs(start))
     is_coarse = (
         noise > COARSE
-        or _representable(pushed[changed & (pushed != 0)])
+        or _is_rounded(pushed[changed & (pushed != 0)])
         or float(stuck.sum()) > 0.5 * float(changed.sum())
     )
     return noise, [Finding("precision", "y", HINT)] if is_coarse else []
 
 
-def low_precision_gradients(analytic: dict) -> list[Finding]:
-    """Return a finding for each gradient that holds nothing but float32 numbers."""
+def low_precision_gradients(pair, dy, cache, analytic: dict, rng) -> list[Finding]:
+    """Return a finding for each gradient that holds nothing but numbers rounded to float32."""
+    if any(_is_low(gradient) for gradient in analytic.values()):
+        # Perhaps it is dy that is rounded: only a random one tells.
+        analytic, _ = pair.backward(array_module(dy).asarray(rng.standard_normal(dy.shape)), cache)
     return [
         Finding("precision", name, f"Its gradient ({gradient.dtype}) is rounded to float32. {HINT}")
         for name, gradient in analytic.items()
-        if gradient.dtype != np.float64 or _representable(gradient[gradient != 0])
+        if _is_low(gradient)
     ]
+
+
+def _is_low(gradient) -> bool:
+    return gradient.dtype != np.float64 or _is_rounded(gradient[gradient != 0])
 
 
 def _rounding(a, b, c, d) -> float:
@@ -66,6 +74,10 @@ def _outputs(pair, rng, steps) -> list:
     return outputs
 
 
-def _representable(values) -> bool:
-    """Tell whether all of these float64 numbers are float32 numbers; chance gives one in 2**29."""
-    return values.size > 0 and bool((values.astype(np.float32).astype(np.float64) == values).all())
+def _is_rounded(values) -> bool:
+    """Tell whether all of these float64 numbers are float32 numbers, which chance gives once in 2**29."""
+    xp = array_module(values)
+    mantissa = 2.0**SHORT * xp.frexp(values)[0]
+    with np.errstate(over="ignore"):
+        is_single = values.astype(np.float32) == values
+    return bool(is_single.all()) and not bool((mantissa == xp.rint(mantissa)).all())

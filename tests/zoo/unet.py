@@ -1,0 +1,128 @@
+import numpy as np
+
+import minunet.unet
+from minunet import (
+    conv2d_backward,
+    crop_concat_backward,
+    flatten,
+    init_unet,
+    max_pool_backward,
+    relu_backward,
+    unet_backward,
+    unet_forward,
+    up_conv_backward,
+)
+from zoo.bug import Cage
+
+
+def _params(depth: int) -> dict:
+    rng = np.random.default_rng(17)
+    params = init_unet(rng, in_channels=1, num_classes=2, base_channels=2, depth=depth, dtype=np.float64)
+    for name, array in flatten(params).items():
+        if name.endswith("bias"):
+            array += rng.uniform(0.2, 1.0, array.shape)
+    return params
+
+
+def _backward_with_dx(dlogits, cache):
+    return unet_backward(dlogits, cache, with_dx=True)
+
+
+x = np.random.default_rng(18).standard_normal((2, 1, 20, 18))
+cage = Cage("unet", unet_forward, _backward_with_dx, (_params(1), x))
+with_dropout = _params(1), x, 0.5, np.random.default_rng(0)
+deep = _params(2), np.random.default_rng(18).standard_normal((1, 1, 44, 48))
+
+
+def _with(layer: str, wrong, dlogits, cache):
+    """Run the backward pass with one layer's backward replaced."""
+    right = getattr(minunet.unet, layer)
+    setattr(minunet.unet, layer, wrong)
+    try:
+        return _backward_with_dx(dlogits, cache)
+    finally:
+        setattr(minunet.unet, layer, right)
+
+
+@cage.bug("wrong", "params.encode")
+def skip_gradient_dropped(dlogits, cache):
+    def crop_concat(dy, cache):
+        dskip, dx = crop_concat_backward(dy, cache)
+        return np.zeros_like(dskip), dx
+
+    return _with("crop_concat_backward", crop_concat, dlogits, cache)
+
+
+@cage.bug("wrong", "params.encode")
+def skip_gradient_counted_twice(dlogits, cache):
+    def crop_concat(dy, cache):
+        dskip, dx = crop_concat_backward(dy, cache)
+        return 2 * dskip, dx
+
+    return _with("crop_concat_backward", crop_concat, dlogits, cache)
+
+
+@cage.bug("wrong", "params.encode")
+def pool_gradient_dropped_at_the_fork(dlogits, cache):
+    def max_pool(dy, cache):
+        return 0 * max_pool_backward(dy, cache)
+
+    return _with("max_pool_backward", max_pool, dlogits, cache)
+
+
+@cage.bug("wrong", "params")
+def relu_gates_forgotten(dlogits, cache):
+    return _with("relu_backward", lambda dy, cache: dy, dlogits, cache)
+
+
+@cage.bug("wrong", "params")
+def relu_gates_leak(dlogits, cache):
+    return _with("relu_backward", lambda dy, cache: relu_backward(dy, cache) + 0.01 * dy, dlogits, cache)
+
+
+@cage.bug("wrong", args=with_dropout)
+def dropout_forgotten_on_the_way_back(dlogits, cache):
+    return _backward_with_dx(dlogits, cache._replace(dropout=None))
+
+
+@cage.bug("wrong", "params.decode.0.up.bias")
+def bias_of_the_up_convolution_forgotten(dlogits, cache):
+    def up_conv(dy, cache):
+        dx, dweight, dbias = up_conv_backward(dy, cache)
+        return dx, dweight, 0 * dbias
+
+    return _with("up_conv_backward", up_conv, dlogits, cache)
+
+
+@cage.bug("wrong", "params.head.weight")
+def head_gradient_halved(dlogits, cache):
+    grads, dx = _backward_with_dx(dlogits, cache)
+    grads["head"]["weight"] = grads["head"]["weight"] / 2
+    return grads, dx
+
+
+@cage.bug("wrong", "params.encode.1.conv2.weight", args=deep)
+def one_element_in_the_middle_of_a_deep_network(dlogits, cache):
+    grads, dx = _backward_with_dx(dlogits, cache)
+    grads["encode"][1]["conv2"]["weight"][1, 2, 0, 1] *= 1.01
+    return grads, dx
+
+
+@cage.bug("wrong", args=deep)
+def every_convolution_passes_on_a_flipped_gradient(dlogits, cache):
+    def conv2d(dy, cache):
+        return conv2d_backward(dy, cache)[0][..., ::-1, ::-1], *conv2d_backward(dy, cache)[1:]
+
+    return _with("conv2d_backward", conv2d, dlogits, cache)
+
+
+@cage.bug("shape", "params.encode.0", args=deep)
+def levels_in_another_order(dlogits, cache):
+    grads, dx = _backward_with_dx(dlogits, cache)
+    return {**grads, "encode": grads["encode"][::-1]}, dx
+
+
+@cage.bug("shape", "params.head")
+def head_left_out(dlogits, cache):
+    grads, dx = _backward_with_dx(dlogits, cache)
+    return {name: grads[name] for name in ("encode", "bottom", "decode")}, dx
