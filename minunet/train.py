@@ -42,7 +42,7 @@ class Config(NamedTuple):
     minutes: float | None = None  # in place of steps
     device: str = "cpu"
     seed: int = 0
-    learning_rate: float = 0.01
+    learning_rate: float = 0.03
     momentum: float = 0.9
     dropout_rate: float = 0.0
 
