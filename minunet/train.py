@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.backend import array_module, to_device
-from minunet.data import Dataset, Sample, fit_normalisation, normalise, random_tile
+from minunet.data import Dataset, Sample, fit_normalisation, loss_weights, normalise, random_tile
 from minunet.errors import InputError
 from minunet.evaluate import evaluate, mean, predict_samples
 from minunet.layers.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
@@ -45,6 +45,7 @@ class Config(NamedTuple):
     learning_rate: float = 0.03
     momentum: float = 0.9
     dropout_rate: float = 0.0
+    weights: str = "auto"
 
 
 class Run(NamedTuple):
@@ -85,8 +86,10 @@ def check(config: Config) -> None:
         raise InputError(f"a run needs either steps or minutes, got steps={config.steps}, minutes={config.minutes}")
 
 
-def train_steps(run: Run, dataset: Dataset):
+def train_steps(run: Run, dataset: Dataset, weights: list[np.ndarray | None] | None = None):
     """Train to the end of the run; yield after every step, so that the caller may show, save or stop.
+
+    `weights` are the loss weights of each training image; by default `loss_weights` works them out.
 
     Yields
     ------
@@ -96,11 +99,14 @@ def train_steps(run: Run, dataset: Dataset):
     """
     config, history = run.config, run.history
     images = [normalise(sample.image, run.normalisation) for sample in dataset.train]
+    labels = [sample.labels for sample in dataset.train]
+    weights = weights or loss_weights(dataset.train, config.weights)
+    planes = list(zip(images, labels, weights, strict=True))
     began = time.monotonic() - (history[-1]["seconds"] if history else 0.0)
     while (done := progress(config, history)) < 1:
         step = len(history)
         rate = learning_rate(config, step, done)
-        loss = train_step(run, images, dataset.train, step, rate)
+        loss = train_step(run, planes, step, rate)
         if not math.isfinite(loss):
             slower = f"{config.learning_rate / 3:.2g}"
             raise InputError(f"the loss must stay finite, got {loss} at step {step + 1}; try --learning-rate {slower}")
@@ -111,13 +117,16 @@ def train_steps(run: Run, dataset: Dataset):
         yield history[-1]
 
 
-def train_step(run: Run, images: list[np.ndarray], samples: list[Sample], step: int, rate: float) -> float:
-    """Draw the tile of this step, go forward and backward, and update the parameters; return the loss."""
+def train_step(run: Run, planes: list[tuple], step: int, rate: float) -> float:
+    """Draw the tile of this step, go forward and backward, and update the parameters; return the loss.
+
+    `planes` hold an image (C, H, W), labels (H, W) and weights (H, W) or None for each training image.
+    """
     config = run.config
     rng = np.random.default_rng([config.seed, step])
-    i = rng.integers(len(samples))
+    image, labels, weights = planes[rng.integers(len(planes))]
     sizes = (config.tile, config.tile), (output_size(config.tile, config.depth),) * 2
-    x, labels, weights = random_tile(images[i], samples[i].labels, samples[i].weights, rng, *sizes)
+    x, labels, weights = random_tile(image, labels, weights, rng, *sizes)
     xp = array_module(run.params["head"]["bias"])
     x, labels = xp.asarray(x[None]), xp.asarray(labels[None])  # (1, C, tile, tile), (1, output, output)
     weights = None if weights is None else xp.asarray(weights[None])  # (1, output, output)

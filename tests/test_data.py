@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minunet.data import load_data, read_isbi, synthetic_cells, synthetic_dataset, weight_map
+from minunet.data import load_data, read_isbi, synthetic_cells, synthetic_dataset
 from minunet.errors import InputError
 
 REAL_ISBI = Path(__file__).parents[2] / "shared" / "data" / "isbi2012"
@@ -51,7 +51,6 @@ def test_synthetic_dataset():
     sample = dataset.train[0]
     assert sample.image.shape == (1, 96, 80) and sample.labels.dtype == np.uint8
     np.testing.assert_array_equal(sample.labels, sample.instances > 0)
-    np.testing.assert_array_equal(sample.weights, weight_map(sample.instances))
     assert not np.array_equal(sample.image, dataset.validation[0].image)
 
 
@@ -60,7 +59,7 @@ def test_isbi(tmp_path, pages, held_out):
     dataset = load_data(f"isbi:{isbi_folder(tmp_path, pages)}")
     assert dataset.name == "isbi" and len(dataset.train) == pages - held_out and len(dataset.validation) == held_out
     last = dataset.validation[-1]
-    assert last.image.shape == (1, 8, 6) and last.image.dtype == np.float32 and last.instances is last.weights is None
+    assert last.image.shape == (1, 8, 6) and last.image.dtype == np.float32 and last.instances is last.known is None
     with Image.open(tmp_path / "train-labels.tif") as file:
         file.seek(pages - 1)
         np.testing.assert_array_equal(last.labels, np.array(file) == 255)

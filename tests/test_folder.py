@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minunet.data import load_data, read_folder, weight_map
+from minunet.data import load_data, read_folder
 from minunet.errors import InputError
 
 
@@ -34,9 +34,8 @@ def test_folder_of_binary_masks(tmp_path):
     dataset = load_data(f"folder:{tmp_path}")
     assert dataset.name == "folder" and [s.name for s in dataset.validation] == ["im8", "im9"]  # sorted as text
     sample = dataset.train[0]
-    assert sample.image.shape == (3, 20, 20) and sample.weights is None
+    assert sample.image.shape == (3, 20, 20) and sample.instances is None
     np.testing.assert_array_equal(sample.labels, mask((2, 2, 1), (10, 12, 1)))
-    np.testing.assert_array_equal(sample.instances, mask((2, 2, 1), (10, 12, 2)))
 
 
 def test_folder_of_instance_masks(tmp_path):
@@ -47,8 +46,8 @@ def test_folder_of_instance_masks(tmp_path):
     expected[2:8, 6] = 0  # of equal cells the one with the larger label gives way
     np.testing.assert_array_equal(sample.instances, expected)
     np.testing.assert_array_equal(sample.labels, expected > 0)
-    np.testing.assert_array_equal(sample.weights, weight_map(expected))
-    assert dataset.train[1].weights is not None and held_out.name == "im2"  # a single cell beside instance masks
+    np.testing.assert_array_equal(dataset.train[1].instances, lone > 0)  # a single cell, beside instance masks
+    assert held_out.name == "im2"
 
 
 def test_folder_errors(tmp_path):

@@ -8,6 +8,7 @@ from minunet.data.sample import Dataset, Sample
 from minunet.data.synthetic import synthetic_cells, synthetic_dataset
 from minunet.data.tiles import cut, mirror_pad, random_tile
 from minunet.data.weight_map import separate_touching, weight_map
+from minunet.data.weighting import loss_weights
 from minunet.errors import InputError
 
 FOLDER_READERS = {"isbi": read_isbi, "folder": read_folder}

@@ -7,7 +7,7 @@ import scipy  # it imports scipy.ndimage at its first use
 
 from minunet.data.image_io import read_image, read_labels
 from minunet.data.sample import Dataset, Sample
-from minunet.data.weight_map import separate_touching, weight_map
+from minunet.data.weight_map import separate_touching
 from minunet.errors import InputError
 
 
@@ -16,27 +16,25 @@ def read_folder(directory: str | Path) -> Dataset:
 
     `images/a.tif` goes with `masks/a.png`: the names are equal, the extensions need not be. A mask is binary if it
     has one value beside 0; its cells are then the connected components. With more values it is an instance mask, one
-    number a cell; cells that touch are separated by a line of background. If any mask is an instance mask, every
-    sample gets a weight map, otherwise none does. The last fifth of the sorted names is held out, and at least one.
+    number a cell; cells that touch are separated by a line of background. If all masks are binary, the instances of the
+    samples are None. The last fifth of the sorted names is held out, and at least one.
     """
     pairs = _pairs(Path(directory))
     images = {name: read_image(image) for name, (image, _) in pairs.items()}  # (C, H, W) each
     masks = {name: read_labels(mask) for name, (_, mask) in pairs.items()}  # (H, W) each
     _check_sizes(images, masks)
     _check_channels(images)
-    weighted = not all(map(_is_binary, masks.values()))
-    samples = [_sample(name, images[name], masks[name], weighted) for name in images]
+    has_instances = not all(map(_is_binary, masks.values()))
+    samples = [_sample(name, images[name], masks[name], has_instances) for name in images]
     held_out = max(1, len(samples) // 5)
     return Dataset("folder", samples[:-held_out], samples[-held_out:], num_classes=2)
 
 
-def _sample(name: str, image: np.ndarray, mask: np.ndarray, weighted: bool) -> Sample:
-    if _is_binary(mask):
-        instances = scipy.ndimage.label(mask)[0].astype(np.int32)
-    else:
-        instances = separate_touching(mask).astype(np.int32)
-    labels = (instances > 0).astype(np.uint8)
-    return Sample(name, image, labels, instances, weight_map(instances) if weighted else None)
+def _sample(name: str, image: np.ndarray, mask: np.ndarray, has_instances: bool) -> Sample:
+    if not has_instances:
+        return Sample(name, image, (mask > 0).astype(np.uint8), None)
+    instances = scipy.ndimage.label(mask)[0] if _is_binary(mask) else separate_touching(mask)
+    return Sample(name, image, (instances > 0).astype(np.uint8), instances.astype(np.int32))
 
 
 def _is_binary(mask: np.ndarray) -> bool:

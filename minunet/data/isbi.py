@@ -31,7 +31,7 @@ def read_isbi(directory: str | Path) -> Dataset:
         raise InputError(f"{directory}: expected at least 2 slices, got 1; one is held out, the others are trained on")
     labels = _cells(truth, directory / "train-labels.tif")
     samples = [
-        Sample(f"slice-{i:02d}", image[None].astype(np.float32), label, None, None)  # image (1, H, W)
+        Sample(f"slice-{i:02d}", image[None].astype(np.float32), label, None)  # image (1, H, W)
         for i, (image, label) in enumerate(zip(images, labels, strict=True))
     ]
     held_out = max(1, len(samples) // 6)

@@ -12,7 +12,7 @@ class Sample(NamedTuple):
     image: np.ndarray  # (C, H, W) float32, the raw grey values
     labels: np.ndarray  # (H, W) uint8, the class of each pixel: 0 background or membrane, 1 cell
     instances: np.ndarray | None  # (H, W) int32, one number a cell, 0 background
-    weights: np.ndarray | None  # (H, W) float32, the loss weight of each pixel
+    known: np.ndarray | None = None  # (H, W) bool, False where the truth cannot be known; None: known everywhere
 
 
 class Dataset(NamedTuple):

@@ -5,7 +5,7 @@ import numpy as np
 from minunet.data.cell_shapes import draw_shapes, place
 from minunet.data.microscope import light, through_the_microscope
 from minunet.data.sample import Dataset, Sample
-from minunet.data.weight_map import separate_touching, weight_map
+from minunet.data.weight_map import separate_touching
 
 
 def synthetic_cells(
@@ -42,5 +42,5 @@ def synthetic_dataset(
         image, instances = synthetic_cells(rng, height, width)
         instances = separate_touching(instances)
         labels = (instances > 0).astype(np.uint8)
-        samples.append(Sample(f"cells-{i:02d}", image[None], labels, instances, weight_map(instances)))
+        samples.append(Sample(f"cells-{i:02d}", image[None], labels, instances))
     return Dataset("synthetic", samples[:num_train], samples[num_train:], num_classes=2)

@@ -1,0 +1,69 @@
+"""The loss weight of every pixel of every training image, worked out once a run.
+
+    none    1 everywhere
+    map     the weight map of eq. 2
+    auto    map where the data tell cell from cell, else none
+
+Where the truth cannot be known (`Sample.known` is False), the weight is 0 in each.
+"""
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+import scipy  # it imports scipy.ndimage at its first use
+
+from minunet.data.sample import Sample
+from minunet.data.weight_map import weight_map
+from minunet.errors import InputError
+from minunet.files import replace_atomically
+
+KINDS = ("auto", "map", "none")
+
+
+def loss_weights(samples: list[Sample], kind: str = "auto", cache: Path | None = None) -> list[np.ndarray | None]:
+    """Return the weights of each sample, (H, W) float32, or None where all are 1.
+
+    Parameters
+    ----------
+    samples : list of Sample
+        Where instances are not known, the connected components of class 1 are taken for cells.
+    kind : "auto", "map" or "none"
+    cache : path of an .npz file, optional
+        Weight maps are read from it, and written to it if it lacks one.
+
+    Raises
+    ------
+    InputError
+        If the kind is unknown.
+    """
+    if kind not in KINDS:
+        raise InputError(f"weights must be one of {', '.join(KINDS)}, got {kind!r}; auto suits most data")
+    stored = _read(cache)
+    maps = {}
+    weights = []
+    for sample in samples:
+        if kind == "none" or (kind == "auto" and sample.instances is None):
+            weights.append(_masked(None, sample.known))
+            continue
+        cells = sample.instances if sample.instances is not None else scipy.ndimage.label(sample.labels)[0]
+        key = f"{sample.name}-{zlib.crc32(np.ascontiguousarray(cells)):08x}"  # another truth, another entry
+        maps[key] = stored[key] if key in stored else weight_map(cells)
+        weights.append(_masked(maps[key], sample.known))
+    if cache is not None and maps.keys() - stored.keys():
+        replace_atomically(cache, lambda path: np.savez_compressed(path, **maps))
+    return weights
+
+
+def _masked(weights: np.ndarray | None, known: np.ndarray | None) -> np.ndarray | None:
+    """Return the weights with 0 where the truth cannot be known."""
+    if known is None:
+        return weights
+    return known.astype(np.float32) if weights is None else weights * known
+
+
+def _read(cache: Path | None) -> dict[str, np.ndarray]:
+    if cache is None or not cache.exists():
+        return {}
+    with np.load(cache) as archive:
+        return dict(archive)
