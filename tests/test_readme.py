@@ -10,11 +10,14 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_python_prints_what_the_readme_says():
-    code, printed = re.search(r"```python\n(.*?)```\s+```text\n(.*?)```", README, re.DOTALL).groups()
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        exec(code, {})
-    assert without_rounding(output.getvalue()) == without_rounding(printed)
+    blocks = re.findall(r"```python\n(.*?)```\s+```text\n(.*?)```", README, re.DOTALL)
+    assert blocks
+    names = {}
+    for code, printed in blocks:
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            exec(code, names)  # each block goes on where the one before ended
+        assert without_rounding(output.getvalue()) == without_rounding(printed)
 
 
 def without_rounding(text):
