@@ -22,6 +22,7 @@ from minunet.backend import array_module, to_device
 from minunet.data import Dataset, Sample, fit_normalisation, loss_weights, normalise, random_tile
 from minunet.errors import InputError
 from minunet.evaluate import evaluate, mean, predict_samples
+from minunet.init import centre
 from minunet.layers.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from minunet.optim import init_velocity, sgd_step
 from minunet.shapes import output_size
@@ -46,6 +47,7 @@ class Config(NamedTuple):
     momentum: float = 0.9
     dropout_rate: float = 0.0
     weights: str = "auto"
+    init: str = "centred"
 
 
 class Run(NamedTuple):
@@ -64,6 +66,8 @@ def start(config: Config, dataset: Dataset) -> Run:
     rng = np.random.default_rng(config.seed)
     channels = dataset.train[0].image.shape[0]
     params = init_unet(rng, channels, dataset.num_classes, config.base_channels, config.depth)
+    if config.init == "centred":
+        centre(params)
     params = to_device(params, config.device)
     return Run(config, params, init_velocity(params), fit_normalisation(dataset.train), [])
 
