@@ -277,6 +277,23 @@ def test_given_dy_for_a_scalar(rng, dy):
     assert report.ok and not report.findings, report
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_kinks_within_a_nudge_are_no_low_precision(rng, mode):
+    """In a large network a change of 1e-7 crosses kinks; here every element has one on either side."""
+    corner = rng.standard_normal(60)
+    gaps = np.array([[-1.5e-7], [0.5e-7], [1.5e-7], [-0.5e-7]])
+
+    def forward(x):
+        opened = x > corner + gaps  # (4, 60)
+        return x + 0.1 * ((x - corner - gaps) * opened).sum(axis=0), opened
+
+    def backward(dy, opened):
+        return dy * (1 + 0.1 * opened.sum(axis=0))
+
+    report = gradcheck(forward, backward, (corner.copy(),), mode=mode)
+    assert "precision" not in kinds(report) and report.ok, report
+
+
 @pytest.mark.parametrize("pair", [RELU, POOL], ids=["relu", "max_pool"])
 def test_dy_of_ones_is_no_low_precision(rng, pair):
     x = rng.standard_normal((1, 2, 6, 4))
