@@ -29,6 +29,8 @@ def test_the_weight_map_of_instances_and_of_connected_components(instances):
     expected = weight_map(instances)
     for kind, told_apart in (("auto", True), ("map", True), ("map", False)):
         np.testing.assert_array_equal(loss_weights([sample(instances, None, told_apart)], kind)[0], expected)
+    border = loss_weights([sample(instances)], "border")[0]
+    np.testing.assert_array_equal(border, weight_map(instances, class_weights=(1.0, 1.0)))
     assert loss_weights([sample(instances, None, False), sample(instances)], "none") == [None, None]
     assert loss_weights([sample(instances, None, False)], "auto") == [None]
 
@@ -43,12 +45,12 @@ def test_what_is_unknown_weighs_nothing(instances, known):
 def test_maps_are_made_once(instances, tmp_path, monkeypatch):
     cache = tmp_path / "weights.npz"
     first = loss_weights([sample(instances)], "map", cache)
-    monkeypatch.setattr("minunet.data.weighting.weight_map", lambda cells: pytest.fail("made again"))
+    monkeypatch.setattr("minunet.data.weighting.weight_map", lambda *cells, **options: pytest.fail("made again"))
     np.testing.assert_array_equal(loss_weights([sample(instances)], "map", cache)[0], first[0])
     with pytest.raises(pytest.fail.Exception, match="made again"):
         loss_weights([sample(instances.T.copy())], "map", cache)  # another truth under the same name
 
 
 def test_unknown_kind(instances):
-    with pytest.raises(InputError, match="weights must be one of auto, map, none, got 'paper'; auto suits"):
+    with pytest.raises(InputError, match="weights must be one of auto, map, border, none, got 'paper'; auto suits"):
         loss_weights([sample(instances)], "paper")

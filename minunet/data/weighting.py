@@ -1,7 +1,8 @@
 """The loss weight of every pixel of every training image, worked out once a run.
 
     none    1 everywhere
-    map     the weight map of eq. 2
+    map     the weight map of eq. 2: class balance and border term
+    border  eq. 2 with w_c = 1: the border term alone
     auto    map where the data tell cell from cell, else none
 
 Where the truth cannot be known (`Sample.known` is False), the weight is 0 in each.
@@ -18,7 +19,7 @@ from minunet.data.weight_map import weight_map
 from minunet.errors import InputError
 from minunet.files import replace_atomically
 
-KINDS = ("auto", "map", "none")
+KINDS = ("auto", "map", "border", "none")
 
 
 def loss_weights(samples: list[Sample], kind: str = "auto", cache: Path | None = None) -> list[np.ndarray | None]:
@@ -28,7 +29,7 @@ def loss_weights(samples: list[Sample], kind: str = "auto", cache: Path | None =
     ----------
     samples : list of Sample
         Where instances are not known, the connected components of class 1 are taken for cells.
-    kind : "auto", "map" or "none"
+    kind : one of KINDS
     cache : path of an .npz file, optional
         Weight maps are read from it, and written to it if it lacks one.
 
@@ -40,15 +41,15 @@ def loss_weights(samples: list[Sample], kind: str = "auto", cache: Path | None =
     if kind not in KINDS:
         raise InputError(f"weights must be one of {', '.join(KINDS)}, got {kind!r}; auto suits most data")
     stored = _read(cache)
-    maps = {}
-    weights = []
+    class_weights = (1.0, 1.0) if kind == "border" else None
+    maps, weights = {}, []
     for sample in samples:
         if kind == "none" or (kind == "auto" and sample.instances is None):
             weights.append(_masked(None, sample.known))
             continue
         cells = sample.instances if sample.instances is not None else scipy.ndimage.label(sample.labels)[0]
         key = f"{sample.name}-{zlib.crc32(np.ascontiguousarray(cells)):08x}"  # another truth, another entry
-        maps[key] = stored[key] if key in stored else weight_map(cells)
+        maps[key] = stored[key] if key in stored else weight_map(cells, class_weights=class_weights)
         weights.append(_masked(maps[key], sample.known))
     if cache is not None and maps.keys() - stored.keys():
         replace_atomically(cache, lambda path: np.savez_compressed(path, **maps))
