@@ -10,6 +10,7 @@ import scipy.ndimage
 from minunet import init_unet, predict, unet_forward
 from minunet.data import mirror_pad, normalise
 from minunet.errors import InputError
+from minunet.predict_checks import BAND, check_image
 from minunet.shapes import border, smallest_input_size
 
 
@@ -55,6 +56,13 @@ def test_tiles_equal_one_shot(small_unet, rng, size, tile):
     probabilities = predict(small_unet, image, tile)
     assert probabilities.shape == (3, *size)
     np.testing.assert_allclose(probabilities, by_definition(small_unet, image), rtol=1e-10)
+
+
+@pytest.mark.parametrize("tile", [100, (108, 132)])
+def test_tiles_pool_the_same_windows_where_outputs_are_no_multiples_of_the_pooling(rng, tile):
+    params = init_unet(rng, base_channels=2, depth=3, dtype=np.float64)  # outputs are 12, 20 and 44 pixels, not 8 k
+    image = rng.standard_normal((1, 50, 61))
+    np.testing.assert_allclose(predict(params, image, tile), by_definition(params, image), rtol=1e-10)
 
 
 @pytest.mark.parametrize("rotations", [4, 8])
@@ -134,6 +142,15 @@ def test_no_more_of_a_file_is_read_at_once_than_a_tile_needs(rng, rotations, sid
     file = OnlySlices(rng.integers(0, 256, (60, 300)).astype(np.uint8))
     predict(params, file, 44, rotations)
     assert 44 <= file.largest <= side**2
+
+
+def test_a_file_is_checked_band_by_band(small_unet, rng):
+    file = OnlySlices(rng.standard_normal((1500, 2000)).astype(np.float16))
+    check_image(small_unet, file)
+    assert 1500 * 2000 / 3 < file.largest <= BAND
+    file.array[[0, 700, 1499], [3, 4, 1999]] = np.nan, np.inf, np.nan
+    with pytest.raises(InputError, match="in 3 values"):
+        check_image(small_unet, file)
 
 
 @pytest.mark.parametrize("rotations", [1, 7])
