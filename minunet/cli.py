@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from minunet.errors import InputError
+from minunet.rotations import COUNTS
 from minunet.train import Config
 
 DATA_HELP = "synthetic (embedded), isbi:DIR (train-volume.tif, train-labels.tif) or folder:DIR (images/, masks/)"
@@ -105,8 +106,9 @@ def _add_prediction_options(command) -> None:
         "--rotations",
         type=int,
         default=1,
-        choices=(1, 4, 8),
-        help="average over quarter turns (4) or all symmetries of the square (8); default 1",
+        choices=COUNTS,
+        help="average over quarter turns (4), turns by 360/7 degrees as in the paper (7) or all symmetries of the "
+        "square (8); default 1",
     )
 
 

@@ -12,13 +12,14 @@ from tqdm import tqdm
 
 from minunet import run_folder
 from minunet.checkpoint import load_checkpoint
-from minunet.data import load_data, normalise, read_pages
+from minunet.data import load_data, read_pages
 from minunet.errors import InputError
 from minunet.evaluate import predict_samples, table
 from minunet.files import replace_atomically
 from minunet.gradcheck import gradcheck as check_gradients
 from minunet.gradchecking.cases import cases
 from minunet.predict import predict as predict_image
+from minunet.predict_checks import check_image
 from minunet.summary import summary as network_table
 from minunet.train import Config, start, train_steps
 
@@ -57,6 +58,7 @@ def train(options) -> int:
 def predict(options) -> int:
     """Write the probabilities and the classes of each image as PNG files."""
     stored = load_checkpoint(options.checkpoint)
+    params, normalisation = stored["params"], stored["normalisation"]
     folder = Path(options.out)
     images = {}
     for path in options.images:
@@ -65,13 +67,18 @@ def predict(options) -> int:
                 raise InputError(
                     f"two images are called {name}, and so would be their results; predict them one by one"
                 )
-            images[name] = _normalised(path, image, stored["normalisation"])
+            try:
+                check_image(params, image, normalisation)
+            except InputError as error:
+                raise InputError(f"{path}: {error}") from error
+            images[name] = image
     for name in images:
         taken = [path for path in _result_paths(folder, name) if path.exists()]
         if taken:
             raise InputError(f"--out must not hold results already, got {taken[0]}; choose another --out")
     for name, image in images.items():
-        probabilities = predict_image(stored["params"], image, options.tile, options.rotations, progress=True)
+        choices = {"normalisation": normalisation, "progress": True}
+        probabilities = predict_image(params, image, options.tile, options.rotations, **choices)
         folder.mkdir(parents=True, exist_ok=True)
         K = len(probabilities)
         grey_values = [1 - probabilities[0], probabilities.argmax(axis=0) / max(1, K - 1)]  # (H, W) each, from 0 to 1
@@ -166,13 +173,6 @@ def _ctrl_c():
         yield lambda: bool(pressed)
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _normalised(path, image, normalisation):
-    try:
-        return normalise(image, normalisation)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
 
 
 def _result_paths(folder: Path, name: str) -> list[Path]:

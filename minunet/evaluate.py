@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from minunet.data.normalise import normalise
 from minunet.data.sample import Sample
 from minunet.metrics import majority_pixel_error, pixel_error
 from minunet.predict import predict
@@ -10,7 +9,7 @@ from minunet.predict import predict
 
 def predict_samples(params, normalisation, samples: list[Sample], **options) -> list[np.ndarray]:
     """Return the probabilities (K, H, W) of each sample; `options` as for `predict`."""
-    return [predict(params, normalise(sample.image, normalisation), **options) for sample in samples]
+    return [predict(params, sample.image, normalisation=normalisation, **options) for sample in samples]
 
 
 def evaluate(samples: list[Sample], probabilities: list[np.ndarray]) -> list[dict]:

@@ -8,6 +8,8 @@ apart, and every one of them loses the same border.
 
 from typing import NamedTuple
 
+import numpy as np
+
 from minunet.errors import InputError
 
 CONV_LOSS = 4  # pixels that two valid 3x3 convolutions take off an axis
@@ -66,6 +68,28 @@ def smallest_input_size(output: int, depth: int = 4) -> int:
     if output < 1:
         raise InputError(f"output size must be at least 1, got {output}; ask for 1 pixel or more")
     return _round_up(output + border(depth), depth)
+
+
+def check_tile(tile, depth: int = 4) -> tuple[int, int]:
+    """Return `tile`, one size or two, as (height, width) of an input to predict with.
+
+    Raises
+    ------
+    InputError
+        If it does not fit, or its output is below 2**depth: tiles must lie that far apart to pool the same windows.
+    """
+    step = 2**depth
+    smallest = smallest_input_size(step, depth)
+    tile = (tile, tile) if np.ndim(tile) == 0 else tuple(tile)
+    if len(tile) != 2:
+        raise InputError(f"tile must be one size or (height, width), got {tile}; the smallest is {smallest}")
+    for n in tile:
+        if output_size(n, depth) < step:
+            raise InputError(
+                f"tile must have an output of at least {step} pixels to predict with at depth {depth}, got tile {n} "
+                f"with {output_size(n, depth)}; the smallest tile is {smallest}"
+            )
+    return tile
 
 
 def fits(n: int, depth: int = 4) -> bool:

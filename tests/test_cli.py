@@ -115,6 +115,31 @@ def test_predict_writes_probability_and_classes_of_any_size(run, tmp_path, rng, 
     np.testing.assert_array_equal((probability > 127)[clear], (classes == 255)[clear])
 
 
+@pytest.mark.parametrize("rotations", [4, 7, 8])
+def test_predict_averages_over_rotations(run, tmp_path, cells_folder, rotations):
+    image = cells_folder / "images" / "cell0.png"
+    pictures = {}
+    for count in (1, rotations):
+        out = tmp_path / str(count)
+        arguments = ["predict", run / "checkpoint.npz", image, "--out", out, "--rotations", count, "--tile", 36]
+        assert main([str(argument) for argument in arguments]) == 0
+        pictures[count] = np.asarray(Image.open(out / "cell0_probability.png"))
+    assert pictures[rotations].shape == pictures[1].shape == (40, 48)
+    assert (pictures[rotations] != pictures[1]).any()
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+@pytest.mark.parametrize("rotations", ["0", "3"])
+def test_another_number_of_rotations_is_refused(run, tmp_path, capsys, command, rotations):
+    images = [str(tmp_path / "image.png")] * (command == "predict")
+    with pytest.raises(SystemExit) as error:
+        main([command, str(run / "checkpoint.npz"), *images, "--rotations", rotations, "--out", str(tmp_path / "out")])
+    assert error.value.code == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert f"argument --rotations: invalid choice: {rotations} (choose from 1, 4, 7, 8)" in line
+    assert not (tmp_path / "out").exists()
+
+
 def test_evaluate_repeats_what_training_measured(run, tmp_path, capsys):
     assert main(["evaluate", str(run / "checkpoint.npz"), "--out", str(tmp_path / "again")]) == 0
     assert "majority_pixel_error" in capsys.readouterr().out
@@ -261,9 +286,12 @@ def test_images_that_do_not_fit_the_network(run, tmp_path, rng, capsys):
     checkpoint, out = run / "checkpoint.npz", tmp_path / "out"
     Image.fromarray(rng.integers(0, 255, (20, 20, 3), np.uint8)).save(tmp_path / "colour.png")
     line = refused(capsys, "predict", checkpoint, tmp_path / "colour.png", "--out", out)
-    assert "colour.png: expected an image (C, H, W) with 1 channel" in line
+    assert "colour.png: image must have shape (H, W) or (1, H, W) for this network, got (3, 20, 20)" in line
     assert "found none" in refused(capsys, "predict", checkpoint, tmp_path / "nothing.png", "--out", out)
     Image.fromarray(rng.integers(0, 255, (20, 20), np.uint8)).save(tmp_path / "grey.png")
+    Image.fromarray(np.full((20, 20), np.nan, np.float32)).save(tmp_path / "nan.tif")
+    line = refused(capsys, "predict", checkpoint, tmp_path / "grey.png", tmp_path / "nan.tif", "--out", out)
+    assert "nan.tif" in line and "NaN or infinity in 400" in line
     line = refused(capsys, "predict", checkpoint, tmp_path / "grey.png", "--tile", 35, "--out", out)
     assert "the nearest valid sizes are 34 and 36" in line
     twice = refused(capsys, "predict", checkpoint, tmp_path / "grey.png", tmp_path / "grey.png", "--out", out)

@@ -56,11 +56,12 @@ def test_gradcheck_runs_on_the_gpu(name, mode):
     assert report.ok, report
 
 
-def test_prediction_equals_that_on_the_cpu(rng):
+@pytest.mark.parametrize("rotations", [1, 7, 8])
+def test_prediction_equals_that_on_the_cpu(rng, rotations):
     params = init_unet(rng, base_channels=4, depth=2)
     image = rng.standard_normal((70, 90))
-    on_gpu = predict(map_tree(lambda x: to_device(x, "gpu"), params), image, tile=76)
-    np.testing.assert_allclose(on_gpu, predict(params, image, tile=76), atol=1e-5)
+    on_gpu = predict(map_tree(lambda x: to_device(x, "gpu"), params), image, 76, rotations)
+    np.testing.assert_allclose(on_gpu, predict(params, image, 76, rotations), atol=1e-5)
 
 
 def test_train_on_the_gpu(tmp_path, cells_folder):

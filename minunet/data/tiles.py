@@ -8,11 +8,11 @@ from minunet.errors import InputError
 def cut(image: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
     """Return a window of the mirrored image, which has no end.
 
-    Only the window is ever built, however far outside the image it lies.
+    Only the window is ever built, however far outside the image it lies, and only one slice of the image is read.
 
     Parameters
     ----------
-    image : array, (..., H, W)
+    image : array, (..., H, W), or a file that can be sliced like one
     top, left : int
         The window's first pixel; may be negative, or beyond the image.
 
@@ -22,7 +22,9 @@ def cut(image: np.ndarray, top: int, left: int, height: int, width: int) -> np.n
     """
     rows = _mirrored(top, height, image.shape[-2])
     columns = _mirrored(left, width, image.shape[-1])
-    return image[..., rows[:, None], columns]
+    top, left = rows.min(), columns.min()
+    part = image[..., top : rows.max() + 1, left : columns.max() + 1]
+    return part[..., rows[:, None] - top, columns - left]
 
 
 def _mirrored(start: int, length: int, size: int) -> np.ndarray:
