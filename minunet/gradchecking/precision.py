@@ -10,6 +10,7 @@ NUDGE, PUSH = 1e-7, 1e-2  # relative: about float32's spacing; and large enough 
 SMALLER_NUDGE = 1e-9  # crosses hardly any kinks, even those of the full-size network
 SHORT = 4  # bits: numbers such as 1, 0.5 or -3 prove nothing, any precision holds them
 COARSE = 1e-10  # relative rounding that float64 stays far below, and float32 far above
+SUSPECT = 1e-13  # more than float64 explains: rounding, or kinks?
 HINT = "It computes in low precision inside, so nothing can be told: remove casts such as .astype('float32')."
 
 
@@ -26,7 +27,7 @@ def examine_precision(pair, y, rng) -> tuple[float, list[Finding]]:
     direction = random_direction(rng, pair.leaves)
     nudged, twice, thrice, pushed = _outputs(pair, direction, (NUDGE, 2 * NUDGE, 3 * NUDGE, PUSH))
     noise = _rounding(start, nudged, twice, thrice)
-    if noise > COARSE:
+    if noise > SUSPECT:
         smaller = _outputs(pair, direction, (SMALLER_NUDGE, 2 * SMALLER_NUDGE, 3 * SMALLER_NUDGE))
         noise = min(noise, _rounding(start, *smaller))
     changed = pushed != start
