@@ -148,6 +148,12 @@ def test_unknown_pixels_are_never_wrong():
     known = np.ones(truth.shape, bool)
     known[3] = False
     assert warping_error(truth, proposal, known=known) == 1 / 72
+    spur = vertical(5)
+    spur[:4, 8] = False
+    known[:] = True
+    known[0] = False  # what is not known stays as it is in the truth, so that no spur grows through it
+    assert warping_error(truth, spur) == 0
+    assert warping_error(truth, spur, known=known) == 3 / 72
 
 
 def test_equal_images_and_opposite_ones(rng):
