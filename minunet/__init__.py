@@ -20,7 +20,7 @@ from minunet.layers.loss import softmax_cross_entropy_backward, softmax_cross_en
 from minunet.layers.pool import max_pool_backward, max_pool_forward
 from minunet.layers.relu import relu_backward, relu_forward
 from minunet.layers.up_conv import up_conv_backward, up_conv_forward
-from minunet.metrics import iou, pixel_error
+from minunet.metrics import iou, pixel_error, seg_score, v_info, v_rand, warping_error
 from minunet.predict import predict
 from minunet.shapes import output_size, smallest_input_size
 from minunet.unet import init_unet, unet_backward, unet_forward

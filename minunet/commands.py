@@ -14,7 +14,8 @@ from minunet import run_folder
 from minunet.checkpoint import load_checkpoint
 from minunet.data import load_data, read_pages
 from minunet.errors import InputError
-from minunet.evaluate import predict_samples, table
+from minunet.evaluate import predict_samples
+from minunet.evaluation_table import table
 from minunet.files import replace_atomically
 from minunet.gradcheck import gradcheck as check_gradients
 from minunet.gradchecking.cases import cases
@@ -51,7 +52,7 @@ def train(options) -> int:
         return 130
     probabilities = predict_samples(run.params, run.normalisation, dataset.validation, progress=True)
     print(table(run_folder.write_evaluation(dataset.validation, probabilities, folder)))
-    print(f"look at {folder / 'predictions.png'} and {folder / 'curves.png'}")
+    print(f"look at {folder / 'contact_sheet.png'} and {folder / 'curves.png'}")
     return 0
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from minunet.data.sample import Sample
+from minunet.display import MISS, for_display, legend, right_and_wrong
 from minunet.files import replace_atomically
-
-HIT, ALARM, MISS = "#FFFFFF", "#D55E00", "#0072B2"  # white, vermilion, blue: told apart by colour-blind eyes too
+from minunet.metrics import pixel_error
 
 
 def plot_curves(history: list[dict], path: str | Path) -> None:
@@ -44,48 +44,27 @@ def plot_predictions(samples: list[Sample], probabilities: list[np.ndarray], pat
     probabilities : arrays, (K, H, W) each
     """
     from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
 
     rows = list(zip(samples, probabilities, strict=True))[:count]
     figure = Figure(figsize=(13, 3.3 * len(rows) + 0.6), layout="constrained")
     all_axes = figure.subplots(len(rows), 4, squeeze=False)
     for axes, (sample, p) in zip(all_axes, rows, strict=True):
-        truth, proposal = sample.labels > 0, p.argmax(axis=0) > 0  # (H, W)
-        image = _for_display(sample.image)
+        truth, proposal, known = sample.labels > 0, p.argmax(axis=0) > 0, sample.known  # (H, W)
+        image = for_display(sample.image)
         axes[0].imshow(image, cmap="gray")
         axes[1].imshow(truth, cmap="gray", vmin=0, vmax=1)
         shown = axes[2].imshow(1 - p[0], cmap="gray", vmin=0, vmax=1)
-        axes[3].imshow(_right_and_wrong(truth, proposal))
+        axes[3].imshow(right_and_wrong(truth, proposal, known))
         axes[0].set_ylabel(sample.name)
-        axes[3].set_xlabel(f"pixel error {(truth != proposal).mean():.3f}")
+        axes[3].set_xlabel(f"pixel error {pixel_error(truth, proposal, known):.4f}")
     for axes, title in zip(all_axes[0], ("image", "truth", "probability of cell", "right and wrong"), strict=True):
         axes.set_title(title)
     for axes in all_axes.flat:
         axes.set_xticks([])
         axes.set_yticks([])
     figure.colorbar(shown, ax=all_axes[:, 2], location="bottom", shrink=0.6, aspect=30)
-    names = {"cell, found": HIT, "background, found": "black", "cell, missed": MISS, "background, called cell": ALARM}
-    patches = [Patch(facecolor=colour, edgecolor="0.5", label=name) for name, colour in names.items()]
-    figure.legend(handles=patches, loc="outside lower right", ncols=4, frameon=False)
+    legend(figure, unknown=any(sample.known is not None for sample, _ in rows))
     replace_atomically(path, lambda temporary: figure.savefig(temporary, dpi=110))
-
-
-def _right_and_wrong(truth: np.ndarray, proposal: np.ndarray) -> np.ndarray:
-    """Return an RGB image, (H, W, 3): right pixels black and white, wrong ones in colour."""
-    from matplotlib.colors import to_rgb
-
-    overlay = np.zeros((*truth.shape, 3))
-    overlay[truth & proposal] = to_rgb(HIT)
-    overlay[truth & ~proposal] = to_rgb(MISS)
-    overlay[~truth & proposal] = to_rgb(ALARM)
-    return overlay
-
-
-def _for_display(image: np.ndarray) -> np.ndarray:
-    """Return (H, W) or (H, W, 3) from 0 to 1: the darkest and the brightest percent are clipped."""
-    low, high = np.percentile(image, [1, 99])
-    image = np.clip((image - low) / max(high - low, 1e-9), 0, 1)
-    return image.transpose(1, 2, 0) if len(image) == 3 else image[0]
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:

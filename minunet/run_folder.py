@@ -1,13 +1,15 @@
-"""A run on disk: config.json, checkpoint.npz, log.csv, curves.png, metrics.json and predictions.png."""
+"""A run on disk: config.json, checkpoint.npz, log.csv, curves.png, metrics.json and two pictures."""
 
 import csv
 import json
+import math
 from pathlib import Path
 
 from minunet.backend import to_device
 from minunet.checkpoint import load_checkpoint, save_checkpoint
+from minunet.contact_sheet import plot_contact_sheet
 from minunet.errors import InputError
-from minunet.evaluate import evaluate, mean
+from minunet.evaluate import evaluate
 from minunet.files import replace_atomically
 from minunet.plot import plot_curves, plot_predictions
 from minunet.train import Config, Run, check
@@ -66,18 +68,29 @@ def resume_run(folder: Path, **changes) -> Run:
     return Run(config, params, velocity, stored["normalisation"], stored["history"])
 
 
-def write_evaluation(samples, probabilities, folder: Path) -> list[dict]:
-    """Write metrics.json (the means, and a row an image) and predictions.png; return the rows."""
+def write_evaluation(samples, probabilities, folder: Path) -> dict:
+    """Write metrics.json, predictions.png and contact_sheet.png; return the evaluation, as from `evaluate`."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = evaluate(samples, probabilities)
-    write_json(folder / "metrics.json", {**mean(rows), "images": rows})
+    evaluation = evaluate(samples, probabilities, progress=True)
+    write_json(folder / "metrics.json", _without_nan(evaluation))
     plot_predictions(samples, probabilities, folder / "predictions.png")
-    return rows
+    errors = [row["pixel_error"] for row in evaluation["images"]]
+    plot_contact_sheet(samples, probabilities, errors, folder / "contact_sheet.png")
+    return evaluation
 
 
 def write_json(path: Path, content: dict) -> None:
     """Write a dict as JSON, whole or not at all."""
     replace_atomically(path, lambda temporary: Path(temporary).write_text(json.dumps(content, indent=2) + "\n"))
+
+
+def _without_nan(content):
+    """Return nested dicts and lists with None, which JSON knows, in place of NaN, which it does not."""
+    if isinstance(content, dict):
+        return {name: _without_nan(value) for name, value in content.items()}
+    if isinstance(content, list):
+        return [_without_nan(value) for value in content]
+    return None if isinstance(content, float) and math.isnan(content) else content
 
 
 def _write_log(history: list[dict], path) -> None:

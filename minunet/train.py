@@ -21,7 +21,7 @@ import numpy as np
 from minunet.backend import array_module, to_device
 from minunet.data import Dataset, Sample, fit_normalisation, loss_weights, normalise, random_tile
 from minunet.errors import InputError
-from minunet.evaluate import evaluate, mean, predict_samples
+from minunet.evaluate import mean, pixel_errors, predict_samples
 from minunet.init import centre
 from minunet.layers.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from minunet.optim import init_velocity, sgd_step
@@ -159,5 +159,5 @@ def learning_rate(config: Config, step: int, done: float) -> float:
 
 def validate(run: Run, samples: list[Sample]) -> dict:
     """Return the mean pixel error on held-out images, and that of the majority class."""
-    means = mean(evaluate(samples, predict_samples(run.params, run.normalisation, samples)))
+    means = mean(pixel_errors(samples, predict_samples(run.params, run.normalisation, samples)))
     return {"validation_error": means["pixel_error"], "majority_error": means["majority_pixel_error"]}

@@ -1,4 +1,4 @@
-"""The measures, against tables worked by hand."""
+"""The measures that go pixel by pixel, against tables worked by hand."""
 
 import numpy as np
 import pytest
@@ -34,6 +34,13 @@ def test_images_without_a_cell():
     assert iou(empty, empty) == 1
     assert iou(empty, ~empty) == 0
     assert pixel_error_f_score(empty, ~empty) == 1
+
+
+@pytest.mark.parametrize("measure", [pixel_error, pixel_error_f_score, iou])
+def test_unknown_pixels_are_as_if_cut_off(measure):
+    known = np.array([[True, True, True, False]] * 2)
+    assert measure(TRUTH, PROPOSAL, known) == measure(TRUTH[:, :3], PROPOSAL[:, :3]) != measure(TRUTH, PROPOSAL)
+    assert majority_pixel_error(TRUTH, known) == pytest.approx(2 / 6)
 
 
 @pytest.mark.parametrize("measure", [pixel_error, pixel_error_f_score, iou])

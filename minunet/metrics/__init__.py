@@ -1,0 +1,13 @@
+"""How well a proposed segmentation agrees with the truth: the measures of the challenges, one idea a file.
+
+`pixels` compares pixel by pixel, `pairs` compares which pixels belong together (V_rand, V_info), `warping` forgives
+borders that are only shifted, `seg` matches cell by cell; `thresholds` chooses the best threshold, as the EM
+challenge does.
+"""
+
+from minunet.metrics.pairs import info_scores, rand_scores, v_info, v_rand
+from minunet.metrics.pixels import iou, majority_pixel_error, pixel_error, pixel_error_f_score
+from minunet.metrics.regions import components, watershed
+from minunet.metrics.seg import seg_score
+from minunet.metrics.thresholds import best_over_thresholds
+from minunet.metrics.warping import warping_error
