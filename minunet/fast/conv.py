@@ -1,4 +1,4 @@
-"""The same convolution as `layers/conv.py`, on a CPU two to three times as fast: it keeps what it works on in cache.
+"""The same convolution as `layers/conv.py`, and faster on a CPU: it keeps what it works on in cache.
 
 The readable way makes KH * KW products of the whole image, and each of them reads and writes more memory than a cache
 holds: for few channels the processor mostly waits. Here the image is worked through in bands of a few rows of y. For
@@ -16,8 +16,9 @@ and dx is a convolution too: of dy, within a frame of KH - 1 and KW - 1 zeros, w
 
     dx[n, c, h, w] = sum_{f,kh,kw}  weight[f, c, KH-1-kh, KW-1-kw] * framed_dy[n, f, h + kh, w + kw]
 
-The results equal those of the readable way up to rounding; the tests hold one against the other. On a GPU, where bands
-would be too small to keep it busy, the readable way is taken.
+The results equal those of the readable way up to rounding; the tests hold one against the other. The readable way is
+taken where it is the faster one: from MANY channels on, where its products are large enough to keep the processor busy,
+and on a GPU, which bands are too small for. `python benchmarks/conv.py` measures both.
 """
 
 from collections.abc import Iterator
@@ -29,21 +30,22 @@ from minunet.layers import conv as readable
 from minunet.layers.checks import check_conv2d, check_gradient
 from minunet.layers.conv import Conv2dCache
 
-BAND_BYTES = 400_000  # of columns: a fraction of a core's own cache; found by benchmarks/conv.py
+BAND_BYTES = 400_000  # of columns: a fraction of a core's own cache
+MANY = 256  # channels, in and out
 
 
 def conv2d_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Conv2dCache]:
     """Do what `minunet.layers.conv.conv2d_forward` does; same arguments, results and errors."""
-    if array_module(x) is not np:
-        return readable.conv2d_forward(x, weight, bias)
     check_conv2d(x, weight, bias)
+    if _readable_is_faster(x, weight):
+        return readable.conv2d_forward(x, weight, bias)
     return _correlate(x, weight, bias), Conv2dCache(x, weight)
 
 
 def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]:
     """Do what `minunet.layers.conv.conv2d_backward` does; same arguments, results and errors."""
     x, weight = cache
-    if array_module(x) is not np:
+    if _readable_is_faster(x, weight):
         return readable.conv2d_backward(dy, cache)
     N, C, H, W = x.shape
     F, _, KH, KW = weight.shape
@@ -104,6 +106,10 @@ def _bands(x: np.ndarray, KH: int, KW: int) -> Iterator[tuple[int, slice, np.nda
                 columns[kw] = x[n, :, top : top + height, kw : kw + OW]
             band = slice(top * OW, (top + height - KH + 1) * OW)
             yield n, band, columns.reshape(KW * C, height * OW)
+
+
+def _readable_is_faster(x: Array, weight: Array) -> bool:
+    return array_module(x) is not np or min(weight.shape[:2]) >= MANY
 
 
 def _rows(C: int, OH: int, OW: int, KW: int, itemsize: int) -> int:
