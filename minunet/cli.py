@@ -3,9 +3,11 @@
 import argparse
 import sys
 
+from minunet.data.weighting import KINDS
 from minunet.errors import InputError
+from minunet.recipes import RECIPES
 from minunet.rotations import COUNTS
-from minunet.train import Config
+from minunet.train import AUGMENTATIONS, Config
 
 DATA_HELP = "synthetic (embedded), isbi:DIR (train-volume.tif, train-labels.tif) or folder:DIR (images/, masks/)"
 
@@ -43,6 +45,7 @@ def _add_train(commands) -> None:
     command = _add(commands, "train", "train a network; with no options, on synthetic cells", example)
     default = Config()
     command.add_argument("--data", metavar="DATA", help=f"{DATA_HELP}; default {default.data}")
+    command.add_argument("--recipe", choices=RECIPES, help="settings that belong together; the options below beat it")
     command.add_argument(
         "--base-channels", type=int, metavar="N", help=f"channels of level 0; default {default.base_channels}"
     )
@@ -56,6 +59,8 @@ def _add_train(commands) -> None:
     command.add_argument(
         "--dropout-rate", type=float, metavar="P", help=f"at the bottom; default {default.dropout_rate}"
     )
+    command.add_argument("--weights", choices=KINDS, help="of the loss; default auto: eq. 2 where cells are told apart")
+    command.add_argument("--augmentation", choices=AUGMENTATIONS, help=f"default {default.augmentation}")
     command.add_argument("--device", choices=("cpu", "gpu"), help=f"default {default.device}")
     command.add_argument("--seed", type=int, metavar="N", help=f"of weights and tiles; default {default.seed}")
     command.add_argument("--out", metavar="DIR", help="run folder, new or empty; default runs/DATA-1, -2, ...")

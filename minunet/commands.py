@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from minunet import run_folder
 from minunet.checkpoint import load_checkpoint
-from minunet.data import load_data, read_pages
+from minunet.data import load_data, loss_weights, read_pages
 from minunet.errors import InputError
 from minunet.evaluate import predict_samples
 from minunet.evaluation_table import table
@@ -21,6 +21,7 @@ from minunet.gradcheck import gradcheck as check_gradients
 from minunet.gradchecking.cases import cases
 from minunet.predict import predict as predict_image
 from minunet.predict_checks import check_image
+from minunet.recipes import RECIPES
 from minunet.summary import summary as network_table
 from minunet.train import Config, start, train_steps
 
@@ -33,20 +34,21 @@ def train(options) -> int:
     if "minutes" in given:
         given["steps"] = None
     if options.resume:
-        folder = _folder_to_resume(options.out, given)
+        folder = _folder_to_resume(options.out, given, options.recipe)
         if given.get("steps"):
             given["minutes"] = None
         run = run_folder.resume_run(folder, **given)
         dataset = load_data(run.config.data, run.config.seed)
     else:
-        config = Config(**given)
+        config = Config(**{**RECIPES[options.recipe or "quick"], **given})
         folder = run_folder.new_folder(options.out, f"runs/{config.data.partition(':')[0]}")
         dataset = load_data(config.data, config.seed)
         run = start(config, dataset)
         run_folder.save_run(run, folder)
     print(f"{len(dataset.train)} images to train on, {len(dataset.validation)} held out; writing to {folder}")
 
-    stopped = _train_with_bar(run, dataset, lambda: run_folder.save_run(run, folder))
+    weights = loss_weights(dataset.train, run.config.weights, cache=folder / "weights.npz")
+    stopped = _train_with_bar(run, dataset, weights, lambda: run_folder.save_run(run, folder))
     if stopped:
         print(f"stopped after step {len(run.history)}; continue with: minunet train --resume --out {folder}")
         return 130
@@ -130,7 +132,7 @@ def summary(options) -> int:
     return 0
 
 
-def _train_with_bar(run, dataset, save) -> bool:
+def _train_with_bar(run, dataset, weights, save) -> bool:
     """Train to the end, saving as it goes; return True if Ctrl-C stopped it early."""
     config, saved = run.config, time.monotonic()
     by_steps = config.steps is not None
@@ -139,7 +141,7 @@ def _train_with_bar(run, dataset, save) -> bool:
     losses = [row["loss"] for row in run.history[-20:]]
     with _ctrl_c() as interrupted, tqdm(total=total, unit="step" if by_steps else "s", disable=None) as bar:
         try:
-            for row in train_steps(run, dataset):
+            for row in train_steps(run, dataset, weights):
                 losses = [*losses[-19:], row["loss"]]
                 last_error = row.get("validation_error", last_error)
                 shown = {"loss": f"{np.mean(losses):.3f}"}
@@ -180,11 +182,11 @@ def _result_paths(folder: Path, name: str) -> list[Path]:
     return [folder / f"{name}_probability.png", folder / f"{name}_classes.png"]
 
 
-def _folder_to_resume(out: str | None, given: dict) -> Path:
+def _folder_to_resume(out: str | None, given: dict, recipe: str | None) -> Path:
     """Return the folder; raise InputError if there is none, or `given` holds options that would make it another run."""
     if out is None:
         raise InputError("--resume needs the folder of the run: minunet train --resume --out DIR")
-    changed = sorted(set(given) - {"steps", "minutes", "device"})
+    changed = sorted(set(given) - {"steps", "minutes", "device"} | ({"recipe"} if recipe else set()))
     if changed:
         names = ", ".join("--" + name.replace("_", "-") for name in changed)
         raise InputError(

@@ -14,7 +14,7 @@ from minunet.files import replace_atomically
 from minunet.plot import plot_curves, plot_predictions
 from minunet.train import Config, Run, check
 
-COLUMNS = ("step", "seconds", "learning_rate", "loss", "validation_error", "majority_error")
+COLUMNS = ("step", "seconds", "wait", "learning_rate", "loss", "validation_error", "majority_error")
 
 
 def new_folder(out: str | None, stem: str) -> Path:

@@ -3,15 +3,18 @@
 What the paper says is kept where it pays in minutes rather than hours: batches of one tile, He initialisation,
 weight maps where instances are known. What it does not say, or says for ten hours on a GPU, is chosen here:
 
-learning rate   0.01, warmed up over 50 steps, then a half cosine down to 0 at the end of the run
+learning rate   0.03, warmed up over 50 steps, then a half cosine down to 0 at the end of the run
 momentum        0.9 instead of 0.99, which needs far more steps than a few minutes hold
-augmentation    the eight symmetries of the square, and the tile's random place
+augmentation    symmetries: the tile's random place, and the eight symmetries of the square
+                elastic: any angle, elastic deformation and other grey values too; see `data/augment.py`
 
-The tile and the dropout of step n are drawn from default_rng([seed, n]), so a step never depends on how the run
-came there: a resumed run equals an uninterrupted one, bit for bit. (With a time limit in place of a number of steps
-the learning rate follows the clock, and no two runs are equal.)
+`recipes.py` has the paper's settings. The tile of step n is drawn from default_rng([seed, n]) and its dropout from
+default_rng([seed, n, 1]), so a step never depends on how the run came there: a resumed run equals an uninterrupted one,
+bit for bit. (With a time limit in place of a number of steps the learning rate follows the clock, and no two runs are
+equal.)
 """
 
+import contextlib
 import math
 import time
 from typing import NamedTuple
@@ -19,7 +22,17 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.backend import array_module, to_device
-from minunet.data import Dataset, Sample, fit_normalisation, loss_weights, normalise, random_tile
+from minunet.data import (
+    Dataset,
+    Sample,
+    augmented_tile,
+    fit_normalisation,
+    loss_weights,
+    normalise,
+    prefetch,
+    random_tile,
+)
+from minunet.data.weighting import KINDS
 from minunet.errors import InputError
 from minunet.evaluate import mean, pixel_errors, predict_samples
 from minunet.init import centre
@@ -30,6 +43,8 @@ from minunet.unet import init_unet, unet_backward, unet_forward
 
 WARM_UP = 50  # steps
 VALIDATIONS = 10  # over a whole run
+AUGMENTATIONS = {"symmetries": random_tile, "elastic": augmented_tile}
+INITS = ("centred", "he")
 
 
 class Config(NamedTuple):
@@ -47,6 +62,7 @@ class Config(NamedTuple):
     momentum: float = 0.9
     dropout_rate: float = 0.0
     weights: str = "auto"
+    augmentation: str = "symmetries"
     init: str = "centred"
 
 
@@ -57,7 +73,7 @@ class Run(NamedTuple):
     params: dict
     velocity: dict
     normalisation: dict
-    history: list[dict]  # a row a step: step, seconds, learning_rate, loss and, at times, validation_error
+    history: list[dict]  # a row a step: step, seconds, wait, learning_rate, loss and, at times, validation_error
 
 
 def start(config: Config, dataset: Dataset) -> Run:
@@ -79,6 +95,9 @@ def check(config: Config) -> None:
         value = getattr(config, name)
         if value is not None and not 0 < value < math.inf:
             raise InputError(f"{name.replace('_', ' ')} must be above 0, got {value}; choose a larger number")
+    for name, choices in (("weights", KINDS), ("augmentation", AUGMENTATIONS), ("init", INITS)):
+        if getattr(config, name) not in choices:
+            raise InputError(f"{name} must be one of {', '.join(choices)}, got {getattr(config, name)!r}")
     for name in ("momentum", "dropout_rate"):
         value = getattr(config, name)
         if not 0 <= value < 1:
@@ -98,8 +117,9 @@ def train_steps(run: Run, dataset: Dataset, weights: list[np.ndarray | None] | N
     Yields
     ------
     row : dict
-        The step's row of the history: step, seconds, learning_rate, loss and, VALIDATIONS times in a run,
-        validation_error and majority_error, the pixel errors on the held-out images.
+        The step's row of the history: step, seconds since the start, wait (seconds that the step waited for its
+        tile), learning_rate, loss and, VALIDATIONS times in a run, validation_error and majority_error, the pixel
+        errors on the held-out images.
     """
     config, history = run.config, run.history
     images = [normalise(sample.image, run.normalisation) for sample in dataset.train]
@@ -107,34 +127,41 @@ def train_steps(run: Run, dataset: Dataset, weights: list[np.ndarray | None] | N
     weights = weights or loss_weights(dataset.train, config.weights)
     planes = list(zip(images, labels, weights, strict=True))
     began = time.monotonic() - (history[-1]["seconds"] if history else 0.0)
-    while (done := progress(config, history)) < 1:
-        step = len(history)
-        rate = learning_rate(config, step, done)
-        loss = train_step(run, planes, step, rate)
-        if not math.isfinite(loss):
-            slower = f"{config.learning_rate / 3:.2g}"
-            raise InputError(f"the loss must stay finite, got {loss} at step {step + 1}; try --learning-rate {slower}")
-        history.append({"step": step + 1, "seconds": time.monotonic() - began, "learning_rate": rate, "loss": loss})
-        now = progress(config, history)
-        if int(VALIDATIONS * now) > int(VALIDATIONS * done):
-            history[-1].update(validate(run, dataset.validation))
-        yield history[-1]
+    with contextlib.closing(prefetch(lambda step: draw_tile(config, planes, step), len(history))) as tiles:
+        while (done := progress(config, history)) < 1:
+            step = len(history)
+            rate = learning_rate(config, step, done)
+            tile, wait = next(tiles)
+            loss = train_step(run, tile, step, rate)
+            if not math.isfinite(loss):
+                remedy = f"try --learning-rate {config.learning_rate / 3:.2g}"
+                raise InputError(f"the loss must stay finite, got {loss} at step {step + 1}; {remedy}")
+            seconds = time.monotonic() - began
+            history.append({"step": step + 1, "seconds": seconds, "wait": wait, "learning_rate": rate, "loss": loss})
+            now = progress(config, history)
+            if int(VALIDATIONS * now) > int(VALIDATIONS * done):
+                history[-1].update(validate(run, dataset.validation))
+            yield history[-1]
 
 
-def train_step(run: Run, planes: list[tuple], step: int, rate: float) -> float:
-    """Draw the tile of this step, go forward and backward, and update the parameters; return the loss.
+def draw_tile(config: Config, planes: list[tuple], step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return the tile of a step, x (C, tile, tile), its labels and its weights (output, output); on the host.
 
     `planes` hold an image (C, H, W), labels (H, W) and weights (H, W) or None for each training image.
     """
-    config = run.config
     rng = np.random.default_rng([config.seed, step])
     image, labels, weights = planes[rng.integers(len(planes))]
     sizes = (config.tile, config.tile), (output_size(config.tile, config.depth),) * 2
-    x, labels, weights = random_tile(image, labels, weights, rng, *sizes)
-    xp = array_module(run.params["head"]["bias"])
-    x, labels = xp.asarray(x[None]), xp.asarray(labels[None])  # (1, C, tile, tile), (1, output, output)
-    weights = None if weights is None else xp.asarray(weights[None])  # (1, output, output)
+    return AUGMENTATIONS[config.augmentation](image, labels, weights, rng, *sizes)
 
+
+def train_step(run: Run, tile: tuple, step: int, rate: float) -> float:
+    """Go forward and backward with the tile of this step, and update the parameters; return the loss."""
+    config = run.config
+    xp = array_module(run.params["head"]["bias"])
+    x, labels, weights = (None if plane is None else xp.asarray(plane[None]) for plane in tile)  # each a batch of one
+
+    rng = np.random.default_rng([config.seed, step, 1])
     logits, cache = unet_forward(run.params, x, config.dropout_rate, rng)  # (1, K, output, output)
     loss, loss_cache = softmax_cross_entropy_forward(logits, labels, weights)
     dlogits = softmax_cross_entropy_backward(xp.ones((), x.dtype), loss_cache)

@@ -1,9 +1,11 @@
 """Data: readers, synthetic cells, the weight map, and tiles to train on."""
 
+from minunet.data.augment import augmented_tile, elastic_deform
 from minunet.data.folder import read_folder
 from minunet.data.image_io import read_image, read_labels, read_pages, read_stack
 from minunet.data.isbi import read_isbi
 from minunet.data.normalise import fit_normalisation, normalise
+from minunet.data.prefetch import prefetch
 from minunet.data.sample import Dataset, Sample
 from minunet.data.synthetic import synthetic_cells, synthetic_dataset
 from minunet.data.tiles import cut, mirror_pad, random_tile

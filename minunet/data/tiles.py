@@ -68,16 +68,16 @@ def random_tile(
     labels : array, output
     weights : array, output, or None
     """
-    border = _border(tile, output)
-    top, left = (_place(rng, size, length) for size, length in zip(labels.shape, output, strict=True))
-    x = cut(image, top - border[0], left - border[1], *tile)  # (C, *tile)
+    margin = margins(tile, output)
+    top, left = (place(rng, size, length) for size, length in zip(labels.shape, output, strict=True))
+    x = cut(image, top - margin[0], left - margin[1], *tile)  # (C, *tile)
     targets = [None if plane is None else cut(plane, top, left, *output) for plane in (labels, weights)]
     symmetry = _random_symmetry(rng, is_square=tile[0] == tile[1] and output[0] == output[1])
     labels, weights = (None if plane is None else symmetry(plane) for plane in targets)
     return symmetry(x), labels, weights
 
 
-def _border(tile: tuple[int, int], output: tuple[int, int]) -> list[int]:
+def margins(tile: tuple[int, int], output: tuple[int, int]) -> list[int]:
     """Return the pixels that the tile has on each side of the output, along each axis."""
     lost = [outer - inner for outer, inner in zip(tile, output, strict=True)]
     if min(lost) < 0 or any(n % 2 for n in lost):
@@ -88,7 +88,7 @@ def _border(tile: tuple[int, int], output: tuple[int, int]) -> list[int]:
     return [n // 2 for n in lost]
 
 
-def _place(rng: np.random.Generator, size: int, length: int) -> int:
+def place(rng: np.random.Generator, size: int, length: int) -> int:
     """Return where a window starts: inside the image, or such that the image is inside the window."""
     room = size - length
     return int(rng.integers(min(0, room), max(0, room) + 1))
