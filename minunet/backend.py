@@ -73,7 +73,7 @@ def _import_cupy():
     except ImportError as error:
         raise InputError(
             "device 'gpu' needs CuPy, which is not installed; install it with "
-            'python -m pip install "minunet[gpu]" (CUDA 13), or cupy-cuda12x for CUDA 12'
+            'python -m pip install -e ".[gpu]" (CUDA 13), or cupy-cuda12x for CUDA 12'
         ) from error
     if not cupy.cuda.is_available():
         raise InputError("device 'gpu' needs an NVIDIA GPU and its driver: CuPy is installed but finds none; use 'cpu'")
