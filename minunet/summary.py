@@ -77,7 +77,7 @@ def summary(height: int, width: int, **network) -> str:
     lines += [
         f"input {height}x{width} -> output {rows[-1].height}x{rows[-1].width}, {len(rows)} convolutional layers",
         f"parameters {sum(row.parameters for row in rows):,}",
-        f"forward {flops:.2f} GFLOP, forward and backward about {3 * flops:.0f} GFLOP",
+        f"forward {flops:.2f} GFLOP, forward and backward about {3 * flops:.1f} GFLOP",
         f"convolution outputs {used['outputs'] / 1e6:.0f} MB, cache for the backward pass {used['cache'] / 1e6:.0f} MB "
         "(float32, batch of 1)",
     ]
