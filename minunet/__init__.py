@@ -10,7 +10,7 @@ Arrays are NCHW, NumPy or CuPy, float32 to train and float64 to check.
 """
 
 from minunet.backend import array_module, flatten, to_device
-from minunet.data.augment import elastic_deform
+from minunet.data.bend import elastic_deform
 from minunet.data.weight_map import separate_touching, weight_map
 from minunet.errors import InputError
 from minunet.gradcheck import gradcheck

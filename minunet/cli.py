@@ -3,11 +3,12 @@
 import argparse
 import sys
 
+from minunet.data.augment import AUGMENTATIONS
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError
 from minunet.recipes import RECIPES
 from minunet.rotations import COUNTS
-from minunet.train import AUGMENTATIONS, Config
+from minunet.train import Config
 
 DATA_HELP = "synthetic (embedded), isbi:DIR (train-volume.tif, train-labels.tif) or folder:DIR (images/, masks/)"
 
@@ -60,7 +61,12 @@ def _add_train(commands) -> None:
         "--dropout-rate", type=float, metavar="P", help=f"at the bottom; default {default.dropout_rate}"
     )
     command.add_argument("--weights", choices=KINDS, help="of the loss; default auto: eq. 2 where cells are told apart")
-    command.add_argument("--augmentation", choices=AUGMENTATIONS, help=f"default {default.augmentation}")
+    command.add_argument(
+        "--augmentation",
+        choices=AUGMENTATIONS,
+        help="of the tiles: symmetries of the square; or elastic: any angle, bent, of other grey values; "
+        f"default {default.augmentation}",
+    )
     command.add_argument("--device", choices=("cpu", "gpu"), help=f"default {default.device}")
     command.add_argument("--seed", type=int, metavar="N", help=f"of weights and tiles; default {default.seed}")
     command.add_argument("--out", metavar="DIR", help="run folder, new or empty; default runs/DATA-1, -2, ...")

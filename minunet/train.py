@@ -23,6 +23,7 @@ import numpy as np
 
 from minunet.backend import array_module, to_device
 from minunet.data import (
+    AUGMENTATIONS,
     Dataset,
     Sample,
     augmented_tile,
@@ -30,7 +31,6 @@ from minunet.data import (
     loss_weights,
     normalise,
     prefetch,
-    random_tile,
 )
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError
@@ -43,7 +43,6 @@ from minunet.unet import init_unet, unet_backward, unet_forward
 
 WARM_UP = 50  # steps
 VALIDATIONS = 10  # over a whole run
-AUGMENTATIONS = {"symmetries": random_tile, "elastic": augmented_tile}
 INITS = ("centred", "he")
 
 
@@ -97,7 +96,8 @@ def check(config: Config) -> None:
             raise InputError(f"{name.replace('_', ' ')} must be above 0, got {value}; choose a larger number")
     for name, choices in (("weights", KINDS), ("augmentation", AUGMENTATIONS), ("init", INITS)):
         if getattr(config, name) not in choices:
-            raise InputError(f"{name} must be one of {', '.join(choices)}, got {getattr(config, name)!r}")
+            known, default = ", ".join(choices), Config._field_defaults[name]
+            raise InputError(f"{name} must be one of {known}, got {getattr(config, name)!r}; the default is {default}")
     for name in ("momentum", "dropout_rate"):
         value = getattr(config, name)
         if not 0 <= value < 1:
@@ -127,7 +127,7 @@ def train_steps(run: Run, dataset: Dataset, weights: list[np.ndarray | None] | N
     weights = weights or loss_weights(dataset.train, config.weights)
     planes = list(zip(images, labels, weights, strict=True))
     began = time.monotonic() - (history[-1]["seconds"] if history else 0.0)
-    with contextlib.closing(prefetch(lambda step: draw_tile(config, planes, step), len(history))) as tiles:
+    with contextlib.closing(prefetch(lambda step: draw_tile(config, planes, step), first=len(history))) as tiles:
         while (done := progress(config, history)) < 1:
             step = len(history)
             rate = learning_rate(config, step, done)
@@ -152,7 +152,7 @@ def draw_tile(config: Config, planes: list[tuple], step: int) -> tuple[np.ndarra
     rng = np.random.default_rng([config.seed, step])
     image, labels, weights = planes[rng.integers(len(planes))]
     sizes = (config.tile, config.tile), (output_size(config.tile, config.depth),) * 2
-    return AUGMENTATIONS[config.augmentation](image, labels, weights, rng, *sizes)
+    return augmented_tile(image, labels, weights, rng, *sizes, AUGMENTATIONS[config.augmentation])
 
 
 def train_step(run: Run, tile: tuple, step: int, rate: float) -> float:

@@ -1,119 +1,157 @@
-"""Augmentation: image, labels and weights are bent, turned and mirrored alike, and a seed draws the same again."""
+"""Augmented tiles: each pixel is read at one position, by image, labels and weights alike."""
 
 import numpy as np
 import pytest
 
-from minunet import InputError, elastic_deform
-from minunet.data import augmented_tile
-from minunet.data.augment import NODES, Strength, displacement
+from minunet.data import AUGMENTATIONS, Augmentation, augmented_tile, random_tile
+from minunet.data.augment import SPACING, _random_field, draw_positions
 
-STILL = Strength(elastic=0, rotation=False, gain=0, offset=0)
-
-
-@pytest.fixture
-def waves():
-    """A smooth image: interpolation between its pixels is nearly exact, so what is read tells where it was read."""
-    ys, xs = np.mgrid[:90, :120]
-    return np.sin(ys / 7) + np.cos(xs / 9 + ys / 20)
+NONE = AUGMENTATIONS["symmetries"]
+GEOMETRY = Augmentation(gain=0.0, offset=0.0)
+TILE, OUTPUT = (52, 60), (20, 28)
 
 
-def tile_of(image, labels, weights, seed=0, strength=STILL, tile=(52, 44), output=(32, 24)):
-    return augmented_tile(image, labels, weights, np.random.default_rng(seed), tile, output, strength)
+def draw(image, labels, weights, seed, augmentation, tile=TILE, output=OUTPUT):
+    return augmented_tile(image, labels, weights, np.random.default_rng(seed), tile, output, augmentation)
 
 
-def test_no_displacement_changes_nothing(rng, waves):
-    labels = rng.integers(0, 5, waves.shape)
-    image, same = elastic_deform(waves, labels, rng, std=0)
-    np.testing.assert_array_equal(image, waves)
-    np.testing.assert_array_equal(same, labels)
+def reflected(plane, rows, columns):
+    """The mirrored plane at whole positions, the slow way: by walking from edge to edge."""
+    padded = np.pad(plane, 200, mode="reflect")
+    return padded[rows + 200, columns + 200]
 
 
-def test_labels_keep_their_values_and_go_with_the_image(rng, waves):
-    labels = (7 * (waves > 0.3) + 200 * (waves < -0.5)).astype(np.uint8)
-    image, bent = elastic_deform(np.stack([waves, 2 * waves]), labels, rng)
-    assert image.shape == (2, *waves.shape) and bent.dtype == np.uint8 and set(np.unique(bent)) == {0, 7, 200}
-    np.testing.assert_allclose(image[1], 2 * image[0], atol=1e-9)
-    assert np.mean(bent != labels) > 0.1  # it did bend
-    assert np.mean((bent == 7) == (image[0] > 0.3)) > 0.97  # but for half a pixel at the edges
-    assert np.mean((bent == 200) == (image[0] < -0.5)) > 0.97
+@pytest.mark.parametrize("tile, output", [(TILE, OUTPUT), ((40, 40), (40, 40))])
+@pytest.mark.parametrize("weighted", [True, False])
+def test_with_no_strength_it_is_a_random_tile(rng, tile, output, weighted):
+    image, labels = rng.standard_normal((2, 70, 90)).astype(np.float32), rng.integers(0, 3, (70, 90)).astype(np.uint8)
+    weights = rng.random((70, 90), np.float32) if weighted else None
+    for seed in range(5):
+        plain = random_tile(image, labels, weights, np.random.default_rng(seed), tile, output)
+        for a, b in zip(draw(image, labels, weights, seed, NONE, tile, output), plain, strict=True):
+            np.testing.assert_array_equal(a, b, strict=True)
 
 
-def test_nodes_are_gaussian_and_met_exactly():
-    nodes = np.random.default_rng(0).normal(size=(2, 3, 3))
-    at_nodes = displacement(nodes, np.arange(3.0), np.arange(3.0))
-    np.testing.assert_allclose(at_nodes, nodes, atol=1e-12)
-    fields = [np.random.default_rng(seed) for seed in range(300)]
-    zeros = np.zeros((33, 33), int)
-    rows = np.indices((33, 33))[0].astype(float)
-    moved = [elastic_deform(rows, zeros, rng, std=2.0)[0][16, 16] - 16 for rng in fields]  # at the middle node
-    assert np.std(moved) == pytest.approx(2.0, rel=0.15) and abs(np.mean(moved)) < 0.4
+@pytest.mark.parametrize("shape", [(70, 90), (300, 33), (5, 4), (1, 1)])
+def test_every_pixel_is_read_where_the_brute_force_reads_it(rng, shape):
+    labels, weights = rng.integers(0, 255, shape).astype(np.uint8), 0.1 + rng.random(shape, np.float32)
+    image = rng.standard_normal((1, *shape)).astype(np.float32)
+    for seed in range(3):
+        positions = draw_positions(np.random.default_rng(seed), shape, TILE, OUTPUT, GEOMETRY)
+        x, tile_labels, tile_weights = draw(image, labels, weights, seed, GEOMETRY)
+        assert x.shape == (1, *TILE) and tile_labels.shape == tile_weights.shape == OUTPUT
+        assert x.dtype == tile_weights.dtype == np.float32 and tile_labels.dtype == np.uint8
+        inner = positions[:, 16:-16, 16:-16]
+        np.testing.assert_array_equal(tile_labels, reflected(labels, *np.rint(inner).astype(int)))
+        low, part = np.floor(inner).astype(int), inner % 1
+        corners = [(i, j) for i in (0, 1) for j in (0, 1)]
+        shares = [np.abs(1 - i - part[0]) * np.abs(1 - j - part[1]) for i, j in corners]
+        linear = sum(s * reflected(weights, low[0] + i, low[1] + j) for s, (i, j) in zip(shares, corners, strict=True))
+        np.testing.assert_allclose(tile_weights, linear, atol=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_a_tile_of_no_strength_is_a_window_in_one_of_eight_symmetries(rng, seed):
-    image = rng.standard_normal((1, 40, 50))
-    labels, weights = rng.integers(0, 9, (40, 50)), rng.random((40, 50))
-    x, tile_labels, tile_weights = tile_of(image, labels, weights, seed, tile=(28, 28), output=(8, 8))
-    assert x.shape == (1, 28, 28)
-    symmetries = [np.rot90(m, k) for m in (tile_labels, tile_labels[::-1]) for k in range(4)]
-    places = [
-        (top, left, s)
-        for s in range(8)
-        for top in range(33)
-        for left in range(43)
-        if (labels[top : top + 8, left : left + 8] == symmetries[s]).all()
-    ]
-    assert len(places) == 1
-    top, left, s = places[0]
-    undone = [np.rot90(m, s % 4) for m in (tile_weights, tile_weights[::-1])][s // 4]
-    np.testing.assert_allclose(undone, weights[top : top + 8, left : left + 8], atol=1e-9)
-    middle = x[0, 10:18, 10:18]
-    middle = [np.rot90(m, s % 4) for m in (middle, middle[::-1])][s // 4]
-    np.testing.assert_allclose(middle, image[0, top : top + 8, left : left + 8], atol=1e-9)
+@pytest.mark.parametrize("augmentation", [GEOMETRY, Augmentation(0.0, True, 0, 0), Augmentation(10.0, False, 0, 0)])
+def test_image_labels_and_weights_stay_aligned_to_a_part_of_a_pixel(augmentation):
+    h, w = np.pi * np.linspace(0, 1, 150)[:, None], np.pi * np.linspace(0, 1, 130)
+    image = (2.5 + np.cos(5 * h) * np.cos(w) + np.cos(5 * w)).astype(np.float32)  # smooth where it is mirrored, too
+    for seed in range(4):
+        x, labels, weights = draw(image[None], (image > 2.4).astype(np.uint8), image, seed, augmentation)
+        middle = x[0, 16:-16, 16:-16]
+        np.testing.assert_allclose(weights, middle, atol=0.01)  # a shift by a tenth of a pixel would make 0.02
+        clear = np.abs(middle - 2.4) > 0.15
+        np.testing.assert_array_equal(labels[clear], middle[clear] > 2.4)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_image_labels_and_weights_stay_aligned(waves, seed):
-    strength = Strength(gain=0, offset=0)
-    x, labels, weights = tile_of(waves[None], (waves > 0.3).astype(np.uint8), waves, seed, strength)
-    middle = x[0, 10:42, 10:34]
-    assert labels.shape == weights.shape == middle.shape == (32, 24)
-    np.testing.assert_allclose(weights, middle, atol=0.04)  # linear beside cubic interpolation
-    assert np.mean(labels == (middle > 0.3)) > 0.95
+def test_positions_are_turned_without_stretching_and_mirrored_half_the_time():
+    rigid = Augmentation(elastic=0.0)
+    angles, signs = [], []
+    for seed in range(200):
+        positions = draw_positions(np.random.default_rng(seed), (90, 100), TILE, OUTPUT, rigid)
+        down, right = positions[:, 1, 0] - positions[:, 0, 0], positions[:, 0, 1] - positions[:, 0, 0]
+        turn = np.stack([down, right], axis=1)
+        np.testing.assert_allclose(turn @ turn.T, np.eye(2), atol=1e-9)
+        np.testing.assert_allclose(positions[:, -1, -1] - positions[:, 0, 0], turn @ [51, 59], atol=1e-9)
+        angles.append(np.arctan2(down[1], down[0]))
+        signs.append(np.linalg.det(turn))
+        middle = positions.mean(axis=(1, 2))
+        assert (middle > [9.4, 13.4]).all() and (middle < [79.6, 85.6]).all()  # the output window is in the image
+    assert np.histogram(angles, 8, (-np.pi, np.pi))[0].min() > 10
+    assert 70 < np.sum(np.array(signs) > 0) < 130
 
 
-def test_grey_values_change_by_a_gain_and_an_offset_alone(waves):
-    labels = np.zeros(waves.shape, np.uint8)
-    plain, _, _ = tile_of(waves[None], labels, None, strength=Strength(gain=0, offset=0))
-    grey, _, weights = tile_of(waves[None], labels, None)
-    other, _, _ = tile_of(waves[None], labels, None, strength=Strength(gain=0.5, offset=0.5))
-    assert weights is None and grey.dtype == waves.dtype
-    gain, offset = np.polyfit(plain.ravel(), other.ravel(), 1)
-    np.testing.assert_allclose(gain * plain + offset, other, atol=1e-9)
-    assert abs(gain - 1) > 0.01 and abs(offset) > 0.01
+def test_without_rotation_all_eight_symmetries_are_drawn(rng):
+    seen = set()
+    for seed in range(100):
+        still = Augmentation(elastic=0.0, rotation=False)
+        positions = draw_positions(np.random.default_rng(seed), (30, 30), (8, 8), (8, 8), still)
+        relative = np.rint(2 * (positions - positions.mean(axis=(1, 2), keepdims=True))).astype(int)
+        assert np.abs(relative).max() == 7
+        seen.add(relative.tobytes())
+    assert len(seen) == 8
 
 
-def test_a_small_tile_is_bent_no_more_than_the_paper_s(waves):
-    """Over 44 of 512 pixels the displacement hardly changes; a 3x3 grid on the tile itself would wring it."""
-    spreads = []
-    for seed in range(30):
-        rng = np.random.default_rng(seed)
-        nodes = 10 * rng.standard_normal((2, NODES, NODES))
-        window = displacement(nodes, 1 + np.arange(44) / 255.5, 1 + np.arange(44) / 255.5)
-        spreads.append(np.ptp(window, axis=(1, 2)).max())
-    assert np.median(spreads) < 5
+def test_grey_values_change_by_one_gain_and_one_offset(rng):
+    image, labels = rng.standard_normal((2, 70, 90)).astype(np.float32), np.zeros((70, 90), np.uint8)
+    changes = []
+    for seed in range(300):
+        plain, _, _ = draw(image[:, :30, :30], labels[:30, :30], None, seed, NONE, (12, 12), (4, 4))
+        augmentation = NONE._replace(gain=0.2, offset=0.3)
+        grey, _, weights = draw(image[:, :30, :30], labels[:30, :30], None, seed, augmentation, (12, 12), (4, 4))
+        assert grey.dtype == np.float32 and weights is None
+        gain, offset = np.polyfit(plain.ravel(), grey.ravel(), 1)
+        np.testing.assert_allclose(gain * plain + offset, grey, atol=1e-5)
+        changes.append((np.log(gain), offset))
+    np.testing.assert_allclose(np.std(changes, axis=0), [0.2, 0.3], rtol=0.12)
+    np.testing.assert_allclose(np.mean(changes, axis=0), 0, atol=0.06)
 
 
-def test_the_same_rng_the_same_tile(waves):
-    labels = (waves > 0).astype(np.uint8)
-    first, again, other = (tile_of(waves[None], labels, waves, seed, Strength())[0] for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).any()
+def test_unknown_pixels_stay_unknown(rng):
+    """A pixel of weight 0 has a label that means nothing: it must not count because a neighbour does."""
+    labels = (rng.random((80, 80)) < 0.3).astype(np.uint8)
+    weights = (1 - labels).astype(np.float32)
+    for seed in range(4):
+        _, tile_labels, tile_weights = draw(rng.random((1, 80, 80)), labels, weights, seed, GEOMETRY)
+        assert not tile_weights[tile_labels == 1].any()
+        assert (tile_weights[tile_labels == 0] > 0).all()
 
 
-def test_bad_input(rng, waves):
-    with pytest.raises(InputError, match=r"image and labels must have one size, got \(90, 120\) and \(90, 119\); crop"):
-        elastic_deform(waves, np.zeros((90, 119), int), rng)
-    for bad in ({"grid": 1}, {"std": -1.0}):
-        with pytest.raises(InputError, match="grid must be at least 2 and std at least 0 pixels"):
-            elastic_deform(waves, np.zeros(waves.shape, int), rng, **bad)
+@pytest.mark.parametrize("size", [44, 220, 572])
+def test_a_field_bends_alike_whatever_the_size_of_the_tile(size):
+    """Over 10 pixels, the displacement changes by about 10 / SPACING of its standard deviation."""
+    stretches = []
+    for seed in range(150):
+        field = _random_field(np.random.default_rng(seed), (size, 30), std=10.0)
+        assert field.shape == (2, size, 30)
+        stretches.append((field[:, 10::10] - field[:, :-10:10]).std())
+    assert 0.7 < np.mean(stretches) / (10 * 10 / SPACING) < 1.7
+
+
+def test_the_field_is_as_strong_at_the_edges_as_in_the_middle():
+    generators = (np.random.default_rng(seed) for seed in range(1000))
+    fields = [_random_field(rng, (220, 200), std=10.0)[:, ::20, ::20].copy() for rng in generators]
+    spread = np.std(fields, axis=(0, 1))  # of the displacement, over all tiles
+    assert 7 < spread.min() and spread.max() < 10.5 and spread.max() / spread.min() < 1.2
+
+
+def test_the_same_rng_draws_the_same_and_as_much_from_any_image(rng):
+    image, labels = rng.random((3, 70, 90)), np.zeros((70, 90), np.uint8)
+    generators = [np.random.default_rng(7) for _ in range(3)]
+    tiles = [augmented_tile(image, labels, None, g, TILE, OUTPUT, Augmentation())[0] for g in generators[:2]]
+    np.testing.assert_array_equal(*tiles)
+    augmented_tile(image[:1] + 5, labels + 1, labels + 1.0, generators[2], TILE, OUTPUT, Augmentation())
+    assert generators[0].bit_generator.state == generators[1].bit_generator.state == generators[2].bit_generator.state
+    other = augmented_tile(image, labels, None, np.random.default_rng(8), TILE, OUTPUT, Augmentation())[0]
+    assert (other != tiles[0]).any()
+
+
+def test_a_window_of_a_large_image_is_what_the_whole_would_give(rng):
+    """Far from the edges a tile sees nothing of them: the same tile of the image's middle part."""
+    image, labels = rng.standard_normal((1, 400, 400)), rng.integers(0, 9, (400, 400))
+    size = {"tile": (40, 40), "output": (8, 8)}
+    whole = draw(image, labels, None, 5, GEOMETRY, **size)
+    positions = draw_positions(np.random.default_rng(5), (400, 400), *size.values(), GEOMETRY)
+    low, high = (np.rint(f(axis=(1, 2))).astype(int) for f in (positions.min, positions.max))
+    image[:, : low[0] - 15], image[:, high[0] + 15 :] = np.nan, np.nan
+    image[:, :, : low[1] - 15], image[:, :, high[1] + 15 :] = np.nan, np.nan
+    for a, b in zip(draw(image, labels, None, 5, GEOMETRY, **size)[:2], whole[:2], strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -1,48 +1,92 @@
 """Drawing ahead changes nothing but the wait."""
 
 import contextlib
+import itertools
+import subprocess
+import sys
 import threading
 import time
-from itertools import islice
+import traceback
 
+import numpy as np
 import pytest
 
 from minunet.data import prefetch
 
 
-def test_what_is_drawn_comes_in_order():
-    with contextlib.closing(prefetch(lambda step: step**2, 3)) as drawn:
-        assert [value for value, _ in islice(drawn, 5)] == [9, 16, 25, 36, 49]
+def threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]
 
 
-def test_it_is_drawn_while_the_consumer_works():
+def first(drawn, count):
+    return [value for value, _ in itertools.islice(drawn, count)]
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 5])
+def test_results_come_in_order_however_long_each_takes(ahead):
     def draw(step):
+        time.sleep(0.02 * (step % 3))
+        return np.random.default_rng([1, step]).random(4).tolist()
+
+    with contextlib.closing(prefetch(draw, 3, ahead)) as drawn:
+        assert first(drawn, 9) == [draw(step) for step in range(3, 12)]
+
+
+def test_no_more_is_drawn_than_asked_for():
+    begun = []
+    with contextlib.closing(prefetch(begun.append, 10, ahead=3)) as drawn:
+        assert begun == []
+        next(drawn)
         time.sleep(0.05)
-        return step
+        assert sorted(begun) == [10, 11, 12, 13]
+
+
+def test_the_wait_is_told_and_vanishes_when_the_consumer_is_slower():
+    def draw(step):
+        time.sleep(0.1)
 
     with contextlib.closing(prefetch(draw, 0)) as drawn:
         waits = []
-        for _, wait in islice(drawn, 4):
+        for _, wait in itertools.islice(drawn, 4):
             waits.append(wait)
-            time.sleep(0.15)
-    assert waits[0] > 0.03 and max(waits[1:]) < 0.03
+            time.sleep(0.25)
+    assert 0.08 < waits[0] and max(waits[1:]) < 0.05
 
 
-def test_an_error_comes_up_where_its_result_is_asked_for():
-    def draw(step):
+def test_an_error_comes_up_where_its_result_is_due_with_its_traceback():
+    def culprit(step):
         if step == 2:
             raise ValueError("no tile")
         return step
 
-    with contextlib.closing(prefetch(draw, 0)) as drawn:
-        assert [next(drawn)[0], next(drawn)[0]] == [0, 1]
-        with pytest.raises(ValueError, match="no tile"):
-            next(drawn)
+    drawn = prefetch(culprit, 0)
+    assert first(drawn, 2) == [0, 1]
+    with pytest.raises(ValueError, match="no tile") as caught:
+        next(drawn)
+    assert "culprit" in [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert not threads()
 
 
-def test_closing_stops_the_thread():
-    drawn = prefetch(lambda step: step, 0)
+def test_closing_ends_the_threads_and_starts_no_further_draw():
+    begun = []
+
+    def draw(step):
+        begun.append(step)
+        time.sleep(0.05)
+
+    drawn = prefetch(draw, 0, ahead=2)
     next(drawn)
-    assert any(thread.name.startswith("tiles") for thread in threading.enumerate())
+    assert threads()
+    began = time.monotonic()
     drawn.close()
-    assert not any(thread.name.startswith("tiles") for thread in threading.enumerate())
+    assert time.monotonic() - began < 0.2 and not threads()
+    count = len(begun)
+    time.sleep(0.1)
+    assert len(begun) == count
+
+
+@pytest.mark.parametrize(("ending", "code"), [("", 0), ("raise KeyboardInterrupt", -2), ("raise SystemExit(3)", 3)])
+def test_a_program_ends_at_once_though_the_generator_was_left_open(ending, code):
+    program = f"from minunet.data import prefetch; drawn = prefetch(lambda n: n, 0); next(drawn); {ending}"
+    ended = subprocess.run([sys.executable, "-c", program], timeout=10, check=False, capture_output=True)
+    assert ended.returncode in (code, 130 if code == -2 else code)

@@ -1,8 +1,10 @@
 """Training: it learns, it can be stopped and resumed bit for bit, and a bad configuration is refused at once."""
 
 import csv
+import itertools
 import json
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -41,7 +43,7 @@ def assert_same(a, b):
         np.testing.assert_array_equal(a[name], b[name], strict=True)
 
 
-@pytest.mark.parametrize("stop, augmentation", [(1, "symmetries"), (5, "elastic"), (11, "symmetries")])
+@pytest.mark.parametrize(("stop", "augmentation"), [(1, "elastic"), (5, "symmetries"), (5, "elastic"), (11, "elastic")])
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, config, dataset, stop, augmentation):
     config = config._replace(augmentation=augmentation, weights="map")
     whole = trained(start(config, dataset), dataset)
@@ -59,6 +61,35 @@ def test_a_run_that_is_over_trains_no_more_until_given_more_steps(tmp_path, conf
     save_run(trained(start(config, dataset), dataset), tmp_path)
     assert len(trained(resume_run(tmp_path), dataset).history) == 12
     assert len(trained(resume_run(tmp_path, steps=15), dataset).history) == 15
+
+
+def test_tiles_drawn_ahead_are_those_of_their_steps(config, dataset, monkeypatch):
+    config = config._replace(augmentation="elastic")
+    ahead = trained(start(config, dataset), dataset).params
+    monkeypatch.setattr("minunet.train.prefetch", lambda draw, first: ((draw(n), 0.0) for n in itertools.count(first)))
+    assert_same(ahead, trained(start(config, dataset), dataset).params)
+
+
+def test_no_thread_is_left_when_training_stops(config, dataset):
+    def drawing():
+        return any(thread.name.startswith("prefetch") for thread in threading.enumerate())
+
+    steps = train_steps(start(config, dataset), dataset)
+    next(steps)
+    assert drawing()
+    steps.close()
+    assert not drawing()
+    trained(start(config, dataset), dataset)
+    assert not drawing()
+
+
+def test_the_wait_for_each_tile_is_logged(config, dataset, monkeypatch):
+    def slow(draw, first):
+        return ((draw(n), 0.25 * n) for n in itertools.count(first))
+
+    monkeypatch.setattr("minunet.train.prefetch", slow)
+    run = trained(start(config, dataset), dataset, 3)
+    assert [row["wait"] for row in run.history] == [0.0, 0.25, 0.5]
 
 
 def test_seeds_differ_and_repeat(config, dataset):
@@ -146,6 +177,9 @@ def test_default_folders_are_numbered(tmp_path):
         ({"learning_rate": -1.0}, r"learning rate must be above 0, got -1\.0"),
         ({"momentum": 1.0}, r"momentum must be in \[0, 1\), got 1\.0; the default is 0\.9"),
         ({"dropout_rate": 1.5}, r"dropout rate must be in \[0, 1\), got 1\.5"),
+        ({"augmentation": "plastic"}, "augmentation must be one of symmetries, elastic, got 'plastic'"),
+        ({"weights": "heavy"}, "weights must be one of auto, map, border, none, got 'heavy'"),
+        ({"init": "zero"}, "init must be one of centred, he, got 'zero'"),
         ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"base_channels": 0}, "base_channels must be a whole number of at least 1, got 0"),
         ({"device": "gpuu"}, "device must be 'cpu' or 'gpu', got 'gpuu'"),

@@ -1,6 +1,7 @@
 """Data: readers, synthetic cells, the weight map, and tiles to train on."""
 
-from minunet.data.augment import augmented_tile, elastic_deform
+from minunet.data.augment import AUGMENTATIONS, Augmentation, augmented_tile
+from minunet.data.bend import elastic_deform
 from minunet.data.folder import read_folder
 from minunet.data.image_io import read_image, read_labels, read_pages, read_stack
 from minunet.data.isbi import read_isbi

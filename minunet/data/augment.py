@@ -1,80 +1,52 @@
-"""Augmentation: from a few annotated images, endless ones that could have been (section 3.1).
+"""Augmentation: the same cells, turned, mirrored, bent, lighter or darker (section 3.1).
 
-Above all, elastic deformation: random displacement vectors on a coarse grid of nodes, Gaussian, and a smooth
-displacement of every pixel between them by bicubic interpolation, one axis after the other:
+A tile is read ONCE, at a position of the image for each of its pixels (h, w):
 
-    displacement[a, h, w] = sum_{i,j}  rows[h, i] * nodes[a, i, j] * columns[w, j]        a: 0 down, 1 to the right
+    position[:, h, w] = centre + turn @ ((h, w) - middle) + displacement[:, h, w]
+    x[c, h, w]        = gain * image[c, position[:, h, w]] + offset
 
-where rows[h, i] is what node i has to say at h: the cubic spline through a 1 at node i and 0 at the others. Then turn,
-mirror and shift are added, and the image is read at the sum of all, ONCE, beyond its edges as in a mirror:
+with the image going on beyond its edges as in a mirror. Only the window of the image that holds the positions is
+looked at, so a tile costs the same from an image of any size.
 
-    x[c, h, w] = image[c, centre + turn @ (h, w) + displacement[:, h, w]]
+Image      cubic splines. Linear interpolation blurs: it leaves 0.67 of the standard deviation of noise from pixel to
+           pixel, cubic 0.88, and the network shall not be surprised by the sharp images that it predicts.
+Labels     those of the nearest pixel: a mean of two labels is no label.
+Weights    linear. To bend the weight map is an approximation: the distances in eq. 2 change as cells move apart, but
+           little, since neighbouring pixels move nearly alike. Where the nearest pixel weighs 0, it is unknown, and
+           stays so.
 
-Grey values are interpolated by cubic splines: linear interpolation would blur, and a network that has seen only blurred
-noise is taken aback by sharp noise. Labels are those of the nearest pixel, never blended. The weight map, interpolated
-linearly, is bent along: nearly the map of the bent cells, since the field hardly changes over the width of a border.
+The grey values change by a gain and an offset. A gamma would need an end of the scale, which normalised grey values do
+not have; noise, the images bring their own.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
-import scipy  # it imports scipy.ndimage at its first use
 
-from minunet.data.tiles import margins, place
-from minunet.errors import InputError
+from minunet.data.bend import bicubic, check_pair, interpolate
+from minunet.data.tiles import cut, margins, place, random_tile
 
-NODES = 3  # the paper's grid is 3x3 ...
-EXTENT = 512  # ... and spans its images, so that nodes lie 255 pixels apart; a smaller tile is a window of such a field
-
-
-class Strength(NamedTuple):
-    """How far an augmented tile may be from the original: as in the paper, and grey values by choice."""
-
-    elastic: float = 10.0  # standard deviation of the displacements, in pixels
-    rotation: bool = True  # by any angle
-    gain: float = 0.1  # standard deviation of the logarithm of a factor on the grey values
-    offset: float = 0.1  # standard deviation of a shift of the grey values, which have standard deviation 1
+MARGIN = 12  # pixels: in a cubic spline, what lies farther away counts less than 1e-6
+SPACING = 256  # pixels between the nodes of a tile's field: the paper's 3x3 nodes span its images of 512 pixels
 
 
-DEFAULT = Strength()
+class Augmentation(NamedTuple):
+    """How far a tile may differ from the image; its place, flips and quarter turns are always drawn.
 
-
-def elastic_deform(
-    image: np.ndarray, labels: np.ndarray, rng: np.random.Generator, grid: int = NODES, std: float = 10.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Bend an image and its labels by the same smooth random field (section 3.1).
-
-    Parameters
-    ----------
-    image : array, (H, W) or (C, H, W)
-    labels : array, (H, W)
-    grid : int, at least 2
-        Number of nodes along each axis; the first and the last lie on the edges.
-    std : float
-        Standard deviation of the displacement of a node along each axis, in pixels; 0 changes nothing.
-
-    Returns
-    -------
-    image, labels : arrays like the arguments; the labels keep their values
-
-    Raises
-    ------
-    InputError
-        If the shapes differ, the grid is below 2, or std is negative.
+    The 10 pixels are the paper's. It names grey-value variations without a number: those are chosen here.
     """
-    if image.shape[-2:] != labels.shape:
-        raise InputError(f"image and labels must have one size, got {image.shape} and {labels.shape}; crop one of them")
-    if grid < 2 or not std >= 0:
-        raise InputError(
-            f"grid must be at least 2 and std at least 0 pixels, got {grid} and {std}; the paper has 3, 10"
-        )
-    nodes = std * rng.standard_normal((2, grid, grid))
-    if std == 0:
-        return image.copy(), labels.copy()
-    H, W = labels.shape
-    rows, columns = (np.linspace(0, grid - 1, n) for n in (H, W))
-    positions = np.indices((H, W)) + displacement(nodes, rows, columns)  # (2, H, W)
-    return _read(image, positions, order=3), _read(labels, positions, order=0)
+
+    elastic: float = 10.0  # standard deviation of the displacement of a node along each axis, in pixels
+    rotation: bool = True  # by any angle
+    gain: float = 0.1  # standard deviation of the logarithm of the gain
+    offset: float = 0.1  # standard deviation of the offset, in units of the normalised grey values
+
+
+AUGMENTATIONS = {
+    "symmetries": Augmentation(elastic=0.0, rotation=False, gain=0.0, offset=0.0),
+    "elastic": Augmentation(),
+}
 
 
 def augmented_tile(
@@ -84,59 +56,78 @@ def augmented_tile(
     rng: np.random.Generator,
     tile: tuple[int, int],
     output: tuple[int, int],
-    strength: Strength = DEFAULT,
+    augmentation: Augmentation,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Return a random tile as `random_tile` does, that is also turned by any angle, bent, and of other grey values.
-
-    Parameters and results are those of `minunet.data.tiles.random_tile`. The tile's centre is anywhere where the
-    output window would lie in the image.
-    """
-    top, left = (place(rng, size, length) for size, length in zip(labels.shape, output, strict=True))
-    quarter_turns, mirrored = rng.integers(4), rng.integers(2)
-    angle = rng.uniform(0, 2 * np.pi) if strength.rotation else quarter_turns * np.pi / 2
-    nodes = strength.elastic * rng.standard_normal((2, NODES, NODES))
-    corner = rng.random(2)  # where the tile lies in the field of displacements, from 0 to 1
-    gain, offset = np.exp(strength.gain * rng.standard_normal()), strength.offset * rng.standard_normal()
-
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * [1, 1 - 2 * mirrored]
-    centre = np.array([top, left]) + (np.array(output) - 1) / 2
-    from_centre = np.indices(tile) - (np.reshape(tile, (2, 1, 1)) - 1) / 2  # (2, *tile)
-    positions = np.tensordot(turn, from_centre, axes=1) + centre[:, None, None]
-    positions += displacement(nodes, *(_in_field(n, at) for n, at in zip(tile, corner, strict=True)))
-
-    x = (gain * _read(image, positions, order=3) + offset).astype(image.dtype)  # (C, *tile)
-    top, left = margins(tile, output)
-    inner = positions[:, top : top + output[0], left : left + output[1]]  # (2, *output)
-    return x, _read(labels, inner, order=0), None if weights is None else _read(weights, inner, order=1)
-
-
-def displacement(nodes: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Return the displacement at every crossing of rows and columns, (2, H, W), in pixels.
+    """Return a random tile, augmented; how much is drawn from `rng` does not depend on the image.
 
     Parameters
     ----------
-    nodes : array, (2, G, G)
-        The displacement vector of each node.
-    rows, columns : arrays, (H,) and (W,)
-        Positions in units of nodes, 0 to G - 1.
+    image : floating-point array, (C, H, W)
+    labels : array, (H, W)
+    weights : array, (H, W), or None
+    tile, output : (height, width)
+        Input and output size of the network. The tile's middle is where that of `random_tile` would be.
+
+    Returns
+    -------
+    x : array, (C, *tile)
+    labels : array, output
+    weights : array, output, or None
     """
-    return _says(nodes.shape[1], rows) @ nodes @ _says(nodes.shape[2], columns).T  # (H, G) @ (2, G, G) @ (G, W)
+    check_pair(image, labels)
+    if augmentation.elastic or augmentation.rotation:
+        positions = draw_positions(rng, labels.shape, tile, output, augmentation)  # (2, *tile)
+        (top, left), (height, width) = margins(tile, output), output
+        x = _read(image, positions, order=3)
+        labels, weights = _read_targets(labels, weights, positions[:, top : top + height, left : left + width])
+    else:
+        x, labels, weights = random_tile(image, labels, weights, rng, tile, output)  # nothing to interpolate
+    gain, offset = math.exp(augmentation.gain * rng.standard_normal()), augmentation.offset * rng.standard_normal()
+    return gain * x + offset, labels, weights
 
 
-def _says(nodes: int, at: np.ndarray) -> np.ndarray:
-    """Return what each node has to say at each position, (positions, nodes)."""
-    hats = np.eye(nodes)
-    return np.stack([scipy.ndimage.map_coordinates(hat, at[None], order=3, mode="mirror") for hat in hats], axis=1)
+def draw_positions(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    tile: tuple[int, int],
+    output: tuple[int, int],
+    augmentation: Augmentation,
+) -> np.ndarray:
+    """Return where in an image of this shape each pixel of a random tile is read, (2, *tile)."""
+    corner = [place(rng, size, length) for size, length in zip(shape, output, strict=True)]
+    quarter_turns, sign = rng.integers(4), 1 - 2 * rng.integers(2)
+    any_angle = rng.uniform(0, 2 * math.pi)
+    displacement = _random_field(rng, tile, augmentation.elastic)
+
+    angle = any_angle if augmentation.rotation else quarter_turns * math.pi / 2
+    turn = np.array([[math.cos(angle), -sign * math.sin(angle)], [math.sin(angle), sign * math.cos(angle)]])
+    h, w = (np.arange(n) - (n - 1) / 2 for n in tile)  # from the middle of the tile
+    turned = turn[:, 0, None, None] * h[:, None] + turn[:, 1, None, None] * w  # (2, *tile)
+    centre = np.array(corner) + (np.array(output) - 1) / 2
+    return centre[:, None, None] + turned + displacement
 
 
-def _in_field(length: int, at: float) -> np.ndarray:
-    """Return the positions of `length` pixels in a field of EXTENT pixels, in units of nodes."""
-    extent = max(EXTENT, length)
-    return (at * (extent - length) + np.arange(length)) / (extent - 1) * (NODES - 1)
+def _random_field(rng: np.random.Generator, tile: tuple[int, int], std: float) -> np.ndarray:
+    """Return a displacement for each pixel of a tile, (2, *tile): a window of an endless grid of nodes.
+
+    So a tile is bent no more than the same piece of a larger one would be, and no pixel of it more than another.
+    """
+    starts = 1 + rng.random(2)  # of the tile in the grid; one node more on either side, for the interpolation
+    at = [start + np.arange(n) / SPACING for start, n in zip(starts, tile, strict=True)]
+    counts = [math.ceil(2 + (n - 1) / SPACING) + 2 for n in tile]  # wherever it starts
+    return bicubic(std * rng.standard_normal((2, *counts)), *at)
+
+
+def _read_targets(labels: np.ndarray, weights: np.ndarray | None, positions: np.ndarray) -> tuple:
+    labels = _read(labels, positions, order=0)
+    if weights is None:
+        return labels, None
+    unknown = _read(weights, positions, order=0) == 0
+    return labels, np.where(unknown, 0, _read(weights, positions, order=1))
 
 
 def _read(planes: np.ndarray, positions: np.ndarray, order: int) -> np.ndarray:
-    """Return planes (..., H, W) at positions (2, h, w) of the mirrored image, (..., h, w)."""
-    if planes.ndim == 3:
-        return np.stack([_read(plane, positions, order) for plane in planes])
-    return scipy.ndimage.map_coordinates(planes, positions, order=order, mode="mirror")
+    """Return planes (..., H, W) at positions (2, h, w) of the mirrored image, looking at a window around them only."""
+    first = np.floor(positions.min(axis=(1, 2))).astype(int) - MARGIN
+    beyond = np.ceil(positions.max(axis=(1, 2))).astype(int) + MARGIN + 1
+    return interpolate(cut(planes, *first, *(beyond - first)), positions - first[:, None, None], order)

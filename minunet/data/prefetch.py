@@ -4,27 +4,44 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import TypeVar
 
-AHEAD = 2  # steps
+T = TypeVar("T")
 
 
-def prefetch(draw: Callable, first: int) -> Iterator[tuple]:
-    """Yield (draw(first), seconds waited for it), then the same of first + 1, and so on without end.
+def prefetch(draw: Callable[[int], T], first: int, ahead: int = 2) -> Iterator[tuple[T, float]]:
+    """Yield (draw(first), waited), (draw(first + 1), waited), ... without end, drawn in the background.
 
-    A thread in the background is AHEAD steps ahead: NumPy and SciPy let others work while they compute. What is drawn
-    is what would be drawn in the foreground; an error in `draw` comes up where its result is asked for. Close the
-    generator to stop the thread (`contextlib.closing`).
+    Threads do, as NumPy and SciPy let others run while they compute. Each draw must depend on its number alone: then
+    the results are those of drawing in the foreground. An error in `draw` is raised where its result is due.
+
+    Close the generator to end the threads: `with contextlib.closing(prefetch(...)) as drawn`. That waits for the draw
+    that is under way, and starts no other.
+
+    Parameters
+    ----------
+    draw : function of the step's number
+    first : int
+        Number of the first step.
+    ahead : int, at least 1
+        How many results are held ready, or are under way, while the consumer works.
+
+    Yields
+    ------
+    drawn : whatever `draw` returns
+    waited : float
+        Seconds that the consumer was kept waiting for it.
     """
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="tiles") as pool:
-        waiting = deque(pool.submit(draw, first + i) for i in range(AHEAD))
-        step = first + AHEAD
-        try:
-            while True:
-                began = time.perf_counter()
-                drawn = waiting.popleft().result()
-                waiting.append(pool.submit(draw, step))
-                step += 1
-                yield drawn, time.perf_counter() - began
-        finally:
-            for future in waiting:
-                future.cancel()
+    pool = ThreadPoolExecutor(max_workers=ahead, thread_name_prefix="prefetch")
+    numbers = count(first)
+    coming = deque(pool.submit(draw, next(numbers)) for _ in range(ahead))
+    try:
+        while True:
+            asked = time.perf_counter()
+            drawn = coming.popleft().result()
+            waited = time.perf_counter() - asked
+            coming.append(pool.submit(draw, next(numbers)))
+            yield drawn, waited
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,99 @@
+"""Bending an image: random displacements on a coarse grid, bicubic between its nodes (section 3.1).
+
+Between the nodes, the displacement is a cubic spline along each axis, so the two axes are two small matrices:
+
+    displacement[:, h, w] = sum_{g,k} rows[h, g] * nodes[:, g, k] * columns[w, k]
+"""
+
+import math
+
+import numpy as np
+import scipy  # it imports scipy.ndimage at its first use
+
+from minunet.errors import InputError
+
+
+def elastic_deform(
+    image: np.ndarray, labels: np.ndarray, rng: np.random.Generator, grid: int = 3, std: float = 10.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bend an image and its labels by one smooth random field, with mirrored context.
+
+    The grid spans the image, whatever its size: at 512 pixels the nodes are 255 apart, and 10 pixels are the paper's.
+
+    Parameters
+    ----------
+    image : array, (H, W) or (C, H, W)
+        Read by cubic splines; integers are rounded, and kept in the range of their type.
+    labels : array, (H, W)
+        Read from the nearest pixel: they keep their values.
+    grid : int, at least 2
+        Nodes along each axis; the first and the last lie on the edges.
+    std : float
+        Standard deviation of the displacement of a node along each axis, in pixels; 0 changes nothing.
+
+    Returns
+    -------
+    image, labels : new arrays of the shapes and types of the arguments
+
+    Raises
+    ------
+    InputError
+        If the sizes differ, the image is of another type, the grid is below 2, or std is negative or not finite.
+    """
+    check_pair(image, labels)
+    if grid < 2 or not 0 <= std < math.inf:
+        raise InputError(
+            f"grid must be at least 2 and std at least 0 pixels, got grid {grid} and std {std}; the paper has 3 and 10"
+        )
+    nodes = std * rng.standard_normal((2, grid, grid))
+    if std == 0:
+        return image.copy(), labels.copy()
+    H, W = labels.shape
+    positions = np.indices((H, W)) + bicubic(nodes, *(np.linspace(0, grid - 1, n) for n in (H, W)))  # (2, H, W)
+    return interpolate(image, positions, order=3), interpolate(labels, positions, order=0)
+
+
+def check_pair(image: np.ndarray, labels: np.ndarray) -> None:
+    """Raise InputError unless there is a label for each pixel of the image, and the image can be interpolated."""
+    if image.ndim not in (2, 3) or image.shape[-2:] != labels.shape:
+        raise InputError(
+            f"expected an image (H, W) or (C, H, W) and labels (H, W), got shapes {image.shape} and {labels.shape}; "
+            "pass one image with its labels"
+        )
+    if image.dtype.kind not in "iu" and image.dtype not in (np.float32, np.float64):
+        raise InputError(
+            f"expected an image of integers, float32 or float64, got {image.dtype}; use image.astype(np.float32)"
+        )
+
+
+def bicubic(nodes: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return what is between the nodes, at each crossing of rows and columns, (2, H, W).
+
+    Parameters
+    ----------
+    nodes : array, (2, G, K)
+    rows, columns : arrays, (H,) and (W,)
+        Positions in units of nodes, from 0 to G - 1 and to K - 1.
+    """
+    G, K = nodes.shape[1:]
+    return _spline(G, rows) @ nodes @ _spline(K, columns).T  # (H, G) @ (2, G, K) @ (K, W)
+
+
+def _spline(nodes: int, at: np.ndarray) -> np.ndarray:
+    """Return the share that each node has at each position, (positions, nodes): the splines through 0 .. 0 1 0 .. 0."""
+    positions = np.meshgrid(at, np.arange(nodes), indexing="ij")
+    return scipy.ndimage.map_coordinates(np.eye(nodes), positions, order=3, mode="mirror")
+
+
+def interpolate(planes: np.ndarray, positions: np.ndarray, order: int) -> np.ndarray:
+    """Return the mirrored planes (..., H, W) at positions (2, h, w), as (..., h, w) of the same type.
+
+    Order 0 is the nearest pixel, 1 linear, 3 cubic.
+    """
+    if planes.ndim == 3:
+        return np.stack([interpolate(plane, positions, order) for plane in planes])
+    if order == 0 or planes.dtype.kind == "f":
+        return scipy.ndimage.map_coordinates(planes, positions, planes.dtype, order, mode="mirror")
+    values = scipy.ndimage.map_coordinates(planes, positions, np.float64, order, mode="mirror")
+    limits = np.iinfo(planes.dtype)  # a spline overshoots beside an edge, and -1 in uint8 would be 255
+    return np.rint(values).clip(limits.min, limits.max).astype(planes.dtype)
