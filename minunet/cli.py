@@ -10,7 +10,10 @@ from minunet.recipes import RECIPES
 from minunet.rotations import COUNTS
 from minunet.train import Config
 
-DATA_HELP = "synthetic (embedded), isbi:DIR (train-volume.tif, train-labels.tif) or folder:DIR (images/, masks/)"
+DATA_HELP = (
+    "synthetic (embedded), isbi:DIR (train-volume.tif, train-labels.tif), dsb2018:DIR (nuclei, a folder an image) "
+    "or folder:DIR (images/, masks/)"
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -93,7 +93,9 @@ def test_isbi_errors(tmp_path):
 
 @pytest.mark.parametrize("spec", ["", "isbi", "folder:", "synthetic:here", "coco:here"])
 def test_unknown_data(spec):
-    with pytest.raises(InputError, match=f"forms synthetic, isbi:DIR, folder:DIR, got '{spec}'; write the folder"):
+    with pytest.raises(
+        InputError, match=f"forms synthetic, isbi:DIR, dsb2018:DIR, folder:DIR, got '{spec}'; write the folder"
+    ):
         load_data(spec)
 
 

@@ -2,6 +2,7 @@
 
 from minunet.data.augment import AUGMENTATIONS, Augmentation, augmented_tile
 from minunet.data.bend import elastic_deform
+from minunet.data.dsb2018 import read_dsb2018
 from minunet.data.folder import read_folder
 from minunet.data.image_io import read_image, read_labels, read_pages, read_stack
 from minunet.data.isbi import read_isbi
@@ -14,11 +15,11 @@ from minunet.data.weight_map import separate_touching, weight_map
 from minunet.data.weighting import loss_weights
 from minunet.errors import InputError
 
-FOLDER_READERS = {"isbi": read_isbi, "folder": read_folder}
+FOLDER_READERS = {"isbi": read_isbi, "dsb2018": read_dsb2018, "folder": read_folder}
 
 
 def load_data(spec: str, seed: int = 0) -> Dataset:
-    """Return the data set that `spec` names: "synthetic", "isbi:DIR" or "folder:DIR".
+    """Return the data set that `spec` names: "synthetic", "isbi:DIR", "dsb2018:DIR" or "folder:DIR".
 
     `seed` draws the synthetic cells; files are read as they are.
     """
