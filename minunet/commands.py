@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from minunet import run_folder
 from minunet.checkpoint import load_checkpoint
-from minunet.data import load_data, loss_weights, read_pages
+from minunet.data import load_data, read_pages
 from minunet.errors import InputError
 from minunet.evaluate import predict_samples
 from minunet.evaluation_table import table
@@ -47,7 +47,7 @@ def train(options) -> int:
         run_folder.save_run(run, folder)
     print(f"{len(dataset.train)} images to train on, {len(dataset.validation)} held out; writing to {folder}")
 
-    weights = loss_weights(dataset.train, run.config.weights, cache=folder / "weights.npz")
+    weights = run_folder.weights_of_run(run.config, dataset.train, folder)
     stopped = _train_with_bar(run, dataset, weights, lambda: run_folder.save_run(run, folder))
     if stopped:
         print(f"stopped after step {len(run.history)}; continue with: minunet train --resume --out {folder}")

@@ -1,17 +1,21 @@
-"""A run on disk: config.json, checkpoint.npz, log.csv, curves.png, metrics.json and two pictures."""
+"""A run on disk: config.json, checkpoint.npz, log.csv, metrics.json, weights.npz and pictures."""
 
 import csv
 import json
 import math
 from pathlib import Path
 
+import numpy as np
+
 from minunet.backend import to_device
 from minunet.checkpoint import load_checkpoint, save_checkpoint
 from minunet.contact_sheet import plot_contact_sheet
+from minunet.data import Sample, loss_weights
 from minunet.errors import InputError
 from minunet.evaluate import evaluate
 from minunet.files import replace_atomically
 from minunet.plot import plot_curves, plot_predictions
+from minunet.plot_weights import plot_weight_map
 from minunet.train import Config, Run, check
 
 COLUMNS = ("step", "seconds", "wait", "learning_rate", "loss", "validation_error", "majority_error")
@@ -66,6 +70,15 @@ def resume_run(folder: Path, **changes) -> Run:
     check(config)
     params, velocity = to_device([stored["params"], stored["velocity"]], config.device)
     return Run(config, params, velocity, stored["normalisation"], stored["history"])
+
+
+def weights_of_run(config: Config, samples: list[Sample], folder: Path) -> list[np.ndarray | None]:
+    """Return the loss weights of each sample; write them to weights.npz, and draw the first map as weights.png."""
+    weights = loss_weights(samples, config.weights, cache=folder / "weights.npz")
+    drawn = next((i for i, plane in enumerate(weights) if plane is not None), None)
+    if drawn is not None and not (folder / "weights.png").exists():
+        plot_weight_map(samples[drawn], weights[drawn], folder / "weights.png")
+    return weights
 
 
 def write_evaluation(samples, probabilities, folder: Path) -> dict:
