@@ -7,8 +7,9 @@ Prints the pixel error on held-out images along each run: the runs differ in not
 
 import argparse
 
+from minunet.config import Config
 from minunet.data import load_data
-from minunet.train import Config, start, train_steps
+from minunet.train import start, train_steps
 
 LEARNING_RATES = (0.01, 0.03)
 

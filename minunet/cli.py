@@ -3,12 +3,12 @@
 import argparse
 import sys
 
+from minunet.config import Config
 from minunet.data.augment import AUGMENTATIONS
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError
 from minunet.recipes import RECIPES
 from minunet.rotations import COUNTS
-from minunet.train import Config
 
 DATA_HELP = (
     "synthetic (embedded), isbi:DIR (train-volume.tif, train-labels.tif), dsb2018:DIR (nuclei, a folder an image) "

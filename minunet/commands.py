@@ -1,17 +1,14 @@
 """What each command of the command line does; the options are declared in `cli.py`."""
 
-import contextlib
-import signal
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from minunet import run_folder
 from minunet.checkpoint import load_checkpoint
+from minunet.config import Config
 from minunet.data import load_data, read_pages
 from minunet.errors import InputError
 from minunet.evaluate import predict_samples
@@ -21,11 +18,10 @@ from minunet.gradcheck import gradcheck as check_gradients
 from minunet.gradchecking.cases import cases
 from minunet.predict import predict as predict_image
 from minunet.predict_checks import check_image
+from minunet.progress import train_with_bar
 from minunet.recipes import RECIPES
 from minunet.summary import summary as network_table
-from minunet.train import Config, start, train_steps
-
-SAVE_EVERY = 30  # seconds between checkpoints
+from minunet.train import start
 
 
 def train(options) -> int:
@@ -48,7 +44,7 @@ def train(options) -> int:
     print(f"{len(dataset.train)} images to train on, {len(dataset.validation)} held out; writing to {folder}")
 
     weights = run_folder.weights_of_run(run.config, dataset.train, folder)
-    stopped = _train_with_bar(run, dataset, weights, lambda: run_folder.save_run(run, folder))
+    stopped = train_with_bar(run, dataset, weights, lambda: run_folder.save_run(run, folder))
     if stopped:
         print(f"stopped after step {len(run.history)}; continue with: minunet train --resume --out {folder}")
         return 130
@@ -130,52 +126,6 @@ def summary(options) -> int:
     network = {name: getattr(options, name) for name in ("in_channels", "num_classes", "base_channels", "depth")}
     print(network_table(height, width, **network))
     return 0
-
-
-def _train_with_bar(run, dataset, weights, save) -> bool:
-    """Train to the end, saving as it goes; return True if Ctrl-C stopped it early."""
-    config, saved = run.config, time.monotonic()
-    by_steps = config.steps is not None
-    total = config.steps if by_steps else round(60 * config.minutes)
-    last_error = next((r["validation_error"] for r in reversed(run.history) if "validation_error" in r), None)
-    losses = [row["loss"] for row in run.history[-20:]]
-    with _ctrl_c() as interrupted, tqdm(total=total, unit="step" if by_steps else "s", disable=None) as bar:
-        try:
-            for row in train_steps(run, dataset, weights):
-                losses = [*losses[-19:], row["loss"]]
-                last_error = row.get("validation_error", last_error)
-                shown = {"loss": f"{np.mean(losses):.3f}"}
-                if last_error is not None:
-                    shown["validation error"] = f"{last_error:.4f}"
-                bar.set_postfix(shown, refresh=False)
-                bar.update(min(total, row["step"] if by_steps else int(row["seconds"])) - bar.n)
-                if interrupted():
-                    break
-                if "validation_error" in row or time.monotonic() - saved > SAVE_EVERY:
-                    save()
-                    saved = time.monotonic()
-        except InputError as error:
-            raise InputError(f"{error}; the run up to the last checkpoint is kept") from error
-    save()
-    return interrupted()
-
-
-@contextlib.contextmanager
-def _ctrl_c():
-    """Yield a function that tells whether Ctrl-C was pressed; the step at hand is finished first. Twice: at once."""
-    pressed = []
-
-    def note(number, frame):
-        if pressed:
-            raise KeyboardInterrupt
-        pressed.append(number)
-        print("\nstopping after this step; press Ctrl-C again to stop at once", file=sys.stderr)
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield lambda: bool(pressed)
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _result_paths(folder: Path, name: str) -> list[Path]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from minunet.backend import to_device
 from minunet.checkpoint import load_checkpoint, save_checkpoint
+from minunet.config import Config, check
 from minunet.contact_sheet import plot_contact_sheet
 from minunet.data import Sample, loss_weights
 from minunet.errors import InputError
@@ -16,7 +17,7 @@ from minunet.evaluate import evaluate
 from minunet.files import replace_atomically
 from minunet.plot import plot_curves, plot_predictions
 from minunet.plot_weights import plot_weight_map
-from minunet.train import Config, Run, check
+from minunet.train import Run
 
 COLUMNS = ("step", "seconds", "wait", "learning_rate", "loss", "validation_error", "majority_error")
 

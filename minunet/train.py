@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.backend import array_module, to_device
+from minunet.config import Config, check
 from minunet.data import (
     AUGMENTATIONS,
     Dataset,
@@ -32,7 +33,6 @@ from minunet.data import (
     normalise,
     prefetch,
 )
-from minunet.data.weighting import KINDS
 from minunet.errors import InputError
 from minunet.evaluate import mean, pixel_errors, predict_samples
 from minunet.init import centre
@@ -43,26 +43,6 @@ from minunet.unet import init_unet, unet_backward, unet_forward
 
 WARM_UP = 50  # steps
 VALIDATIONS = 10  # over a whole run
-INITS = ("centred", "he")
-
-
-class Config(NamedTuple):
-    """Everything that defines a run; stored in config.json and in the checkpoint."""
-
-    data: str = "synthetic"
-    base_channels: int = 16
-    depth: int = 3
-    tile: int = 220
-    steps: int | None = 800
-    minutes: float | None = None  # in place of steps
-    device: str = "cpu"
-    seed: int = 0
-    learning_rate: float = 0.03
-    momentum: float = 0.9
-    dropout_rate: float = 0.0
-    weights: str = "auto"
-    augmentation: str = "symmetries"
-    init: str = "centred"
 
 
 class Run(NamedTuple):
@@ -85,28 +65,6 @@ def start(config: Config, dataset: Dataset) -> Run:
         centre(params)
     params = to_device(params, config.device)
     return Run(config, params, init_velocity(params), fit_normalisation(dataset.train), [])
-
-
-def check(config: Config) -> None:
-    """Raise InputError for options that no run can have."""
-    output_size(config.tile, config.depth)
-    for name in ("steps", "minutes", "learning_rate"):
-        value = getattr(config, name)
-        if value is not None and not 0 < value < math.inf:
-            raise InputError(f"{name.replace('_', ' ')} must be above 0, got {value}; choose a larger number")
-    for name, choices in (("weights", KINDS), ("augmentation", AUGMENTATIONS), ("init", INITS)):
-        if getattr(config, name) not in choices:
-            known, default = ", ".join(choices), Config._field_defaults[name]
-            raise InputError(f"{name} must be one of {known}, got {getattr(config, name)!r}; the default is {default}")
-    for name in ("momentum", "dropout_rate"):
-        value = getattr(config, name)
-        if not 0 <= value < 1:
-            default = Config._field_defaults[name]
-            raise InputError(f"{name.replace('_', ' ')} must be in [0, 1), got {value}; the default is {default}")
-    if config.seed < 0:
-        raise InputError(f"seed must be at least 0, got {config.seed}; any whole number will do")
-    if (config.steps is None) == (config.minutes is None):
-        raise InputError(f"a run needs either steps or minutes, got steps={config.steps}, minutes={config.minutes}")
 
 
 def train_steps(run: Run, dataset: Dataset, weights: list[np.ndarray | None] | None = None):

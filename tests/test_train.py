@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from minunet import flatten
+from minunet.config import Config
 from minunet.data import load_data
 from minunet.errors import InputError
 from minunet.optim import init_velocity, sgd_step
 from minunet.run_folder import new_folder, resume_run, save_run
-from minunet.train import Config, learning_rate, progress, start, train_steps
+from minunet.train import learning_rate, progress, start, train_steps
 
 SMALL = {"base_channels": 2, "depth": 1, "tile": 36, "dropout_rate": 0.2}
 
