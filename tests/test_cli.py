@@ -227,9 +227,6 @@ def test_results_are_not_overwritten(run, tmp_path, cells_folder, capsys):
     ("spec", "message"),
     [
         ("synthetik", "forms synthetic, isbi:DIR, dsb2018:DIR, folder:DIR, got 'synthetik'"),
-            "synthetik",
-            "expected data in one of the forms synthetic, isbi:DIR, dsb2018:DIR, folder:DIR, got 'synthetik'",
-        ),
         ("isbi:", "got 'isbi:'"),
         ("isbi:nowhere", "found no folder nowhere"),
         ("folder:nowhere", "found no images; create nowhere/images"),

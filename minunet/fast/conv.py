@@ -30,7 +30,7 @@ from minunet.layers import conv as readable
 from minunet.layers.checks import check_conv2d, check_gradient
 from minunet.layers.conv import Conv2dCache
 
-BAND_BYTES = 400_000  # of columns: a fraction of a core's own cache
+BAND_BYTES = 4_000_000  # of columns: about a cache, and enough for the cores to share
 MANY = 256  # channels, in and out
 
 
