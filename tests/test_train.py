@@ -15,7 +15,7 @@ from minunet.data import load_data
 from minunet.errors import InputError
 from minunet.optim import init_velocity, sgd_step
 from minunet.run_folder import new_folder, resume_run, save_run
-from minunet.train import learning_rate, progress, start, train_steps
+from minunet.train import draw_tile, learning_rate, progress, start, train_steps
 
 SMALL = {"base_channels": 2, "depth": 1, "tile": 36, "dropout_rate": 0.2}
 
@@ -69,6 +69,16 @@ def test_tiles_drawn_ahead_are_those_of_their_steps(config, dataset, monkeypatch
     ahead = trained(start(config, dataset), dataset).params
     monkeypatch.setattr("minunet.train.prefetch", lambda draw, first: ((draw(n), 0.0) for n in itertools.count(first)))
     assert_same(ahead, trained(start(config, dataset), dataset).params)
+
+
+def test_a_tile_is_drawn_from_the_seed_and_the_step_alone(config, rng):
+    planes = [(rng.random((1, 60, 60)), rng.integers(0, 2, (60, 60)), None)]
+    for augmentation in ("symmetries", "elastic"):
+        config = config._replace(augmentation=augmentation)
+        x = draw_tile(config, planes, 5)[0]
+        np.testing.assert_array_equal(x, draw_tile(config, planes, 5)[0])
+        assert (x != draw_tile(config, planes, 6)[0]).any()
+        assert (x != draw_tile(config._replace(seed=1), planes, 5)[0]).any()
 
 
 def test_no_thread_is_left_when_training_stops(config, dataset):

@@ -92,8 +92,4 @@ def interpolate(planes: np.ndarray, positions: np.ndarray, order: int) -> np.nda
     """
     if planes.ndim == 3:
         return np.stack([interpolate(plane, positions, order) for plane in planes])
-    if order == 0 or planes.dtype.kind == "f":
-        return scipy.ndimage.map_coordinates(planes, positions, planes.dtype, order, mode="mirror")
-    values = scipy.ndimage.map_coordinates(planes, positions, np.float64, order, mode="mirror")
-    limits = np.iinfo(planes.dtype)  # a spline overshoots beside an edge, and -1 in uint8 would be 255
-    return np.rint(values).clip(limits.min, limits.max).astype(planes.dtype)
+    return scipy.ndimage.map_coordinates(planes, positions, planes.dtype, order, mode="mirror")
