@@ -1,8 +1,9 @@
-"""Time single 3x3 convolutions, forward and backward: the readable way, the fast way and, where installed, PyTorch.
+"""Time single 3x3 convolutions, forward and backward: the readable way and the fast way.
 
     python benchmarks/conv.py
 
-In turn, in one process, float32, batch of one; medians of 5 rounds, in GFLOP/s of the direct convolution.
+In turn, float32, batch of one; medians of 5 rounds, in GFLOP/s of the direct convolution. PyTorch stands beside the
+whole step in step.py: in one process, its threads and NumPy's would be in each other's way.
 """
 
 import statistics
@@ -37,33 +38,14 @@ def of(module, x, weight, bias, dy) -> dict:
     }
 
 
-def of_torch(torch, *arrays) -> dict:
-    """Return the two passes of PyTorch."""
-    x, weight, bias, dy = (torch.from_numpy(array) for array in arrays)
-    conv2d = torch.nn.functional.conv2d
-    for leaf in (x, weight, bias):
-        leaf.requires_grad_()
-    y = conv2d(x, weight, bias)
-    return {
-        "forward": lambda: conv2d(x, weight, bias),
-        "backward": lambda: torch.autograd.grad(y, (x, weight, bias), dy, retain_graph=True),
-    }
-
-
 def main() -> None:
-    try:
-        import torch
-    except ImportError:
-        torch = None
     rng = np.random.default_rng(0)
-    names = ["readable", "fast"] + (["PyTorch"] if torch else [])
+    names = ("readable", "fast")
     print(f"{'layer':<20}" + "".join(f"{name + ' ' + way:>20}" for way in ("forward", "backward") for name in names))
     for C, F, size in LAYERS:
         shapes = (1, C, size, size), (F, C, 3, 3), (F,), (1, F, size - 2, size - 2)
         arrays = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
         ways = {"readable": of(readable, *arrays), "fast": of(fast, *arrays)}
-        if torch:
-            ways["PyTorch"] = of_torch(torch, *arrays)
         flops = 2 * 9 * C * F * (size - 2) ** 2
         cells = []
         for passes, name in ((1, "forward"), (2, "backward")):
