@@ -9,7 +9,10 @@ from minunet.recipes import RECIPES
 from minunet.rotations import COUNTS
 from minunet.train import AUGMENTATIONS, Config
 
-DATA_HELP = "synthetic (embedded), isbi:DIR (train-volume.tif, train-labels.tif) or folder:DIR (images/, masks/)"
+DATA_HELP = (
+    "synthetic (embedded), isbi:DIR (train-volume.tif, train-labels.tif), ctc:DIR (01/, 01_GT/, 01_ST/, ...), "
+    "dsb2018:DIR (ID/images/, ID/masks/) or folder:DIR (images/, masks/)"
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
