@@ -19,6 +19,7 @@ from minunet.evaluation_table import table
 from minunet.files import replace_atomically
 from minunet.gradcheck import gradcheck as check_gradients
 from minunet.gradchecking.cases import cases
+from minunet.plot_weights import plot_weights
 from minunet.predict import predict as predict_image
 from minunet.predict_checks import check_image
 from minunet.recipes import RECIPES
@@ -48,6 +49,8 @@ def train(options) -> int:
     print(f"{len(dataset.train)} images to train on, {len(dataset.validation)} held out; writing to {folder}")
 
     weights = loss_weights(dataset.train, run.config.weights, cache=folder / "weights.npz")
+    if weights[0] is not None:
+        plot_weights(dataset.train[0], weights[0], folder / "weights.png")
     stopped = _train_with_bar(run, dataset, weights, lambda: run_folder.save_run(run, folder))
     if stopped:
         print(f"stopped after step {len(run.history)}; continue with: minunet train --resume --out {folder}")
