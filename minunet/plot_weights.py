@@ -12,7 +12,7 @@ from minunet.files import replace_atomically
 
 # Okabe and Ito's colours, told apart by colour-blind eyes too; those that contrast most come first.
 COLOURS = "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#D55E00", "#CC79A7", "#0072B2"
-NEAR = 5  # pixels: cells at most this far apart get different colours
+NEAR = 10  # pixels: cells at most this far apart get different colours
 
 
 def plot_weights(sample: Sample, weights: np.ndarray, path: str | Path) -> None:
@@ -38,7 +38,7 @@ def plot_weights(sample: Sample, weights: np.ndarray, path: str | Path) -> None:
     drawn = weights_axes.imshow(shown, cmap=colours, vmin=0, interpolation="nearest")
     figure.colorbar(drawn, ax=weights_axes, label="weight", shrink=0.9)
     count = len(np.unique(cells[cells > 0]))
-    titles = (shortened(sample.name), f"{count} cells, separated", "loss weight of each pixel (eq. 2)")
+    titles = (shortened(sample.name), f"{count} cells", "loss weight of each pixel")
     for axes, title in zip((image_axes, cells_axes, weights_axes), titles, strict=True):
         axes.set_title(title)
         axes.set_xticks([])

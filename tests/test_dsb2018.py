@@ -64,8 +64,9 @@ def test_an_empty_mask_is_no_nucleus(tmp_path):
 
 
 def test_a_small_overlap_becomes_background(tmp_path):
+    smaller = np.maximum(nucleus(2, 9, 8, 14), nucleus(5, 7, 7, 8))  # 44 pixels, 2 of them in LEFT as well
     for name in "ab":
-        image_folder(tmp_path, name, LEFT, np.maximum(RIGHT, nucleus(5, 7, 7, 8)))  # 2 pixels in common
+        image_folder(tmp_path, name, LEFT, smaller)
     sample = read_dsb2018(tmp_path).train[0]
     assert not sample.instances[5:7, 7].any()
     assert len(np.unique(sample.instances)) == 3
