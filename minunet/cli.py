@@ -11,8 +11,8 @@ from minunet.recipes import RECIPES
 from minunet.rotations import COUNTS
 
 DATA_HELP = (
-    "synthetic (embedded), isbi:DIR (train-volume.tif, train-labels.tif), dsb2018:DIR (nuclei, a folder an image) "
-    "or folder:DIR (images/, masks/)"
+    "synthetic (embedded), isbi:DIR (train-volume.tif, train-labels.tif), ctc:DIR (01/, 01_GT/, 01_ST/, ...), "
+    "dsb2018:DIR (ID/images/, ID/masks/) or folder:DIR (images/, masks/)"
 )
 
 

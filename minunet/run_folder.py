@@ -16,7 +16,7 @@ from minunet.errors import InputError
 from minunet.evaluate import evaluate
 from minunet.files import replace_atomically
 from minunet.plot import plot_curves, plot_predictions
-from minunet.plot_weights import plot_weight_map
+from minunet.plot_weights import plot_weights
 from minunet.train import Run
 
 COLUMNS = ("step", "seconds", "wait", "learning_rate", "loss", "validation_error", "majority_error")
@@ -78,7 +78,7 @@ def weights_of_run(config: Config, samples: list[Sample], folder: Path) -> list[
     weights = loss_weights(samples, config.weights, cache=folder / "weights.npz")
     drawn = next((i for i, plane in enumerate(weights) if plane is not None), None)
     if drawn is not None and not (folder / "weights.png").exists():
-        plot_weight_map(samples[drawn], weights[drawn], folder / "weights.png")
+        plot_weights(samples[drawn], weights[drawn], folder / "weights.png")
     return weights
 
 

@@ -1,5 +1,8 @@
 """What many tests need: a random generator, small networks, small data on disk."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,6 +11,21 @@ from minunet import flatten, init_unet
 from minunet.cli import main
 
 SMALL = ["--base-channels", "2", "--depth", "1", "--tile", "36"]
+
+
+REAL_DATA = Path(os.environ.get("MINUNET_DATA") or Path(__file__).parents[2] / "shared" / "data")
+
+
+@pytest.fixture
+def real_data():
+    """Return a function that gives the folder of a data set by its name, or skips the test where it is missing."""
+
+    def folder(name):
+        if not (REAL_DATA / name).is_dir():
+            pytest.skip(f"no {name} in {REAL_DATA}; set MINUNET_DATA to the folder that holds it")
+        return REAL_DATA / name
+
+    return folder
 
 
 @pytest.fixture

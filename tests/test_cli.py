@@ -60,6 +60,23 @@ def test_train_writes_a_run_and_prints_its_measures(tmp_path, data, capsys):
     assert measures["majority_pixel_error"] == pytest.approx(17 * 25 / (40 * 48))
 
 
+def test_train_on_told_apart_cells_draws_and_keeps_their_weights(tmp_path, cells_folder, capsys):
+    for path in sorted((cells_folder / "masks").iterdir())[:2]:
+        mask = np.array(Image.open(path))
+        mask[15:] //= 2  # two cells, which touch
+        Image.fromarray(mask).save(path)
+    folder = tmp_path / "run"
+    train = ["train", "--data", f"folder:{cells_folder}", *SMALL, "--steps", "1", "--out", str(folder)]
+    assert main(train) == 0
+    with Image.open(folder / "weights.png") as picture:
+        assert picture.width > picture.height > 100
+    with np.load(folder / "weights.npz") as maps:
+        assert len(maps.files) == 3 and maps[maps.files[0]].max() > 8
+    assert main(["train", "--resume", "--out", str(folder), "--steps", "2"]) == 0
+    assert main([*train[:-1], str(tmp_path / "plain"), "--weights", "none"]) == 0
+    assert not list((tmp_path / "plain").glob("weights.*"))
+
+
 def test_train_without_out_numbers_its_folder(tmp_path, data, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for number in (1, 2):
@@ -226,10 +243,13 @@ def test_results_are_not_overwritten(run, tmp_path, cells_folder, capsys):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("synthetik", "forms synthetic, isbi:DIR, dsb2018:DIR, folder:DIR, got 'synthetik'"),
+        (
+            "synthetik",
+            "expected data in one of the forms synthetic, isbi:DIR, ctc:DIR, dsb2018:DIR, folder:DIR, got 'synthetik'",
+        ),
         ("isbi:", "got 'isbi:'"),
         ("isbi:nowhere", "found no folder nowhere"),
-        ("folder:nowhere", "found no images; create nowhere/images"),
+        ("folder:nowhere", "found no folder nowhere; check the path"),
     ],
 )
 def test_data_that_is_not_there(tmp_path, monkeypatch, spec, message, capsys):

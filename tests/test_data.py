@@ -1,6 +1,6 @@
-"""The readers of whole data sets: synthetic and isbi; and every error that they explain."""
+"""Synthetic cells, the EM challenge, and data by one word; and every error that they explain."""
 
-from pathlib import Path
+import itertools
 
 import numpy as np
 import pytest
@@ -8,8 +8,6 @@ from PIL import Image
 
 from minunet.data import load_data, read_isbi, synthetic_cells, synthetic_dataset
 from minunet.errors import InputError
-
-REAL_ISBI = Path(__file__).parents[2] / "shared" / "data" / "isbi2012"
 
 
 def save_stack(path, pages):
@@ -65,9 +63,8 @@ def test_isbi(tmp_path, pages, held_out):
         np.testing.assert_array_equal(last.labels, np.array(file) == 255)
 
 
-@pytest.mark.skipif(not REAL_ISBI.is_dir(), reason="the images of the EM challenge are not here")
-def test_real_isbi():
-    dataset = read_isbi(REAL_ISBI)
+def test_real_isbi(real_data):
+    dataset = read_isbi(real_data("isbi2012"))
     assert len(dataset.train) == 25 and dataset.validation[0].name == "slice-25"
     assert all(sample.image.shape == (1, 512, 512) for sample in dataset.train)
     assert np.mean([sample.labels.mean() for sample in dataset.train]) == pytest.approx(0.78, abs=0.02)  # 22 % membrane
@@ -93,10 +90,33 @@ def test_isbi_errors(tmp_path):
 
 @pytest.mark.parametrize("spec", ["", "isbi", "folder:", "synthetic:here", "coco:here"])
 def test_unknown_data(spec):
-    with pytest.raises(
-        InputError, match=f"forms synthetic, isbi:DIR, dsb2018:DIR, folder:DIR, got '{spec}'; write the folder"
-    ):
+    forms = "synthetic, isbi:DIR, ctc:DIR, dsb2018:DIR, folder:DIR"
+    with pytest.raises(InputError, match=f"forms {forms}, got '{spec}'; write the folder"):
         load_data(spec)
+
+
+FILES = {"isbi": "train-volume.tif", "ctc": "01/t000.tif", "dsb2018": "a/images/a.png", "folder": "images/a.png"}
+
+
+@pytest.mark.parametrize("kind, given", list(itertools.permutations(FILES, 2)))
+def test_a_folder_of_another_kind(tmp_path, kind, given):
+    (tmp_path / FILES[kind]).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / FILES[kind]).touch()
+    with pytest.raises(InputError, match=f"of kind {given}, got one of kind {kind}; write {kind}:{tmp_path}"):
+        load_data(f"{given}:{tmp_path}")
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_folder_that_is_not_there(tmp_path, kind):
+    with pytest.raises(InputError, match=r"expected a folder with .*, found no folder .*nowhere; check the path"):
+        load_data(f"{kind}:{tmp_path / 'nowhere'}")
+
+
+def test_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "em").mkdir()
+    isbi_folder(tmp_path / "em")
+    assert len(load_data("isbi:~/em").train) == 10
 
 
 def test_the_default_data():

@@ -1,77 +1,117 @@
-"""The nuclei of dsb2018: many mask files an image, and every error that the reader explains."""
-
-from pathlib import Path
+"""The nuclei of the Data Science Bowl: many mask files an image, which may touch and hardly overlap."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from minunet import InputError
 from minunet.data import load_data, read_dsb2018
-
-REAL = Path(__file__).parents[2] / "shared" / "data" / "dsb2018"
+from minunet.data.dsb2018 import LAYOUT
+from minunet.errors import InputError
 
 
 def save(path, array):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(array).save(path)
+    Image.fromarray(np.asarray(array)).save(path)
 
 
-def nucleus(y, x, size=(20, 24)):
-    array = np.zeros(size, np.uint8)
-    array[y : y + 6, x : x + 5] = 255
-    return array
+def nucleus(top, bottom, left, right, shape=(20, 24)):
+    mask = np.zeros(shape, np.uint8)
+    mask[top:bottom, left:right] = 255
+    return mask
 
 
-def nuclei_folder(path, count=5):
-    """Each image: a lone nucleus, two that touch, and one that shares a pixel with a third."""
-    rng = np.random.default_rng(0)
-    for i in range(count):
-        grey = rng.integers(0, 256, (20, 24), np.uint8)
-        opaque = np.full_like(grey, 255)
-        save(path / f"id{i}" / "images" / f"id{i}.png", np.dstack([grey, grey, grey, opaque]))
-        for k, (y, x) in enumerate([(1, 1), (1, 10), (1, 15), (10, 3), (15, 7)]):
-            save(path / f"id{i}" / "masks" / f"m{k}.png", nucleus(y, x))
-    return path
+LONE, LEFT, RIGHT = nucleus(14, 18, 3, 9), nucleus(2, 12, 2, 8), nucleus(2, 12, 8, 16)
 
 
-@pytest.mark.parametrize("inside", ["", "stage1_train"])
-def test_nuclei(tmp_path, inside):
-    nuclei_folder(tmp_path / inside)
+def image_folder(folder, name, *masks, channels=(4,)):
+    image = np.random.default_rng(0).integers(0, 200, (*masks[0].shape, 1), np.uint8)
+    image = np.repeat(image, 4, axis=2)[..., : channels[0]] if channels else image[..., 0]
+    save(folder / name / "images" / f"{name}.png", image)
+    for number, mask in enumerate(masks):
+        save(folder / name / "masks" / f"nucleus{number}.png", mask)
+    return image
+
+
+@pytest.mark.parametrize("parent", [".", "stage1_train"])
+def test_images_and_their_nuclei(tmp_path, parent):
+    for name in "dbca":
+        image = image_folder(tmp_path / parent, name, LEFT, RIGHT, LONE)
+    (tmp_path / parent / "__MACOSX").mkdir()
     dataset = load_data(f"dsb2018:{tmp_path}")
-    assert dataset.name == "dsb2018"
-    assert [s.name for s in dataset.train] == ["id0", "id1", "id2", "id3"] and dataset.validation[0].name == "id4"
+    assert [s.name for s in dataset.train] == list("abc") and [s.name for s in dataset.validation] == ["d"]
     sample = dataset.train[0]
-    assert sample.image.shape == (1, 20, 24) and sample.known is None  # grey in four channels is one channel
-    instances = sample.instances
-    np.testing.assert_array_equal(instances == 1, nucleus(1, 1) > 0)
-    np.testing.assert_array_equal(instances == 2, nucleus(1, 10) > 0)
-    assert (instances[1:7, 15] == 0).all() and (instances[1:7, 16:20] == 3).all()  # the second of equal ones gives way
-    assert instances[15, 7] == 0  # claimed by both 4 and 5
-    np.testing.assert_array_equal(sample.labels, instances > 0)
+    np.testing.assert_array_equal(sample.image, image[None, ..., 0])  # grey in four channels: one is left
+    expected = LEFT // 255 + 2 * (RIGHT // 255) + 3 * (LONE // 255)
+    expected[2:12, 8] = 0  # the larger of two that touch gives way
+    np.testing.assert_array_equal(sample.instances, expected)
+    np.testing.assert_array_equal(sample.labels, expected > 0)
+    assert sample.known is None and sample.labels.dtype == np.uint8 and sample.instances.dtype == np.int32
 
 
-def test_errors(tmp_path):
-    with pytest.raises(InputError, match=r"one a nucleus, found no folder .*nowhere; check the path"):
+@pytest.mark.parametrize("count, held_out", [(2, 1), (7, 1), (8, 2)])
+def test_the_last_quarter_is_held_out_and_sizes_may_differ(tmp_path, count, held_out):
+    for number in range(count):
+        image_folder(tmp_path, f"im{number}", nucleus(2, 8, 2, 8, shape=(20 + number, 24)))
+    dataset = read_dsb2018(tmp_path)
+    assert len(dataset.validation) == held_out and len(dataset.train) == count - held_out
+    assert dataset.train[0].image.shape == (1, 20, 24) and dataset.validation[-1].image.shape == (1, 19 + count, 24)
+
+
+def test_an_empty_mask_is_no_nucleus(tmp_path):
+    for name in "ab":
+        image_folder(tmp_path, name, nucleus(0, 0, 0, 0), LONE)
+    assert np.count_nonzero(np.unique(read_dsb2018(tmp_path).train[0].instances)) == 1
+
+
+def test_a_small_overlap_becomes_background(tmp_path):
+    smaller = np.maximum(nucleus(2, 9, 8, 14), nucleus(5, 7, 7, 8))  # 44 pixels, 2 of them in LEFT as well
+    for name in "ab":
+        image_folder(tmp_path, name, LEFT, smaller)
+    sample = read_dsb2018(tmp_path).train[0]
+    assert not sample.instances[5:7, 7].any()
+    assert len(np.unique(sample.instances)) == 3
+
+
+def test_overlapping_masks_are_both_named(tmp_path):
+    image_folder(tmp_path, "a", LONE, LEFT)
+    image_folder(tmp_path, "b", LONE, LEFT, nucleus(11, 14, 5, 11))
+    message = r"got 3 pixels in both nucleus1.png \(60 pixels\) and nucleus2.png \(18\); remove one of them"
+    with pytest.raises(InputError, match=message):
+        read_dsb2018(tmp_path)
+
+
+def test_folder_errors(tmp_path):
+    with pytest.raises(InputError, match=rf"expected a folder with {LAYOUT.replace('*', '.')}.* no folder .*nowhere;"):
         read_dsb2018(tmp_path / "nowhere")
-    with pytest.raises(InputError, match=r"expected at least 2 folders ID .*, found 0; check"):
+    with pytest.raises(InputError, match="found no folder with images in it; check the path"):
         read_dsb2018(tmp_path)
-    nuclei_folder(tmp_path, count=2)
-    save(tmp_path / "id1" / "masks" / "m9.png", nucleus(2, 2))
-    with pytest.raises(InputError, match=r"m9.png: expected masks that do not overlap, got 20 pixels .* in m0"):
+    image_folder(tmp_path, "a", LONE)
+    with pytest.raises(InputError, match=r"dsb2018: expected at least 2 images with truth, .*, got 1; add more"):
         read_dsb2018(tmp_path)
-    save(tmp_path / "id1" / "masks" / "m9.png", nucleus(2, 2, (20, 25)))
-    with pytest.raises(InputError, match=r"m9.png: expected a mask of 20x24 like its image, got 20x25; redo"):
+    image_folder(tmp_path, "b", LONE)
+    save(tmp_path / "b" / "masks" / "more.png", nucleus(2, 4, 2, 4, shape=(20, 23)))
+    with pytest.raises(InputError, match=r"more.png: expected a mask of 20x24 like its image, got 20x23; redo"):
         read_dsb2018(tmp_path)
-    for path in (tmp_path / "id0" / "masks").iterdir():
+    for path in (tmp_path / "b" / "masks").iterdir():
         path.unlink()
-    with pytest.raises(InputError, match=r"id0: expected one image and its masks, found 1 and 0; add them"):
+    with pytest.raises(InputError, match=r"b: expected masks/\*.png, one a nucleus, found none; add them"):
+        read_dsb2018(tmp_path)
+    (tmp_path / "b" / "images" / "b.png").rename(tmp_path / "b" / "images" / "c.png")
+    with pytest.raises(InputError, match=r"b.png: expected an image file, found none; check the path"):
         read_dsb2018(tmp_path)
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the nuclei of dsb2018 are not here")
-def test_real_nuclei():
-    dataset = read_dsb2018(REAL)
+def test_images_of_mixed_channels(tmp_path):
+    image_folder(tmp_path, "a", LONE)
+    image_folder(tmp_path, "b", LONE)
+    save(tmp_path / "b" / "images" / "b.png", np.random.default_rng(0).integers(0, 256, (20, 24, 3), np.uint8))
+    with pytest.raises(InputError, match="equal channels, got 1 in a and 3 in b; convert all"):
+        read_dsb2018(tmp_path)
+
+
+def test_real_nuclei(real_data):
+    dataset = read_dsb2018(real_data("dsb2018"))
     assert len(dataset.train) == 60 and len(dataset.validation) == 20
-    assert all(sample.image.shape == (1, 256, 256) for sample in dataset.train)
-    assert np.mean([len(np.unique(sample.instances)) - 1 for sample in dataset.train]) == pytest.approx(39, abs=4)
+    samples = dataset.train + dataset.validation
+    assert all(sample.image.shape == (1, 256, 256) for sample in samples)
+    assert sum(np.count_nonzero(np.unique(sample.instances)) for sample in samples) == 3149  # as many as mask files

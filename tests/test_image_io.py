@@ -1,5 +1,7 @@
 """Images of every kind that Pillow reads, and what is said of those that it cannot."""
 
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -80,6 +82,29 @@ def test_stack_and_pages(tmp_path):
     assert name == "b" and image.shape == (1, 3, 4) and image.dtype == np.float32
     with pytest.raises(InputError, match="expected one image, got 2 pages; save each page"):
         read_image(path)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_stacks_of_odd_size_and_either_depth(tmp_path, rng, dtype, compression):
+    planes = rng.integers(0, np.iinfo(dtype).max + 1, (3, 520, 696)).astype(dtype)
+    path = pages(tmp_path, *planes, compression=compression)
+    stack = read_stack(path)
+    assert stack.dtype == dtype
+    np.testing.assert_array_equal(stack, planes)
+    np.testing.assert_array_equal([image[0] for _, image in read_pages(path)], planes)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_sixteen_bits_in_either_byte_order(tmp_path, order):
+    values = np.array([[0, 1, 255], [256, 1000, 65535]], np.uint16)
+    tags = [(256, 3), (257, 2), (258, 16), (259, 1), (262, 1), (273, 8), (277, 1), (278, 2), (279, 12)]
+    data = struct.pack(f"{order}2sHI", b"II" if order == "<" else b"MM", 42, 20) + values.astype(f"{order}u2").tobytes()
+    entries = [struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in tags]
+    path = tmp_path / "a.tif"
+    path.write_bytes(data + struct.pack(f"{order}H", len(tags)) + b"".join(entries) + bytes(4))
+    np.testing.assert_array_equal(read_image(path), values[None])
+    np.testing.assert_array_equal(read_labels(path), values)
 
 
 def test_bad_stacks(tmp_path):

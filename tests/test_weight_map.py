@@ -1,5 +1,8 @@
 """The weight map against its definition, and the separation of touching cells."""
 
+import time
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -100,8 +103,39 @@ def test_a_thin_cell_between_two_survives():
     assert set(np.unique(separated)) == {0, 4, 6, 9} and touching_pairs(separated) == 0
 
 
-def test_a_cell_vanishes_only_where_it_must():
-    assert separate_touching(np.array([[1, 2]])).tolist() == [[1, 0]]
+@pytest.mark.parametrize("shape", [(1, 2), (5, 5), (1024, 1024)])
+def test_more_cells_than_pixels_can_separate(shape):
+    instances = np.arange(1, np.prod(shape) + 1).reshape(shape)
+    with pytest.raises(InputError, match=r"no room for cell \d+ \(size 1\) at y=0, x=1; remove it, join it"):
+        separate_touching(instances)
+
+
+@pytest.mark.parametrize("labels, cells", [((), 0), ((5,), 1)])
+def test_one_cell_or_none_has_no_border(labels, cells):
+    instances = np.zeros((9, 12), np.int32)
+    for label in labels:
+        instances[2:5, 3:8] = label
+    np.testing.assert_array_equal(separate_touching(instances), instances)
+    weights = weight_map(instances)
+    assert len(np.unique(weights[instances == 0])) == 1  # the class weight alone
+    assert len(np.unique(weights)) == cells + 1 and weights.mean() == pytest.approx(1)
+
+
+def test_a_thousand_cells_are_quick_and_small():
+    y, x = np.indices((1024, 1024))
+    instances = np.where(np.hypot(y % 32 - 15.5, x % 32 - 15.5) < 16.5, y // 32 * 32 + x // 32 + 1, 0)
+    instances[instances > 1000] = 0
+    assert touching_pairs(instances) > 1000
+    began = time.process_time()  # of this process: other work on the machine does not count
+    weights = weight_map(separate_touching(instances))
+    assert time.process_time() - began < 2  # measured: 0.5
+    assert weights.max() > 9
+
+    tracemalloc.start()
+    weight_map(separate_touching(instances))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200e6  # bytes; measured: 50e6
 
 
 def test_real_touching_cells():

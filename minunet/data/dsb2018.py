@@ -1,72 +1,74 @@
-"""Nuclei of the Data Science Bowl 2018 (BBBC038): a folder an image, with one mask file a nucleus."""
+"""Nuclei in the layout of the Data Science Bowl 2018 (BBBC038): a folder an image, with a mask file a nucleus.
+
+ID/images/ID.png    the image
+ID/masks/*.png      a nucleus each: 0 outside, another value inside
+"""
 
 from pathlib import Path
 
 import numpy as np
 
 from minunet.data.image_io import read_image, read_labels
+from minunet.data.reading import existing_folder, hold_out_last, separated
 from minunet.data.sample import Dataset, Sample
-from minunet.data.weight_map import separate_touching
 from minunet.errors import InputError
 
-LAYOUT = "folders ID with images/ID.png and masks/*.png, one a nucleus"
-OVERLAP = 0.1  # of a nucleus: drawn by hand, two masks may share a pixel or two, but no more
+LAYOUT = "ID/images/ID.png and ID/masks/*.png for each image"
+TOLERANCE = 0.05  # the share of the smaller nucleus that two masks may have in common
 
 
 def read_dsb2018(directory: str | Path) -> Dataset:
-    """Return the images of stage1_train with their nuclei.
+    """Return the images with their nuclei, by sorted ID.
 
-    DIR is stage1_train itself, or the folder that holds it. Pixels that two masks share become background, and so does
-    a line between nuclei that touch. Of the sorted images the last quarter is held out, and at least one.
+    `directory` holds the folders of the images, or a folder stage1_train that does. Nuclei that touch are separated by
+    a line of background; so are those that overlap by a few pixels, as two in the public data do. An empty mask is no
+    nucleus. The last quarter of the images is held out, and at least one.
 
     Raises
     ------
     InputError
-        If the folder is of another layout, a file cannot be read, sizes differ, or two masks overlap by more than a
-        tenth of the smaller one.
+        If there are fewer than two images; if an image lacks its masks, or a mask has another size than the image;
+        if two masks share more than TOLERANCE of the smaller one.
     """
-    directory = Path(directory)
+    directory = existing_folder(directory, LAYOUT)
     if (directory / "stage1_train").is_dir():
         directory = directory / "stage1_train"
-    if not directory.is_dir():
-        raise InputError(f"expected {LAYOUT}, found no folder {directory}; check the path")
-    folders = sorted(path for path in directory.iterdir() if (path / "images").is_dir())
-    if len(folders) < 2:
-        raise InputError(f"{directory}: expected at least 2 {LAYOUT}, found {len(folders)}; check the path")
-    samples = [_sample(folder) for folder in folders]
-    held_out = max(1, len(samples) // 4)
-    return Dataset("dsb2018", samples[:-held_out], samples[-held_out:], num_classes=2)
+    folders = sorted(child for child in directory.iterdir() if (child / "images").is_dir())
+    if not folders:
+        raise InputError(f"{directory}: expected {LAYOUT}, found no folder with images in it; check the path")
+    return hold_out_last("dsb2018", [_sample(folder) for folder in folders], share=4)
 
 
 def _sample(folder: Path) -> Sample:
-    images, masks = (sorted(path for path in (folder / kind).glob("*.png")) for kind in ("images", "masks"))
-    if len(images) != 1 or not masks:
-        raise InputError(f"{folder}: expected one image and its masks, found {len(images)} and {len(masks)}; add them")
-    image = read_image(images[0])  # (C, H, W)
-    instances = separate_touching(_instances(masks, image.shape[1:]))
-    return Sample(folder.name, image, (instances > 0).astype(np.uint8), instances)
+    image = read_image(folder / "images" / f"{folder.name}.png")
+    paths = sorted((folder / "masks").glob("*.png"))
+    if not paths:
+        raise InputError(
+            f"{folder}: expected masks/*.png, one a nucleus, found none; add them (the test data have none), "
+            "or remove the folder"
+        )
+    nuclei = separated(_nuclei(paths, image.shape[1:]), folder / "masks")
+    return Sample(folder.name, image, (nuclei > 0).astype(np.uint8), nuclei)
 
 
-def _instances(masks: list[Path], size: tuple[int, int]) -> np.ndarray:
-    """Return the nuclei 1, 2, ... in the order of the files, int32, (H, W)."""
-    instances, shared = np.zeros(size, np.int32), np.zeros(size, bool)
+def _nuclei(paths: list[Path], shape: tuple[int, int]) -> np.ndarray:
+    """Return the nuclei of the mask files, numbered from 1, int32, (H, W); 0 where two of them overlap."""
+    nuclei, is_shared = np.zeros(shape, np.int32), np.zeros(shape, bool)
     areas = [0]
-    for number, path in enumerate(masks, start=1):
-        nucleus = read_labels(path) > 0
-        if nucleus.shape != size:
-            raise InputError(
-                f"{path}: expected a mask of {size[0]}x{size[1]} like its image, got "
-                f"{nucleus.shape[0]}x{nucleus.shape[1]}; redo the mask at the size of the image"
-            )
-        areas.append(np.count_nonzero(nucleus))
-        others, common = np.unique(instances[nucleus & (instances > 0)], return_counts=True)
-        for other, pixels in zip(others, common, strict=True):
-            if pixels > OVERLAP * min(areas[other], areas[number]):
+    for number, path in enumerate(paths, start=1):
+        mask = read_labels(path) != 0
+        if mask.shape != shape:
+            (H, W), (mask_H, mask_W) = shape, mask.shape
+            raise InputError(f"{path}: expected a mask of {H}x{W} like its image, got {mask_H}x{mask_W}; redo the mask")
+        areas.append(np.count_nonzero(mask))
+        shared = mask & (nuclei > 0)
+        for other, overlap in zip(*np.unique(nuclei[shared], return_counts=True), strict=True):
+            if overlap > TOLERANCE * min(areas[number], areas[other]):
                 raise InputError(
-                    f"{path}: expected masks that do not overlap, got {pixels} pixels that are also in "
-                    f"{masks[other - 1].name}; take them out of one"
+                    f"{path.parent}: expected masks that do not overlap, got {overlap} pixels in both "
+                    f"{paths[other - 1].name} ({areas[other]} pixels) and {path.name} ({areas[number]}); "
+                    "remove one of them, or the pixels from one"
                 )
-        shared |= nucleus & (instances > 0)
-        instances[nucleus] = number
-    instances[shared] = 0
-    return instances
+        is_shared |= shared
+        nuclei[mask] = number
+    return np.where(is_shared, 0, nuclei)

@@ -6,8 +6,8 @@ import numpy as np
 import scipy  # it imports scipy.ndimage at its first use
 
 from minunet.data.image_io import read_image, read_labels
+from minunet.data.reading import existing_folder, hold_out_last, separated
 from minunet.data.sample import Dataset, Sample
-from minunet.data.weight_map import separate_touching
 from minunet.errors import InputError
 
 
@@ -19,21 +19,19 @@ def read_folder(directory: str | Path) -> Dataset:
     number a cell; cells that touch are separated by a line of background. If all masks are binary, the instances of the
     samples are None. The last fifth of the sorted names is held out, and at least one.
     """
-    pairs = _pairs(Path(directory))
+    pairs = _pairs(existing_folder(directory, "the folders images and masks"))
     images = {name: read_image(image) for name, (image, _) in pairs.items()}  # (C, H, W) each
     masks = {name: read_labels(mask) for name, (_, mask) in pairs.items()}  # (H, W) each
     _check_sizes(images, masks)
-    _check_channels(images)
     has_instances = not all(map(_is_binary, masks.values()))
     samples = [_sample(name, images[name], masks[name], has_instances) for name in images]
-    held_out = max(1, len(samples) // 5)
-    return Dataset("folder", samples[:-held_out], samples[-held_out:], num_classes=2)
+    return hold_out_last("folder", samples, share=5)
 
 
 def _sample(name: str, image: np.ndarray, mask: np.ndarray, has_instances: bool) -> Sample:
     if not has_instances:
         return Sample(name, image, (mask > 0).astype(np.uint8), None)
-    instances = scipy.ndimage.label(mask)[0] if _is_binary(mask) else separate_touching(mask)
+    instances = scipy.ndimage.label(mask)[0] if _is_binary(mask) else separated(mask, f"mask of {name}")
     return Sample(name, image, (instances > 0).astype(np.uint8), instances.astype(np.int32))
 
 
@@ -84,14 +82,4 @@ def _check_sizes(images: dict[str, np.ndarray], masks: dict[str, np.ndarray]) ->
             raise InputError(
                 f"{name}: expected a mask of {H}x{W} like its image, got {mask_H}x{mask_W}; "
                 "redo the mask at the size of the image"
-            )
-
-
-def _check_channels(images: dict[str, np.ndarray]) -> None:
-    first, *others = images
-    for name in others:
-        if len(images[name]) != len(images[first]):
-            raise InputError(
-                f"expected images of equal channels, got {len(images[first])} in {first} and {len(images[name])} in "
-                f"{name}; convert all to grey or all to colour"
             )

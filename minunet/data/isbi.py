@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from minunet.data.image_io import read_stack
+from minunet.data.reading import existing_folder
 from minunet.data.sample import Dataset, Sample
 from minunet.errors import InputError
 
@@ -18,9 +19,7 @@ def read_isbi(directory: str | Path) -> Dataset:
     the 30 are held out: neighbouring slices look alike, so the held-out ones lie together at the end. Of a stack of
     another length, the last sixth is held out, and at least one slice.
     """
-    directory = Path(directory)
-    if not directory.is_dir():
-        raise InputError(f"expected a folder with {LAYOUT}, found no folder {directory}; check the path")
+    directory = existing_folder(directory, LAYOUT)
     images, truth = (read_stack(_find(directory, name)) for name in ("train-volume.tif", "train-labels.tif"))
     if images.shape != truth.shape:
         raise InputError(

@@ -76,8 +76,7 @@ def separate_touching(instances: np.ndarray) -> np.ndarray:
 
     Afterwards no two pixels of different cells are neighbours, not even diagonally. Where two cells touch, the
     larger one gives way (of equal ones, the one with the larger label): it loses the pixels that touch, and the
-    smaller one loses none. A cell that would vanish keeps one pixel, and its neighbours give way there, unless that
-    would make another cell vanish: only then is it lost.
+    smaller one loses none. A cell that would vanish keeps one pixel, and its neighbours give way there.
 
     Parameters
     ----------
@@ -88,6 +87,11 @@ def separate_touching(instances: np.ndarray) -> np.ndarray:
     -------
     separated : array, (H, W)
         The same labels, in the same dtype.
+
+    Raises
+    ------
+    InputError
+        If a cell has no room: it could keep no pixel without making another cell vanish.
     """
     check_instances(instances)
     labels, inverse, areas = np.unique(instances, return_inverse=True, return_counts=True)
@@ -103,14 +107,19 @@ def separate_touching(instances: np.ndarray) -> np.ndarray:
 
 
 def _keep_one_pixel(label: int, instances: np.ndarray, separated: np.ndarray) -> None:
-    """Give a vanished cell one of its pixels back, in place, if no other cell vanishes for it."""
-    for y, x in np.argwhere(instances == label):
+    """Give a vanished cell one of its pixels back, in place; raise InputError if another would vanish for it."""
+    pixels = np.argwhere(instances == label)  # (pixels, 2)
+    for y, x in pixels:
         around = separated[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]  # up to (3, 3)
         others = np.unique(around[around != 0])
         if all(np.count_nonzero(separated == other) > np.count_nonzero(around == other) for other in others):
             around[...] = 0
             separated[y, x] = label
             return
+    raise InputError(
+        f"expected cells that a line of background can separate, found no room for cell {label} (size "
+        f"{len(pixels)}) at y={y}, x={x}; remove it, join it to a neighbour, or enlarge the image"
+    )
 
 
 def check_instances(instances: np.ndarray) -> None:
