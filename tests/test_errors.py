@@ -322,7 +322,7 @@ def test_the_error_says_expected_got_and_remedy(call, message):
 
 def test_gpu_without_cupy_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", None)
-    with pytest.raises(m.InputError, match=r"needs CuPy, which is not installed; install it with .*minunet\[gpu\]"):
+    with pytest.raises(m.InputError, match=r"needs CuPy, which is not installed; install it with .*-e .*\[gpu\]"):
         m.to_device(X, "gpu")
 
 

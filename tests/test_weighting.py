@@ -38,7 +38,9 @@ def test_the_weight_map_of_instances_and_of_connected_components(instances):
 def test_what_is_unknown_weighs_nothing(instances, known):
     plain, mapped = (loss_weights([sample(instances, known)], kind)[0] for kind in ("none", "map"))
     np.testing.assert_array_equal(plain, known)
-    np.testing.assert_array_equal(mapped, weight_map(instances) * known)
+    cell, background = ((instances > 0) & known, (instances == 0) & known)
+    classes = known.sum() / (2 * background.sum()), known.sum() / (2 * cell.sum())  # balanced over what is known
+    np.testing.assert_allclose(mapped, weight_map(instances, class_weights=classes) * known, rtol=1e-6)
     assert plain.dtype == mapped.dtype == np.float32
 
 
@@ -49,6 +51,13 @@ def test_maps_are_made_once(instances, tmp_path, monkeypatch):
     np.testing.assert_array_equal(loss_weights([sample(instances)], "map", cache)[0], first[0])
     with pytest.raises(pytest.fail.Exception, match="made again"):
         loss_weights([sample(instances.T.copy())], "map", cache)  # another truth under the same name
+
+
+def test_a_damaged_cache_is_made_again(instances, tmp_path):
+    cache = tmp_path / "weights.npz"
+    cache.write_bytes(b"PK half a file")
+    np.testing.assert_array_equal(loss_weights([sample(instances)], "map", cache)[0], weight_map(instances))
+    assert len(np.load(cache).files) == 1
 
 
 def test_unknown_kind(instances):

@@ -8,6 +8,7 @@
 Where the truth cannot be known (`Sample.known` is False), the weight is 0 in each.
 """
 
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 import scipy  # it imports scipy.ndimage at its first use
 
 from minunet.data.sample import Sample
-from minunet.data.weight_map import weight_map
+from minunet.data.weight_map import balanced_weights, weight_map
 from minunet.errors import InputError
 from minunet.files import replace_atomically
 
@@ -41,30 +42,42 @@ def loss_weights(samples: list[Sample], kind: str = "auto", cache: Path | None =
     if kind not in KINDS:
         raise InputError(f"weights must be one of {', '.join(KINDS)}, got {kind!r}; auto suits most data")
     stored = _read(cache)
-    class_weights = (1.0, 1.0) if kind == "border" else None
     maps, weights = {}, []
     for sample in samples:
         if kind == "none" or (kind == "auto" and sample.instances is None):
-            weights.append(_masked(None, sample.known))
+            weights.append(None if sample.known is None else sample.known.astype(np.float32))
             continue
         cells = sample.instances if sample.instances is not None else scipy.ndimage.label(sample.labels)[0]
-        key = f"{sample.name}-{zlib.crc32(np.ascontiguousarray(cells)):08x}"  # another truth, another entry
-        maps[key] = stored[key] if key in stored else weight_map(cells, class_weights=class_weights)
-        weights.append(_masked(maps[key], sample.known))
+        key = _key(sample, cells)
+        maps[key] = stored[key] if key in stored else _map(cells, sample.known, kind)
+        weights.append(maps[key])
     if cache is not None and maps.keys() - stored.keys():
         replace_atomically(cache, lambda path: np.savez_compressed(path, **maps))
     return weights
 
 
-def _masked(weights: np.ndarray | None, known: np.ndarray | None) -> np.ndarray | None:
-    """Return the weights with 0 where the truth cannot be known."""
-    if known is None:
-        return weights
-    return known.astype(np.float32) if weights is None else weights * known
+def _map(cells: np.ndarray, known: np.ndarray | None, kind: str) -> np.ndarray:
+    """Return the weight map, (H, W); the classes are balanced over the pixels that are known, and the others are 0."""
+    judged = cells if known is None else cells[known]
+    class_weights = (1.0, 1.0) if kind == "border" else balanced_weights(judged != 0)
+    weights = weight_map(cells, class_weights=class_weights)
+    return weights if known is None else weights * known
+
+
+def _key(sample: Sample, cells: np.ndarray) -> str:
+    """Return a name for the sample's entry in the cache that another truth under the same name does not have."""
+    checksum = zlib.crc32(np.ascontiguousarray(cells))
+    if sample.known is not None:
+        checksum = zlib.crc32(np.ascontiguousarray(sample.known), checksum)
+    return f"{sample.name}-{checksum:08x}"
 
 
 def _read(cache: Path | None) -> dict[str, np.ndarray]:
+    """Return the maps of a cache; none if there is no such file, or it is damaged: they are made again then."""
     if cache is None or not cache.exists():
         return {}
-    with np.load(cache) as archive:
-        return dict(archive)
+    try:
+        with np.load(cache) as archive:
+            return dict(archive)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+        return {}
