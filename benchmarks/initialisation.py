@@ -1,6 +1,6 @@
 """Train the same network from plain and from centred He weights (see minunet/init.py), at two learning rates.
 
-    python benchmarks/initialisation.py --data isbi:DIR --steps 600
+    python benchmarks/initialisation.py --data isbi:DIR --steps 1000
 
 Prints the pixel error on held-out images along each run: the runs differ in nothing else, not even in the tiles.
 """
@@ -17,7 +17,7 @@ LEARNING_RATES = (0.01, 0.03)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="synthetic")
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     dataset = load_data(options.data, options.seed)
@@ -26,7 +26,7 @@ def main() -> None:
             config = Config(**vars(options), learning_rate=learning_rate, init=init)
             history = train_steps(start(config, dataset), dataset)
             errors = [row["validation_error"] for row in history if "validation_error" in row]
-            print(f"{init:8} {learning_rate:.2f}  " + " ".join(f"{error:.3f}" for error in errors), flush=True)
+            print(f"{init:8} {learning_rate:.2f}  " + " ".join(f"{error:.4f}" for error in errors), flush=True)
 
 
 if __name__ == "__main__":
