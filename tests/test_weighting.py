@@ -53,6 +53,18 @@ def test_maps_are_made_once(instances, tmp_path, monkeypatch):
         loss_weights([sample(instances.T.copy())], "map", cache)  # another truth under the same name
 
 
+def test_a_cache_of_one_kind_is_not_taken_for_another(instances, tmp_path):
+    for kind in ("map", "border", "auto"):
+        cached = loss_weights([sample(instances)], kind, tmp_path / "weights.npz")[0]
+        np.testing.assert_array_equal(cached, loss_weights([sample(instances)], kind)[0])
+
+
+def test_a_complete_cache_is_not_written_again(instances, tmp_path, monkeypatch):
+    loss_weights([sample(instances)], "map", tmp_path / "weights.npz")
+    monkeypatch.setattr("minunet.data.weighting.replace_atomically", lambda *call: pytest.fail("written again"))
+    loss_weights([sample(instances)], "auto", tmp_path / "weights.npz")  # auto means map here
+
+
 def test_a_damaged_cache_is_made_again(instances, tmp_path):
     cache = tmp_path / "weights.npz"
     cache.write_bytes(b"PK half a file")

@@ -48,7 +48,7 @@ def loss_weights(samples: list[Sample], kind: str = "auto", cache: Path | None =
             weights.append(None if sample.known is None else sample.known.astype(np.float32))
             continue
         cells = sample.instances if sample.instances is not None else scipy.ndimage.label(sample.labels)[0]
-        key = _key(sample, cells)
+        key = _key(sample, cells, kind)
         maps[key] = stored[key] if key in stored else _map(cells, sample.known, kind)
         weights.append(maps[key])
     if cache is not None and maps.keys() - stored.keys():
@@ -64,12 +64,12 @@ def _map(cells: np.ndarray, known: np.ndarray | None, kind: str) -> np.ndarray:
     return weights if known is None else weights * known
 
 
-def _key(sample: Sample, cells: np.ndarray) -> str:
-    """Return a name for the sample's entry in the cache that another truth under the same name does not have."""
+def _key(sample: Sample, cells: np.ndarray, kind: str) -> str:
+    """Return a name for the entry in the cache that another kind, or another truth of that name, does not have."""
     checksum = zlib.crc32(np.ascontiguousarray(cells))
     if sample.known is not None:
         checksum = zlib.crc32(np.ascontiguousarray(sample.known), checksum)
-    return f"{sample.name}-{checksum:08x}"
+    return f"{sample.name}-{'border' if kind == 'border' else 'map'}-{checksum:08x}"
 
 
 def _read(cache: Path | None) -> dict[str, np.ndarray]:
