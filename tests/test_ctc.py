@@ -157,6 +157,12 @@ def test_known_pixels_against_brute_force(rng):
     assert known_pixels(outlines, np.where(np.isin(spots, lacking), 0, spots), 4.5) is None
 
 
+def test_a_marker_half_in_a_cell_has_an_outline():
+    outlines = cells((1, 4, 8, 4, 8))
+    assert known_pixels(outlines, cells((1, 5, 6, 6, 10)), 4) is None  # 2 of 4 pixels
+    assert known_pixels(outlines, cells((1, 5, 6, 7, 11)), 4) is not None  # 1 of 4
+
+
 def test_markers_without_any_outline_leave_nothing_known():
     assert longest([np.zeros((3, 4), int)]) == np.inf
     assert not known_pixels(np.zeros((3, 4), int), np.eye(3, 4, dtype=int), np.inf).any()

@@ -63,6 +63,12 @@ def test_an_empty_mask_is_no_nucleus(tmp_path):
     assert np.count_nonzero(np.unique(read_dsb2018(tmp_path).train[0].instances)) == 1
 
 
+def test_a_mask_of_ones_is_a_nucleus(tmp_path):
+    for name in "ab":
+        image_folder(tmp_path, name, LONE // 255, LEFT)
+    np.testing.assert_array_equal(read_dsb2018(tmp_path).train[0].labels, (LONE > 0) | (LEFT > 0))
+
+
 def test_a_small_overlap_becomes_background(tmp_path):
     smaller = np.maximum(nucleus(2, 9, 8, 14), nucleus(5, 7, 7, 8))  # 44 pixels, 2 of them in LEFT as well
     for name in "ab":
