@@ -7,18 +7,20 @@ one band, the rows of x that it sees are copied KW times, each time shifted by o
     columns[kw, c, h, w] = x[n, c, top + h, kw + w]        h in 0..rows+KH-2, w in 0..OW-1
 
 Laid out flat, a shift by kh rows is an offset of kh * OW, as in the readable way, and no column runs on into the next
-row. So the sum over kw and c is ONE matrix product, and KH of them make the band:
+row. So the sum over kw and c is a matrix product. For y the KH rows of the kernel are stacked to make it ONE, larger
+product, whose KH blocks are then added, each kh rows lower than the last:
 
-    y[n, f, top + h, w]     = bias[f] + sum_kh  weight[f, (kw c), kh] @ columns[(kw c), (kh + h, w)]
-    dweight[f, (kw c), kh] += dy[n, f, (h, w)] @ columns[(kw c), (kh + h, w)].T
+    product[(kh f), (h, w)]  = weight[(kh f), (kw c)] @ columns[(kw c), (h, w)]
+    y[n, f, top + h, w]      = bias[f] + sum_kh  product[(kh f), (kh + h, w)]
+
+    dweight[kh, f, (kw c)]  += dy[n, f, (h, w)] @ columns[(kw c), (kh + h, w)].T
 
 and dx is a convolution too: of dy, within a frame of KH - 1 and KW - 1 zeros, with the kernel turned by half a turn.
 
     dx[n, c, h, w] = sum_{f,kh,kw}  weight[f, c, KH-1-kh, KW-1-kw] * framed_dy[n, f, h + kh, w + kw]
 
-The results equal those of the readable way up to rounding; the tests hold one against the other. The readable way is
-taken where it is the faster one: from MANY channels on, where its products are large enough to keep the processor busy,
-and on a GPU, which bands are too small for. `python benchmarks/conv.py` measures both.
+The results equal those of the readable way up to rounding; the tests hold one against the other. On a GPU, which bands
+are too small for, the readable way is taken. `python benchmarks/conv.py` measures both.
 """
 
 from collections.abc import Iterator
@@ -30,14 +32,13 @@ from minunet.layers import conv as readable
 from minunet.layers.checks import check_conv2d, check_gradient
 from minunet.layers.conv import Conv2dCache
 
-BAND_BYTES = 4_000_000  # of columns: about a cache, and enough for the cores to share
-MANY = 256  # channels, in and out
+BAND_PIXELS, BAND_ROWS = 8192, 16  # a band has about so many pixels of y, and at least so many rows
 
 
 def conv2d_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Conv2dCache]:
     """Do what `minunet.layers.conv.conv2d_forward` does; same arguments, results and errors."""
     check_conv2d(x, weight, bias)
-    if _readable_is_faster(x, weight):
+    if array_module(x) is not np:
         return readable.conv2d_forward(x, weight, bias)
     return _correlate(x, weight, bias), Conv2dCache(x, weight)
 
@@ -45,7 +46,7 @@ def conv2d_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Conv2dC
 def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]:
     """Do what `minunet.layers.conv.conv2d_backward` does; same arguments, results and errors."""
     x, weight = cache
-    if _readable_is_faster(x, weight):
+    if array_module(x) is not np:
         return readable.conv2d_backward(dy, cache)
     N, C, H, W = x.shape
     F, _, KH, KW = weight.shape
@@ -76,16 +77,18 @@ def _correlate(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarra
     N, C, H, W = x.shape
     F, _, KH, KW = weight.shape
     OH, OW = H - KH + 1, W - KW + 1
-    taps = np.ascontiguousarray(weight.transpose(2, 0, 3, 1)).reshape(KH, F, KW * C)
+    stacked = np.ascontiguousarray(weight.transpose(2, 0, 3, 1)).reshape(KH * F, KW * C)
     y = np.empty((N, F, OH * OW), x.dtype)
-    total, product = np.empty((2, F, _rows(C, OH, OW, KW, x.itemsize) * OW), x.dtype)  # buffers for all bands
+    buffer = np.empty(KH * F * (_rows(OH, OW) + KH - 1) * OW, x.dtype)  # one for all bands
     for n, band, columns in _bands(x, KH, KW):
         pixels = band.stop - band.start
-        np.matmul(taps[0], columns[:, :pixels], out=total[:, :pixels])  # (F, KW C) @ (KW C, rows OW) -> (F, rows OW)
+        product = buffer[: KH * F * columns.shape[1]].reshape(KH * F, columns.shape[1])
+        np.matmul(stacked, columns, out=product)  # (KH F, KW C) @ (KW C, (rows + KH - 1) OW)
+        product = product.reshape(KH, F, -1)
+        y_band = y[n, :, band]  # (F, rows OW)
+        np.add(product[0, :, :pixels], bias[:, None], out=y_band)
         for kh in range(1, KH):
-            np.matmul(taps[kh], columns[:, kh * OW : kh * OW + pixels], out=product[:, :pixels])
-            total[:, :pixels] += product[:, :pixels]
-        np.add(total[:, :pixels], bias[:, None], out=y[n, :, band])
+            y_band += product[kh, :, kh * OW : kh * OW + pixels]
     return y.reshape(N, F, OH, OW)
 
 
@@ -96,22 +99,18 @@ def _bands(x: np.ndarray, KH: int, KW: int) -> Iterator[tuple[int, slice, np.nda
     """
     N, C, H, W = x.shape
     OH, OW = H - KH + 1, W - KW + 1
-    rows = _rows(C, OH, OW, KW, x.itemsize)
-    buffer = np.empty((KW, C, rows + KH - 1, OW), x.dtype)
+    rows = _rows(OH, OW)
+    buffer = np.empty(KW * C * (rows + KH - 1) * OW, x.dtype)
     for n in range(N):
         for top in range(0, OH, rows):
             height = min(rows, OH - top) + KH - 1  # rows of x that the band sees
-            columns = buffer if height == rows + KH - 1 else np.empty((KW, C, height, OW), x.dtype)
+            columns = buffer[: KW * C * height * OW].reshape(KW, C, height, OW)
             for kw in range(KW):
                 columns[kw] = x[n, :, top : top + height, kw : kw + OW]
             band = slice(top * OW, (top + height - KH + 1) * OW)
             yield n, band, columns.reshape(KW * C, height * OW)
 
 
-def _readable_is_faster(x: Array, weight: Array) -> bool:
-    return array_module(x) is not np or min(weight.shape[:2]) >= MANY
-
-
-def _rows(C: int, OH: int, OW: int, KW: int, itemsize: int) -> int:
+def _rows(OH: int, OW: int) -> int:
     """Return how many rows of y make a band."""
-    return max(1, min(OH, BAND_BYTES // (KW * C * OW * itemsize)))
+    return min(OH, max(BAND_ROWS, BAND_PIXELS // OW))
