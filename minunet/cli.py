@@ -5,6 +5,7 @@ import sys
 
 from minunet.config import Config
 from minunet.data.augment import AUGMENTATIONS
+from minunet.data.normalise import SCOPES
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError
 from minunet.recipes import RECIPES
@@ -70,6 +71,11 @@ def _add_train(commands) -> None:
         help="of the tiles: symmetries of the square; or elastic: any angle, bent, of other grey values; "
         f"default {default.augmentation}",
     )
+    command.add_argument(
+        "--normalisation",
+        choices=SCOPES,
+        help="of grey values: one for the dataset, or each image its own; default " + default.normalisation,
+    )
     command.add_argument("--device", choices=("cpu", "gpu"), help=f"default {default.device}")
     command.add_argument("--seed", type=int, metavar="N", help=f"of weights and tiles; default {default.seed}")
     command.add_argument("--out", metavar="DIR", help="run folder, new or empty; default runs/DATA-1, -2, ...")
@@ -79,10 +85,16 @@ def _add_train(commands) -> None:
 
 
 def _add_predict(commands) -> None:
-    example = "minunet predict runs/em/checkpoint.npz slice.png --out predictions --rotations 8"
+    example = "minunet predict cells.png, or minunet predict runs/em/checkpoint.npz slice.png --rotations 8"
     command = _add(commands, "predict", "write probabilities and classes of images of any size", example)
-    command.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint.npz of a run")
-    command.add_argument("images", nargs="+", metavar="IMAGE", help="image files; a stack gives a result a page")
+    command.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="checkpoint.npz of a run; without one, a network trained on synthetic cells. Then image files; a stack "
+        "gives a result a page",
+    )
+    command.usage = "minunet predict [CHECKPOINT] IMAGE ... [--out DIR] [--tile N] [--rotations {1,4,7,8}]"
     command.add_argument("--out", default="predictions", metavar="DIR", help="default predictions")
     _add_prediction_options(command)
 
@@ -90,9 +102,18 @@ def _add_predict(commands) -> None:
 def _add_evaluate(commands) -> None:
     example = "minunet evaluate runs/em/checkpoint.npz --data isbi:DIR"
     command = _add(commands, "evaluate", "measure a network on held-out images, beside the majority class", example)
-    command.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint.npz of a run")
+    command.add_argument(
+        "checkpoint",
+        nargs="?",
+        metavar="CHECKPOINT",
+        help="checkpoint.npz of a run; default: a network trained on synthetic cells",
+    )
     command.add_argument("--data", metavar="DATA", help=f"{DATA_HELP}; default: what it was trained on")
-    command.add_argument("--out", metavar="DIR", help="for metrics.json; default runs/evaluation-DATA-1, -2, ...")
+    command.add_argument(
+        "--out",
+        metavar="DIR",
+        help="for metrics.json, contact_sheet.png, predictions.png; default runs/evaluation-DATA-1, -2, ...",
+    )
     _add_prediction_options(command)
 
 
