@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_gradcheck(commands)
     _add_summary(commands)
+    _add_bench(commands)
     return parser
 
 
@@ -133,6 +134,18 @@ def _add_summary(commands) -> None:
     command.add_argument("--num-classes", type=int, default=2, metavar="N", help="default 2")
     command.add_argument("--base-channels", type=int, default=64, metavar="N", help="default 64")
     command.add_argument("--depth", type=int, default=4, metavar="N", help="default 4")
+
+
+def _add_bench(commands) -> None:
+    example = "minunet bench --against torch"
+    command = _add(commands, "bench", "time every 3x3 layer and a training step, and draw bench.png", example)
+    command.add_argument("--input", type=int, default=572, metavar="N", help="size; default 572")
+    command.add_argument("--base-channels", type=int, default=64, metavar="N", help="default 64")
+    command.add_argument("--depth", type=int, default=4, metavar="N", help="default 4")
+    command.add_argument("--device", choices=("cpu", "gpu"), help="default: cpu, and gpu where CuPy finds one")
+    command.add_argument("--against", choices=("torch",), help="PyTorch beside it, in turn, in a process of its own")
+    command.add_argument("--rounds", type=int, default=5, metavar="N", help="medians over so many; default 5")
+    command.add_argument("--out", default="bench.png", metavar="FILE", help="the plot; default bench.png")
 
 
 def _add_prediction_options(command) -> None:

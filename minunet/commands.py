@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from minunet import run_folder
+from minunet.benching.run import run_bench
 from minunet.checkpoint import load_checkpoint
 from minunet.config import Config
 from minunet.data import load_data
@@ -95,6 +96,13 @@ def summary(options) -> int:
     height, width = options.input if len(options.input) == 2 else options.input * 2
     network = {name: getattr(options, name) for name in ("in_channels", "num_classes", "base_channels", "depth")}
     print(network_table(height, width, **network))
+    return 0
+
+
+def bench(options) -> int:
+    """Time layers and a training step, print tables, draw a roofline."""
+    given = {name: value for name, value in vars(options).items() if name != "command"}
+    run_bench(**given)
     return 0
 
 
