@@ -154,8 +154,9 @@ course.show_source(ReluCache, relu_forward, relu_backward)
 # ### What the gradient looks like
 #
 # A 3x3 kernel that answers to the left edges of cells turns an image of cells into `edges`, and ReLU keeps its positive
-# part. We send back a `dy` of pure noise. Expect noise in `dx` too, but only along the left edges of the cells, and
-# white elsewhere. Every image opens its own gates, and so decides which part of the network learns from it.
+# part. We send back a `dy` of pure noise. Expect noise in `dx` too, but mostly along the left edges of the cells, and
+# white nearly everywhere else. Every image opens its own gates, and so decides which part of the network learns from
+# it.
 
 # %%
 image, _ = synthetic_cells(np.random.default_rng(12), 128, 128)
@@ -236,9 +237,10 @@ plt.show()
 # %% [markdown]
 # ### How the checker reads it
 #
-# This is how `gradcheck` tells a kink from a mistake. Where its central slope disagrees with `dx`, it tries smaller
-# steps. If one agrees, all is well. If none does, and the gap stays open (or a gate flips between the two ends of its
-# smallest step), the verdict is `kink`, and the number is left out of the comparison. Otherwise it is `wrong`.
+# This is how `gradcheck` tells a kink from a mistake. Where its central slope disagrees with `dx`, it tries a ladder of
+# steps, down to about 1e-8. If one agrees, all is well. If none does, and the gap stays open (or a gate flips between
+# the two ends of its smallest step), the verdict is `kink`, and the number is left out of the comparison. Otherwise it
+# is `wrong`.
 #
 # Let us feed it whole numbers, three zeros among them. Expect `ok`, 17 of 20 numbers compared, and a line on the rest.
 
@@ -251,10 +253,10 @@ assert report.ok and report.findings[0].count == 3
 # %% [markdown]
 # Read the last line piece by piece. `kink in x[1, 2]` is the place of the first zero. `analytic 0` is what the backward
 # pass says there, and `numeric 0.47` is the central slope, half of `dy[1, 2]`. `(3 of 20)` says how many were left out.
-# Read this count always: 20 of 20 would mean that nothing was checked.
+# Read this count always: 20 of 20 would still be `ok`, and would mean that nothing was compared.
 #
-# For **at a kink the checker is blind**. The next backward pass returns 17 at every zero, which is no slope of
-# anything. Expect `ok` once more, with the 17 in the last line for those who read it. So check a layer at random
+# Note also that **at a kink the checker is blind**. The next backward pass returns 17 at every zero, which is no slope
+# of anything. Expect `ok` once more, with the 17 in the last line for those who read it. So check a layer at random
 # numbers, where an exact 0 does not occur, and test the convention at 0 by hand, as the tiny case of Exercise 1 does.
 
 
@@ -475,7 +477,7 @@ for name, direction in moves.items():
 # %% [markdown]
 # The third line holds the rule: the gradients of the tied pixels must *add up* to `dy`, because together they move `y`
 # with slope 1. One may take all of it, or each may take half. The library gives all of it to the first winner in
-# row-major order. Training does not care; a fixed rule makes NumPy, the GPU and your own code agree exactly.
+# row-major order. For training any such rule will do; a fixed one makes NumPy, the GPU and your own code agree exactly.
 #
 # In the next image two of six windows have a tie. Expect `ok` and 20 of 24 numbers compared: the four tied pixels are
 # left out. The first of them takes the whole `dy`, -0.13, and the central slope is half of that, -0.066. This half is
