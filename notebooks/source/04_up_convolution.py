@@ -170,8 +170,8 @@ plt.show()
 # %% [markdown]
 # Each row of `A.T` has exactly one entry: every pixel of the result is painted once, by one pixel of `small`.
 #
-# This is the up-convolution of the U-Net, and its full name is **transposed convolution**. Nobody builds the matrix, of
-# course; almost all of it is zeros. In the code's names, for one image and one channel:
+# This is the up-convolution of the U-Net, and its full name is **transposed convolution**. Nobody builds the matrix,
+# since almost all of it is zeros. In the code's names, for one image and one channel:
 #
 # ```
 # y[2h+i,2w+j]  =  weight[i,j] * x[h,w]
