@@ -1,0 +1,149 @@
+"""`check`: is a student's function right, and if not, what is the first thing to look at?
+
+From cheap to dear, and the first that fails ends it: is it written, does it run, what shapes does it return, a tiny
+case printed as yours beside expected, further cases, and for a backward pass the gradient check. One hint at the end.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from minunet.course.exercise import Exercise
+from minunet.course.exercises import find
+from minunet.course.failing import FailedCheckError, run, where_it_failed
+from minunet.course.side_by_side import side_by_side
+from minunet.gradcheck import gradcheck
+
+
+class Verdict(NamedTuple):
+    """The outcome of a check; it shows itself as green or red in a notebook, and as text elsewhere."""
+
+    name: str
+    ok: bool
+    lines: list[str]
+
+    def __repr__(self):
+        return "\n".join([f"{'RIGHT' if self.ok else 'NOT YET'}: {self.name}", *("  " + line for line in self.lines)])
+
+    def _repr_html_(self):
+        from html import escape
+
+        colour, mark = ("#009E73", "&#10003;") if self.ok else ("#D55E00", "&#10007;")
+        head = f'<b style="color:{colour}">{mark} {escape(self.name)}</b>'
+        body = escape("\n".join(self.lines))
+        return f'<div style="border-left:6px solid {colour};padding-left:1em">{head}<pre>{body}</pre></div>'
+
+
+def check(name: str, function: Callable) -> Verdict:
+    """Judge a student's function.
+
+    Parameters
+    ----------
+    name : str
+        The exercise, such as "conv2d_backward".
+    function : callable
+        It is called with copies, so it cannot spoil the next check.
+
+    Returns
+    -------
+    verdict : Verdict
+        `verdict.ok`, and a text that a notebook shows in green or red.
+
+    Raises
+    ------
+    InputError
+        If no exercise has that name; the message lists those that are.
+    """
+    exercise = find(name)
+    lines: list[str] = []
+    try:
+        for step in (_runs, _tiny_case, _further_cases, _gradient):
+            lines += step(exercise, function)
+    except FailedCheckError as failure:
+        return Verdict(name, False, lines + failure.lines)
+    return Verdict(name, True, lines)
+
+
+def _runs(exercise: Exercise, function: Callable) -> list[str]:
+    """Call it once, and compare the shapes of what it returns."""
+    yours, expected = _both(exercise, function, exercise.args)
+    wrong = [
+        f"{name} has shape {np.shape(y)}, expected {np.shape(e)}"
+        for name, y, e in zip(exercise.outputs, yours, expected, strict=True)
+        if np.shape(y) != np.shape(e)
+    ]
+    if wrong:
+        raise FailedCheckError([*wrong, _hint(exercise, yours)])
+    return ["shapes: " + ", ".join(f"{n} {np.shape(y)}" for n, y in zip(exercise.outputs, yours, strict=True))]
+
+
+def _tiny_case(exercise: Exercise, function: Callable) -> list[str]:
+    yours, expected = _both(exercise, function, exercise.args)
+    wrong = _first_difference(exercise, yours, expected)
+    if wrong is None:
+        return ["a tiny case: equal"]
+    name, y, e = wrong
+    raise FailedCheckError([f"a tiny case: {name} differs", *side_by_side(y, e), _hint(exercise, yours)])
+
+
+def _further_cases(exercise: Exercise, function: Callable) -> list[str]:
+    for args in exercise.more:
+        yours, expected = _both(exercise, function, args)
+        shapes = ", ".join(str(x.shape) for x in args if isinstance(x, np.ndarray))
+        case = f"the tiny case is right, but with {shapes or args}"
+        for name, y, e in zip(exercise.outputs, yours, expected, strict=True):
+            if np.shape(y) != np.shape(e):
+                shapes = f"{np.shape(y)}, expected {np.shape(e)}"
+                raise FailedCheckError([f"{case}, {name} has shape {shapes}", exercise.hint])
+        if wrong := _first_difference(exercise, yours, expected):
+            name, y, e = wrong
+            case += f", {name} differs: is a size written down as a number?"
+            raise FailedCheckError([case, *side_by_side(y, e)])
+    return [f"{len(exercise.more)} more: equal"] if exercise.more else []
+
+
+def _gradient(exercise: Exercise, function: Callable) -> list[str]:
+    if exercise.pair is None:
+        return []
+    forward, args = exercise.pair
+    try:
+        report = gradcheck(forward, function, args)
+    except Exception as error:
+        raise FailedCheckError([f"gradient check: {where_it_failed(error, function)}"]) from error
+    if report.ok:
+        return [f"gradient check: ok, worst relative error {max(row.error for row in report.rows):.0e}"]
+    raise FailedCheckError(["gradient check:", *str(report).splitlines()])
+
+
+def _both(exercise: Exercise, function: Callable, args: tuple) -> tuple[tuple, tuple]:
+    """Return what the student's function and the right one make of copies of the arguments."""
+    expected = exercise.solution(*copy.deepcopy(args))
+    count = len(exercise.outputs)
+    return run(function, copy.deepcopy(args), exercise.outputs), expected if count > 1 else (expected,)
+
+
+def _first_difference(exercise: Exercise, yours: tuple, expected: tuple) -> tuple | None:
+    """Return (name, yours, expected) of the first output that is not equal."""
+    for name, y, e in zip(exercise.outputs, yours, expected, strict=True):
+        if not _equal(y, e, exercise.tolerance):
+            return name, np.asarray(y), np.asarray(e)
+    return None
+
+
+def _equal(yours, expected, tolerance: float) -> bool:
+    yours, expected = np.asarray(yours), np.asarray(expected)
+    if yours.shape != expected.shape:
+        return False
+    return bool(np.allclose(yours, expected, rtol=0, atol=tolerance * max(1.0, np.abs(expected).max(initial=0.0))))
+
+
+def _hint(exercise: Exercise, yours: tuple) -> str:
+    """Return the mistake that gives exactly this result, or the exercise's general hint."""
+    for words, mistaken in exercise.mistakes.items():
+        result = mistaken(*copy.deepcopy(exercise.args))
+        result = result if len(exercise.outputs) > 1 else (result,)
+        if all(_equal(y, r, exercise.tolerance) for y, r in zip(yours, result, strict=True)):
+            return f"hint: {words}"
+    return f"hint: {exercise.hint}"
