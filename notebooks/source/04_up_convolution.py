@@ -546,7 +546,8 @@ print(repeated_then_convolved(small, weight))
 #
 # 1. A strided convolution is a matrix `A`; the up-convolution is `A.T`: each pixel of `x` paints a copy of the kernel.
 # 2. `<A x, dy> = <x, A.T dy>`, so the backward pass of either is the forward pass of the other; transposed is not
-# inverse. 3. At 2x2 and stride 2 nothing overlaps: every pixel of `y` is painted once, and no checkerboard is built in.
+#    inverse.
+# 3. At 2x2 and stride 2 nothing overlaps: every pixel of `y` is painted once, and no checkerboard is built in.
 #
 # **Where to read more.** The code: [up_conv.py](../minunet/layers/up_conv.py), its loop twin in
 # [naive.py](../minunet/layers/naive.py), the initial weights in [init.py](../minunet/init.py). The paper,
