@@ -1,0 +1,102 @@
+"""Compile the CUDA sources beside this file, and launch their kernels.
+
+A source is written once, for two types that are put in front of it:
+
+    real       float or double, the dtype of the arrays
+    index_t    int, or long long where an array has 2**31 elements or more: a GPU divides ints several times as fast
+
+CuPy compiles it with NVRTC, once for each type of GPU, and keeps the result in the user's home folder. A launch goes
+to CuPy's current stream, and returns at once.
+"""
+
+import functools
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from minunet.backend import Array, array_module
+from minunet.errors import InputError
+
+REAL = {"float32": "float", "float64": "double"}
+INDEX = {"int": np.int32, "long long": np.int64}
+INT_LIMIT = 2**31  # an int ends below it
+THREADS = 256  # of a block
+NULL = np.uint64(0)  # a pointer to nothing; None would leave the kernel without its argument
+
+
+def read(source: str, dtype: str, index: str) -> str:
+    """Return what the compiler reads of a source such as "pool", for a dtype of REAL and an index_t of INDEX."""
+    text = (Path(__file__).parent / f"{source}.cu").read_text(encoding="utf-8")
+    return f'typedef {REAL[dtype]} real; typedef {index} index_t;\n#line 1 "{source}.cu"\n{text}'
+
+
+def compiles(source: str, x: Array) -> bool:
+    """Return whether the kernels of `source` are there for arrays of the dtype of `x`.
+
+    If they cannot be compiled, a warning says so, once, and why.
+    """
+    return x.dtype.name in REAL and _compiles(source, array_module(x), x.dtype.name)
+
+
+def on_gpu(name: str, x: Array, dtype) -> Array:
+    """Return the argument `name` as a kernel reads it: contiguous, and of this dtype.
+
+    Raises
+    ------
+    InputError
+        If it is a NumPy array: that is no place for a hidden copy to the GPU.
+    """
+    xp = array_module(x)
+    if xp is np:
+        raise InputError(f"{name} must be on the GPU, as the other arguments are, got a NumPy array; use to_device")
+    return xp.ascontiguousarray(x, dtype).reshape(x.shape)  # NumPy would make one axis of none
+
+
+def launch(source: str, name: str, threads: int, *args) -> None:
+    """Run a kernel in at least so many threads; it is up to the kernel to stop the ones beyond.
+
+    Parameters
+    ----------
+    source, name : str
+        The kernel `name` of the file `source`.cu.
+    threads : int
+        At most the number of elements of the largest array.
+    args : contiguous CuPy arrays, the first of which has the dtype of the kernel; ints, which it takes as index_t;
+        NULL
+    """
+    if not threads:
+        return  # CUDA refuses an empty grid
+    arrays = [x for x in args if not isinstance(x, (int, np.generic))]
+    blocks = -(-threads // THREADS)
+    largest = max(blocks * THREADS, *(x.size for x in arrays))  # no index is beyond either
+    index = "int" if largest < INT_LIMIT else "long long"
+    x = arrays[0]
+    kernel = _kernel(source, name, array_module(x), x.dtype.name, index)
+    kernel((blocks,), (THREADS,), tuple(INDEX[index](x) if isinstance(x, int) else x for x in args))
+
+
+@functools.cache
+def _compiles(source: str, xp, dtype: str) -> bool:
+    try:
+        _module(source, xp, dtype, "int").compile()
+    except Exception as error:  # of whatever kind: no compiler, no headers, a GPU too old, a mistake of ours
+        reason = " ".join(str(error).split())[:300]
+        warnings.warn(
+            f"the CUDA kernels of {source}.cu do not compile for {dtype}, so the slower layer of minunet/layers takes "
+            f"their place: {type(error).__name__}: {reason}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return False
+    return True
+
+
+@functools.cache
+def _kernel(source: str, name: str, xp, dtype: str, index: str):
+    return _module(source, xp, dtype, index).get_function(name)
+
+
+@functools.cache
+def _module(source: str, xp, dtype: str, index: str):
+    return xp.RawModule(code=read(source, dtype, index), options=("-std=c++17",))

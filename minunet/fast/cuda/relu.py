@@ -1,0 +1,59 @@
+"""ReLU, alone or after a bias, by the kernels of `relu.cu`; the readable layer is `minunet/layers/relu.py`."""
+
+from minunet.backend import Array, array_module
+from minunet.fast.cuda.loader import launch, on_gpu
+from minunet.layers.checks import check_axes, check_floating, check_gradient
+from minunet.layers.relu import ReluCache
+
+SOURCE = "relu"
+
+
+def relu_forward(x: Array) -> tuple[Array, ReluCache]:
+    """Do what `minunet.layers.relu.relu_forward` does; same arguments, results and errors."""
+    check_floating(x, "x")
+    x = on_gpu("x", x, x.dtype)
+    y = array_module(x).empty(x.shape, x.dtype)
+    launch(SOURCE, "relu_forward", x.size, x, y, x.size)
+    return y, ReluCache(y)
+
+
+def relu_backward(dy: Array, cache: ReluCache) -> Array:
+    """Do what `minunet.layers.relu.relu_backward` does; same arguments, results and errors."""
+    check_gradient(dy, cache.y.shape)
+    y = on_gpu("y", cache.y, cache.y.dtype)
+    dx = array_module(y).empty(y.shape, y.dtype)
+    launch(SOURCE, "relu_backward", y.size, on_gpu("dy", dy, y.dtype), y, dx, y.size)
+    return dx
+
+
+def bias_relu_forward(x: Array, bias: Array) -> tuple[Array, ReluCache]:
+    """Return the ReLU of x + bias, in one pass over the memory.
+
+    Parameters
+    ----------
+    x : array, (N, F, H, W)
+    bias : array, (F,)
+
+    Returns
+    -------
+    y : array, (N, F, H, W)
+    cache : ReluCache
+    """
+    check_axes(x, "x", "N, F, H, W")
+    N, F, H, W = x.shape
+    x = on_gpu("x", x, x.dtype)
+    y = array_module(x).empty(x.shape, x.dtype)
+    launch(SOURCE, "bias_relu_forward", x.size, x, on_gpu("bias", bias, x.dtype), y, x.size, F, H * W)
+    return y, ReluCache(y)
+
+
+def bias_relu_backward(dy: Array, cache: ReluCache) -> tuple[Array, Array]:
+    """Return dx (N, F, H, W) and dbias (F,).
+
+    Parameters
+    ----------
+    dy : array, (N, F, H, W)
+    cache : ReluCache
+    """
+    dx = relu_backward(dy, cache)
+    return dx, dx.sum(axis=(0, 2, 3))

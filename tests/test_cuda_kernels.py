@@ -1,0 +1,154 @@
+"""Every CUDA kernel, run on the CPU through `cuda_shim.py` by its own launching code, equals the readable layer."""
+
+import sys
+
+import cuda_shim
+import numpy as np
+import pytest
+
+from minunet import InputError
+from minunet.backend import array_module
+from minunet.fast import layers as fast
+from minunet.fast.cuda import loader
+from minunet.fast.cuda import pool as pool_kernels
+from minunet.fast.cuda import relu as relu_kernels
+from minunet.layers import pool, relu
+
+pytestmark = pytest.mark.skipif(cuda_shim.COMPILER is None, reason="g++ is not there to run the kernels on the CPU")
+CUPY = cuda_shim.fake_cupy()  # one for all tests, so that each source is compiled once
+
+
+@pytest.fixture(autouse=True)
+def cupy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", CUPY)
+    monkeypatch.delenv("MINUNET_KERNELS", raising=False)
+    return CUPY
+
+
+@pytest.fixture(params=[(np.float32, "int"), (np.float64, "long long")], ids=["float", "double"])
+def dtype(request, monkeypatch):
+    """Return a dtype; the kernels of the second count as if the arrays were huge."""
+    if request.param[1] == "long long":
+        monkeypatch.setattr(loader, "INT_LIMIT", 0)
+    return request.param[0]
+
+
+def on_device(x):
+    return np.array(x).view(cuda_shim.DeviceArray)
+
+
+def assert_same(result, expected, tolerance=0.0):
+    assert array_module(result).__name__ == "cupy"
+    assert result.dtype == expected.dtype and result.shape == expected.shape
+    np.testing.assert_allclose(np.asarray(result), expected, rtol=tolerance, atol=tolerance)
+
+
+def with_ties(rng, shape, dtype):
+    """Return few different values, so that many windows are ties, and some pixels that are no numbers."""
+    x = rng.integers(-1, 2, shape).astype(dtype)
+    x[0, 0, :2, :3] = [[np.nan, -np.inf, 1], [2, 0, np.nan]]
+    return x
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 6, 10), (1, 1, 2, 4), (3, 5, 30, 14)])
+def test_max_pool(rng, dtype, shape):
+    x = with_ties(rng, shape, dtype)
+    y, cache = pool.max_pool_forward(x)
+    dy = rng.standard_normal(y.shape).astype(dtype)
+    y_kernel, cache_kernel = pool_kernels.max_pool_forward(on_device(x))
+    assert_same(y_kernel, y)
+    assert_same(cache_kernel.winner, cache.winner)
+    assert_same(pool_kernels.max_pool_backward(on_device(dy), cache_kernel), pool.max_pool_backward(dy, cache))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 5, 7), (300,), (), (2, 0, 3, 3)])
+def test_relu(rng, dtype, shape):
+    x, dy = np.asarray(rng.standard_normal((2, *shape)), dtype)
+    x.reshape(-1)[:4] = [0, -0.0, np.nan, np.inf][: x.size]
+    y, cache = relu.relu_forward(x)
+    y_kernel, cache_kernel = relu_kernels.relu_forward(on_device(x))
+    assert_same(y_kernel, y)
+    assert_same(relu_kernels.relu_backward(on_device(dy), cache_kernel), relu.relu_backward(dy, cache))
+
+
+def test_bias_relu(rng, dtype):
+    x, dy = rng.standard_normal((2, 3, 4, 7, 11)).astype(dtype)
+    bias = rng.standard_normal(4).astype(dtype)
+    y, cache = relu.relu_forward(x + bias[:, None, None])
+    y_kernel, cache_kernel = relu_kernels.bias_relu_forward(on_device(x), on_device(bias))
+    assert_same(y_kernel, y)
+    dx, dbias = relu_kernels.bias_relu_backward(on_device(dy), cache_kernel)
+    assert_same(dx, relu.relu_backward(dy, cache))
+    assert_same(dbias, relu.relu_backward(dy, cache).sum(axis=(0, 2, 3)), 1e-6)
+
+
+def test_arguments_of_any_layout(rng):
+    x = rng.standard_normal((2, 3, 8, 6))
+    odd = on_device(np.repeat(x, 2, axis=3))[..., ::2]
+    odd.flags.writeable = False
+    assert not odd.flags.c_contiguous
+    assert_same(pool_kernels.max_pool_forward(odd)[0], pool.max_pool_forward(x)[0])
+    dy = rng.standard_normal((2, 3, 4, 6))[..., ::2]
+    cache = pool.max_pool_forward(x)[1]
+    device_cache = pool_kernels.max_pool_forward(odd)[1]
+    assert_same(
+        pool_kernels.max_pool_backward(dy.view(cuda_shim.DeviceArray), device_cache), pool.max_pool_backward(dy, cache)
+    )
+
+
+def test_host_arrays_among_those_of_the_device_are_refused(rng):
+    x, dy = rng.standard_normal((2, 1, 2, 4, 4))
+    _, cache = relu_kernels.relu_forward(on_device(x))
+    with pytest.raises(InputError, match="dy must be on the GPU, as the other arguments are, got a NumPy array"):
+        fast.relu_backward(dy, cache)
+
+
+def test_arrays_of_numpy_take_the_readable_layer_and_those_of_cupy_the_kernel(monkeypatch, rng):
+    x = rng.standard_normal((1, 2, 4, 4))
+    assert fast.quickest(pool, pool_kernels, x) is pool
+    assert fast.quickest(pool, pool_kernels, on_device(x)) is pool_kernels
+    assert fast.quickest(pool, pool_kernels, on_device(x.astype(np.float16))) is pool
+    monkeypatch.setenv("MINUNET_KERNELS", "readable")
+    assert fast.quickest(pool, pool_kernels, on_device(x)) is pool
+    monkeypatch.setenv("MINUNET_KERNELS", "cuda")
+    with pytest.raises(InputError, match="MINUNET_KERNELS must be one of auto, readable, got 'cuda'"):
+        fast.relu_forward(x)
+
+
+def test_a_kernel_that_does_not_compile_gives_way_with_one_warning(monkeypatch, rng):
+    x = on_device(rng.standard_normal((1, 2, 4, 6)))
+    broken = cuda_shim.fake_cupy()
+    broken.RawModule = lambda code, options: cuda_shim.RawModule(
+        code=code + "\n__global__ void half_a_kernel(", options=options
+    )
+    monkeypatch.setitem(sys.modules, "cupy", broken)
+    with pytest.warns(
+        RuntimeWarning, match=r"kernels of pool.cu do not compile for float64.*RuntimeError: .*error"
+    ) as caught:
+        y, cache = fast.max_pool_forward(x)
+        dx = fast.max_pool_backward(y, cache)
+    assert len(caught) == 1
+    expected, expected_cache = pool.max_pool_forward(np.asarray(x))
+    assert_same(y, expected)
+    assert_same(dx, pool.max_pool_backward(expected, expected_cache))
+
+
+def test_the_largest_array_decides_how_the_kernels_count(monkeypatch):
+    launched = []
+    monkeypatch.setattr(loader, "_kernel", lambda *key: lambda *launch: launched.append((*key, *launch)))
+
+    class Huge:
+        dtype = np.dtype(np.float32)
+
+        def __init__(self, size):
+            self.size = size
+
+    for size, index, kind, blocks in [
+        (2**31 - 256, "int", np.int32, 2**23 - 1),
+        (2**31 - 255, "long long", np.int64, 2**23),
+        (2**33 + 1, "long long", np.int64, 2**25 + 1),
+    ]:
+        loader.launch("pool", "max_pool_forward", size, Huge(size), size)
+        *_, used, grid, block, args = launched.pop()
+        assert (used, grid, block) == (index, (blocks,), (256,))
+        assert type(args[1]) is kind and args[1] == size
