@@ -37,8 +37,8 @@ from minunet.data import (
 )
 from minunet.errors import InputError
 from minunet.evaluate import mean, pixel_errors, predict_samples
+from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from minunet.init import centre
-from minunet.layers.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from minunet.optim import init_velocity, sgd_step
 from minunet.shapes import output_size
 from minunet.unet import init_unet, unet_backward, unet_forward

@@ -19,11 +19,18 @@ import numpy as np
 from minunet.backend import Array, Constant
 from minunet.errors import InputError
 from minunet.fast.conv import conv2d_backward, conv2d_forward  # fast: as in minunet.layers, and faster
-from minunet.fast.layers import max_pool_backward, max_pool_forward, relu_backward, relu_forward
+from minunet.fast.layers import (
+    crop_concat_backward,
+    crop_concat_forward,
+    max_pool_backward,
+    max_pool_forward,
+    relu_backward,
+    relu_forward,
+)
 from minunet.init import init_conv2d, init_up_conv
 from minunet.layers.checks import check_axes
 from minunet.layers.conv import Conv2dCache
-from minunet.layers.crop_concat import CropConcatCache, crop_concat_backward, crop_concat_forward
+from minunet.layers.crop_concat import CropConcatCache
 from minunet.layers.dropout import DropoutCache, dropout_backward, dropout_forward
 from minunet.layers.pool import MaxPoolCache
 from minunet.layers.relu import ReluCache

@@ -9,10 +9,12 @@ import pytest
 from minunet import InputError
 from minunet.backend import array_module
 from minunet.fast import layers as fast
+from minunet.fast.cuda import crop_concat as crop_concat_kernels
 from minunet.fast.cuda import loader
+from minunet.fast.cuda import loss as loss_kernels
 from minunet.fast.cuda import pool as pool_kernels
 from minunet.fast.cuda import relu as relu_kernels
-from minunet.layers import pool, relu
+from minunet.layers import crop_concat, loss, pool, relu
 
 pytestmark = pytest.mark.skipif(cuda_shim.COMPILER is None, reason="g++ is not there to run the kernels on the CPU")
 CUPY = cuda_shim.fake_cupy()  # one for all tests, so that each source is compiled once
@@ -80,6 +82,52 @@ def test_bias_relu(rng, dtype):
     dx, dbias = relu_kernels.bias_relu_backward(on_device(dy), cache_kernel)
     assert_same(dx, relu.relu_backward(dy, cache))
     assert_same(dbias, relu.relu_backward(dy, cache).sum(axis=(0, 2, 3)), 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("skip_shape", "x_shape"),
+    [
+        ((2, 3, 9, 8), (2, 2, 5, 4)),
+        ((1, 1, 7, 8), (1, 4, 4, 3)),  # odd differences
+        ((3, 2, 5, 6), (3, 5, 5, 6)),  # nothing to crop
+        ((1, 2, 40, 9), (1, 3, 2, 7)),
+    ],
+)
+def test_crop_concat(rng, dtype, skip_shape, x_shape):
+    skip, x = rng.standard_normal(skip_shape).astype(dtype), rng.standard_normal(x_shape).astype(dtype)
+    y, cache = crop_concat.crop_concat_forward(skip, x)
+    dy = rng.standard_normal(y.shape).astype(dtype)
+    y_kernel, cache_kernel = crop_concat_kernels.crop_concat_forward(on_device(skip), on_device(x))
+    assert_same(y_kernel, y)
+    assert cache_kernel == cache
+    gradients = crop_concat_kernels.crop_concat_backward(on_device(dy), cache_kernel)
+    for gradient, expected in zip(gradients, crop_concat.crop_concat_backward(dy, cache), strict=True):
+        assert_same(gradient, expected)
+
+
+@pytest.mark.parametrize("labels_dtype", [np.int64, np.uint8])
+@pytest.mark.parametrize("with_weights", [True, False])
+@pytest.mark.parametrize("shape", [(2, 3, 5, 7), (1, 2, 30, 11), (3, 1, 2, 3)])
+def test_loss(rng, dtype, shape, with_weights, labels_dtype):
+    N, K, H, W = shape
+    logits = (rng.standard_normal(shape) * 10 + 1e4 * rng.standard_normal((N, 1, H, W))).astype(dtype)
+    labels = rng.integers(0, K, (N, H, W)).astype(labels_dtype)
+    weights = None
+    if with_weights:
+        weights = rng.random((N, H, W))  # float64, whatever the logits
+        weights[:, 0] = 0
+        labels[:, 0] = 255  # not to be used as an index
+    value, cache = loss.softmax_cross_entropy_forward(logits, labels, weights)
+    dloss = np.asarray(-1.7, dtype)
+    args = [None if x is None else on_device(x) for x in (logits, labels, weights)]
+    value_kernel, cache_kernel = loss_kernels.softmax_cross_entropy_forward(*args)
+    tolerance = 20 * np.finfo(dtype).eps
+    np.testing.assert_allclose(value_kernel, value, rtol=tolerance)
+    assert_same(cache_kernel.p, cache.p, tolerance)
+    dlogits = loss_kernels.softmax_cross_entropy_backward(on_device(dloss), cache_kernel)
+    assert_same(dlogits, loss.softmax_cross_entropy_backward(dloss, cache), tolerance / 10)
+    if with_weights:
+        assert not np.asarray(dlogits)[:, :, 0].any()
 
 
 def test_arguments_of_any_layout(rng):

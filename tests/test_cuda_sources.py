@@ -14,6 +14,8 @@ NVCC = shutil.which("nvcc", path=os.pathsep.join([os.environ.get("PATH", ""), "/
 SOURCES = sorted(path.stem for path in Path(loader.__file__).parent.glob("*.cu"))
 ARCHITECTURES = ("sm_80", "sm_90")  # A100; H100 and H200
 REGISTERS = {  # a thread may have 255; with 64 or fewer, 1024 threads are at work on each multiprocessor
+    "crop_concat": 64,
+    "loss": 64,
     "pool": 32,
     "relu": 32,
 }

@@ -4,7 +4,7 @@ import numpy as np
 
 from minunet.backend import to_device
 from minunet.fast.conv import conv2d_backward, conv2d_forward
-from minunet.layers.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
+from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from minunet.unet import init_unet, unet_backward, unet_forward
 
 

@@ -11,12 +11,16 @@ import os
 
 import numpy as np
 
-from minunet.backend import Array, array_module
+from minunet.backend import Array, Constant, array_module
 from minunet.errors import InputError
+from minunet.fast.cuda import crop_concat as crop_concat_kernels
+from minunet.fast.cuda import loss as loss_kernels
 from minunet.fast.cuda import pool as pool_kernels
 from minunet.fast.cuda import relu as relu_kernels
 from minunet.fast.cuda.loader import compiles
-from minunet.layers import pool, relu
+from minunet.layers import crop_concat, loss, pool, relu
+from minunet.layers.crop_concat import CropConcatCache
+from minunet.layers.loss import SoftmaxCrossEntropyCache
 from minunet.layers.pool import MaxPoolCache
 from minunet.layers.relu import ReluCache
 
@@ -41,6 +45,28 @@ def max_pool_forward(x: Array) -> tuple[Array, MaxPoolCache]:
 def max_pool_backward(dy: Array, cache: MaxPoolCache) -> Array:
     """Do what `minunet.layers.pool.max_pool_backward` does; same arguments, results and errors."""
     return quickest(pool, pool_kernels, dy).max_pool_backward(dy, cache)
+
+
+def crop_concat_forward(skip: Array, x: Array) -> tuple[Array, CropConcatCache]:
+    """Do what `minunet.layers.crop_concat.crop_concat_forward` does; same arguments, results and errors."""
+    return quickest(crop_concat, crop_concat_kernels, x).crop_concat_forward(skip, x)
+
+
+def crop_concat_backward(dy: Array, cache: CropConcatCache) -> tuple[Array, Array]:
+    """Do what `minunet.layers.crop_concat.crop_concat_backward` does; same arguments, results and errors."""
+    return quickest(crop_concat, crop_concat_kernels, dy).crop_concat_backward(dy, cache)
+
+
+def softmax_cross_entropy_forward(
+    logits: Array, labels: Array, weights: Constant = None
+) -> tuple[Array, SoftmaxCrossEntropyCache]:
+    """Do what `minunet.layers.loss.softmax_cross_entropy_forward` does; same arguments, results and errors."""
+    return quickest(loss, loss_kernels, logits).softmax_cross_entropy_forward(logits, labels, weights)
+
+
+def softmax_cross_entropy_backward(dloss: Array, cache: SoftmaxCrossEntropyCache) -> Array:
+    """Do what `minunet.layers.loss.softmax_cross_entropy_backward` does; same arguments, results and errors."""
+    return quickest(loss, loss_kernels, cache.p).softmax_cross_entropy_backward(dloss, cache)
 
 
 def quickest(readable, kernels, x: Array):

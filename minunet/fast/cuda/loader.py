@@ -61,7 +61,6 @@ def launch(source: str, name: str, threads: int, *args) -> None:
     source, name : str
         The kernel `name` of the file `source`.cu.
     threads : int
-        At most the number of elements of the largest array.
     args : contiguous CuPy arrays, the first of which has the dtype of the kernel; ints, which it takes as index_t;
         NULL
     """

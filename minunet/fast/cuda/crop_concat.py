@@ -1,0 +1,40 @@
+"""Crop and concatenate by the kernels of `crop_concat.cu`; the readable layer is `minunet/layers/crop_concat.py`."""
+
+from minunet.backend import Array, array_module
+from minunet.fast.cuda.loader import launch, on_gpu
+from minunet.layers.checks import check_crop_concat, check_gradient
+from minunet.layers.crop_concat import CropConcatCache
+
+SOURCE = "crop_concat"
+
+
+def crop_concat_forward(skip: Array, x: Array) -> tuple[Array, CropConcatCache]:
+    """Do what `minunet.layers.crop_concat.crop_concat_forward` does; same arguments, results and errors."""
+    check_crop_concat(skip, x)
+    cache = CropConcatCache(skip.shape, x.shape)
+    N, S, _, _ = skip.shape
+    _, C, H, W = x.shape
+    skip, x = on_gpu("skip", skip, x.dtype), on_gpu("x", x, x.dtype)
+    y = array_module(x).empty((N, S + C, H, W), x.dtype)
+    launch(SOURCE, "crop_concat_forward", y.size, skip, x, y, y.size, *_sizes(cache))
+    return y, cache
+
+
+def crop_concat_backward(dy: Array, cache: CropConcatCache) -> tuple[Array, Array]:
+    """Do what `minunet.layers.crop_concat.crop_concat_backward` does; same arguments, results and errors."""
+    N, S, _, _ = cache.skip_shape
+    _, C, H, W = cache.x_shape
+    check_gradient(dy, (N, S + C, H, W))
+    dy = on_gpu("dy", dy, dy.dtype)
+    xp = array_module(dy)
+    dskip, dx = xp.empty(cache.skip_shape, dy.dtype), xp.empty(cache.x_shape, dy.dtype)
+    threads = dskip.size + dx.size
+    launch(SOURCE, "crop_concat_backward", threads, dy, dskip, dx, dskip.size, dx.size, *_sizes(cache))
+    return dskip, dx
+
+
+def _sizes(cache: CropConcatCache) -> tuple[int, ...]:
+    """Return S, SH, SW, C, H, W, top and left, in the order of the kernels' arguments."""
+    S, SH, SW = cache.skip_shape[1:]
+    C, H, W = cache.x_shape[1:]
+    return S, SH, SW, C, H, W, (SH - H) // 2, (SW - W) // 2

@@ -1,0 +1,57 @@
+// Weighted softmax cross-entropy; see minunet/layers/loss.py.
+//
+//     p[n,k,h,w]        = exp(logits[n,k,h,w] - largest) / sum_k' exp(logits[n,k',h,w] - largest)
+//     surprise[n,h,w]   = weights[n,h,w] * -log p[n,labels[n,h,w],h,w]            the loss is its mean
+//     dlogits[n,k,h,w]  = (p[n,k,h,w] - onehot[n,k,h,w]) * dloss / (N H W) * weights[n,h,w]
+//
+// One thread = one pixel, all of its K classes. The logits of a pixel lie H W apart, and neighbouring threads read
+// neighbouring pixels. `weights` may be null: then each pixel weighs 1. A pixel of weight 0 may carry any label, which
+// is never used as an index.
+
+extern "C" __global__ void loss_forward(const real *logits,   // (N, K, H, W)
+                                        const int *labels,    // (N, H, W)
+                                        const real *weights,  // (N, H, W) or null
+                                        real *p,              // (N, K, H, W)
+                                        real *surprise,       // (N, H, W)
+                                        index_t size,         // N H W
+                                        index_t K,
+                                        index_t pixels)       // H W
+{
+    const index_t i = (index_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= size) return;
+    const index_t first = i / pixels * K * pixels + i % pixels;  // where the pixel's class 0 is
+
+    real largest = logits[first];
+    for (index_t k = 1; k < K; ++k) {
+        const real logit = logits[first + k * pixels];
+        if (logit > largest) largest = logit;
+    }
+    real sum = 0;
+    for (index_t k = 0; k < K; ++k) sum += exp(logits[first + k * pixels] - largest);
+    const real log_sum = log(sum);
+    for (index_t k = 0; k < K; ++k) p[first + k * pixels] = exp(logits[first + k * pixels] - largest - log_sum);
+
+    const real weight = weights ? weights[i] : 1;
+    const index_t label = weight == 0 ? 0 : labels[i];
+    surprise[i] = (log_sum - (logits[first + label * pixels] - largest)) * weight;
+}
+
+extern "C" __global__ void loss_backward(const real *dloss,    // one number
+                                         const real *p,        // (N, K, H, W)
+                                         const int *labels,    // (N, H, W)
+                                         const real *weights,  // (N, H, W) or null
+                                         real *dlogits,        // (N, K, H, W)
+                                         index_t size,         // N H W
+                                         index_t K,
+                                         index_t pixels)       // H W
+{
+    const index_t i = (index_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= size) return;
+    const index_t first = i / pixels * K * pixels + i % pixels;
+
+    const real weight = weights ? weights[i] : 1;
+    for (index_t k = 0; k < K; ++k) {
+        const real onehot = labels[i] == k;
+        dlogits[first + k * pixels] = (p[first + k * pixels] - onehot) * (*dloss / size) * weight;
+    }
+}
