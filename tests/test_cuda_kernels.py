@@ -9,12 +9,14 @@ import pytest
 from minunet import InputError
 from minunet.backend import array_module
 from minunet.fast import layers as fast
+from minunet.fast import winograd
 from minunet.fast.cuda import crop_concat as crop_concat_kernels
 from minunet.fast.cuda import loader
 from minunet.fast.cuda import loss as loss_kernels
 from minunet.fast.cuda import pool as pool_kernels
 from minunet.fast.cuda import relu as relu_kernels
-from minunet.layers import crop_concat, loss, pool, relu
+from minunet.fast.cuda import winograd as winograd_kernels
+from minunet.layers import conv, crop_concat, loss, pool, relu
 
 pytestmark = pytest.mark.skipif(cuda_shim.COMPILER is None, reason="g++ is not there to run the kernels on the CPU")
 CUPY = cuda_shim.fake_cupy()  # one for all tests, so that each source is compiled once
@@ -128,6 +130,60 @@ def test_loss(rng, dtype, shape, with_weights, labels_dtype):
     assert_same(dlogits, loss.softmax_cross_entropy_backward(dloss, cache), tolerance / 10)
     if with_weights:
         assert not np.asarray(dlogits)[:, :, 0].any()
+
+
+CONVOLUTIONS = [  # N, C, F, H, W
+    (2, 3, 4, 7, 6),
+    (1, 2, 3, 3, 3),  # a single output pixel
+    (3, 2, 5, 12, 9),  # one row of tiles beyond the last whole one, and three columns
+    (2, 1, 2, 10, 18),  # whole tiles
+    (1, 5, 1, 5, 40),
+]
+
+
+def convolution(rng, shape, dtype):
+    """Return x, weight, bias and dy."""
+    N, C, F, H, W = shape
+    sizes = (N, C, H, W), (F, C, 3, 3), (F,), (N, F, H - 2, W - 2)
+    return [rng.standard_normal(size).astype(dtype) for size in sizes]
+
+
+def assert_close(results, expected, dtype):
+    """Compare y, dx, dweight and dbias, each to its largest value."""
+    for result, value in zip(results, expected, strict=True):
+        assert_same(result, value, (2e-5 if dtype == np.float32 else 1e-13) * max(1, np.abs(value).max()))
+
+
+@pytest.mark.parametrize("buffer", [2**28, 1], ids=["together", "one_by_one"])
+@pytest.mark.parametrize("shape", CONVOLUTIONS)
+def test_winograd(rng, monkeypatch, dtype, shape, buffer):
+    monkeypatch.setattr(winograd_kernels, "BUFFER", buffer)
+    x, weight, bias, dy = convolution(rng, shape, dtype)
+    y, cache = conv.conv2d_forward(x, weight, bias)
+    y_kernel, cache_kernel = winograd_kernels.conv2d_forward(*(on_device(a) for a in (x, weight, bias)))
+    gradients = winograd_kernels.conv2d_backward(on_device(dy), cache_kernel)
+    assert_close([y_kernel, *gradients], [y, *conv.conv2d_backward(dy, cache)], dtype)
+
+
+@pytest.mark.parametrize("shape", CONVOLUTIONS)
+def test_winograd_with_relu(rng, dtype, shape):
+    x, weight, bias, dy = convolution(rng, shape, dtype)
+    y, cache = conv.conv2d_forward(x, weight, bias)
+    y, relu_cache = relu.relu_forward(y)
+    expected = conv.conv2d_backward(relu.relu_backward(dy, relu_cache), cache)
+    y_kernel, cache_kernel = winograd_kernels.conv2d_relu_forward(*(on_device(a) for a in (x, weight, bias)))
+    gradients = winograd_kernels.conv2d_relu_backward(on_device(dy), cache_kernel)
+    assert_close([y_kernel, *gradients], [y, *expected], dtype)
+
+
+def test_winograds_transforms_are_those_of_the_reference(rng):
+    x, weight, *_ = convolution(rng, (1, 3, 4, 12, 9), np.float64)
+    B2, G2, _ = winograd._matrices(np, np.float64)
+    U = winograd._evaluate_kernels(G2, weight)  # (36, C, F)
+    np.testing.assert_allclose(winograd_kernels._evaluate_kernels(on_device(weight)), U.transpose(0, 2, 1), atol=1e-14)
+    ((_, _, tiles),) = winograd._bands(x, 4)
+    V = (B2 @ tiles.reshape(36, -1)).reshape(36, -1, 3)  # (36, T, C)
+    np.testing.assert_allclose(winograd_kernels._evaluate_tiles(on_device(x)), V.transpose(0, 2, 1), atol=1e-13)
 
 
 def test_arguments_of_any_layout(rng):

@@ -18,6 +18,7 @@ REGISTERS = {  # a thread may have 255; with 64 or fewer, 1024 threads are at wo
     "loss": 64,
     "pool": 32,
     "relu": 32,
+    "winograd": 128,
 }
 pytestmark = pytest.mark.skipif(NVCC is None, reason="nvcc is not there to compile the CUDA sources")
 

@@ -56,7 +56,7 @@ BAND_TILES = 128  # about so many tiles are worked on at once; more where there 
 def conv2d_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Conv2dCache]:
     """Do what `minunet.layers.conv.conv2d_forward` does, for a 3x3 kernel; same arguments, results and errors."""
     check_conv2d(x, weight, bias)
-    _check_kernel(weight)
+    check_kernel(weight)
     xp = array_module(x)
     N, C, H, W = x.shape
     F = len(weight)
@@ -78,7 +78,7 @@ def conv2d_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Conv2dC
 def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]:
     """Do what `minunet.layers.conv.conv2d_backward` does, for a 3x3 kernel; same arguments, results and errors."""
     x, weight = cache
-    _check_kernel(weight)
+    check_kernel(weight)
     xp = array_module(x)
     N, C, H, W = x.shape
     F = len(weight)
@@ -156,6 +156,7 @@ def _overlap_and_add(tiles: Array) -> Array:
     return pixels
 
 
-def _check_kernel(weight: Array) -> None:
+def check_kernel(weight: Array) -> None:
+    """Raise unless the kernel is 3x3."""
     if weight.shape[2:] != (3, 3):
         raise InputError(f"Winograd's F(4x4, 3x3) needs a 3x3 kernel, got weight {weight.shape}; use minunet.fast.conv")

@@ -1,0 +1,134 @@
+"""Winograd's convolution by the kernels of `winograd.cu` and cuBLAS; `minunet/fast/winograd.py` is the reference.
+
+    forward     V from x       U from weight      M = U @ V              y from M, with bias and, if wanted, ReLU
+    backward    dM from dy     dU = dM @ V'       dV = U' @ dM           dx from dV, dweight from dU
+
+Each product is one batched call of cuBLAS, 36 matrices at once: over all tiles of all images, for V holds as many
+images as fit in BUFFER elements. V, M and y are written once and read once.
+
+The gradient of the bias comes for free: at the point 1 along both axes, dM is the sum of its tile of dy.
+"""
+
+from collections.abc import Iterator
+
+from minunet.backend import Array, array_module
+from minunet.fast.cuda.loader import NULL, launch, on_gpu
+from minunet.fast.winograd import check_kernel
+from minunet.layers.checks import check_conv2d, check_gradient
+from minunet.layers.conv import Conv2dCache
+from minunet.layers.relu import ReluCache
+
+SOURCE = "winograd"
+BUFFER = 2**28  # elements, 1 GiB of float32
+POINT_1_1 = 6 * 1 + 1  # of the 36: 1 along h and along w
+
+
+def conv2d_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Conv2dCache]:
+    """Do what `minunet.layers.conv.conv2d_forward` does, for a 3x3 kernel; same arguments, results and errors."""
+    return _forward(x, weight, bias, with_relu=0), Conv2dCache(x, weight)
+
+
+def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]:
+    """Do what `minunet.layers.conv.conv2d_backward` does, for a 3x3 kernel; same arguments, results and errors."""
+    return _backward(dy, cache, None)
+
+
+def conv2d_relu_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, tuple[Conv2dCache, ReluCache]]:
+    """Do what `minunet.fast.conv.conv2d_relu_forward` does, for a 3x3 kernel."""
+    y = _forward(x, weight, bias, with_relu=1)
+    return y, (Conv2dCache(x, weight), ReluCache(y))
+
+
+def conv2d_relu_backward(dy: Array, cache: tuple[Conv2dCache, ReluCache]) -> tuple[Array, Array, Array]:
+    """Do what `minunet.fast.conv.conv2d_relu_backward` does, for a 3x3 kernel."""
+    conv, relu = cache
+    return _backward(dy, conv, on_gpu("y", relu.y, relu.y.dtype))
+
+
+def _forward(x: Array, weight: Array, bias: Array, with_relu: int) -> Array:
+    check_conv2d(x, weight, bias)
+    check_kernel(weight)
+    N, C, H, W = x.shape
+    F = len(weight)
+    x, bias = on_gpu("x", x, x.dtype), on_gpu("bias", bias, x.dtype)
+    U = _evaluate_kernels(weight)  # (36, F, C)
+    y = array_module(x).empty((N, F, H - 2, W - 2), x.dtype)
+    for images in _groups(x, F):
+        M = U @ _evaluate_tiles(x[images])  # (F, C) @ (C, T) -> (F, T), 36 times
+        _launch_on_tiles("interpolate_tiles", F, y[images], M, bias, y[images], with_relu)
+    return y
+
+
+def _backward(dy: Array, cache: Conv2dCache, y: Array | None) -> tuple[Array, Array, Array]:
+    """Return dx, dweight and dbias; `y` is the output of the ReLU that comes after the convolution, if one does."""
+    x, weight = cache
+    check_kernel(weight)
+    xp = array_module(x)
+    N, C, H, W = x.shape
+    F = len(weight)
+    check_gradient(dy, (N, F, H - 2, W - 2))
+    x, dy = on_gpu("x", x, x.dtype), on_gpu("dy", dy, x.dtype)
+    turned_U = _evaluate_kernels(weight.transpose(1, 0, 2, 3))  # U', (36, C, F)
+    dU, dbias = xp.zeros((36, F, C), x.dtype), xp.zeros(F, x.dtype)
+    dx = xp.empty(x.shape, x.dtype)
+    for images in _groups(x, F):
+        V = _evaluate_tiles(x[images])
+        dM = xp.empty((36, F, V.shape[2]), x.dtype)
+        gate = NULL if y is None else y[images]
+        _launch_on_tiles("interpolate_tiles_transposed", F, dy[images], dy[images], gate, dM)
+        dU += dM @ V.transpose(0, 2, 1)  # (F, T) @ (T, C) -> (F, C), 36 times; CuPy makes a copy of the transposed V
+        del V
+        dV = turned_U @ dM  # (C, F) @ (F, T) -> (C, T), 36 times
+        dbias += dM[POINT_1_1].sum(axis=1)
+        _launch_on_blocks(dV, dx[images])
+    dweight = xp.empty(weight.shape, x.dtype)
+    launch(SOURCE, "evaluate_kernels_transposed", F * C, dU, dweight, F * C)
+    return dx, dweight, dbias
+
+
+def _evaluate_kernels(weight: Array) -> Array:
+    """Return U, (36, F, C)."""
+    F, C = weight.shape[:2]
+    U = array_module(weight).empty((36, F, C), weight.dtype)
+    launch(SOURCE, "evaluate_kernels", F * C, on_gpu("weight", weight, weight.dtype), U, F * C)
+    return U
+
+
+def _evaluate_tiles(x: Array) -> Array:
+    """Return V, (36, C, T)."""
+    N, C, H, W = x.shape
+    rows, columns = _tiles(H - 2, W - 2)
+    T = N * rows * columns
+    V = array_module(x).empty((36, C, T), x.dtype)
+    launch(SOURCE, "evaluate_tiles", C * T, x, V, C * T, T, C, H, W, rows, columns)
+    return V
+
+
+def _launch_on_tiles(name: str, F: int, y: Array, *args) -> None:
+    """Launch a kernel with a thread for each tile of y, or dy, (N, F, OH, OW)."""
+    N, _, OH, OW = y.shape
+    rows, columns = _tiles(OH, OW)
+    T = N * rows * columns
+    launch(SOURCE, name, F * T, *args, F * T, T, F, OH, OW, rows, columns)
+
+
+def _launch_on_blocks(dV: Array, dx: Array) -> None:
+    """Write dx, with a thread for each of its blocks of 4x4 pixels: they are one more than the tiles along each axis."""
+    N, C, H, W = dx.shape
+    rows, columns = _tiles(H - 2, W - 2)
+    blocks = N * C * (rows + 1) * (columns + 1)
+    launch(SOURCE, "evaluate_tiles_transposed", blocks, dV, dx, blocks, dV.shape[2], C, H, W, rows, columns)
+
+
+def _tiles(OH: int, OW: int) -> tuple[int, int]:
+    """Return how many rows and columns of 4x4 tiles cover an image of OH x OW pixels."""
+    return -(-OH // 4), -(-OW // 4)
+
+
+def _groups(x: Array, F: int) -> Iterator[slice]:
+    """Yield the images that are done at once, so that neither V nor M has more than BUFFER elements, if it can be."""
+    N, C, H, W = x.shape
+    rows, columns = _tiles(H - 2, W - 2)
+    step = max(1, BUFFER // (36 * max(C, F) * rows * columns))
+    for n in range(0, N, step):
+        yield slice(n, n + step)
