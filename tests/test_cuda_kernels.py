@@ -6,10 +6,12 @@ import cuda_shim
 import numpy as np
 import pytest
 
-from minunet import InputError
-from minunet.backend import array_module
+from minunet import InputError, flatten, unet_backward, unet_forward
+from minunet.backend import array_module, map_tree
+from minunet.fast import conv as fast_conv
 from minunet.fast import layers as fast
 from minunet.fast import winograd
+from minunet.fast.choose import choose
 from minunet.fast.cuda import crop_concat as crop_concat_kernels
 from minunet.fast.cuda import loader
 from minunet.fast.cuda import loss as loss_kernels
@@ -209,14 +211,47 @@ def test_host_arrays_among_those_of_the_device_are_refused(rng):
 
 def test_arrays_of_numpy_take_the_readable_layer_and_those_of_cupy_the_kernel(monkeypatch, rng):
     x = rng.standard_normal((1, 2, 4, 4))
-    assert fast.quickest(pool, pool_kernels, x) is pool
-    assert fast.quickest(pool, pool_kernels, on_device(x)) is pool_kernels
-    assert fast.quickest(pool, pool_kernels, on_device(x.astype(np.float16))) is pool
+    assert choose(pool, pool_kernels, x) is pool
+    assert choose(pool, pool_kernels, on_device(x)) is pool_kernels
+    assert choose(pool, pool_kernels, on_device(x.astype(np.float16))) is pool
     monkeypatch.setenv("MINUNET_KERNELS", "readable")
-    assert fast.quickest(pool, pool_kernels, on_device(x)) is pool
+    assert choose(pool, pool_kernels, on_device(x)) is pool
     monkeypatch.setenv("MINUNET_KERNELS", "cuda")
     with pytest.raises(InputError, match="MINUNET_KERNELS must be one of auto, readable, got 'cuda'"):
         fast.relu_forward(x)
+
+
+def test_which_convolution_is_taken(monkeypatch, rng):
+    x, weight, *_ = (on_device(a) for a in convolution(rng, (1, 2, 3, 8, 8), np.float32))
+    monkeypatch.delenv("MINUNET_CONVOLUTION", raising=False)
+    assert fast_conv.quickest(x, weight) is winograd_kernels
+    assert fast_conv.quickest(x, weight[..., :1, :1]) is conv
+    assert fast_conv.quickest(x.astype(np.float16), weight) is conv
+    for way in ("readable", "direct"):
+        monkeypatch.setenv("MINUNET_CONVOLUTION", way)
+        assert fast_conv.quickest(x, weight) is conv
+    monkeypatch.setenv("MINUNET_CONVOLUTION", "winograd")
+    assert fast_conv.quickest(x, weight) is winograd_kernels
+    monkeypatch.setenv("MINUNET_KERNELS", "readable")
+    assert fast_conv.quickest(x, weight) is winograd
+
+
+def test_the_whole_network_and_its_loss(monkeypatch, rng, small_unet):
+    """All kernels in a row, as in a training step; and their gradient against the forward pass."""
+    x, labels = rng.standard_normal((2, 1, 48, 44)), rng.integers(0, 3, (2, 8, 4))
+    weights = rng.random((2, 8, 4))
+
+    def step(params, x, labels, weights):
+        logits, cache = unet_forward(params, x)
+        loss_value, loss_cache = fast.softmax_cross_entropy_forward(logits, labels, weights)
+        dlogits = fast.softmax_cross_entropy_backward(np.float64(1), loss_cache)
+        grads, dx = unet_backward(dlogits, cache, with_dx=True)
+        return {"loss": loss_value, "logits": logits, "dx": dx, **flatten(grads)}
+
+    expected = step(small_unet, x, labels, weights)
+    result = step(map_tree(on_device, small_unet), *(on_device(a) for a in (x, labels, weights)))
+    for name, value in expected.items():
+        np.testing.assert_allclose(np.asarray(result[name]), value, rtol=1e-10, atol=1e-12, err_msg=name)
 
 
 def test_a_kernel_that_does_not_compile_gives_way_with_one_warning(monkeypatch, rng):

@@ -1,15 +1,18 @@
 """The convolution that the network uses: for each layer, the quickest of three ways to the same result.
 
-    readable   minunet/layers/conv.py   9 products of the whole image: on a GPU
+    readable   minunet/layers/conv.py   9 products of the whole image
     direct     minunet/fast/bands.py    bands of rows that stay in cache
     winograd   minunet/fast/winograd.py 3x3 kernels with a quarter of the multiplications
 
-The rule is measured (`python benchmarks/conv.py`) and goes by shapes alone, so that a layer is always computed in the
-same way: Winograd for 3x3 kernels with at least MANY channels in and out, on images of at least TILES tiles of 4x4
-pixels. With fewer channels its transforms cost more than it saves; with fewer tiles it is those of the kernels.
+On a CPU the rule is measured (`python benchmarks/conv.py`) and goes by shapes alone, so that a layer is always computed
+in the same way: Winograd for 3x3 kernels with at least MANY channels in and out, on images of at least TILES tiles of
+4x4 pixels. With fewer channels its transforms cost more than it saves; with fewer tiles it is those of the kernels.
 
-MINUNET_CONVOLUTION=direct in the environment rules Winograd out, readable both, and winograd takes it wherever the
-kernel is 3x3, on a GPU too.
+On a GPU it is Winograd for 3x3 kernels, by the CUDA kernels of minunet/fast/cuda, else the readable way. That is
+reckoned, not measured: Winograd writes and reads 2.25 times x and 2.25 times y, the readable way 18 times y.
+
+MINUNET_CONVOLUTION=direct in the environment rules Winograd out (on a GPU it is the readable way), readable both, and
+winograd takes it wherever the kernel is 3x3.
 """
 
 import os
@@ -19,6 +22,8 @@ import numpy as np
 from minunet.backend import Array, array_module
 from minunet.errors import InputError
 from minunet.fast import bands, winograd
+from minunet.fast.choose import choose
+from minunet.fast.cuda import winograd as winograd_kernels
 from minunet.layers import conv as readable
 from minunet.layers.checks import check_conv2d
 from minunet.layers.conv import Conv2dCache
@@ -50,7 +55,11 @@ def quickest(x: Array, weight: Array):
     if way not in WAYS:
         raise InputError(f"MINUNET_CONVOLUTION must be one of {', '.join(WAYS)}, got {way!r}; unset it for auto")
     is_3x3 = weight.shape[2:] == (3, 3)
-    if way == "readable" or (array_module(x) is not np and way != "winograd"):
+    if array_module(x) is not np:
+        if not is_3x3 or way in ("readable", "direct"):
+            return readable
+        return choose(winograd if way == "winograd" else readable, winograd_kernels, x)
+    if way == "readable":
         return readable
     if is_3x3 and (way == "winograd" or (way == "auto" and _is_worth_winograd(x, weight))):
         return winograd

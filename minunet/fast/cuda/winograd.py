@@ -113,7 +113,7 @@ def _launch_on_tiles(name: str, F: int, y: Array, *args) -> None:
 
 
 def _launch_on_blocks(dV: Array, dx: Array) -> None:
-    """Write dx, with a thread for each of its blocks of 4x4 pixels: they are one more than the tiles along each axis."""
+    """Write dx, a thread for each of its blocks of 4x4 pixels: along each axis one more than there are tiles."""
     N, C, H, W = dx.shape
     rows, columns = _tiles(H - 2, W - 2)
     blocks = N * C * (rows + 1) * (columns + 1)

@@ -1,0 +1,30 @@
+"""Kernel or readable layer: the data decides, and whether the kernels compile."""
+
+import os
+
+import numpy as np
+
+from minunet.backend import Array, array_module
+from minunet.errors import InputError
+from minunet.fast.cuda.loader import compiles
+
+WAYS = ("auto", "readable")
+
+
+def choose(readable, kernels, x: Array):
+    """Return `kernels`, a module of `minunet/fast/cuda`, for CuPy arrays such as `x`, else the module `readable`.
+
+    Should the kernels not compile, the readable layer takes their place, which knows CuPy too, and one warning says so.
+    MINUNET_KERNELS=readable in the environment rules them out.
+
+    Raises
+    ------
+    InputError
+        If MINUNET_KERNELS is set, and not to one of WAYS.
+    """
+    way = os.environ.get("MINUNET_KERNELS", "auto")
+    if way not in WAYS:
+        raise InputError(f"MINUNET_KERNELS must be one of {', '.join(WAYS)}, got {way!r}; unset it for auto")
+    if way == "readable" or array_module(x) is np:
+        return readable
+    return kernels if compiles(kernels.SOURCE, x) else readable
