@@ -18,14 +18,17 @@ import numpy as np
 
 from minunet.backend import Array, Constant
 from minunet.errors import InputError
-from minunet.fast.conv import conv2d_backward, conv2d_forward  # fast: as in minunet.layers, and faster
+from minunet.fast.conv import (  # fast: as in minunet.layers, and faster
+    conv2d_backward,
+    conv2d_forward,
+    conv2d_relu_backward,
+    conv2d_relu_forward,
+)
 from minunet.fast.layers import (
     crop_concat_backward,
     crop_concat_forward,
     max_pool_backward,
     max_pool_forward,
-    relu_backward,
-    relu_forward,
 )
 from minunet.init import init_conv2d, init_up_conv
 from minunet.layers.checks import check_axes
@@ -191,19 +194,15 @@ def unet_backward(dlogits: Array, cache: UnetCache, with_dx: bool = False) -> di
 
 def double_conv_forward(params: dict, x: Array) -> tuple[Array, DoubleConvCache]:
     """Twice a valid 3x3 convolution and a ReLU: (N, C, H, W) -> (N, F, H - 4, W - 4)."""
-    y, conv1 = conv2d_forward(x, **params["conv1"])
-    y, relu1 = relu_forward(y)
-    y, conv2 = conv2d_forward(y, **params["conv2"])
-    y, relu2 = relu_forward(y)
+    y, (conv1, relu1) = conv2d_relu_forward(x, **params["conv1"])
+    y, (conv2, relu2) = conv2d_relu_forward(y, **params["conv2"])
     return y, DoubleConvCache(conv1, relu1, conv2, relu2)
 
 
 def double_conv_backward(dy: Array, cache: DoubleConvCache) -> tuple[Array, dict]:
     """Return dx (N, C, H, W) and the gradients of conv1 and conv2."""
-    dy = relu_backward(dy, cache.relu2)
-    dy, conv2 = _conv_grads(conv2d_backward(dy, cache.conv2))
-    dy = relu_backward(dy, cache.relu1)
-    dy, conv1 = _conv_grads(conv2d_backward(dy, cache.conv1))
+    dy, conv2 = _conv_grads(conv2d_relu_backward(dy, (cache.conv2, cache.relu2)))
+    dy, conv1 = _conv_grads(conv2d_relu_backward(dy, (cache.conv1, cache.relu1)))
     return dy, {"conv1": conv1, "conv2": conv2}
 
 

@@ -77,17 +77,6 @@ def test_relu(rng, dtype, shape):
     assert_same(relu_kernels.relu_backward(on_device(dy), cache_kernel), relu.relu_backward(dy, cache))
 
 
-def test_bias_relu(rng, dtype):
-    x, dy = rng.standard_normal((2, 3, 4, 7, 11)).astype(dtype)
-    bias = rng.standard_normal(4).astype(dtype)
-    y, cache = relu.relu_forward(x + bias[:, None, None])
-    y_kernel, cache_kernel = relu_kernels.bias_relu_forward(on_device(x), on_device(bias))
-    assert_same(y_kernel, y)
-    dx, dbias = relu_kernels.bias_relu_backward(on_device(dy), cache_kernel)
-    assert_same(dx, relu.relu_backward(dy, cache))
-    assert_same(dbias, relu.relu_backward(dy, cache).sum(axis=(0, 2, 3)), 1e-6)
-
-
 @pytest.mark.parametrize(
     ("skip_shape", "x_shape"),
     [

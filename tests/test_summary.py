@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minunet as m
+from minunet.fast.conv import conv2d_relu_forward
 from minunet.summary import layer_rows, memory, summary
 
 NETWORKS = [
@@ -60,13 +61,14 @@ def test_layers_output_sizes_and_multiplications_equal_the_real_ones(monkeypatch
     def spy(forward):
         def spied(x, weight, bias):
             y, cache = forward(x, weight, bias)
-            taps = weight[0].size if forward is m.conv2d_forward else weight.shape[0]  # products for one output pixel
+            taps = weight.shape[0] if forward is m.up_conv_forward else weight[0].size  # products for one output pixel
             outputs.append((*y.shape[1:], y.size * taps))
             return y, cache
 
         return spied
 
     monkeypatch.setattr("minunet.unet.conv2d_forward", spy(m.conv2d_forward))
+    monkeypatch.setattr("minunet.unet.conv2d_relu_forward", spy(conv2d_relu_forward))
     monkeypatch.setattr("minunet.unet.up_conv_forward", spy(m.up_conv_forward))
     run(network, H, W)
     rows = layer_rows(H, W, **network)

@@ -24,9 +24,11 @@ from minunet.errors import InputError
 from minunet.fast import bands, winograd
 from minunet.fast.choose import choose
 from minunet.fast.cuda import winograd as winograd_kernels
+from minunet.fast.layers import relu_backward, relu_forward
 from minunet.layers import conv as readable
 from minunet.layers.checks import check_conv2d
 from minunet.layers.conv import Conv2dCache
+from minunet.layers.relu import ReluCache
 
 MANY, TILES = 64, 128
 WAYS = ("auto", "readable", "direct", "winograd")
@@ -41,6 +43,52 @@ def conv2d_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Conv2dC
 def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]:
     """Do what `minunet.layers.conv.conv2d_backward` does; same arguments, results and errors."""
     return quickest(cache.x, cache.weight).conv2d_backward(dy, cache)
+
+
+def conv2d_relu_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, tuple[Conv2dCache, ReluCache]]:
+    """Convolve, and set everything negative to zero: `conv2d_forward` and `relu_forward` in one.
+
+    The CUDA kernel that adds the bias applies the ReLU too: that saves a pass over y, and on the way back two over dy.
+
+    Parameters
+    ----------
+    x : array, (N, C, H, W)
+    weight : array, (F, C, KH, KW)
+    bias : array, (F,)
+
+    Returns
+    -------
+    y : array, (N, F, H - KH + 1, W - KW + 1)
+    cache : (Conv2dCache, ReluCache)
+    """
+    check_conv2d(x, weight, bias)
+    way = quickest(x, weight)
+    if way is winograd_kernels:
+        return way.conv2d_relu_forward(x, weight, bias)
+    y, conv_cache = way.conv2d_forward(x, weight, bias)
+    y, relu_cache = relu_forward(y)
+    return y, (conv_cache, relu_cache)
+
+
+def conv2d_relu_backward(dy: Array, cache: tuple[Conv2dCache, ReluCache]) -> tuple[Array, Array, Array]:
+    """Go back through both.
+
+    Parameters
+    ----------
+    dy : array, (N, F, OH, OW)
+    cache : (Conv2dCache, ReluCache)
+
+    Returns
+    -------
+    dx : array, (N, C, H, W)
+    dweight : array, (F, C, KH, KW)
+    dbias : array, (F,)
+    """
+    conv_cache, relu_cache = cache
+    way = quickest(conv_cache.x, conv_cache.weight)
+    if way is winograd_kernels:
+        return way.conv2d_relu_backward(dy, cache)
+    return way.conv2d_backward(relu_backward(dy, relu_cache), conv_cache)
 
 
 def quickest(x: Array, weight: Array):

@@ -1,8 +1,8 @@
-"""ReLU, alone or after a bias, by the kernels of `relu.cu`; the readable layer is `minunet/layers/relu.py`."""
+"""ReLU by the kernels of `relu.cu`; the readable layer is `minunet/layers/relu.py`."""
 
 from minunet.backend import Array, array_module
 from minunet.fast.cuda.loader import launch, on_gpu
-from minunet.layers.checks import check_axes, check_floating, check_gradient
+from minunet.layers.checks import check_floating, check_gradient
 from minunet.layers.relu import ReluCache
 
 SOURCE = "relu"
@@ -24,36 +24,3 @@ def relu_backward(dy: Array, cache: ReluCache) -> Array:
     dx = array_module(y).empty(y.shape, y.dtype)
     launch(SOURCE, "relu_backward", y.size, on_gpu("dy", dy, y.dtype), y, dx, y.size)
     return dx
-
-
-def bias_relu_forward(x: Array, bias: Array) -> tuple[Array, ReluCache]:
-    """Return the ReLU of x + bias, in one pass over the memory.
-
-    Parameters
-    ----------
-    x : array, (N, F, H, W)
-    bias : array, (F,)
-
-    Returns
-    -------
-    y : array, (N, F, H, W)
-    cache : ReluCache
-    """
-    check_axes(x, "x", "N, F, H, W")
-    N, F, H, W = x.shape
-    x = on_gpu("x", x, x.dtype)
-    y = array_module(x).empty(x.shape, x.dtype)
-    launch(SOURCE, "bias_relu_forward", x.size, x, on_gpu("bias", bias, x.dtype), y, x.size, F, H * W)
-    return y, ReluCache(y)
-
-
-def bias_relu_backward(dy: Array, cache: ReluCache) -> tuple[Array, Array]:
-    """Return dx (N, F, H, W) and dbias (F,).
-
-    Parameters
-    ----------
-    dy : array, (N, F, H, W)
-    cache : ReluCache
-    """
-    dx = relu_backward(dy, cache)
-    return dx, dx.sum(axis=(0, 2, 3))

@@ -1,0 +1,162 @@
+"""The CUDA kernels on a GPU: each gives what the readable layer gives on the CPU, and its gradient is right.
+
+python -m pytest -m gpu
+"""
+
+import numpy as np
+import pytest
+
+from minunet import flatten, gradcheck
+from minunet.backend import array_module, map_tree, to_device, to_host
+from minunet.fast import conv as fast_conv
+from minunet.fast.cuda import crop_concat as crop_concat_kernels
+from minunet.fast.cuda import loader
+from minunet.fast.cuda import loss as loss_kernels
+from minunet.fast.cuda import pool as pool_kernels
+from minunet.fast.cuda import relu as relu_kernels
+from minunet.fast.cuda import winograd as winograd_kernels
+from minunet.layers import conv, crop_concat, loss, pool, relu
+
+pytestmark = pytest.mark.gpu
+TYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+@pytest.fixture(autouse=True)
+def cupy():
+    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
+    if not cupy.cuda.is_available():
+        pytest.skip("CuPy finds no GPU")
+    return cupy
+
+
+def conv2d_relu_forward(x, weight, bias):
+    y, conv_cache = conv.conv2d_forward(x, weight, bias)
+    y, relu_cache = relu.relu_forward(y)
+    return y, (conv_cache, relu_cache)
+
+
+def conv2d_relu_backward(dy, cache):
+    return conv.conv2d_backward(relu.relu_backward(dy, cache[1]), cache[0])
+
+
+def pairs(dtype):
+    """Return {name: (the kernels' pair, the readable pair, arguments)}: odd sizes, batches, no squares."""
+    rng = np.random.default_rng(3)
+
+    def normal(*shape):
+        return rng.standard_normal(shape).astype(dtype)
+
+    labels = rng.integers(0, 3, (2, 37, 21))
+    weights = rng.random((2, 37, 21))
+    weights[:, :5] = 0
+    labels[:, :5] = 255
+    ties = rng.integers(-1, 2, (3, 5, 46, 34)).astype(dtype)
+    convolution = normal(2, 5, 35, 50), normal(7, 5, 3, 3), normal(7)
+    return {
+        "relu": (
+            (relu_kernels.relu_forward, relu_kernels.relu_backward),
+            (relu.relu_forward, relu.relu_backward),
+            (normal(2, 3, 45, 31),),
+        ),
+        "max_pool": (
+            (pool_kernels.max_pool_forward, pool_kernels.max_pool_backward),
+            (pool.max_pool_forward, pool.max_pool_backward),
+            (ties,),
+        ),
+        "crop_concat": (
+            (crop_concat_kernels.crop_concat_forward, crop_concat_kernels.crop_concat_backward),
+            (crop_concat.crop_concat_forward, crop_concat.crop_concat_backward),
+            (normal(2, 3, 41, 30), normal(2, 4, 33, 25)),
+        ),
+        "softmax_cross_entropy": (
+            (loss_kernels.softmax_cross_entropy_forward, loss_kernels.softmax_cross_entropy_backward),
+            (loss.softmax_cross_entropy_forward, loss.softmax_cross_entropy_backward),
+            (normal(2, 3, 37, 21), labels, weights),
+        ),
+        "softmax_cross_entropy_without_weights": (
+            (loss_kernels.softmax_cross_entropy_forward, loss_kernels.softmax_cross_entropy_backward),
+            (loss.softmax_cross_entropy_forward, loss.softmax_cross_entropy_backward),
+            (normal(2, 3, 37, 21), labels % 3),
+        ),
+        "winograd": (
+            (winograd_kernels.conv2d_forward, winograd_kernels.conv2d_backward),
+            (conv.conv2d_forward, conv.conv2d_backward),
+            convolution,
+        ),
+        "winograd_with_relu": (
+            (winograd_kernels.conv2d_relu_forward, winograd_kernels.conv2d_relu_backward),
+            (conv2d_relu_forward, conv2d_relu_backward),
+            convolution,
+        ),
+    }
+
+
+NAMES = pytest.mark.parametrize("name", pairs(np.float64))
+
+
+def to_gpu(args):
+    return tuple(to_device(argument, "gpu") for argument in args)
+
+
+def assert_close(result, expected, dtype):
+    tolerance = 2e-5 if dtype == np.float32 else 1e-12
+    result, expected = (flatten(tree if isinstance(tree, tuple) else (tree,)) for tree in (result, expected))
+    for name, value in expected.items():
+        assert array_module(result[name]).__name__ == "cupy" and result[name].dtype == dtype, name
+        atol = tolerance * np.abs(value).max()
+        np.testing.assert_allclose(to_host(result[name]), value, rtol=0, atol=atol, err_msg=name)
+
+
+@pytest.fixture(params=[2**31, 0], ids=["int", "long_long"])
+def index(request, monkeypatch):
+    """Let the kernels count by ints, and as if the arrays were huge."""
+    monkeypatch.setattr(loader, "INT_LIMIT", request.param)
+
+
+@TYPES
+@NAMES
+def test_a_kernel_equals_the_readable_layer(index, name, dtype):
+    (forward, backward), (readable_forward, readable_backward), args = pairs(dtype)[name]
+    y, cache = readable_forward(*args)
+    dy = np.random.default_rng(4).standard_normal(y.shape).astype(dtype)
+    y_gpu, cache_gpu = forward(*to_gpu(args))
+    assert_close(y_gpu, y, dtype)
+    assert_close(backward(to_device(dy, "gpu"), cache_gpu), readable_backward(dy, cache), dtype)
+
+
+@pytest.mark.parametrize("mode", ["elements", "directions"])
+@NAMES
+def test_its_gradient(name, mode):
+    (forward, backward), _, args = pairs(np.float64)[name]
+    if name.startswith("winograd"):
+        args = tuple(arg[..., :9, :11] if arg.ndim == 4 else arg for arg in args)
+    report = gradcheck(forward, backward, to_gpu(args), mode=mode)
+    assert report.ok, report
+
+
+@NAMES
+def test_it_runs_on_the_current_stream(cupy, name):
+    (forward, backward), _, args = pairs(np.float64)[name]
+    args = to_gpu(args)
+    y, cache = forward(*args)
+    expected = backward(cupy.ones_like(y), cache)
+    cupy.cuda.Device().synchronize()
+    with cupy.cuda.Stream(non_blocking=True) as stream:
+        y, cache = forward(*args)
+        result = backward(cupy.ones_like(y), cache)
+        stream.synchronize()
+    assert_close(result, map_tree(to_host, expected), np.float64)
+
+
+@pytest.mark.parametrize("size", [70, 380])
+def test_the_convolution_that_the_network_takes_is_winograds_and_right(size):
+    rng = np.random.default_rng(5)
+    x, weight, bias = (
+        rng.standard_normal(shape).astype(np.float32) for shape in ((1, 64, size, size), (64, 64, 3, 3), (64,))
+    )
+    args = to_gpu((x, weight, bias))
+    assert fast_conv.quickest(*args[:2]) is winograd_kernels
+    y, cache = conv.conv2d_forward(x, weight, bias)
+    y_gpu, cache_gpu = fast_conv.conv2d_forward(*args)
+    assert_close(y_gpu, y, np.float32)
+    assert_close(fast_conv.conv2d_backward(y_gpu, cache_gpu), conv.conv2d_backward(y, cache), np.float32)
