@@ -13,8 +13,7 @@
 # The layer has no weights and does no arithmetic. Yet it raises two questions that no layer before it raised: what
 # are the gradients of a layer with **two inputs**, and what happens to the gradient of an array that is **used
 # twice**?
-
-# %% [markdown]
+#
 # From the earlier notebooks we need three things. A backward pass receives `dy`, one number for each element of `y`,
 # and returns the gradient of the scalar `phi = sum(dy * y)` for each input of the layer. So `dx[h, w]` answers one
 # question: by how much does `phi` change for each unit that `x[h, w]` is raised? And `gradcheck(forward, backward,
@@ -63,12 +62,12 @@ for level, axes in enumerate(all_axes):
     axes.set(title=f"level {level}", xlabel=f"W = {skip_size} -> {size}")
 figure.suptitle("kept (blue) and cut off (orange), each level at its own scale")
 plt.show()
+
 # %% [markdown]
 # Why the centre? The way through the bottom takes as much off the left as off the right. So the middle of what comes
 # up shows the middle of the tile, and its pixel (0, 0) shows the place of the skip's pixel (88, 88). Laid at the
 # corner instead, each pixel would be joined with features of another place, 88 pixels away.
-
-# %% [markdown]
+#
 # ## Six by six, by hand
 #
 # One image, one channel: a `skip` of 6x6 and an `x` of 4x4 that came up from below. In the library's letters the skip
@@ -79,24 +78,18 @@ plt.show()
 skip = np.arange(36.0).reshape(1, 1, 6, 6)  # (N, S, SH, SW)
 x = 100 + np.arange(16.0).reshape(1, 1, 4, 4)  # (N, C, H, W)
 y, cache = crop_concat_forward(skip, x)
-print(y.shape)
-print(y[0, 0])
-assert np.array_equal(y[0, 0, 0], [7, 8, 9, 10])
 
-# %% [markdown]
-# The output has two channels. Channel 0 is the centre of the skip: its first row is 7, 8, 9, 10, which is row 1 of
-# the skip without its ends. Channel 1 is `x`, unchanged. The next convolution sees both at every pixel: what was
-# there, and what it is part of.
-
-# %%
 figure, all_axes = plt.subplots(1, 3, figsize=(9, 3.3), layout="constrained")
-for axes, array, name in zip(
-    all_axes, (skip[0, 0], y[0, 0], y[0, 1]), ("skip", "y[0, 0]", "y[0, 1], which is x"), strict=True
-):
-    course.draw(axes, array, f"{name}, {array.shape}")
+for axes, plane, name in zip(all_axes, (skip[0, 0], y[0, 0], y[0, 1]), ("skip", "y[0, 0]", "y[0, 1]"), strict=True):
+    course.draw(axes, plane, f"{name}, {plane.shape}")
 all_axes[0].add_patch(Rectangle((0.5, 0.5), 4, 4, fill=False, edgecolor="#56B4E9", linewidth=4))
 plt.show()
+
 # %% [markdown]
+# The output `y` has the shape (1, 2, 4, 4): two channels. Channel 0 is the centre of the skip; its first row is 7, 8,
+# 9, 10, which is row 1 of the skip without its ends. Channel 1 is `x`, unchanged. The next convolution sees both at
+# every pixel: what was there, and what it is part of.
+#
 # As an equation in the names of the code:
 #
 #     top, left = (SH - H) // 2, (SW - W) // 2
@@ -172,9 +165,9 @@ assert np.array_equal(dskip[0, 0, 1:5, 1:5], dy_crop)
 # dimension, four pixels of which the middle two are kept:
 
 # %%
-crop = np.array([[0, 1, 0, 0], [0, 0, 1, 0]])  # each row picks one pixel
-print("forward: ", crop @ [10, 20, 30, 40])
-print("backward:", crop.T @ [5, 7])
+picks = np.array([[0, 1, 0, 0], [0, 0, 1, 0]])  # each row picks one pixel
+print("forward: ", picks @ [10, 20, 30, 40])
+print("backward:", picks.T @ [5, 7])
 
 # %% [markdown]
 # Forward keeps 20 and 30; backward puts 5 and 7 into the middle and zeros around them. The rows of the matrix pick
@@ -247,7 +240,8 @@ course.check("crop_concat_backward", my_crop_concat_backward)
 
 # %% [markdown]
 # The library's version, from its source. It asks `_centre` for the same two slices as the forward pass did, so the
-# crop and the frame cannot differ by one.
+# crop and the frame cannot differ by one. The `.copy()` is there because a slice of `dy` would be the same memory as
+# `dy`: whoever changed one of them in place, later, would change the other.
 
 # %%
 course.show_source(crop_concat_backward)
@@ -320,13 +314,15 @@ plt.show()
 #
 # Notebook 02 met this rule already: a pixel of `x` is read by nine taps, so `dx` collects nine terms with `+=`. The
 # fork is the same sum, of whole arrays.
-
-# %% [markdown]
+#
 # ## The fork on arrays
 #
 # Now a U of one level, small enough for paper. The skip of 6x6 goes two ways. Below, it is pooled to 3x3; a
 # convolution whose weights are all 1 adds up windows of 2x2; an up-convolution whose weights are all 1 paints each
 # sum on a block of 2x2. That is the `x` of 4x4, and the centre of the skip is laid in front of it.
+#
+# On the way back we keep the two ways apart for a moment. `from_skip` comes straight from `crop_concat_backward`.
+# `from_pool` makes the longer way: the same layers in reverse order.
 
 
 # %%
@@ -340,12 +336,6 @@ def small_u_forward(skip):
     return y, (pool, conv, up, concat)
 
 
-# %% [markdown]
-# On the way back we keep the two ways apart for a moment. `from_skip` comes straight from `crop_concat_backward`.
-# `from_pool` makes the longer way: the same layers as above, in reverse order.
-
-
-# %%
 def gradients_of_both_ways(dy, cache):
     """Return from_pool and from_skip, (N, 1, 6, 6) each."""
     pool, conv, up, concat = cache
@@ -369,11 +359,11 @@ _, cache_fork = small_u_forward(skip_fork)
 from_pool, from_skip = gradients_of_both_ways(dy_fork, cache_fork)
 assert np.array_equal(from_pool.reshape(3, 2, 3, 2).sum(axis=(1, 3)), [[1, 3, 2], [4, 10, 6], [3, 7, 4]])
 
-# %%
 figure, all_axes = plt.subplots(1, 3, figsize=(9, 3.4), layout="constrained")
 planes = {"from the pool": from_pool, "from the skip connection": from_skip, "their sum": from_pool + from_skip}
 for axes, (name, plane) in zip(all_axes, planes.items(), strict=True):
     course.draw(axes, plane[0, 0], name, gradient=True, limit=12)
+plt.show()
 
 # %% [markdown]
 # Read four pixels of the sum. Pixel (2, 3) won its window and lies in the centre: 10 - 1 = 9. Pixel (1, 2) lost its
@@ -397,19 +387,6 @@ def my_fork_backward(dy, cache, dskip):
 
 # %% tags=["check"]
 course.check("fork_backward", my_fork_backward)
-
-# %% [markdown]
-# The small U as a forward/backward pair, checked at the same skip. Nothing in it is curved: where no winner changes,
-# every output is a weighted sum of pixels. So expect an error of rounding only, near 1e-10.
-
-
-# %%
-def small_u_backward(dy, cache):
-    from_pool, from_skip = gradients_of_both_ways(dy, cache)
-    return from_pool + from_skip
-
-
-print(gradcheck(small_u_forward, small_u_backward, (skip_fork,)))
 
 # %% [markdown]
 # ## The line in `unet_backward`
@@ -452,26 +429,36 @@ for mistake in (frame_one_late, halves_swapped):
 # cause: "shifted by one". With the halves swapped both arguments are wrong, and 32 elements of each: 2 channels of
 # 4x4, the centre without the frame. And what is called analytic in one finding is called numeric in the other.
 #
-# Now three slips at the fork of the small U.
+# Now the fork of the small U: first the right sum, as a forward/backward pair of its own, then three slips. Nothing
+# in it is curved: where no winner changes, every output is a weighted sum of pixels. So expect no finding for the
+# right sum, and an error of rounding only, near 1e-10.
 
 # %%
-slips = {
+joins = {
+    "the sum": lambda from_pool, from_skip: from_pool + from_skip,
     "the pool's gradient is lost": lambda from_pool, from_skip: from_skip,
     "the skip's gradient is lost": lambda from_pool, from_skip: from_pool,
     "the skip's is added twice": lambda from_pool, from_skip: from_pool + 2 * from_skip,
 }
 skip_random = np.random.default_rng(7).standard_normal((1, 1, 6, 6))
-for slip, join in slips.items():
-    report = gradcheck(
-        small_u_forward, lambda dy, cache, join=join: join(*gradients_of_both_ways(dy, cache)), (skip_random,)
-    )
-    print(slip, *report.findings, sep="\n  ")
+
+
+def check_fork(join):
+    def backward(dy, cache):
+        return join(*gradients_of_both_ways(dy, cache))
+
+    return gradcheck(small_u_forward, backward, (skip_random,))
+
+
+for title, join in joins.items():
+    report = check_fork(join)
+    print(f"{title}: error {report.rows[0].error:.0e}", *report.findings, sep="\n  ")
 
 # %% [markdown]
 # Again the counts tell which way is at fault. **9 of 36**: there are nine windows and nine winners, so it is the
 # pool's way. **16 of 36**: a centre of 4x4, so it is the skip's way. Whether that one was lost or doubled, the two
-# numbers tell: when it was doubled, the error (analytic less numeric) has the size of the skip's gradient and its
-# sign; when it was lost, it has the other sign.
+# numbers tell. At pixel (4, 1), which lost its window and has a gradient from the skip alone, analytic is 0 where it
+# was lost, and twice the numeric one where it was added twice.
 
 # %% [markdown]
 # ## The same slip in a whole U-Net
@@ -490,9 +477,7 @@ def dskip_lost(dy, cache):
 params = minunet.init_unet(np.random.default_rng(5), base_channels=2, depth=1, dtype=np.float64)
 for name, array in minunet.flatten(params).items():
     if name.endswith("bias"):
-        array += np.random.default_rng(len(name)).uniform(
-            0.2, 1, array.shape
-        )  # off zero, so that no ReLU is closed for good
+        array += np.random.default_rng(len(name)).uniform(0.2, 1, array.shape)  # so that no ReLU is closed for good
 tile = np.random.default_rng(5).standard_normal((1, 1, 20, 20))
 with mock.patch.object(minunet.unet, "crop_concat_backward", dskip_lost):
     rows = gradcheck(minunet.unet_forward, minunet.unet_backward, (params, tile)).rows
@@ -501,23 +486,22 @@ with mock.patch.object(minunet.unet, "crop_concat_backward", dskip_lost):
 figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
 names = [row.argument.removeprefix("params.") for row in rows]
 axes.barh(names, [row.error for row in rows], color=["#D55E00" if row.error > 1e-6 else "#0072B2" for row in rows])
-axes.set(
-    xscale="log", xlim=(1e-11, 10), xlabel="worst relative error", title="dskip lost, in the order of the forward pass"
-)
+axes.set(xscale="log", xlim=(1e-11, 10), xlabel="worst relative error")
+axes.set(title="dskip lost: gradient errors, in the order of the forward pass")
 axes.invert_yaxis()
 plt.show()
 
 # %% [markdown]
-# The blue bars are right to nine digits, and the orange ones are not right in a single digit. All the orange ones
-# belong to `encode`. The backward pass reached the head, the way up and the bottom before it reached the fork; what
-# it computed there was still right. So the rule for a network: **find the last parameter, in the order of the forward
-# pass, that is wrong; the slip lies just behind it.** Here that is `encode.0.conv2.bias`, the last thing before the
-# fork.
-
-# %% [markdown]
+# The blue bars are right to eight digits and more; the errors of the orange ones are as large as the gradients
+# themselves. All the orange ones belong to `encode`. The backward pass reached the head, the way up and the bottom
+# before it reached the fork, and what it computed there was still right. So the rule for a network: **go through the
+# parameters in the order of the forward pass; the slip lies between the last one that is wrong and the first one that
+# is right.** Here that is between `encode.0.conv2` and `bottom.conv1`, and there is the fork.
+#
 # Would training have told? Take one picture of synthetic cells, a U with one level and 8 channels, and 60 steps of
 # plain gradient descent. We do it twice, with the right backward pass and with the one that loses `dskip`. What do
-# you expect of the second loss curve?
+# you expect of the second loss curve? (The loss is the subject of notebook 06. Here it is enough that it gives one
+# number, and `dlogits` to begin the way back.)
 
 # %%
 image, instances = synthetic_cells(np.random.default_rng(2), 76, 76)
@@ -548,17 +532,17 @@ axes.plot(losses_of_60_steps(dskip_lost), "--", color="#D55E00", label="dskip lo
 axes.set(xlabel="step", ylabel="loss", ylim=(0, None), title="a loss curve cannot tell")
 axes.legend()
 plt.show()
-# %% [markdown]
-# The wrong one trains. The head, the way up and the bottom have the right gradient, and the encoder a part of it, and
-# that is enough to learn one picture, here even a little faster in the beginning. A network with a wrong backward
-# pass does not crash and does not stand still. On a harder task it ends somewhat worse, and nobody knows why. That is
-# the reason for gradient checks.
 
 # %% [markdown]
+# The wrong one trains. The head, the way up and the bottom have the right gradient, and the encoder a part of it, and
+# that is enough to learn one picture, here even a little faster between steps 10 and 20. A network with a wrong
+# backward pass does not crash and does not stand still, so nobody looks for the slip. That is the reason for gradient
+# checks.
+#
 # ## What the gradient looks like
 #
 # The same picture and network at its first step, walked back by hand from the loss to the fork. Every line undoes one
-# line of `unet_forward`.
+# line of `unet_forward`; `double_conv` is the library's name for two convolutions with their ReLUs.
 
 # %%
 params_cells = minunet.init_unet(np.random.default_rng(1), base_channels=8, depth=1)
@@ -576,26 +560,21 @@ dpool_cells = max_pool_backward(dy_pool, encode.pool)
 
 # %%
 figure, all_axes = plt.subplots(1, 3, figsize=(9, 3.5), layout="constrained")
-planes = {"from the pool": dpool_cells, "from the skip connection": dskip_cells, "their sum": dpool_cells + dskip_cells}
+ways = {"from the pool": dpool_cells, "from the skip connection": dskip_cells, "their sum": dpool_cells + dskip_cells}
 limit = np.percentile(np.abs(dskip_cells), 99)
-for axes, (name, plane) in zip(all_axes, planes.items(), strict=True):
-    course.draw(axes, plane[0, 0], f"{name}, channel 0", gradient=True, limit=limit)
+for axes, (name, array) in zip(all_axes, ways.items(), strict=True):
+    course.draw(axes, array[0, 0, :28, :28], name, gradient=True, limit=limit)
+figure.suptitle(f"channel 0 of {dskip_cells.shape}, its corner of 28x28")
+plt.show()
 
 # %% [markdown]
-# Left, the pool's gradient: a pattern of single pixels, one in each 2x2 window, because only winners get any. In the
-# middle, the skip's: smooth, and in a frame of zeros, four pixels wide, as `trace` says for one level. Right, their
-# sum: in the middle both, in the frame only the winners. In a gradient picture of your own you can now tell which way
-# a speck came.
+# Left, the pool's gradient: single pixels, at most one in each 2x2 window, because only winners get any. In the
+# middle, the skip's: nearly every pixel has one, except in the frame of zeros, four pixels wide, as `trace` says for
+# one level. (Its weave comes from the next layers: the up-convolution has other weights for each of the four pixels
+# of a block, and the ReLU behind it opens and closes with them.) Right, their sum: both in the centre, only the
+# winners in the frame.
 #
-# **Question 2.** Why does `crop_concat_backward` return `dy[:, S:].copy()`, where `dy[:, S:]` has the same numbers?
-
-# %% [markdown] tags=["answer"]
-# Without the copy `dx` would be a view: the same memory as `dy`. Whoever changes `dx` in place later, or reuses `dy`
-# for the next step, would change the other with it, and the wrong numbers would appear far from the line at fault.
-# The contract of the layers is "fresh arrays out". `dskip` needs no copy, because it was written into fresh zeros.
-
-# %% [markdown]
-# **Question 3.** In the paper's network the skip of level 0 loses 88 pixels a side. Does the outermost pixel of the
+# **Question 2.** In the paper's network the skip of level 0 loses 88 pixels a side. Does the outermost pixel of the
 # 572x572 input get any gradient? On which way?
 
 # %% [markdown] tags=["answer"]

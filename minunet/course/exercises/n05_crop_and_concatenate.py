@@ -95,6 +95,9 @@ def fork_case(N: int, F: int, H: int, W: int, crop: int) -> tuple:
     return small_whole_numbers(N, F, H // 2, W // 2), cache, dskip
 
 
+_, TINY_POOL = max_pool_forward(np.array([[[[1.0, 2, 3, 0], [0, 4, 1, 2], [2, 5, 3, 1], [3, 1, 0, 6]]]]))
+TINY_DSKIP = dskip_of_a_crop(np.array([[[[1.0, -2], [-2, 3]]]]), (1, 1, 4, 4))
+
 EXERCISES = [
     Exercise(
         "crop_concat_forward",
@@ -149,7 +152,7 @@ EXERCISES = [
         "fork_backward",
         solution=dskip_at_a_fork,
         outputs=("dx",),
-        args=fork_case(1, 1, 4, 4, 1),
+        args=(np.array([[[[2.0, -1], [3, 1]]]]), TINY_POOL, TINY_DSKIP),  # two winners in the centre, two in the frame
         more=(fork_case(2, 3, 8, 6, 2),),
         mistakes={
             "the skip connection's gradient is missing: the array went two ways": pool_alone,
