@@ -37,8 +37,8 @@ from minunet.unet import double_conv_backward
 # ## Two sizes that do not fit
 #
 # What is kept and what comes up are not of one size. A valid 3x3 convolution takes one pixel off every side, and
-# there are many of them between the two ends of a skip connection. `trace` follows an input of 572 pixels, as in Fig.
-# 1.
+# there are many of them between the two ends of a skip connection. `trace` follows the input of Fig. 1, which has 572
+# pixels a side.
 
 # %%
 sizes = trace(572)

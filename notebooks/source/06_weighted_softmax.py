@@ -46,9 +46,8 @@ print("p  ", p.round(3))
 
 # %% [markdown]
 # On paper: exp(2) = 7.389, exp(1) = 2.718 and exp(0) = 1, in all 11.107. So p = 7.389 / 11.107 = **0.665**, then
-# **0.245** and **0.090**. One more in the logits makes a class e = 2.718 times as probable; what counts is by how
-# much a logit is ahead of the others. The name: a "max" would give 1 to the largest and 0 to the rest, and this is a
-# soft one.
+# **0.245** and **0.090**. Where one logit is ahead of another by 1, its class is e = 2.718 times as probable. The
+# name: a "max" would give 1 to the largest and 0 to the rest, and this is a soft one.
 
 # %%
 figure, all_axes = plt.subplots(1, 3, figsize=(8, 2.4), layout="constrained")
@@ -78,7 +77,7 @@ for c in (0, 100, 1000):
 # %% [markdown]
 # The last line says `nan`, "not a number". In float64 the largest number is about 1.8e308, and exp passes it at
 # 709.8; in float32, in which we train, already at 88.7. Beyond that `exp` is `inf`, and `inf / inf` is `nan`. One
-# such pixel makes the loss `nan`, then every gradient, and after one step every weight of the network.
+# such pixel makes the loss `nan`, then the gradients, and after one step the weights of the network.
 #
 # The way out uses the shift. Subtract the pixel's largest logit from all of them: `p` is the same, the largest
 # exponent is 0, and exp(0) = 1. Nothing can overflow. The others may become 0, and that is harmless, because the sum
@@ -142,8 +141,7 @@ course.show_source(softmax_cross_entropy_forward)
 # even where `p` itself is too small for a number. `take_along_axis` picks at every pixel the entry of its label.
 #
 # An image of 2x2 pixels and two classes, to work by hand. The logit of class 0 is 0 everywhere, that of class 1 is 0
-# or log 3. With exp(log 3) = 3, class 1 has p = 1/2 where its logit is 0, and p = 3 / (1 + 3) = 3/4 where it is log
-# 3.
+# or log 3. Where it is log 3, class 1 has p = 3 / (1 + 3) = 3/4, since exp(log 3) = 3. Where it is 0, p = 1/2.
 
 # %%
 logits_2x2 = np.zeros((1, 2, 2, 2))  # (N, K, H, W)
@@ -215,8 +213,8 @@ plt.show()
 # %% [markdown]
 # Gradient descent goes against the gradient: it raises the logit of the label, and lowers the others, each by as much
 # as it was believed. The three numbers add up to 0, because both `p` and `onehot` add up to 1: the shift of all
-# logits, which changes nothing, has no gradient. And no number is beyond 1, however large the surprise is. A pixel
-# that is right has almost no gradient.
+# logits, which changes nothing, has no gradient. And none of them is beyond 1 or -1, however large the surprise is. A
+# pixel that is right, and sure of it, has almost no gradient.
 
 # %% [markdown]
 # ## From one pixel to the image
@@ -302,16 +300,16 @@ except InputError as error:
 # %% [markdown] tags=["answer"]
 # The loss and `dlogits` double, and so does every gradient of the network behind it, since each layer's backward pass
 # is linear in `dy`. A step of gradient descent is twice as long, as if the learning rate had been doubled. Only the
-# *ratios* of the weights say what counts more; their size is a second learning rate. That is why the library's class
-# weights have mean 1.
+# *ratios* of the weights say what counts more; their size is a second learning rate. So the library's class weights
+# have mean 1.
 
 # %% [markdown]
 # ## An upstream gradient of ones proves nothing
 #
 # A trap of gradient checks. Take the softmax alone as a layer, with `p` as its output. Its backward pass: raise logit
-# k by a small h. Then exp(logits[k]) grows by the share h, and the sum by the share h * p[k]. So p[k] grows by h *
-# p[k] * (1 - p[k]), and every other p[j] shrinks by h * p[j] * p[k]. Each change times its `dp`, added up and divided
-# by h:
+# k by a small h. Then `exp(logits[k])` grows by the share `h`, and the sum by the share `h * p[k]`. So `p[k]` grows
+# by `h * p[k] * (1 - p[k])`, and every other `p[j]` shrinks by `h * p[j] * p[k]`. Each change times its `dp`, added
+# up and divided by h:
 #
 #     dlogits[k] = p[k] * (dp[k] - sum_j dp[j] * p[j])
 
@@ -373,6 +371,7 @@ plt.show()
 #     weights = w_c + w0 * exp(-(d1 + d2)**2 / (2 * sigma**2))        with w0 = 10 and sigma = 5 pixels
 #
 # `scipy.ndimage.distance_transform_edt` gives each pixel's distance to the nearest zero, so we make the cell zero.
+# (The paper measures to the border of a cell; we measure to its nearest pixel.)
 
 # %%
 to_cell = [scipy.ndimage.distance_transform_edt(separated != number) for number in (1, 2)]
@@ -501,7 +500,7 @@ draw_without_and_with(np.zeros((1, 2, 128, 128)))
 
 # %% [markdown]
 # Red asks for a lower logit of "cell", blue for a higher one. Without the map all pixels pull equally hard. With it,
-# the gaps pull ten times as hard as the rest.
+# the gaps pull about ten times as hard, and the left picture is pale beside them.
 #
 # Now a network that has learned what is easy. It finds every cell and joins those that touch. We make its logits from
 # the cells *before* they were separated, a little blurred: `8 * (blurred - 1/2)` is +4 inside, -4 outside, and 0 on
