@@ -400,7 +400,7 @@ course.show_source(minunet.unet_backward)
 # `dy = dy + dskips.pop()` is our sum. What it adds was made long before, in the first loop, which undoes the way up
 # from level 0 to the deepest level and leaves each `dskip` in a list. The last loop undoes the way down from the
 # deepest level to level 0. So it needs the list from its end, and `pop` takes the last one first: the frame of level
-# 3 (64 pixels, 4 of them frame) meets the pool's gradient of level 3, and so on up.
+# 3 (64 pixels wide, with a frame of 4) meets the pool's gradient of level 3, and so on up.
 
 # %% [markdown]
 # ## What goes wrong
