@@ -24,6 +24,7 @@ from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import ListedColormap
 from numpy.lib.stride_tricks import sliding_window_view
 
 from minunet import conv2d_forward, course, gradcheck
@@ -70,8 +71,7 @@ layers = {"early": layer(16, 66), "deep": layer(64, 34)} if QUICK else {"early":
 #
 # The loops visit each output number, cut out its window, multiply and sum. The multiplications of one number are done
 # by NumPy in well under a microsecond. But around them Python reads the line, looks up names, makes two small arrays
-# and throws them away. Expect a few microseconds for each number, nearly all of it such trips through the
-# interpreter.
+# and throws them away. Expect some microseconds for each number, nearly all of it such trips through the interpreter.
 #
 # A whole layer would take too long, so the loops get a strip of 4 rows of x, which makes 2 rows of y.
 
@@ -206,15 +206,13 @@ for C, H in [(64, 570), (256, 138), (1024, 30)]:
 # %%
 seen, made = np.zeros((12, 9)), np.zeros((10, 7))
 seen[5:12], seen[5:7], made[5:10] = 1, 2, 1
+titles, letters = ("x: rows it sees", "y: rows it makes"), (("H", "W"), ("OH", "OW"))
 fig, axes = plt.subplots(1, 2, figsize=(6, 3.2), layout="constrained")
-colours = plt.matplotlib.colors.ListedColormap(["white", "#56B4E9", "#E69F00"])
-for panel, array, title, rows, cols in [
-    (axes[0], seen, "x: rows it sees", "H", "W"),
-    (axes[1], made, "y: rows it makes", "OH", "OW"),
-]:
-    panel.pcolormesh(array, cmap=colours, vmin=0, vmax=2, edgecolors="black", linewidth=0.5)
-    panel.set(title=title, xlabel=f"{cols} = {array.shape[1]}", ylabel=f"{rows} = {len(array)}")
-    panel.set(aspect="equal", xticks=[], yticks=np.arange(len(array)) + 0.5, yticklabels=range(len(array)))
+for panel, marked, title, (H_name, W_name) in zip(axes, (seen, made), titles, letters, strict=True):
+    colours = ListedColormap(["white", "#56B4E9", "#E69F00"])
+    panel.pcolormesh(marked, cmap=colours, vmin=0, vmax=2, edgecolors="black", linewidth=0.5)
+    panel.set(title=title, xlabel=f"{W_name} = {marked.shape[1]}", ylabel=f"{H_name} = {len(marked)}")
+    panel.set(aspect="equal", xticks=[], yticks=np.arange(len(marked)) + 0.5, yticklabels=range(len(marked)))
     panel.invert_yaxis()
 
 # %% [markdown]
@@ -441,8 +439,8 @@ def winograd_backward(dy, cache):
 # below, F(4x4, 3x3), 6x6 pixels and 36 multiplications make 16 outputs, 2.25 an output instead of 9. They are made
 # from the same idea with more sums and differences, and are copied here from the article named at the end.
 #
-# First the gradient check of both, in float64. Expect errors near 1e-10 for the 4x4 tile, and somewhat larger ones
-# for the 6x6 tile, whose larger numbers round more coarsely.
+# First the gradient check of both, in float64. Expect errors of a few times 1e-10 for the 4x4 tile. For the 6x6 tile
+# expect some ten times as much, since its matrices hold larger numbers, which round more coarsely.
 
 # %%
 BT6 = [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0]]
@@ -485,8 +483,9 @@ assert np.allclose((BT.T @ times_weight @ BT)[:3, 1:], kernel[0, 0])
 # From the loops to the taps, a factor of about a hundred or more: this is the interpreter. (The bars leave the loops
 # out.) Among the others no factor is larger than three or so. In the early layer memory decides: the bands should be
 # among the first, im2col and F(2x2, 3x3), which copy most, among the last. In the deep layer the multiplications
-# count for more, and both ways by Winograd should have moved ahead of the taps. Do not expect 2.25 or 4 times,
-# though: cutting tiles and transforming them takes its time as well.
+# count for more: 9 an output for the first four ways, 4 and 2.25 for the last two. So both ways by Winograd should
+# stand better than in the early layer, perhaps ahead of all others. Do not expect 2.25 or 4 times the speed, though:
+# cutting tiles and transforming them takes its time as well.
 
 # %%
 WAYS = {
@@ -518,7 +517,8 @@ fig, axes = plt.subplots(1, 2, figsize=(9, 2.8), sharey=True, layout="constraine
 for panel, (name, seconds_of) in zip(axes, timed.items(), strict=True):
     times = {way: 1e3 * seconds for way, seconds in seconds_of.items() if way != "loops"}
     bars = panel.barh(list(times), list(times.values()), color=[COLOURS[way] for way in times])
-    panel.bar_label(bars, [f"{times['taps'] / time_of:.2f} times as fast as taps" for time_of in times.values()])
+    words = [f"{times['taps'] / time_of:.2f} times as fast as taps" for time_of in times.values()]
+    panel.bar_label(bars, words, padding=3, fontsize=9)
     panel.set(title=f"{name} layer, x {layers[name][0].shape}", xlabel="milliseconds on this machine")
     panel.set(xlim=(0, 2.2 * max(times.values())))
     print(f"{name} layer: the loops take {seconds_of['loops'] / seconds_of['taps']:.0f} times as long as the taps")
