@@ -401,8 +401,7 @@ course.show_source(minunet.unet_backward)
 # from level 0 to the deepest level and leaves each `dskip` in a list. The last loop undoes the way down from the
 # deepest level to level 0. So it needs the list from its end, and `pop` takes the last one first: the frame of level
 # 3 (64 pixels wide, with a frame of 4) meets the pool's gradient of level 3, and so on up.
-
-# %% [markdown]
+#
 # ## What goes wrong
 #
 # Five mistakes, each a small slip in the backward pass. First, the two in the layer: the frame begins one column
@@ -459,8 +458,7 @@ for title, join in joins.items():
 # pool's way. **16 of 36**: a centre of 4x4, so it is the skip's way. Whether that one was lost or doubled, the two
 # numbers tell. At pixel (4, 1), which lost its window and has a gradient from the skip alone, analytic is 0 where it
 # was lost, and twice the numeric one where it was added twice.
-
-# %% [markdown]
+#
 # ## The same slip in a whole U-Net
 #
 # In a network the wrong number is passed on, through every layer that lies behind the fork on the way back. We
@@ -482,7 +480,6 @@ tile = np.random.default_rng(5).standard_normal((1, 1, 20, 20))
 with mock.patch.object(minunet.unet, "crop_concat_backward", dskip_lost):
     rows = gradcheck(minunet.unet_forward, minunet.unet_backward, (params, tile)).rows
 
-# %%
 figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
 names = [row.argument.removeprefix("params.") for row in rows]
 axes.barh(names, [row.error for row in rows], color=["#D55E00" if row.error > 1e-6 else "#0072B2" for row in rows])
@@ -558,7 +555,6 @@ dy_bottom, _, _ = minunet.up_conv_backward(dy_up, decode.up)
 dy_pool, _ = double_conv_backward(dy_bottom, cache_cells.bottom)
 dpool_cells = max_pool_backward(dy_pool, encode.pool)
 
-# %%
 figure, all_axes = plt.subplots(1, 3, figsize=(9, 3.5), layout="constrained")
 ways = {"from the pool": dpool_cells, "from the skip connection": dskip_cells, "their sum": dpool_cells + dskip_cells}
 limit = np.percentile(np.abs(dskip_cells), 99)

@@ -202,7 +202,6 @@ measured = [(surprise_of_label_0(logits + s) - surprise_of_label_0(logits - s)) 
 print("p - onehot", (p - onehot).round(3))
 print("measured  ", np.round(measured, 3))
 
-# %%
 figure, all_axes = plt.subplots(1, 3, figsize=(8, 2.6), layout="constrained", sharey=True)
 for axes, (name, values) in zip(all_axes, {"p": p, "onehot": onehot, "p - onehot": p - onehot}.items(), strict=True):
     axes.bar(["k = 0", "k = 1", "k = 2"], values, color=["#D55E00" if value > 0 else "#0072B2" for value in values])
@@ -215,8 +214,7 @@ plt.show()
 # as it was believed. The three numbers add up to 0, because both `p` and `onehot` add up to 1: the shift of all
 # logits, which changes nothing, has no gradient. And none of them is beyond 1 or -1, however large the surprise is. A
 # pixel that is right, and sure of it, has almost no gradient.
-
-# %% [markdown]
+#
 # ## From one pixel to the image
 #
 # The loss is a mean over `count = N * H * W` pixels, each surprise times its weight. A logit belongs to one pixel and
@@ -329,7 +327,6 @@ def five_times_too_much(dp, p):
     return 5 * softmax_backward(dp, p)
 
 
-# %%
 args_softmax = (np.random.default_rng(6).standard_normal((1, 3, 2, 2)),)
 for backward in (softmax_backward, five_times_too_much):
     print(backward.__name__)
@@ -342,8 +339,7 @@ for backward in (softmax_backward, five_times_too_much):
 # logits are. Its gradient is 0 everywhere, right and wrong backward pass agree on 0, and a checker that only compares
 # would say "ok" to both. Ours says `vacuous`: it compared nothing but zeros. A random `dp` tells the two apart at
 # once.
-
-# %% [markdown]
+#
 # ## Which pixels should count more?
 #
 # The paper segments cells that touch. Between two touching cells the truth has a line of background, one or two
@@ -453,7 +449,6 @@ share = weights_cells[gap].sum() / weights_cells.sum()
 print(f"gaps: {gap.sum()} pixels of {gap.size}, or {gap.mean():.2%}, with {share:.1%} of the weight")
 print(f"mean weight {weights_cells.mean():.2f}")
 
-# %%
 figure, all_axes = plt.subplots(1, 4, figsize=(9, 2.6), layout="constrained")
 course.draw_image(all_axes[0], image, "a  image")
 all_axes[1].imshow(in_colours(instances))
@@ -468,8 +463,7 @@ plt.show()
 # The gaps are 0.87 % of the pixels and carry 6.6 % of the weight, nearly eight times their share. Note the mean,
 # 1.30: the class weights have mean 1, and the border term comes on top. So a loss with the map and a loss without it
 # are different measures, and must not be compared.
-
-# %% [markdown]
+#
 # ## What the map does to the gradient
 #
 # First a network that knows nothing: all logits are 0, and p = 1/2 everywhere. Then `p - onehot` is -1/2 on cells and
