@@ -156,6 +156,7 @@ def test_without_a_checkpoint_the_network_that_comes_along_finds_cells(tmp_path,
     for name in ("dim", "bright"):
         classes = np.array(Image.open(out / f"{name}_classes.png")) > 0
         assert np.mean(classes != (instances > 0)) < 0.08
+    capsys.readouterr()
     line = refused(capsys, "predict", "some.npz", "--out", out)
     assert "expected images after the checkpoint" in line
 

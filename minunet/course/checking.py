@@ -33,7 +33,7 @@ class Verdict(NamedTuple):
         colour, mark = ("#009E73", "&#10003;") if self.ok else ("#D55E00", "&#10007;")
         head = f'<b style="color:{colour}">{mark} {escape(self.name)}</b>'
         body = escape("\n".join(self.lines))
-        return f'<div style="border-left:6px solid {colour};padding-left:1em">{head}<pre>{body}</pre></div>'
+        return f'<div style="border-left:6px solid {colour};padding-left:1em">{head}<pre style="font-family:monospace">{body}</pre></div>'
 
 
 def check(name: str, function: Callable) -> Verdict:
