@@ -78,7 +78,7 @@ layers = {name: layer(channels, size) for name, (channels, size) in sizes.items(
 
 
 # %%
-def fastest(function, rounds=3):
+def fastest(function, rounds=5):
     """Return the least seconds that a call takes."""
     seconds = []
     for _ in range(rounds):
@@ -115,9 +115,9 @@ assert np.abs(y_taps - y_strip).max() < 1e-5
 # kernel's nine numbers beside each other in one row. Then y is a single product. The matrix is called the *columns*
 # of the image, and its making *im2col*, since each of its columns is a window of x laid out from top to bottom.
 #
-# Here it is for the image and the kernel of notebook 02. The first column is the window of y[0, 0]: 1 0 2, then 0 1
-# 0, then 1 0 0. Row 0 is what tap (0, 0) reads: 1 0 0 1. The product of `weight` and columns is 19 32 31 38, which
-# was y before the bias.
+# Here it is for the image and the kernel of notebook 02. The first column is the window of y[0, 0], row after row: 1,
+# 0, 2, then 0, 1, 0, then 1, 0, 0. The first row is what tap (0, 0) reads: 1, 0, 0, 1. The product of `weight` and
+# columns is 19, 32, 31, 38, which was y before the bias.
 
 
 # %%
@@ -491,10 +491,10 @@ assert np.allclose((BT.T @ times_weight @ BT)[:3, 1:], kernel[0, 0])
 #
 # From the loops to the taps, a factor of about a hundred or more: this is the interpreter. (The bars leave the loops
 # out.) Among the others no factor is larger than three or so. In the early layer memory decides: the bands should be
-# among the first, im2col and F(2x2, 3x3), which copy most, among the last. In the deep layer the multiplications
-# count for more: 9 an output for the first four ways, 4 and 2.25 for the last two. So both ways by Winograd should
-# stand better than in the early layer, perhaps ahead of all others. Do not expect 2.25 or 4 times the speed, though:
-# cutting tiles and transforming them takes its time as well.
+# among the first, while im2col and F(2x2, 3x3), which copy most, gain little or lose. In the deep layer the
+# multiplications count for more: 9 an output for the first four ways, 4 and 2.25 for the last two. So both ways by
+# Winograd should stand better than in the early layer, perhaps ahead of all others. Do not expect 2.25 or 4 times the
+# speed, though: cutting tiles and transforming them takes its time as well.
 
 # %%
 WAYS = {
