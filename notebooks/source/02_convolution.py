@@ -31,14 +31,14 @@ np.set_printoptions(precision=4, suppress=True)
 
 # %%
 def show(axes, array, title, letters="H W", box=None, **options):
-    """Draw (H, W) as squares; letters name the axes, and box = (top, left, height, width) frames some pixels."""
+    """Draw (H, W) as squares. letters name the axes; box = (top, left, height, width) is framed."""
     course.draw(axes, array, title, **options)
     rows, columns = letters.split()
     axes.set(xlabel=f"{columns} = {array.shape[1]}", ylabel=f"{rows} = {array.shape[0]}")
     if box:
         top, left, height, width = box
-        frame = plt.Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor="#E69F00", linewidth=4)
-        axes.add_patch(frame)
+        corner, style = (left - 0.5, top - 0.5), {"fill": False, "edgecolor": "#E69F00", "linewidth": 4}
+        axes.add_patch(plt.Rectangle(corner, width, height, **style))
 
 
 # %% [markdown]
@@ -121,7 +121,8 @@ y_by_taps = np.zeros((2, 2)) + bias
 fig, axes = plt.subplots(3, 3, figsize=(6, 6.3), layout="constrained")
 for kh, kw in np.ndindex(3, 3):
     y_by_taps += weight[0, 0, kh, kw] * x[0, 0, kh : kh + 2, kw : kw + 2]
-    show(axes[kh, kw], x[0, 0], f"tap ({kh}, {kw}) = {weight[0, 0, kh, kw]:.0f} reads", box=(kh, kw, 2, 2))
+    title = f"tap ({kh}, {kw}) = {weight[0, 0, kh, kw]:.0f} reads"
+    show(axes[kh, kw], x[0, 0], title, box=(kh, kw, 2, 2))
 print(y_by_taps)
 assert np.array_equal(y_by_taps, y_by_loops[0, 0])
 
@@ -131,7 +132,8 @@ assert np.array_equal(y_by_taps, y_by_loops[0, 0])
 # A picture inside a network has C *channels*, and a layer makes F new ones, called *features*. Each feature has a
 # kernel for each channel, and sums over all of them:
 #
-#     y[n, f, h, w] = bias[f] + sum over c, kh, kw of  weight[f, c, kh, kw] * x[n, c, h + kh, w + kw]
+#     y[n, f, h, w] = bias[f] + sum over c, kh, kw of
+#                               weight[f, c, kh, kw] * x[n, c, h + kh, w + kw]
 #
 # So a tap is no longer a number but a matrix of shape (F, C): it turns the C numbers of a pixel into F numbers. For
 # products over named axes NumPy has `np.einsum`. In `"fc,nchw->nfhw"` the letters before the arrow name the axes of
@@ -140,13 +142,15 @@ assert np.array_equal(y_by_taps, y_by_loops[0, 0])
 
 # %%
 rng = np.random.default_rng(2)
-x_many, weight_many, bias_many = rng.normal(size=(2, 3, 6, 5)), rng.normal(size=(4, 3, 3, 3)), rng.normal(size=4)
+shapes = (2, 3, 6, 5), (4, 3, 3, 3), (4,)
+x_many, weight_many, bias_many = (rng.normal(size=shape) for shape in shapes)
 y_many, _ = conv2d_forward(x_many, weight_many, bias_many)
 y_sum = np.zeros((2, 4, 4, 3)) + bias_many[:, None, None]
 for kh, kw in np.ndindex(3, 3):
     block = x_many[:, :, kh : kh + 4, kw : kw + 3]  # (N, C, OH, OW)
     y_sum += np.einsum("fc,nchw->nfhw", weight_many[:, :, kh, kw], block)
-print("y has shape", y_many.shape, "  largest difference from the library's", f"{np.abs(y_sum - y_many).max():.0e}")
+print("y has shape", y_many.shape)
+print("largest difference from the library's y:", f"{np.abs(y_sum - y_many).max():.0e}")
 
 # %% [markdown]
 # **Exercise 1: the forward pass.** Write it for any sizes: in the cell above, 2, 3 and 4 were written down as
@@ -252,7 +256,8 @@ for panel, (h, w) in zip(axes[:4], np.ndindex(2, 2), strict=True):
     painting = np.zeros((4, 4))
     painting[h : h + 3, w : w + 3] = weight[0, 0] * dy[0, 0, h, w]
     painted += painting
-    show(panel, painting, f"dy[{h}, {w}] = {dy[0, 0, h, w]:.0f}", box=(h, w, 3, 3), gradient=True, limit=20)
+    title = f"dy[{h}, {w}] = {dy[0, 0, h, w]:.0f}"
+    show(panel, painting, title, box=(h, w, 3, 3), gradient=True, limit=20)
 show(axes[4], painted, "their sum: dx", gradient=True, limit=20)
 assert np.array_equal(painted, dx[0, 0])
 
@@ -281,8 +286,8 @@ show(axes[2], overwritten - dx[0, 0], "wrong minus right", gradient=True, limit=
 # The painting went pixel by pixel through dy, as the first loop of this page went through y. It too can be ordered by
 # taps. Forward, a tap reads its block of x and adds to y. Backward, it reads dy and adds to the same block of dx:
 #
-#     y                              += weight[kh, kw] * x[kh : kh + OH, kw : kw + OW]      forward
-#     dx[kh : kh + OH, kw : kw + OW] += weight[kh, kw] * dy                                 backward
+#     y                              += weight[kh, kw] * x[kh : kh + OH, kw : kw + OW]
+#     dx[kh : kh + OH, kw : kw + OW] += weight[kh, kw] * dy
 #
 # This is the sentence of this page to remember: *what a tap read, it now writes to; what it wrote to, it now reads.*
 # The number it multiplies by stays the same.
@@ -299,9 +304,9 @@ assert np.array_equal(dx_by_taps, dx[0, 0])
 # weight[f, c, kh, kw]. The answers come back from all of them. So the sum is over f now, where it was over c before,
 # and the tap's matrix is transposed:
 #
-#     dx[n, c, h + kh, w + kw] += sum over f of  weight[f, c, kh, kw] * dy[n, f, h, w]       for every tap (kh, kw)
+#     dx[n, c, h + kh, w + kw] += sum over f of  weight[f, c, kh, kw] * dy[n, f, h, w]
 #
-# The cache holds x and weight. Write one loop over the taps, for any sizes.
+# for every tap (kh, kw). The cache holds x and weight. Write one loop over the taps, for any sizes.
 
 
 # %% tags=["exercise"]
@@ -442,7 +447,7 @@ course.check("conv2d_backward", my_conv2d_backward)
 
 # %%
 def show_numbers(axes, numbers, title, letters="H W"):
-    """Draw the numbers of pixels: green if tap (1, 2) should read them, orange if it runs on over them."""
+    """Draw numbers of pixels: green if tap (1, 2) should read them, orange if it runs on over them."""
     kind = 2 * np.isin(numbers, [6, 7, 10, 11]) + np.isin(numbers, [8, 9])
     axes.imshow(kind, cmap=ListedColormap(["white", "#E69F00", "#009E73"]), vmin=0, vmax=2)
     for (h, w), number in np.ndenumerate(numbers):
@@ -461,7 +466,8 @@ wide_rows = np.append(numbers[offset : offset + L], [-1, -1]).reshape(OH, W)
 fig, axes = plt.subplot_mosaic("AB;CC", figsize=(7, 4.6), layout="constrained", height_ratios=[4, 1.3])
 show_numbers(axes["A"], numbers.reshape(4, 4), "x: what tap (1, 2) reads")
 show_numbers(axes["B"], wide_rows, "what it makes: wide rows", "OH W")
-show_numbers(axes["C"], numbers.reshape(1, 16), f"x, laid out flat: {L} pixels from offset {offset}", "1 H*W")
+title = f"x, laid out flat: {L} pixels from offset {offset}"
+show_numbers(axes["C"], numbers.reshape(1, 16), title, "1 H*W")
 
 # %% [markdown]
 # Now arrange what was read in rows of the full width W, on the right: the *wide* rows. What is wanted, green, stands
@@ -525,8 +531,8 @@ for layers, panel in enumerate(axes, start=1):
         size = gradient.shape[2] + 2
         _, cache_ones = conv2d_forward(np.zeros((1, 1, size, size)), np.ones((1, 1, 3, 3)), np.zeros(1))
         gradient, _, _ = conv2d_backward(gradient, cache_ones)
-    margin = (9 - size) // 2
-    show(panel, np.pad(gradient[0, 0], margin), f"dx behind {layers}: {size}x{size} pixels", gradient=True)
+    framed = np.pad(gradient[0, 0], (9 - size) // 2)
+    show(panel, framed, f"dx behind {layers}: {size}x{size} pixels", gradient=True)
 
 # %% [markdown]
 # ## What the gradient looks like: an image
@@ -569,7 +575,8 @@ for _ in range(30):
     learned.append(learned[-1] - 0.2 * downhill)
 fig, axes = plt.subplots(1, 4, figsize=(9, 2.7), layout="constrained")
 for panel, step in zip(axes, (1, 3, 10, 30), strict=True):
-    show(panel, learned[step][0, 0].round(2) + 0.0, f"weight after step {step}", "KH KW", gradient=True, limit=2)
+    rounded = learned[step][0, 0].round(2) + 0.0
+    show(panel, rounded, f"weight after step {step}", "KH KW", gradient=True, limit=2)
 assert np.abs(learned[30] - edges).max() < 0.01
 
 # %% [markdown]

@@ -47,7 +47,7 @@ np.set_printoptions(precision=4, suppress=True)
 # %%
 for C, F, H in [(64, 64, 570), (256, 256, 138), (1024, 1024, 30)]:
     multiplications = 9 * C * F * (H - 2) ** 2
-    print(f"{C:4} -> {F:4} channels, x of {H}x{H}: {multiplications / 1e9:5.1f} billion multiplications")
+    print(f"{C:4} -> {F:4} channels, x of {H}x{H}: {multiplications / 1e9:5.1f} billion")
 
 # %% [markdown]
 # We shall time two layers of this kind: an *early* one with few channels and many pixels, and a *deep* one with many
@@ -60,11 +60,12 @@ def layer(channels, size):
     """Return x, weight and bias of a 3x3 layer with as many channels in as out."""
     rng = np.random.default_rng(0)
     shapes = (1, channels, size, size), (channels, channels, 3, 3), (channels,)
-    scales = 1, 1 / np.sqrt(9 * channels), 1
-    return [(scale * rng.normal(size=shape)).astype(np.float32) for scale, shape in zip(scales, shapes, strict=True)]
+    x, weight, bias = (rng.normal(size=shape).astype(np.float32) for shape in shapes)
+    return x, weight / np.float32(np.sqrt(9 * channels)), bias
 
 
-layers = {"early": layer(16, 66), "deep": layer(64, 34)} if QUICK else {"early": layer(64, 194), "deep": layer(512, 34)}
+sizes = {"early": (16, 66), "deep": (64, 34)} if QUICK else {"early": (64, 194), "deep": (512, 34)}
+layers = {name: layer(channels, size) for name, (channels, size) in sizes.items()}
 
 # %% [markdown]
 # ## Way 1: loops
@@ -77,7 +78,7 @@ layers = {"early": layer(16, 66), "deep": layer(64, 34)} if QUICK else {"early":
 
 
 # %%
-def fastest(function, rounds=3):
+def fastest(function, rounds=5):
     """Return the least seconds that a call takes."""
     seconds = []
     for _ in range(rounds):
@@ -114,9 +115,9 @@ assert np.abs(y_taps - y_strip).max() < 1e-5
 # kernel's nine numbers beside each other in one row. Then y is a single product. The matrix is called the *columns*
 # of the image, and its making *im2col*, since each of its columns is a window of x laid out from top to bottom.
 #
-# Here it is for the image and the kernel of notebook 02. The first column is the window of y[0, 0]: 1 0 2, then 0 1
-# 0, then 1 0 0. Row 0 is what tap (0, 0) reads: 1 0 0 1. The product of `weight` and columns is 19 32 31 38, which
-# was y before the bias.
+# Here it is for the image and the kernel of notebook 02. The first column is the window of y[0, 0], row after row: 1,
+# 0, 2, then 0, 1, 0, then 1, 0, 0. The first row is what tap (0, 0) reads: 1, 0, 0, 1. The product of `weight` and
+# columns is 19, 32, 31, 38, which was y before the bias.
 
 
 # %%
@@ -139,8 +140,9 @@ course.draw(axes[0], image[0, 0], "x")
 course.draw(axes[1], kernel.reshape(1, 9), "weight, in one row")
 course.draw(axes[2], columns, "columns of x")
 course.draw(axes[3], kernel.reshape(1, 9) @ columns, "their product: y")
-labels = [("W = 4", "H = 4"), ("C*KH*KW = 9", "F = 1"), ("OH*OW = 4", "C*KH*KW = 9"), ("OH*OW = 4", "F = 1")]
-for panel, (xlabel, ylabel) in zip(axes, labels, strict=True):
+across = "W = 4", "C*KH*KW = 9", "OH*OW = 4", "OH*OW = 4"
+down = "H = 4", "F = 1", "C*KH*KW = 9", "F = 1"
+for panel, xlabel, ylabel in zip(axes, across, down, strict=True):
     panel.set(xlabel=xlabel, ylabel=ylabel)
 
 
@@ -153,7 +155,9 @@ def conv_by_im2col(x, weight, bias):
     return y.reshape(N, F, H - KH + 1, W - KW + 1) + bias[:, None, None]
 
 
-print("largest difference from the loops:", f"{np.abs(conv_by_im2col(strip, weight, bias) - y_strip).max():.0e}")
+y_im2col = conv_by_im2col(strip, weight, bias)
+print("largest difference from the loops:", f"{np.abs(y_im2col - y_strip).max():.0e}")
+assert np.abs(y_im2col - y_strip).max() < 1e-5
 
 # %% [markdown]
 # **Exercise 1: back from the columns.** The product's backward pass gives `dcolumns`. What is dx? im2col only copies:
@@ -191,7 +195,8 @@ course.check("im2col_backward", my_im2col_backward)
 # %%
 for C, H in [(64, 570), (256, 138), (1024, 30)]:
     x_bytes, columns_bytes = 4 * C * H**2, 4 * 9 * C * (H - 2) ** 2
-    print(f"{C:4} channels of {H:3}x{H:<3}   x {x_bytes / 1e6:4.0f} MB   columns {columns_bytes / 1e6:4.0f} MB")
+    print(f"{C:4} channels of {H:3}x{H:<3}", end="  ")
+    print(f"x {x_bytes / 1e6:3.0f} MB   columns {columns_bytes / 1e6:4.0f} MB")
 
 # %% [markdown]
 # ## Way 4: bands of rows
@@ -212,7 +217,8 @@ for panel, marked, title, (H_name, W_name) in zip(axes, (seen, made), titles, le
     colours = ListedColormap(["white", "#56B4E9", "#E69F00"])
     panel.pcolormesh(marked, cmap=colours, vmin=0, vmax=2, edgecolors="black", linewidth=0.5)
     panel.set(title=title, xlabel=f"{W_name} = {marked.shape[1]}", ylabel=f"{H_name} = {len(marked)}")
-    panel.set(aspect="equal", xticks=[], yticks=np.arange(len(marked)) + 0.5, yticklabels=range(len(marked)))
+    panel.set_yticks(np.arange(len(marked)) + 0.5, range(len(marked)))
+    panel.set(aspect="equal", xticks=[])
     panel.invert_yaxis()
 
 # %% [markdown]
@@ -279,7 +285,8 @@ AT = np.array([[1, 1, 1, 0], [0, 1, -1, -1.0]])
 row, taps = np.array([1.0, 2, 3, 5]), np.array([1.0, 2, 3])
 print("m =", (G @ taps) * (BT @ row), "  y =", AT @ ((G @ taps) * (BT @ row)))
 fig, axes = plt.subplots(1, 3, figsize=(8, 2.8), layout="constrained")
-for panel, matrix, title in zip(axes, (BT, G, AT), ("BT, for x", "G, for weight", "AT, for y"), strict=True):
+named = {"BT, for x": BT, "G, for weight": G, "AT, for y": AT}
+for panel, (title, matrix) in zip(axes, named.items(), strict=True):
     course.draw(panel, matrix, title, gradient=True)
     panel.set(xlabel="", ylabel=f"shape {matrix.shape}")
 assert np.array_equal(AT @ ((G @ taps) * (BT @ row)), np.correlate(row, taps))
@@ -372,16 +379,18 @@ assert np.allclose(AT @ transformed @ AT.T, [[19, 32], [31, 38]])
 # For a layer, three things are added. First, tiles: 16 slices with a step of 2 take the pixels of all tiles, as the
 # nine slices of the taps did. Second, for many tiles at once a product from both sides is awkward. So the 16 pixels
 # of a tile are laid out in one column, and the two products become one, with the *Kronecker product*
-# `np.kron(BT, BT)`, a matrix of 16x16 that holds every element of BT times every other.
+# `np.kron(BT, BT)`. It is a matrix of 16x16, and takes pixel (h, w) of a tile to place (i, j) with the factor
+# BT[i, h] * BT[j, w].
 #
 # Third, channels: y sums over c, and since AT is linear, it can wait until the sum is made. So the products become,
 # for each of the 16 places of a tile, one matrix product (F, C) times (C, tiles): sixteen where the taps had nine,
-# but each over a quarter of the pixels.
+# but each over a quarter of the pixels. In the code below, `bx` is BT applied to x from both sides, and `gw` is G
+# applied to weight.
 
 
 # %%
 def slices_of_tiles(H, W, m):
-    """Yield (i, j) and the slices of x that hold pixel (i, j) of each tile; a tile makes m x m outputs."""
+    """Yield (i, j) and the slices of x with pixel (i, j) of each tile; a tile makes m x m outputs."""
     TH, TW = (H - 2) // m, (W - 2) // m
     for i, j in np.ndindex(m + 2, m + 2):
         yield (i, j), slice(i, i + m * TH, m), slice(j, j + m * TW, m)
@@ -482,10 +491,10 @@ assert np.allclose((BT.T @ times_weight @ BT)[:3, 1:], kernel[0, 0])
 #
 # From the loops to the taps, a factor of about a hundred or more: this is the interpreter. (The bars leave the loops
 # out.) Among the others no factor is larger than three or so. In the early layer memory decides: the bands should be
-# among the first, im2col and F(2x2, 3x3), which copy most, among the last. In the deep layer the multiplications
-# count for more: 9 an output for the first four ways, 4 and 2.25 for the last two. So both ways by Winograd should
-# stand better than in the early layer, perhaps ahead of all others. Do not expect 2.25 or 4 times the speed, though:
-# cutting tiles and transforming them takes its time as well.
+# among the first, while im2col and F(2x2, 3x3), which copy most, gain little or lose. In the deep layer the
+# multiplications count for more: 9 an output for the first four ways, 4 and 2.25 for the last two. So both ways by
+# Winograd should stand better than in the early layer, perhaps ahead of all others. Do not expect 2.25 or 4 times the
+# speed, though: cutting tiles and transforming them takes its time as well.
 
 # %%
 WAYS = {
@@ -521,7 +530,8 @@ for panel, (name, seconds_of) in zip(axes, timed.items(), strict=True):
     panel.bar_label(bars, words, padding=3, fontsize=9)
     panel.set(title=f"{name} layer, x {layers[name][0].shape}", xlabel="milliseconds on this machine")
     panel.set(xlim=(0, 2.2 * max(times.values())))
-    print(f"{name} layer: the loops take {seconds_of['loops'] / seconds_of['taps']:.0f} times as long as the taps")
+    ratio = seconds_of["loops"] / seconds_of["taps"]
+    print(f"{name} layer: the loops take {ratio:.0f} times as long as the taps")
 axes[0].invert_yaxis()
 
 # %% [markdown]
@@ -539,7 +549,7 @@ n = 512 if QUICK else 1536
 square, source = np.ones((n, n), np.float32), np.ones(4_000_000 if QUICK else 32_000_000, np.float32)
 goal = np.empty_like(source)
 peak = 2 * n**3 / fastest(lambda: square @ square)  # FLOP a second
-bandwidth = 2 * source.nbytes / fastest(lambda: np.copyto(goal, source))  # bytes a second, read and written
+bandwidth = 2 * source.nbytes / fastest(lambda: np.copyto(goal, source))  # bytes a second, both ways
 print(f"on this machine: peak {peak / 1e9:.0f} GFLOP/s, bandwidth {bandwidth / 1e9:.1f} GB/s")
 
 # %% [markdown]
@@ -551,8 +561,8 @@ print(f"on this machine: peak {peak / 1e9:.0f} GFLOP/s, bandwidth {bandwidth / 1
 # The bytes are counted on paper, per output pixel, as passes over arrays: whatever has C or F numbers a pixel and is
 # read or written once. A tap reads x, writes its product, reads it again, and reads and writes y: C + 4F, nine times.
 # im2col reads and writes the columns and reads them again, 27 C, and touches y three times. A band moves x once and y
-# once; the rest stays in the cache. The ways by Winograd make six passes over tiles, which hold k = 4 or 2.25 numbers
-# for each pixel of x.
+# once; the rest stays in the cache. Winograd's tiles hold k = 4 or 2.25 numbers for each pixel: to cut, transform and
+# multiply them makes 5kC, to write and transform the products 2kF, and to put y together 5F.
 
 
 # %%
@@ -571,8 +581,11 @@ for (name, (x_any, weight_any, _)), marker in zip(layers.items(), "os", strict=T
     F, C = weight_any.shape[:2]
     for way, moved in numbers_moved(C, F).items():
         speed = 2 * 9 * C * F * (x_any.shape[2] - 2) ** 2 / timed[name][way]
-        axes.plot(2 * 9 * C * F / (4 * moved), speed / 1e9, marker, color=COLOURS[way], ms=9, label=f"{way}, {name}")
-axes.set(xlabel="intensity: FLOP of the direct sum, for each byte moved", ylabel="GFLOP/s of the direct sum")
+        intensity = 2 * 9 * C * F / (4 * moved)
+        label = f"{way}, {name}"
+        axes.plot(intensity, speed / 1e9, marker, color=COLOURS[way], markersize=9, label=label)
+axes.set(xlabel="intensity: FLOP of the direct sum, for each byte moved")
+axes.set(ylabel="GFLOP/s of the direct sum")
 legend = axes.legend(fontsize=8, ncols=2, loc="lower right")
 
 # %% [markdown]
