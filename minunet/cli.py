@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_gradcheck(commands)
     _add_summary(commands)
+    _add_grade(commands)
     return parser
 
 
@@ -112,6 +113,15 @@ def _add_summary(commands) -> None:
     command.add_argument("--num-classes", type=int, default=2, metavar="N", help="default 2")
     command.add_argument("--base-channels", type=int, default=64, metavar="N", help="default 64")
     command.add_argument("--depth", type=int, default=4, metavar="N", help="default 4")
+
+
+def _add_grade(commands) -> None:
+    command = _add(
+        commands, "grade", "grade the notebooks of a course, in a table", "minunet grade submissions --out week1.csv"
+    )
+    command.add_argument("folder", metavar="DIR", help="notebooks that students handed in, also in folders within")
+    command.add_argument("--out", default="grades.csv", metavar="FILE", help="a new file; default grades.csv")
+    command.add_argument("--seconds", type=float, default=60, metavar="S", help="time limit for a cell; default 60")
 
 
 def _add_prediction_options(command) -> None:

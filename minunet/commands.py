@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from minunet import run_folder
 from minunet.checkpoint import load_checkpoint
 from minunet.config import Config
+from minunet.course.grading import find_submissions, write_grades
+from minunet.course.grading import grade as grade_submission
 from minunet.data import load_data, read_pages
 from minunet.errors import InputError
 from minunet.evaluate import predict_samples
@@ -125,6 +128,25 @@ def summary(options) -> int:
     height, width = options.input if len(options.input) == 2 else options.input * 2
     network = {name: getattr(options, name) for name in ("in_channels", "num_classes", "base_channels", "depth")}
     print(network_table(height, width, **network))
+    return 0
+
+
+def grade(options) -> int:
+    """Grade each notebook of a folder; write a table."""
+    out = Path(options.out)
+    if out.exists():
+        raise InputError(f"--out must be a new file, {out} exists; choose another --out")
+    if not out.parent.is_dir():
+        raise InputError(f"--out must be in a folder that exists, found no {out.parent}")
+    if not options.seconds > 0:
+        raise InputError(f"--seconds must be above 0, got {options.seconds:g}")
+    folder = Path(options.folder)
+    paths = find_submissions(folder)
+    rows = []
+    for path in tqdm(paths, unit="notebook", disable=None):
+        rows.append({"file": path.relative_to(folder).as_posix(), **grade_submission(path, options.seconds)})
+    write_grades(rows, out)
+    print(f"{len(rows)} notebooks graded, {sum(bool(row['remark']) for row in rows)} with a remark; written to {out}")
     return 0
 
 
