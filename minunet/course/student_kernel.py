@@ -47,8 +47,11 @@ class StudentKernel:
         self._calls = 0
 
     def __enter__(self):
-        with contextlib.suppress(StoppedError):
-            self._start_if_needed()
+        with contextlib.ExitStack() as at_failure:
+            at_failure.callback(self.__exit__)
+            with contextlib.suppress(StoppedError):
+                self._start_if_needed()
+            at_failure.pop_all()
         return self
 
     def __exit__(self, *exception):
