@@ -37,7 +37,7 @@ def read_source(path: Path) -> NotebookNode:
         _refuse_faults(cell, where(path.stem, number, cell.source))
         new = nbformat.v4.new_markdown_cell if cell.cell_type == "markdown" else nbformat.v4.new_code_cell
         tags = {"tags": [tag]} if (tag := tag_of(cell)) else {}
-        notebook.cells.append(new(cell.source, id=_new_id(cell.source, taken), metadata=tags))
+        notebook.cells.append(new(cell.source, id=_new_id(_seen_by_students(cell), taken), metadata=tags))
     return notebook
 
 
@@ -59,10 +59,7 @@ def student(notebook: NotebookNode) -> NotebookNode:
     """Return a copy with stubs in place of solutions, and no outputs, for a folder one level deeper."""
     notebook = _one_level_deeper(copy.deepcopy(notebook))
     for cell in notebook.cells:
-        if tag_of(cell) == "exercise":
-            cell.source = stub(cell.source)
-        elif tag_of(cell) == "answer":
-            cell.source = YOUR_ANSWER
+        cell.source = _seen_by_students(cell)
     return notebook
 
 
@@ -138,8 +135,13 @@ def _call_of_check(source: str) -> ast.Call | None:
     return None
 
 
+def _seen_by_students(cell: NotebookNode) -> str:
+    tag = tag_of(cell)
+    return stub(cell.source) if tag == "exercise" else YOUR_ANSWER if tag == "answer" else cell.source
+
+
 def _new_id(source: str, taken: set[str]) -> str:
-    """Return an id that a cell keeps while others come and go."""
+    """Return an id that a cell keeps while others, and its solution, come and go."""
     again = 0
     while (new := hashlib.sha256(f"{again}{source}".encode()).hexdigest()[:8]) in taken:
         again += 1

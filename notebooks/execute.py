@@ -49,7 +49,7 @@ def execute(notebook: NotebookNode, name: str, folder: Path, quick: bool = False
     notebook.metadata = METADATA
     for number, cell in enumerate(notebook.cells, start=1):
         for output in cell.get("outputs", []):
-            if fault := _fault(output):
+            if fault := fault_of(output):
                 raise InputError(f"{where(name, number, cell.source)}: {fault}")
     return notebook
 
@@ -64,10 +64,10 @@ def _in_one_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0]
 
 
-def _fault(output: NotebookNode) -> str | None:
+def fault_of(output: NotebookNode) -> str | None:
     """Return what is wrong with an output, or None."""
     if output.output_type == "stream" and output.name == "stderr":
-        return f"it warns: {output.text.strip().splitlines()[-1]}"
+        return f"it warns: {output.text.strip().splitlines()[0]}"
     text = output.text if output.output_type == "stream" else json.dumps(output.get("data", {}))
     if address := re.search(r"[\w.]+ at 0x[0-9a-f]{6,}", text):
         return f"it shows an address, which is another each time: {address[0]}; end the line with a semicolon"
