@@ -1,6 +1,7 @@
 """The notebooks: what is built equals its source, pages run without a word of warning, and stubs fail in friendship."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -272,7 +273,7 @@ def test_links_into_the_repository_lead_somewhere(notebook, edition):
         if cell.cell_type == "markdown":
             for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", cell.source):
                 other = link.removesuffix(".ipynb") in SOURCES  # a page that may not be built yet
-                assert "://" in link or other or (folder / link).exists(), link
+                assert "://" in link or other or Path(os.path.normpath(folder / link)).exists(), link
 
 
 def test_committed_notebooks_are_small_enough_to_be_shown():
