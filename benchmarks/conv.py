@@ -1,9 +1,10 @@
-"""Time single 3x3 convolutions, forward and backward: the readable way and the fast way.
+"""Time single 3x3 convolutions, forward and backward: the readable way, the direct one by bands, and Winograd's.
 
     python benchmarks/conv.py
 
 In turn, float32, batch of one; medians of 5 rounds, in GFLOP/s of the direct convolution. PyTorch stands beside the
-whole step in step.py: in one process, its threads and NumPy's would be in each other's way.
+whole step in step.py: in one process, its threads and NumPy's would be in each other's way. A star marks the way that
+minunet/fast/conv.py takes.
 """
 
 import statistics
@@ -11,7 +12,8 @@ import time
 
 import numpy as np
 
-from minunet.fast import conv as fast
+from minunet.fast import bands, winograd
+from minunet.fast.conv import quickest
 from minunet.layers import conv as readable
 
 LAYERS = [  # C, F, size of x: of base 16 at tile 220, of base 32 at tile 316, and of the full network at 572
@@ -19,6 +21,8 @@ LAYERS = [  # C, F, size of x: of base 16 at tile 220, of base 32 at tile 316, a
     (32, 16, 140),
     (32, 32, 314),
     (64, 64, 154),
+    (128, 128, 50),
+    (256, 256, 22),
     (64, 64, 570),
     (128, 128, 282),
     (256, 256, 138),
@@ -27,6 +31,7 @@ LAYERS = [  # C, F, size of x: of base 16 at tile 220, of base 32 at tile 316, a
     (1024, 1024, 30),
 ]
 ROUNDS = 5
+WAYS = {"readable": readable, "direct": bands, "winograd": winograd}
 
 
 def of(module, x, weight, bias, dy) -> dict:
@@ -40,23 +45,25 @@ def of(module, x, weight, bias, dy) -> dict:
 
 def main() -> None:
     rng = np.random.default_rng(0)
-    names = ("readable", "fast")
-    print(f"{'layer':<20}" + "".join(f"{name + ' ' + way:>20}" for way in ("forward", "backward") for name in names))
+    print(f"{'':<20}{'forward':>30}{'backward':>30}")
+    print(f"{'layer':<20}" + "".join(f"{name:>10}" for name in 2 * list(WAYS)))
     for C, F, size in LAYERS:
         shapes = (1, C, size, size), (F, C, 3, 3), (F,), (1, F, size - 2, size - 2)
         arrays = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
-        ways = {"readable": of(readable, *arrays), "fast": of(fast, *arrays)}
+        passes = {name: of(module, *arrays) for name, module in WAYS.items()}
         flops = 2 * 9 * C * F * (size - 2) ** 2
         cells = []
-        for passes, name in ((1, "forward"), (2, "backward")):
-            times = {way: [] for way in ways}
+        for count, name in ((1, "forward"), (2, "backward")):
+            times = {way: [] for way in WAYS}
             for _ in range(ROUNDS):
-                for way, functions in ways.items():
+                for way in WAYS:
                     began = time.perf_counter()
-                    functions[name]()
+                    passes[way][name]()
                     times[way].append(time.perf_counter() - began)
-            cells += [passes * flops / statistics.median(times[way]) / 1e9 for way in names]
-        print(f"{f'{C} -> {F} at {size}':<20}" + "".join(f"{cell:>20.0f}" for cell in cells), flush=True)
+            for way, module in WAYS.items():
+                mark = "*" if module is quickest(*arrays[:2]) else ""
+                cells.append(f"{mark}{count * flops / statistics.median(times[way]) / 1e9:.0f}")
+        print(f"{f'{C} -> {F} at {size}':<20}" + "".join(f"{cell:>10}" for cell in cells), flush=True)
 
 
 if __name__ == "__main__":

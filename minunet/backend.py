@@ -67,6 +67,15 @@ def flatten(tree, prefix: str = "") -> dict[str, Array]:
     return flat
 
 
+def gpu_is_there() -> bool:
+    """Return whether CuPy is installed and finds an NVIDIA GPU."""
+    try:
+        import cupy
+    except ImportError:
+        return False
+    return cupy.cuda.is_available()
+
+
 def _import_cupy():
     try:
         import cupy

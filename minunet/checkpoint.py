@@ -2,7 +2,7 @@
 
     params/encode.0.conv1.weight ...      the parameters, by their dotted names
     velocity/encode.0.conv1.weight ...    the optimiser's state, of a run only
-    normalisation/mean, std               how the grey values were brought to mean 0, std 1
+    normalisation/mean, std ...           how the grey values were brought to mean 0, std 1; none: each image by its own
     about                                 JSON: format, version, config, history
 
 Plain arrays and JSON, no pickle: reading a stranger's checkpoint cannot run a stranger's code.

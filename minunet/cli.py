@@ -5,6 +5,7 @@ import sys
 
 from minunet.config import Config
 from minunet.data.augment import AUGMENTATIONS
+from minunet.data.normalise import SCOPES
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError
 from minunet.recipes import RECIPES
@@ -41,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_gradcheck(commands)
     _add_summary(commands)
+    _add_bench(commands)
     _add_grade(commands)
     return parser
 
@@ -71,6 +73,11 @@ def _add_train(commands) -> None:
         help="of the tiles: symmetries of the square; or elastic: any angle, bent, of other grey values; "
         f"default {default.augmentation}",
     )
+    command.add_argument(
+        "--normalisation",
+        choices=SCOPES,
+        help="of grey values: one for the dataset, or each image its own; default " + default.normalisation,
+    )
     command.add_argument("--device", choices=("cpu", "gpu"), help=f"default {default.device}")
     command.add_argument("--seed", type=int, metavar="N", help=f"of weights and tiles; default {default.seed}")
     command.add_argument("--out", metavar="DIR", help="run folder, new or empty; default runs/DATA-1, -2, ...")
@@ -80,10 +87,16 @@ def _add_train(commands) -> None:
 
 
 def _add_predict(commands) -> None:
-    example = "minunet predict runs/em/checkpoint.npz slice.png --out predictions --rotations 8"
+    example = "minunet predict cells.png, or minunet predict runs/em/checkpoint.npz slice.png --rotations 8"
     command = _add(commands, "predict", "write probabilities and classes of images of any size", example)
-    command.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint.npz of a run")
-    command.add_argument("images", nargs="+", metavar="IMAGE", help="image files; a stack gives a result a page")
+    command.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="checkpoint.npz of a run; without one, a network trained on synthetic cells. Then image files; a stack "
+        "gives a result a page",
+    )
+    command.usage = "minunet predict [CHECKPOINT] IMAGE ... [--out DIR] [--tile N] [--rotations {1,4,7,8}]"
     command.add_argument("--out", default="predictions", metavar="DIR", help="default predictions")
     _add_prediction_options(command)
 
@@ -91,9 +104,18 @@ def _add_predict(commands) -> None:
 def _add_evaluate(commands) -> None:
     example = "minunet evaluate runs/em/checkpoint.npz --data isbi:DIR"
     command = _add(commands, "evaluate", "measure a network on held-out images, beside the majority class", example)
-    command.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint.npz of a run")
+    command.add_argument(
+        "checkpoint",
+        nargs="?",
+        metavar="CHECKPOINT",
+        help="checkpoint.npz of a run; default: a network trained on synthetic cells",
+    )
     command.add_argument("--data", metavar="DATA", help=f"{DATA_HELP}; default: what it was trained on")
-    command.add_argument("--out", metavar="DIR", help="for metrics.json; default runs/evaluation-DATA-1, -2, ...")
+    command.add_argument(
+        "--out",
+        metavar="DIR",
+        help="for metrics.json, contact_sheet.png, predictions.png; default runs/evaluation-DATA-1, -2, ...",
+    )
     _add_prediction_options(command)
 
 
@@ -113,6 +135,18 @@ def _add_summary(commands) -> None:
     command.add_argument("--num-classes", type=int, default=2, metavar="N", help="default 2")
     command.add_argument("--base-channels", type=int, default=64, metavar="N", help="default 64")
     command.add_argument("--depth", type=int, default=4, metavar="N", help="default 4")
+
+
+def _add_bench(commands) -> None:
+    example = "minunet bench --against torch"
+    command = _add(commands, "bench", "time every 3x3 layer and a training step, and draw bench.png", example)
+    command.add_argument("--input", type=int, default=572, metavar="N", help="size; default 572")
+    command.add_argument("--base-channels", type=int, default=64, metavar="N", help="default 64")
+    command.add_argument("--depth", type=int, default=4, metavar="N", help="default 4")
+    command.add_argument("--device", choices=("cpu", "gpu"), help="default: cpu, and gpu where CuPy finds one")
+    command.add_argument("--against", choices=("torch",), help="PyTorch beside it, in turn, in a process of its own")
+    command.add_argument("--rounds", type=int, default=5, metavar="N", help="medians over so many; default 5")
+    command.add_argument("--out", default="bench.png", metavar="FILE", help="the plot; default bench.png")
 
 
 def _add_grade(commands) -> None:

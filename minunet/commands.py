@@ -3,24 +3,19 @@
 import time
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-from tqdm import tqdm
-
 from minunet import run_folder
+from minunet.benching.run import run_bench
 from minunet.checkpoint import load_checkpoint
 from minunet.config import Config
-from minunet.course.grading import find_submissions, write_grades
-from minunet.course.grading import grade as grade_submission
-from minunet.data import load_data, read_pages
+from minunet.course.grading import grade_folder
+from minunet.data import load_data
 from minunet.errors import InputError
 from minunet.evaluate import predict_samples
 from minunet.evaluation_table import table
-from minunet.files import replace_atomically
 from minunet.gradcheck import gradcheck as check_gradients
 from minunet.gradchecking.cases import cases
-from minunet.predict import predict as predict_image
-from minunet.predict_checks import check_image
+from minunet.networks import CELLS
+from minunet.predict_files import checkpoint_and_images, predict_files, read_images
 from minunet.progress import train_with_bar
 from minunet.recipes import RECIPES
 from minunet.summary import summary as network_table
@@ -59,42 +54,16 @@ def train(options) -> int:
 
 def predict(options) -> int:
     """Write the probabilities and the classes of each image as PNG files."""
-    stored = load_checkpoint(options.checkpoint)
-    params, normalisation = stored["params"], stored["normalisation"]
-    folder = Path(options.out)
-    images = {}
-    for path in options.images:
-        for name, image in read_pages(path):
-            if name in images:
-                raise InputError(
-                    f"two images are called {name}, and so would be their results; predict them one by one"
-                )
-            try:
-                check_image(params, image, normalisation)
-            except InputError as error:
-                raise InputError(f"{path}: {error}") from error
-            images[name] = image
-    for name in images:
-        taken = [path for path in _result_paths(folder, name) if path.exists()]
-        if taken:
-            raise InputError(f"--out must not hold results already, got {taken[0]}; choose another --out")
-    for name, image in images.items():
-        choices = {"normalisation": normalisation, "progress": True}
-        probabilities = predict_image(params, image, options.tile, options.rotations, **choices)
-        folder.mkdir(parents=True, exist_ok=True)
-        K = len(probabilities)
-        grey_values = [1 - probabilities[0], probabilities.argmax(axis=0) / max(1, K - 1)]  # (H, W) each, from 0 to 1
-        paths = _result_paths(folder, name)
-        for path, grey in zip(paths, grey_values, strict=True):
-            picture = Image.fromarray(np.round(255 * grey).astype(np.uint8))
-            replace_atomically(path, picture.save)
-        print(*paths)
+    checkpoint, paths = checkpoint_and_images(options.files)
+    network = load_checkpoint(checkpoint)
+    images = read_images(paths, network)
+    predict_files(images, network, Path(options.out), tile=options.tile, rotations=options.rotations)
     return 0
 
 
 def evaluate(options) -> int:
     """Print each measure for every held-out image, with the majority-class baseline; write metrics.json."""
-    stored = load_checkpoint(options.checkpoint)
+    stored = load_checkpoint(options.checkpoint or CELLS)
     data = options.data or stored["config"]["data"]
     folder = run_folder.new_folder(options.out, f"runs/evaluation-{data.partition(':')[0]}")
     samples = load_data(data, stored["config"]["seed"]).validation
@@ -131,27 +100,19 @@ def summary(options) -> int:
     return 0
 
 
-def grade(options) -> int:
-    """Grade each notebook of a folder; write a table."""
-    out = Path(options.out)
-    if out.exists():
-        raise InputError(f"--out must be a new file, {out} exists; choose another --out")
-    if not out.parent.is_dir():
-        raise InputError(f"--out must be in a folder that exists, found no {out.parent}")
-    if not options.seconds > 0:
-        raise InputError(f"--seconds must be above 0, got {options.seconds:g}")
-    folder = Path(options.folder)
-    paths = find_submissions(folder)
-    rows = []
-    for path in tqdm(paths, unit="notebook", disable=None):
-        rows.append({"file": path.relative_to(folder).as_posix(), **grade_submission(path, options.seconds)})
-    write_grades(rows, out)
-    print(f"{len(rows)} notebooks graded, {sum(bool(row['remark']) for row in rows)} with a remark; written to {out}")
+def bench(options) -> int:
+    """Time layers and a training step, print tables, draw a roofline."""
+    given = {name: value for name, value in vars(options).items() if name != "command"}
+    run_bench(**given)
     return 0
 
 
-def _result_paths(folder: Path, name: str) -> list[Path]:
-    return [folder / f"{name}_probability.png", folder / f"{name}_classes.png"]
+def grade(options) -> int:
+    """Grade each notebook of a folder; write a table."""
+    rows = grade_folder(Path(options.folder), Path(options.out), options.seconds)
+    remarks = sum(bool(row["remark"]) for row in rows)
+    print(f"{len(rows)} notebooks graded, {remarks} with a remark; written to {options.out}")
+    return 0
 
 
 def _folder_to_resume(out: str | None, given: dict, recipe: str | None) -> Path:

@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 from minunet.data.augment import AUGMENTATIONS
+from minunet.data.normalise import SCOPES
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError
 from minunet.shapes import output_size
@@ -28,6 +29,7 @@ class Config(NamedTuple):
     weights: str = "auto"
     augmentation: str = "symmetries"
     init: str = "centred"
+    normalisation: str = "dataset"
 
 
 def check(config: Config) -> None:
@@ -37,7 +39,8 @@ def check(config: Config) -> None:
         value = getattr(config, name)
         if value is not None and not 0 < value < math.inf:
             raise InputError(f"{name.replace('_', ' ')} must be above 0, got {value}; choose a larger number")
-    for name, choices in (("weights", KINDS), ("augmentation", AUGMENTATIONS), ("init", INITS)):
+    words = {"weights": KINDS, "augmentation": AUGMENTATIONS, "init": INITS, "normalisation": SCOPES}
+    for name, choices in words.items():
         if getattr(config, name) not in choices:
             known, default = ", ".join(choices), Config._field_defaults[name]
             raise InputError(f"{name} must be one of {known}, got {getattr(config, name)!r}; the default is {default}")

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from tqdm import tqdm
 
+from minunet.data.normalise import normalisation_of
 from minunet.data.sample import Sample
 from minunet.metrics import (
     best_over_thresholds,
@@ -24,7 +25,8 @@ from minunet.predict import predict
 
 def predict_samples(params, normalisation, samples: list[Sample], **options) -> list[np.ndarray]:
     """Return the probabilities (K, H, W) of each sample; `options` as for `predict`."""
-    return [predict(params, sample.image, normalisation=normalisation, **options) for sample in samples]
+    images = [sample.image for sample in samples]
+    return [predict(params, x, normalisation=normalisation_of(x, normalisation), **options) for x in images]
 
 
 def pixel_errors(samples: list[Sample], probabilities: list[np.ndarray]) -> list[dict]:

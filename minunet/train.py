@@ -28,8 +28,10 @@ from minunet.data import (
     Dataset,
     Sample,
     augmented_tile,
+    check_classes,
     fit_normalisation,
     loss_weights,
+    normalisation_of,
     normalise,
     prefetch,
 )
@@ -51,20 +53,22 @@ class Run(NamedTuple):
     config: Config
     params: dict
     velocity: dict
-    normalisation: dict
+    normalisation: dict  # empty if each image has its own
     history: list[dict]  # a row a step: step, seconds, wait, learning_rate, loss and, at times, validation_error
 
 
 def start(config: Config, dataset: Dataset) -> Run:
-    """Return a fresh run: initialised parameters, velocities at rest, and the training images' mean and std."""
+    """Return a fresh run: initialised parameters, velocities at rest, and the training images' normalisation."""
     check(config)
+    check_classes(dataset)
     rng = np.random.default_rng(config.seed)
     channels = dataset.train[0].image.shape[0]
     params = init_unet(rng, channels, dataset.num_classes, config.base_channels, config.depth)
     if config.init == "centred":
         centre(params)
     params = to_device(params, config.device)
-    return Run(config, params, init_velocity(params), fit_normalisation(dataset.train), [])
+    normalisation = fit_normalisation(dataset.train) if config.normalisation == "dataset" else {}
+    return Run(config, params, init_velocity(params), normalisation, [])
 
 
 def train_steps(run: Run, dataset: Dataset, weights: list[np.ndarray | None] | None = None):
@@ -80,7 +84,8 @@ def train_steps(run: Run, dataset: Dataset, weights: list[np.ndarray | None] | N
         errors on the held-out images.
     """
     config, history = run.config, run.history
-    images = [normalise(sample.image, run.normalisation) for sample in dataset.train]
+    images = [sample.image for sample in dataset.train]
+    images = [normalise(image, normalisation_of(image, run.normalisation)) for image in images]
     labels = [sample.labels for sample in dataset.train]
     weights = weights or loss_weights(dataset.train, config.weights)
     planes = list(zip(images, labels, weights, strict=True))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch_unet
 
 from minunet import flatten, init_unet
+from minunet.benching import torch_unet
 
 F = torch.nn.functional
 FOLDER = Path(__file__).parent / "references"

@@ -15,6 +15,7 @@ from PIL import Image
 from minunet import relu_backward
 from minunet.checkpoint import load_checkpoint
 from minunet.cli import main
+from minunet.data import synthetic_cells
 
 SMALL = ["--base-channels", "2", "--depth", "1", "--tile", "36"]
 
@@ -146,6 +147,25 @@ def test_predict_averages_over_rotations(run, tmp_path, cells_folder, rotations)
     assert (pictures[rotations] != pictures[1]).any()
 
 
+def test_without_a_checkpoint_the_network_that_comes_along_finds_cells(tmp_path, capsys):
+    image, instances = synthetic_cells(np.random.default_rng(99), 200, 180)  # no image of its training
+    for name, camera in (("dim", 400 * image + 1000), ("bright", 60_000 * image)):  # cameras that it does not know
+        Image.fromarray(camera.astype(np.uint16)).save(tmp_path / f"{name}.png")
+    out = tmp_path / "out"
+    assert main(["predict", str(tmp_path / "dim.png"), str(tmp_path / "bright.png"), "--out", str(out)]) == 0
+    for name in ("dim", "bright"):
+        classes = np.array(Image.open(out / f"{name}_classes.png")) > 0
+        assert np.mean(classes != (instances > 0)) < 0.08
+    line = refused(capsys, "predict", "some.npz", "--out", out)
+    assert "expected images after the checkpoint" in line
+
+
+def test_evaluate_without_a_checkpoint_measures_the_network_that_comes_along(tmp_path, cells_folder, capsys):
+    assert main(["evaluate", "--data", f"folder:{cells_folder}", "--out", str(tmp_path / "out")]) == 0
+    assert "majority" in capsys.readouterr().out
+    assert (tmp_path / "out" / "metrics.json").exists()
+
+
 @pytest.mark.parametrize("command", ["predict", "evaluate"])
 @pytest.mark.parametrize("rotations", ["0", "3"])
 def test_another_number_of_rotations_is_refused(run, tmp_path, capsys, command, rotations):
@@ -191,7 +211,7 @@ def test_summary_prints_figure_1(capsys):
         assert fact in printed
 
 
-@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "gradcheck", "summary"])
+@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "gradcheck", "summary", "grade"])
 def test_help_has_an_example(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])

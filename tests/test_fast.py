@@ -1,20 +1,27 @@
-"""The fast convolution gives what the readable one gives, for any shape and layout of memory."""
+"""The fast convolutions give what the readable one gives, for any shape and layout of memory."""
 
 import numpy as np
 import pytest
 
-from minunet import InputError, gradcheck
-from minunet.fast import conv as fast
+from minunet import InputError, gradcheck, init_unet, unet_backward, unet_forward
+from minunet.backend import flatten, map_tree
+from minunet.fast import bands, conv, winograd
 from minunet.layers import conv as readable
 
 SHAPES = [  # N, C, F, H, W, KH, KW
     (2, 3, 4, 7, 6, 3, 3),
+    (1, 4, 3, 3, 3, 3, 3),  # a single output pixel
+    (3, 2, 5, 12, 9, 3, 3),  # one row of tiles beyond the last whole one, and three columns
+    (1, 16, 8, 230, 47, 3, 3),  # bands that do not divide the image
     (1, 5, 2, 9, 33, 2, 5),
     (3, 4, 3, 6, 5, 1, 1),
     (2, 3, 2, 8, 5, 8, 1),  # the kernel as high as the image
-    (1, 2, 3, 4, 4, 4, 4),  # a single output pixel
-    (1, 16, 8, 230, 47, 3, 3),  # bands that do not divide the image
+    (1, 2, 3, 4, 4, 4, 4),
 ]
+CASES = [
+    (way, shape) for shape in SHAPES for way in (bands, winograd, conv) if way is not winograd or shape[5:] == (3, 3)
+]
+BOTH = pytest.mark.parametrize("way", [bands, winograd], ids=["bands", "winograd"])
 
 
 def arguments(rng, shape, dtype=np.float64):
@@ -36,22 +43,26 @@ def assert_equal(fast_results, readable_results, tolerance):
         )
 
 
-@pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-13), (np.float32, 1e-5)])
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_equals_the_readable_way(rng, shape, dtype, tolerance):
+@pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-13), (np.float32, 2e-5)])
+@pytest.mark.parametrize(("way", "shape"), CASES, ids=lambda value: getattr(value, "__name__", str(value)))
+def test_equals_the_readable_way(rng, way, shape, dtype, tolerance):
     args = arguments(rng, shape, dtype)
-    assert_equal(run(fast, *args), run(readable, *args), tolerance)
+    assert_equal(run(way, *args), run(readable, *args), tolerance)
 
 
 def test_bands_of_one_row_and_of_the_whole_image(rng, monkeypatch):
     args = arguments(rng, (2, 3, 4, 9, 7, 3, 3))
     expected = run(readable, *args)
-    for size in (1, 1000, 10**9):
-        monkeypatch.setattr(fast, "BAND_BYTES", size)
-        assert_equal(run(fast, *args), expected, 1e-13)
+    monkeypatch.setattr(bands, "BAND_ROWS", 1)
+    for size in (1, 20, 10**9):
+        monkeypatch.setattr(bands, "BAND_PIXELS", size)
+        monkeypatch.setattr(winograd, "BAND_TILES", size)
+        for way in (bands, winograd):
+            assert_equal(run(way, *args), expected, 1e-13)
 
 
-def test_strided_transposed_and_read_only_arguments(rng):
+@BOTH
+def test_strided_transposed_and_read_only_arguments(rng, way):
     x, weight, bias, dy = arguments(rng, (2, 3, 4, 8, 6, 3, 3))
     expected = run(readable, x, weight, bias, dy)
     wide = np.repeat(x, 2, axis=3)[..., ::2]
@@ -63,30 +74,95 @@ def test_strided_transposed_and_read_only_arguments(rng):
     ]
     for array in odd:
         array.flags.writeable = False
-    assert_equal(run(fast, *odd), expected, 1e-13)
+    assert_equal(run(way, *odd), expected, 1e-13)
 
 
-def test_results_do_not_depend_on_the_batch(rng):
+@BOTH
+def test_results_do_not_depend_on_the_batch(rng, way):
     x, weight, bias, dy = arguments(rng, (3, 4, 5, 20, 12, 3, 3), np.float32)
-    together, alone = run(fast, x, weight, bias, dy), run(fast, x[1:2], weight, bias, dy[1:2])
+    together, alone = run(way, x, weight, bias, dy), run(way, x[1:2], weight, bias, dy[1:2])
     for name in ("y", "dx"):
         np.testing.assert_array_equal(together[name][1:2], alone[name])
 
 
 @pytest.mark.parametrize("mode", ["elements", "directions"])
-def test_its_gradient(rng, mode):
-    report = gradcheck(fast.conv2d_forward, fast.conv2d_backward, tuple(arguments(rng, SHAPES[0])[:3]), mode=mode)
+@BOTH
+def test_its_gradient(rng, way, mode):
+    report = gradcheck(way.conv2d_forward, way.conv2d_backward, tuple(arguments(rng, SHAPES[0])[:3]), mode=mode)
     assert report.ok and not report.findings, report
 
 
-def test_it_raises_what_the_readable_way_raises(rng):
+@pytest.mark.parametrize("way", [bands, winograd, conv], ids=["bands", "winograd", "conv"])
+def test_it_raises_what_the_readable_way_raises(rng, way):
     x, weight, bias, dy = arguments(rng, SHAPES[0])
     for bad in ((x[0], weight, bias), (x, weight[:, :2], bias), (x, weight, bias[:1]), (x[:, :, :2], weight, bias)):
         messages = []
-        for module in (fast, readable):
+        for module in (way, readable):
             with pytest.raises(InputError) as error:
                 module.conv2d_forward(*bad)
             messages.append(str(error.value))
         assert messages[0] == messages[1]
     with pytest.raises(InputError, match="dy must have the shape of the forward output"):
-        fast.conv2d_backward(dy[:, :, 1:], readable.Conv2dCache(x, weight))
+        way.conv2d_backward(dy[:, :, 1:], readable.Conv2dCache(x, weight))
+
+
+def test_winograd_refuses_other_kernels(rng):
+    x, weight, bias, _ = arguments(rng, (2, 3, 2, 8, 5, 2, 3))
+    with pytest.raises(InputError, match=r"needs a 3x3 kernel, got weight \(2, 3, 2, 3\); use minunet.fast.conv"):
+        winograd.conv2d_forward(x, weight, bias)
+
+
+def test_winograds_matrices_are_those_of_polynomials():
+    """Evaluating, multiplying and interpolating is a convolution, so by transposition F(4, 3) is a correlation."""
+    x, taps = np.arange(6.0) ** 2, np.array([3.0, -1.0, 2.0])
+    y = winograd.A @ ((winograd.G @ taps) * (winograd.B @ x))
+    np.testing.assert_allclose(y, np.correlate(x, taps), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("choice", "C", "size", "kernel", "expected"),
+    [
+        (None, 64, 50, 3, winograd),
+        (None, 63, 50, 3, bands),  # too few channels
+        (None, 64, 46, 3, bands),  # 121 tiles
+        (None, 64, 50, 1, bands),
+        ("auto", 64, 50, 3, winograd),
+        ("direct", 64, 50, 3, bands),
+        ("readable", 64, 50, 3, readable),
+        ("winograd", 2, 6, 3, winograd),
+        ("winograd", 2, 6, 1, bands),
+    ],
+)
+def test_which_way_is_taken(monkeypatch, choice, C, size, kernel, expected):
+    monkeypatch.delenv("MINUNET_CONVOLUTION", raising=False)
+    if choice:
+        monkeypatch.setenv("MINUNET_CONVOLUTION", choice)
+    x, weight = np.zeros((1, C, size, size), np.float32), np.zeros((C, C, kernel, kernel), np.float32)
+    assert conv.quickest(x, weight) is expected
+
+
+def test_an_unknown_way_is_refused(rng, monkeypatch):
+    monkeypatch.setenv("MINUNET_CONVOLUTION", "fft")
+    with pytest.raises(
+        InputError, match="MINUNET_CONVOLUTION must be one of auto, readable, direct, winograd, got 'fft'"
+    ):
+        conv.conv2d_forward(*arguments(rng, SHAPES[0])[:3])
+
+
+@pytest.mark.parametrize("choice", ["auto", "direct", "winograd"])
+def test_the_whole_network_in_float32_is_within_a_thousandth_of_float64_by_the_readable_way(rng, monkeypatch, choice):
+    params = init_unet(rng, 1, 2, base_channels=64, depth=1, dtype=np.float64)
+    x, dlogits = rng.standard_normal((1, 1, 68, 60)), rng.standard_normal((1, 2, 52, 44))
+    monkeypatch.setenv("MINUNET_CONVOLUTION", "readable")
+    expected = network(params, x, dlogits)
+    monkeypatch.setenv("MINUNET_CONVOLUTION", choice)
+    assert_equal(network(params, x, dlogits), expected, 1e-10)
+    result = network(*(map_tree(np.float32, tree) for tree in (params, x, dlogits)))
+    for name, value in expected.items():
+        error = np.linalg.norm(result[name] - value) / np.linalg.norm(value)
+        assert result[name].dtype == np.float32 and error < 1e-3, (name, error)
+
+
+def network(params, x, dlogits):
+    logits, cache = unet_forward(params, x)
+    return {"logits": logits, **flatten(unet_backward(dlogits, cache))}

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from minunet.checkpoint import load_checkpoint, save_checkpoint
-from minunet.data import Sample, fit_normalisation, normalise, synthetic_dataset
+from minunet.config import Config
+from minunet.data import Sample, fit_normalisation, normalisation_of, normalise, synthetic_dataset
+from minunet.evaluate import predict_samples
+from minunet.run_folder import resume_run, save_run
+from minunet.train import start, train_steps
 
 
 def sample(image):
@@ -83,3 +87,33 @@ def test_the_limits_are_stored_with_the_network(dim, rng, small_unet, tmp_path):
     stored = load_checkpoint(tmp_path / "a.npz")["normalisation"]
     image = with_hot_pixels(dim[1], rng)
     np.testing.assert_array_equal(normalise(image, stored), normalise(image, normalisation))
+
+
+def test_an_image_of_its_own_normalisation_has_mean_0_and_std_1(rng):
+    image = np.float32(rng.normal(500, 20, (2, 30, 40)) * [[[1]], [[3]]])
+    y = normalise(image, normalisation_of(image, {}))
+    np.testing.assert_allclose(y.mean(axis=(1, 2)), 0, atol=1e-4)
+    np.testing.assert_allclose(y.std(axis=(1, 2)), 1, atol=1e-4)
+    given = fit_normalisation([sample(image[:1])])
+    assert normalisation_of(image, given) is given
+
+
+def test_with_normalisation_by_image_the_exposure_of_an_image_does_not_matter(tmp_path):
+    dataset = synthetic_dataset(0, 2, 1, height=40, width=48)
+    config = Config(base_channels=2, depth=1, tile=36, steps=3, normalisation="image")
+
+    def exposed(s, k):
+        return s._replace(image=s.image * (2.0**k))  # a power of two: the same digits
+
+    runs = []
+    for data in (dataset, dataset._replace(train=[exposed(s, k) for k, s in enumerate(dataset.train, start=3)])):
+        run = start(config, data)
+        list(train_steps(run, data))
+        runs.append(run)
+    np.testing.assert_array_equal(runs[0].params["head"]["weight"], runs[1].params["head"]["weight"])
+    save_run(runs[0], tmp_path)
+    stored = resume_run(tmp_path)
+    samples = [dataset.validation[0], exposed(dataset.validation[0], 5)]
+    dim, bright = predict_samples(stored.params, stored.normalisation, samples)
+    np.testing.assert_array_equal(dim, bright)
+    assert dim.std() > 0

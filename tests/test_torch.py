@@ -10,7 +10,7 @@ from minunet.optim import init_velocity, sgd_step
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; test_references.py has its frozen results")
 F = torch.nn.functional
 
-import torch_unet  # noqa: E402
+from minunet.benching import torch_unet  # noqa: E402
 
 torch.set_num_threads(1)  # the arrays are small: a second thread costs more than it gives
 

@@ -8,8 +8,10 @@ import threading
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from minunet import flatten
+from minunet.cli import main
 from minunet.config import Config
 from minunet.data import load_data
 from minunet.errors import InputError
@@ -42,6 +44,16 @@ def assert_same(a, b):
     assert list(a) == list(b)
     for name in a:
         np.testing.assert_array_equal(a[name], b[name], strict=True)
+
+
+@pytest.mark.parametrize(("label", "found"), [(0, "background"), (1, "cell")])
+def test_labels_of_one_class_are_refused_before_anything_is_written(tmp_path, cells_folder, capsys, label, found):
+    for path in (cells_folder / "masks").iterdir():
+        Image.fromarray(np.full((40, 48), 255 * label, np.uint8)).save(path)
+    out = tmp_path / "out"
+    assert main(["train", "--data", f"folder:{cells_folder}", "--tile", "36", "--depth", "1", "--out", str(out)]) == 2
+    assert f"expected cells and background in the training labels, got only {found}" in capsys.readouterr().err
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(("stop", "augmentation"), [(1, "elastic"), (5, "symmetries"), (5, "elastic"), (11, "elastic")])

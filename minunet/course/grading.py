@@ -12,12 +12,34 @@ kernel has all rights of whoever grades, to read, delete and send files, so grad
 import csv
 from pathlib import Path
 
+from tqdm import tqdm
+
 from minunet.course.checking import check
 from minunet.course.exercises import by_notebook
 from minunet.course.student_kernel import StudentKernel
 from minunet.course.submission import notebook_of, read_cells
 from minunet.errors import InputError
 from minunet.files import replace_atomically
+
+
+def grade_folder(folder: Path, out: Path, seconds: float) -> list[dict]:
+    """Grade all notebooks in a folder and the folders in it; write the table, and return its rows.
+
+    Raises
+    ------
+    InputError
+        If there is no folder, or no notebook in it, if `out` exists or cannot be, or if Jupyter is missing.
+    """
+    if out.exists():
+        raise InputError(f"--out must be a new file, {out} exists; choose another --out")
+    if not out.parent.is_dir():
+        raise InputError(f"--out must be in a folder that exists, found no {out.parent}")
+    if not seconds > 0:
+        raise InputError(f"--seconds must be above 0, got {seconds:g}")
+    paths = tqdm(find_submissions(folder), unit="notebook", disable=None)
+    rows = [{"file": path.relative_to(folder).as_posix(), **grade(path, seconds)} for path in paths]
+    write_grades(rows, out)
+    return rows
 
 
 def find_submissions(folder: Path) -> list[Path]:

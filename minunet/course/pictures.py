@@ -38,7 +38,8 @@ def draw(axes, array: np.ndarray, title: str = "", gradient: bool = False, limit
         for h, w in np.ndindex(H, W):
             red, green, blue, _ = shown.cmap(shown.norm(array[h, w]))
             light = 0.3 * red + 0.6 * green + 0.1 * blue > 0.5
-            axes.text(w, h, f"{array[h, w]:.3g}", ha="center", va="center", color="black" if light else "white")
+            # + 0 makes a 0 of the -0 that masks and rounding leave
+            axes.text(w, h, f"{array[h, w] + 0:.3g}", ha="center", va="center", color="black" if light else "white")
     return shown
 
 

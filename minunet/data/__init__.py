@@ -8,9 +8,9 @@ from minunet.data.folder import read_folder
 from minunet.data.image_io import read_image, read_labels, read_pages, read_stack
 from minunet.data.isbi import read_isbi
 from minunet.data.load import load_data
-from minunet.data.normalise import fit_normalisation, normalise
+from minunet.data.normalise import fit_normalisation, normalisation_of, normalise
 from minunet.data.prefetch import prefetch
-from minunet.data.sample import Dataset, Sample
+from minunet.data.sample import Dataset, Sample, check_classes
 from minunet.data.synthetic import synthetic_cells, synthetic_dataset
 from minunet.data.tiles import cut, mirror_pad, random_tile
 from minunet.data.weight_map import separate_touching, weight_map

@@ -1,8 +1,10 @@
-"""One way to bring grey values to mean 0 and standard deviation 1: by the training images, channel by channel.
+"""Grey values of mean 0 and standard deviation 1, channel by channel.
 
     y = (min(max(x, low), high) - mean) / std
 
-The same numbers then hold for every image, so that a bright image stays brighter than a dark one.
+dataset   The four numbers are those of all training images and hold for every image, so that a bright image stays
+          brighter than a dark one.
+image     Each image has its own. So a network takes images of other microscopes, or of many exposures.
 
 Hot pixels of a camera, 65535 among values near 1000, would rule the standard deviation and press all else together.
 So values are clipped where they lie farther outside the range of nearly all pixels than that range is wide:
@@ -19,6 +21,7 @@ import numpy as np
 from minunet.data.sample import Sample
 from minunet.errors import InputError
 
+SCOPES = ("dataset", "image")
 QUANTILES = 0.001, 0.999
 
 
@@ -32,7 +35,15 @@ def fit_normalisation(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
         "std" : float32 array, (C,)
         "low", "high" : float32 arrays, (C,)
     """
-    images = [sample.image for sample in samples]  # (C, H, W) each
+    return _fit([sample.image for sample in samples])
+
+
+def normalisation_of(image: np.ndarray, normalisation: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the normalisation of an image (C, H, W): the given one or, if that is empty, the image's own."""
+    return normalisation or _fit([image])
+
+
+def _fit(images: list[np.ndarray]) -> dict[str, np.ndarray]:
     low, high = _limits(images)
     images = [_clipped(image, low, high) for image in images]
     pixels = sum(image[0].size for image in images)

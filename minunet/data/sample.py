@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minunet.errors import InputError
+
 
 class Sample(NamedTuple):
     """One image and what is known about it."""
@@ -22,3 +24,11 @@ class Dataset(NamedTuple):
     train: list[Sample]
     validation: list[Sample]
     num_classes: int
+
+
+def check_classes(dataset: Dataset) -> None:
+    """Raise InputError if the training labels hold one class only: a network would learn to say nothing else."""
+    classes = {int(label) for sample in dataset.train for label in np.unique(sample.labels)}
+    if len(classes) < 2:
+        found = {0: "background", 1: "cell"}.get(classes.pop(), "one class")
+        raise InputError(f"expected cells and background in the training labels, got only {found}; check the masks")

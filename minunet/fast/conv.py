@@ -1,117 +1,62 @@
-"""The same convolution as `layers/conv.py`, and faster on a CPU: it keeps what it works on in cache.
+"""The convolution that the network uses: for each layer, the quickest of three ways to the same result.
 
-The readable way makes KH * KW products of the whole image, and each of them reads and writes more memory than a cache
-holds: for few channels the processor mostly waits. Here the image is worked through in bands of a few rows of y. For
-one band, the rows of x that it sees are copied KW times, each time shifted by one column and cut to OW columns:
+    readable   minunet/layers/conv.py   9 products of the whole image: on a GPU
+    direct     minunet/fast/bands.py    bands of rows that stay in cache
+    winograd   minunet/fast/winograd.py 3x3 kernels with a quarter of the multiplications
 
-    columns[kw, c, h, w] = x[n, c, top + h, kw + w]        h in 0..rows+KH-2, w in 0..OW-1
+The rule is measured (`python benchmarks/conv.py`) and goes by shapes alone, so that a layer is always computed in the
+same way: Winograd for 3x3 kernels with at least MANY channels in and out, on images of at least TILES tiles of 4x4
+pixels. With fewer channels its transforms cost more than it saves; with fewer tiles it is those of the kernels.
 
-Laid out flat, a shift by kh rows is an offset of kh * OW, as in the readable way, and no column runs on into the next
-row. So the sum over kw and c is ONE matrix product, and KH of them make the band:
-
-    y[n, f, top + h, w]     = bias[f] + sum_kh  weight[f, (kw c), kh] @ columns[(kw c), (kh + h, w)]
-    dweight[f, (kw c), kh] += dy[n, f, (h, w)] @ columns[(kw c), (kh + h, w)].T
-
-and dx is a convolution too: of dy, within a frame of KH - 1 and KW - 1 zeros, with the kernel turned by half a turn.
-
-    dx[n, c, h, w] = sum_{f,kh,kw}  weight[f, c, KH-1-kh, KW-1-kw] * framed_dy[n, f, h + kh, w + kw]
-
-The results equal those of the readable way up to rounding; the tests hold one against the other. The readable way is
-taken where it is the faster one: from MANY channels on, where its products are large enough to keep the processor busy,
-and on a GPU, which bands are too small for. `python benchmarks/conv.py` measures both.
+MINUNET_CONVOLUTION=direct in the environment rules Winograd out, readable both, and winograd takes it wherever the
+kernel is 3x3, on a GPU too.
 """
 
-from collections.abc import Iterator
+import os
 
 import numpy as np
 
 from minunet.backend import Array, array_module
+from minunet.errors import InputError
+from minunet.fast import bands, winograd
 from minunet.layers import conv as readable
-from minunet.layers.checks import check_conv2d, check_gradient
+from minunet.layers.checks import check_conv2d
 from minunet.layers.conv import Conv2dCache
 
-BAND_BYTES = 4_000_000  # of columns: about a cache, and enough for the cores to share
-MANY = 256  # channels, in and out
+MANY, TILES = 64, 128
+WAYS = ("auto", "readable", "direct", "winograd")
 
 
 def conv2d_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Conv2dCache]:
     """Do what `minunet.layers.conv.conv2d_forward` does; same arguments, results and errors."""
     check_conv2d(x, weight, bias)
-    if _readable_is_faster(x, weight):
-        return readable.conv2d_forward(x, weight, bias)
-    return _correlate(x, weight, bias), Conv2dCache(x, weight)
+    return quickest(x, weight).conv2d_forward(x, weight, bias)
 
 
 def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]:
     """Do what `minunet.layers.conv.conv2d_backward` does; same arguments, results and errors."""
-    x, weight = cache
-    if _readable_is_faster(x, weight):
-        return readable.conv2d_backward(dy, cache)
-    N, C, H, W = x.shape
-    F, _, KH, KW = weight.shape
-    check_gradient(dy, (N, F, H - KH + 1, W - KW + 1))
-    dy = dy.astype(x.dtype, copy=False)
-    framed_dy = np.pad(dy, [(0, 0), (0, 0), (KH - 1, KH - 1), (KW - 1, KW - 1)])
-    turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, F, KH, KW)
-    dx = _correlate(framed_dy, turned, np.zeros(C, x.dtype))  # (N, C, H, W)
-    return dx, _dweight(dy, x, KH, KW), dy.sum(axis=(0, 2, 3))
+    return quickest(cache.x, cache.weight).conv2d_backward(dy, cache)
 
 
-def _dweight(dy: np.ndarray, x: np.ndarray, KH: int, KW: int) -> np.ndarray:
-    """Return the sum over all pixels of dy (N, F, OH, OW) times what the kernel saw of x, (F, C, KH, KW)."""
-    N, F, OH, OW = dy.shape
-    C = x.shape[1]
-    flat_dy = np.ascontiguousarray(dy).reshape(N, F, OH * OW)
-    dweight = np.zeros((KH, F, KW * C), x.dtype)
-    for n, band, columns in _bands(x, KH, KW):
-        pixels = band.stop - band.start
-        for kh in range(KH):
-            seen = columns[:, kh * OW : kh * OW + pixels]  # (KW C, rows OW)
-            dweight[kh] += flat_dy[n, :, band] @ seen.T  # (F, rows OW) @ (rows OW, KW C) -> (F, KW C)
-    return np.ascontiguousarray(dweight.reshape(KH, F, KW, C).transpose(1, 3, 0, 2))
+def quickest(x: Array, weight: Array):
+    """Return the module whose way is to be taken.
 
-
-def _correlate(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """Return the valid cross-correlation of x (N, C, H, W) with weight (F, C, KH, KW), plus bias, (N, F, OH, OW)."""
-    N, C, H, W = x.shape
-    F, _, KH, KW = weight.shape
-    OH, OW = H - KH + 1, W - KW + 1
-    taps = np.ascontiguousarray(weight.transpose(2, 0, 3, 1)).reshape(KH, F, KW * C)
-    y = np.empty((N, F, OH * OW), x.dtype)
-    total, product = np.empty((2, F, _rows(C, OH, OW, KW, x.itemsize) * OW), x.dtype)  # buffers for all bands
-    for n, band, columns in _bands(x, KH, KW):
-        pixels = band.stop - band.start
-        np.matmul(taps[0], columns[:, :pixels], out=total[:, :pixels])  # (F, KW C) @ (KW C, rows OW) -> (F, rows OW)
-        for kh in range(1, KH):
-            np.matmul(taps[kh], columns[:, kh * OW : kh * OW + pixels], out=product[:, :pixels])
-            total[:, :pixels] += product[:, :pixels]
-        np.add(total[:, :pixels], bias[:, None], out=y[n, :, band])
-    return y.reshape(N, F, OH, OW)
-
-
-def _bands(x: np.ndarray, KH: int, KW: int) -> Iterator[tuple[int, slice, np.ndarray]]:
-    """Yield the image's index, the pixels of a band in the flat y, and its columns (KW * C, (rows + KH - 1) * OW).
-
-    The columns lie in one buffer, which the next band overwrites.
+    Raises
+    ------
+    InputError
+        If MINUNET_CONVOLUTION is set, and not to one of WAYS.
     """
-    N, C, H, W = x.shape
-    OH, OW = H - KH + 1, W - KW + 1
-    rows = _rows(C, OH, OW, KW, x.itemsize)
-    buffer = np.empty((KW, C, rows + KH - 1, OW), x.dtype)
-    for n in range(N):
-        for top in range(0, OH, rows):
-            height = min(rows, OH - top) + KH - 1  # rows of x that the band sees
-            columns = buffer if height == rows + KH - 1 else np.empty((KW, C, height, OW), x.dtype)
-            for kw in range(KW):
-                columns[kw] = x[n, :, top : top + height, kw : kw + OW]
-            band = slice(top * OW, (top + height - KH + 1) * OW)
-            yield n, band, columns.reshape(KW * C, height * OW)
+    way = os.environ.get("MINUNET_CONVOLUTION", "auto")
+    if way not in WAYS:
+        raise InputError(f"MINUNET_CONVOLUTION must be one of {', '.join(WAYS)}, got {way!r}; unset it for auto")
+    is_3x3 = weight.shape[2:] == (3, 3)
+    if way == "readable" or (array_module(x) is not np and way != "winograd"):
+        return readable
+    if is_3x3 and (way == "winograd" or (way == "auto" and _is_worth_winograd(x, weight))):
+        return winograd
+    return bands
 
 
-def _readable_is_faster(x: Array, weight: Array) -> bool:
-    return array_module(x) is not np or min(weight.shape[:2]) >= MANY
-
-
-def _rows(C: int, OH: int, OW: int, KW: int, itemsize: int) -> int:
-    """Return how many rows of y make a band."""
-    return max(1, min(OH, BAND_BYTES // (KW * C * OW * itemsize)))
+def _is_worth_winograd(x: Array, weight: Array) -> bool:
+    OH, OW = (size - 2 for size in x.shape[2:])
+    return min(weight.shape[:2]) >= MANY and OH * OW >= 16 * TILES

@@ -46,5 +46,4 @@ def relu_backward(dy: Array, cache: ReluCache) -> Array:
     dx : array, the shape of x
     """
     check_gradient(dy, cache.y.shape)
-    xp = array_module(dy)
-    return xp.where(cache.y > 0, dy, xp.zeros((), cache.y.dtype))
+    return dy * (cache.y > 0)

@@ -1,4 +1,4 @@
-"""The U-Net of minunet in PyTorch calls: the other side of the comparison, for tests and benchmarks/step.py."""
+"""The U-Net of minunet in PyTorch calls: the other side of the comparison, for the tests and `minunet bench`."""
 
 import torch
 

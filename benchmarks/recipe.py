@@ -1,0 +1,80 @@
+"""Train the default recipe, and variations of it that differ in one thing each, and print a table.
+
+    OPENBLAS_NUM_THREADS=1 python benchmarks/recipe.py > benchmarks/results/recipe.md
+    OPENBLAS_NUM_THREADS=1 python benchmarks/recipe.py --data isbi:DIR --seeds 0
+
+All runs have the same number of steps, and for one seed the same data and first weights. The numbers are means over the
+seeds, on held-out images. Runs are not timed: the steps of all variations cost the same, but for the elastic ones'
+tiles, which are drawn in the background.
+"""
+
+import argparse
+import math
+import statistics
+
+from tqdm import tqdm
+
+from minunet import train
+from minunet.config import Config
+from minunet.data import AUGMENTATIONS, Augmentation, load_data
+from minunet.evaluate import evaluate, predict_samples
+
+AUGMENTATIONS["half elastic"] = Augmentation(elastic=5.0, gain=0.05, offset=0.05)
+AUGMENTATIONS["symmetries, grey values"] = Augmentation(elastic=0.0, rotation=False)
+
+VARIATIONS = {  # name: the settings that differ from the default, and the learning rate's schedule
+    "default": {},
+    "learning rate 0.01": {"learning_rate": 0.01},
+    "learning rate 0.1": {"learning_rate": 0.1},
+    "momentum 0.97, learning rate 0.01": {"momentum": 0.97, "learning_rate": 0.01},
+    "momentum 0.99, learning rate 0.003": {"momentum": 0.99, "learning_rate": 0.003},
+    "constant learning rate": {"schedule": "constant"},
+    "a tenth of it in the last third": {"schedule": "step"},
+    "plain He weights": {"init": "he"},
+    "elastic": {"augmentation": "elastic"},
+    "half elastic": {"augmentation": "half elastic"},
+    "symmetries, grey values": {"augmentation": "symmetries, grey values"},
+    "loss weights: none": {"weights": "none"},
+    "loss weights: weight map": {"weights": "map"},
+    "loss weights: border term": {"weights": "border"},
+}
+SCHEDULES = {
+    "cosine": train.learning_rate,
+    "constant": lambda config, step, done: config.learning_rate * min(1.0, (step + 1) / train.WARM_UP),
+    "step": lambda config, step, done: (
+        config.learning_rate * min(1.0, (step + 1) / train.WARM_UP) * (1 if done < 2 / 3 else 0.1)
+    ),
+}
+MEASURES = ("pixel_error", "iou", "v_rand", "seg")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="synthetic")
+    parser.add_argument("--steps", type=int, default=Config().steps)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    options = parser.parse_args()
+    columns = (*MEASURES, "best pixel_error", "best v_rand")
+    print(f"`{options.data.partition(':')[0]}`, {options.steps} steps, mean over seeds {options.seeds}\n")
+    print(f"| | {' | '.join(columns)} |\n|---{'|---' * len(columns)}|")
+    for name, changes in tqdm(VARIATIONS.items(), unit="variation"):
+        rows = [measure(options.data, options.steps, seed, **changes) for seed in options.seeds]
+        means = [statistics.fmean(row.get(column, math.nan) for row in rows) for column in columns]
+        print(f"| {name} | {' | '.join(f'{value:.4f}' for value in means)} |", flush=True)
+
+
+def measure(data: str, steps: int, seed: int, schedule: str = "cosine", **changes) -> dict:
+    """Train once; return the measures, and the best over thresholds of two of them."""
+    config = Config(data=data, steps=steps, seed=seed, **changes)
+    dataset = load_data(data, seed)
+    train.learning_rate = SCHEDULES[schedule]
+    run = train.start(config, dataset)
+    for _ in train.train_steps(run, dataset):
+        pass
+    evaluation = evaluate(dataset.validation, predict_samples(run.params, run.normalisation, dataset.validation))
+    best = {f"best {name}": score["score"] for name, score in evaluation["best_over_thresholds"].items()}
+    return {**evaluation, **best}
+
+
+if __name__ == "__main__":
+    main()

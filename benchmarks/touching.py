@@ -1,0 +1,73 @@
+"""Two networks beside each other on cells that touch: which does each take for one?
+
+    minunet train --data dsb2018:DIR --weights none --steps 1500 --augmentation elastic --normalisation image --out none
+    minunet train --data dsb2018:DIR --weights map --steps 1500 --augmentation elastic --normalisation image --out map
+    python benchmarks/touching.py none/checkpoint.npz map/checkpoint.npz --data dsb2018:DIR --out touching.png
+
+Prints SEG of both on every held-out image, and draws the three images on which the second gains most over the first:
+image, truth, and the cells that each network finds, in colours that differ between neighbours.
+"""
+
+import argparse
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from minunet.checkpoint import load_checkpoint
+from minunet.data import load_data
+from minunet.display import for_display
+from minunet.evaluate import predict_samples
+from minunet.metrics import components, seg_score
+from minunet.plot_weights import in_colours
+
+ROWS = 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoints", nargs=2, metavar="CHECKPOINT")
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--names", nargs=2, default=["without weight map", "with weight map"])
+    parser.add_argument("--out", default="touching.png")
+    options = parser.parse_args()
+    samples = load_data(options.data).validation
+    proposals = [found_cells(path, samples) for path in options.checkpoints]
+    scores = np.array(
+        [[seg_score(s.instances, cells) for cells in pair] for s, *pair in zip(samples, *proposals, strict=True)]
+    )  # (images, 2)
+    for sample, pair in zip(samples, scores, strict=True):
+        print(f"{sample.name[:8]}  {pair[0]:.4f}  {pair[1]:.4f}")
+    print(f"mean      {scores[:, 0].mean():.4f}  {scores[:, 1].mean():.4f}")
+    most = np.argsort(scores[:, 0] - scores[:, 1])[:ROWS]
+    draw([samples[i] for i in most], [[cells[i] for cells in proposals] for i in most], scores[most], options)
+
+
+def found_cells(path: str, samples: list) -> list[np.ndarray]:
+    """Return the cells that a network finds in each image, (H, W): the components of what is not background."""
+    network = load_checkpoint(path)
+    probabilities = predict_samples(network["params"], network["normalisation"], samples)
+    return [components(p.argmax(axis=0) > 0) for p in probabilities]
+
+
+def draw(samples: list, proposals: list, scores: np.ndarray, options) -> None:
+    figure = Figure(figsize=(13, 3.4 * len(samples)), layout="constrained")
+    for axes, sample, pair, score in zip(figure.subplots(len(samples), 4), samples, proposals, scores, strict=True):
+        axes[0].imshow(for_display(sample.image), cmap="gray")
+        axes[0].set_title(f"image {sample.name[:8]}")
+        axes[1].imshow(in_colours(sample.instances), interpolation="nearest")
+        axes[1].set_title(f"truth: {count(sample.instances)} nuclei")
+        for panel, cells, name, seg in zip(axes[2:], pair, options.names, score, strict=True):
+            panel.imshow(in_colours(cells), interpolation="nearest")
+            panel.set_title(f"{name}: {count(cells)}, SEG {seg:.2f}")
+        for panel in axes:
+            panel.set_xticks([])
+            panel.set_yticks([])
+    figure.savefig(options.out, dpi=100)
+
+
+def count(cells: np.ndarray) -> int:
+    return len(np.unique(cells[cells > 0]))
+
+
+if __name__ == "__main__":
+    main()

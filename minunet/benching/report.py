@@ -1,0 +1,65 @@
+"""What `minunet bench` prints and draws."""
+
+from pathlib import Path
+
+import numpy as np
+
+from minunet.files import replace_atomically
+
+COLOURS = {"minunet": "#0072B2", "torch": "#D55E00"}
+
+
+def layer_table(rows: list[dict], names: list[str], roofs: dict[str, float]) -> str:
+    """Return the speed of each layer in GFLOP/s of the direct convolution, and minunet's share of the product's."""
+    passes = [f"{name} {which}" for which in ("forward", "backward") for name in names]
+    lines = [f"{'GFLOP/s, direct':<24}" + "".join(f"{p:>18}" for p in passes) + f"{'share of product':>18}"]
+    for row in rows:
+        speeds = [speed(row, name, which) for which in (0, 1) for name in names]
+        share = f"{speeds[0] / roofs['flops']:.0%}, {speeds[len(names)] / roofs['flops']:.0%}"
+        lines.append(f"{row['layer']!s:<24}" + "".join(f"{s / 1e9:>18.0f}" for s in speeds) + f"{share:>18}")
+    return "\n".join(lines)
+
+
+def step_table(step: dict[str, dict]) -> str:
+    """Return the seconds and the peak memory of a training step of each side and, of two, their ratio."""
+    lines = [f"{'training step':<24}{'forward':>18}{'backward':>18}{'together':>18}{'peak memory':>18}"]
+    numbers = {name: [*row["seconds"], sum(row["seconds"]), row["peak"]] for name, row in step.items()}
+    for name, (*times, peak) in numbers.items():
+        lines.append(f"{name:<24}" + "".join(f"{t:>16.3f} s" for t in times) + f"{peak / 1e9:>15.2f} GB")
+    if len(numbers) == 2:
+        ratios = np.divide(*numbers.values())
+        lines.append(f"{'ratio':<24}" + "".join(f"{ratio:>18.2f}" for ratio in ratios))
+    return "\n".join(lines)
+
+
+def speed(row: dict, name: str, which: int) -> float:
+    """Return FLOPs of the direct convolution a second; `which` is 0 for forward, 1 for backward."""
+    return (1 + which) * row["layer"].flops / row[name][which]
+
+
+def plot_roofline(rows: list[dict], names: list[str], roofs: dict[str, float], path: str | Path) -> None:
+    """Draw each layer as a dot: its speed over its FLOPs for each byte, below the roofs of memory and processor."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    all_axes = figure.subplots(1, 2, sharey=True)
+    highest = max(row["layer"].intensity for row in rows)
+    lowest = min(row["layer"].intensity for row in rows)
+    intensity = np.geomspace(lowest / 2, 2 * highest, 100)
+    roof = np.minimum(roofs["flops"], roofs["bytes"] * intensity)
+    for which, (axes, title) in enumerate(zip(all_axes, ("forward", "backward"), strict=True)):
+        axes.loglog(intensity, roof / 1e9, color="black", label="roof of a direct convolution: product, memory")
+        for name in names:
+            axes.plot(
+                [row["layer"].intensity for row in rows],
+                [speed(row, name, which) / 1e9 for row in rows],
+                "o" if name == names[0] else "x",
+                color=COLOURS[name],
+                label=name,
+            )
+        axes.set_title(f"3x3 layers, {title}")
+        axes.set_xlabel("FLOP of the direct convolution for each byte read or written")
+        axes.grid(alpha=0.3, which="both")
+    all_axes[0].set_ylabel("GFLOP/s of the direct convolution")
+    figure.legend(*all_axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    replace_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))

@@ -1,0 +1,79 @@
+"""`minunet bench`, from its options to its tables and its plot."""
+
+import importlib.util
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+
+from minunet.backend import gpu_is_there
+from minunet.benching.layer import layers_of
+from minunet.benching.measure import roofs, time_layers, time_step
+from minunet.benching.report import layer_table, plot_roofline, step_table
+from minunet.errors import InputError
+
+
+def run_bench(
+    input: int = 572,
+    base_channels: int = 64,
+    depth: int = 4,
+    device: str | None = None,
+    against: str | None = None,
+    rounds: int = 5,
+    out: str | Path = "bench.png",
+) -> None:
+    """Time every shape of 3x3 layer and a training step on each device, print tables, and draw a roofline of each.
+
+    Batch of one, float32. Each side is a process of its own; they take turns, and the numbers are medians.
+
+    Parameters
+    ----------
+    input, base_channels, depth : int
+        The network, and the size of its input in pixels.
+    device : "cpu" or "gpu", optional
+        By default the CPU, and the GPU too where there is one.
+    against : "torch", optional
+        PyTorch beside it.
+    rounds : int
+        How often each pass is timed.
+    out : path
+        The plot; that of the GPU, beside one of the CPU, has -gpu in its name.
+
+    Raises
+    ------
+    InputError
+        If the input does not fit, PyTorch or the GPU is missing, or a side stops: out of memory, for example.
+    """
+    if rounds < 1:
+        raise InputError(f"rounds must be at least 1, got {rounds}")
+    if against == "torch" and importlib.util.find_spec("torch") is None:
+        raise InputError("--against torch needs PyTorch, found none; install it with python -m pip install torch")
+    network = {"height": input, "width": input, "base_channels": base_channels, "depth": depth}
+    layers = layers_of(network)
+    names = ["minunet"] + ([against] if against else [])
+    out = Path(out)
+    if not out.parent.is_dir():
+        raise InputError(
+            f"--out must be in a folder that exists, got {out}; make {out.parent}, or choose another --out"
+        )
+    devices = [device] if device else ["cpu"] + ["gpu"] * gpu_is_there()
+    for number, where in enumerate(devices):
+        print(f"{_machine(where)}; input {input}, {base_channels} base channels, depth {depth}, medians of {rounds}")
+        limits = roofs(where, rounds)
+        print(f"matrix product {limits['flops'] / 1e9:.0f} GFLOP/s, copy {limits['bytes'] / 1e9:.1f} GB/s\n")
+        rows = time_layers(layers, names, where, rounds)
+        print(layer_table(rows, names, limits), end="\n\n")
+        print(step_table(time_step(network, names, where, rounds)), end="\n\n")
+        path = out.with_stem(f"{out.stem}-{where}") if number else out
+        plot_roofline(rows, names, limits, path)
+        print(f"look at {path}")
+
+
+def _machine(device: str) -> str:
+    if device == "gpu":
+        import cupy
+
+        name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
+        return f"{name}, CuPy {cupy.__version__}"
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}"
