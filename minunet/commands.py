@@ -7,6 +7,7 @@ from minunet import run_folder
 from minunet.benching.run import run_bench
 from minunet.checkpoint import load_checkpoint
 from minunet.config import Config
+from minunet.course.grading import grade_folder
 from minunet.data import load_data
 from minunet.errors import InputError
 from minunet.evaluate import predict_samples
@@ -103,6 +104,14 @@ def bench(options) -> int:
     """Time layers and a training step, print tables, draw a roofline."""
     given = {name: value for name, value in vars(options).items() if name != "command"}
     run_bench(**given)
+    return 0
+
+
+def grade(options) -> int:
+    """Grade each notebook of a folder; write a table."""
+    rows = grade_folder(Path(options.folder), Path(options.out), options.seconds)
+    remarks = sum(bool(row["remark"]) for row in rows)
+    print(f"{len(rows)} notebooks graded, {remarks} with a remark; written to {options.out}")
     return 0
 
 

@@ -212,7 +212,7 @@ def test_summary_prints_figure_1(capsys):
         assert fact in printed
 
 
-@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "gradcheck", "summary"])
+@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "gradcheck", "summary", "grade"])
 def test_help_has_an_example(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
