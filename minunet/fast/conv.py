@@ -5,8 +5,9 @@
     winograd   minunet/fast/winograd.py 3x3 kernels with a quarter of the multiplications
 
 The rule is measured (`python benchmarks/conv.py`) and goes by shapes alone, so that a layer is always computed in the
-same way: Winograd for 3x3 kernels with at least MANY channels in and out, on images of at least TILES tiles of 4x4
-pixels. With fewer channels its transforms cost more than it saves; with fewer tiles it is those of the kernels.
+same way: Winograd for 3x3 kernels with many channels in and out, on images of at least TILES tiles of 4x4 pixels. With
+fewer channels its transforms cost more than it saves; with fewer tiles it is those of the kernels. Backward it pays
+from fewer channels on, since dx and dweight share what is transformed.
 
 MINUNET_CONVOLUTION=direct in the environment rules Winograd out, readable both, and winograd takes it wherever the
 kernel is 3x3, on a GPU too.
@@ -23,23 +24,23 @@ from minunet.layers import conv as readable
 from minunet.layers.checks import check_conv2d
 from minunet.layers.conv import Conv2dCache
 
-MANY, TILES = 64, 128
+MANY_FORWARD, MANY_BACKWARD, TILES = 128, 32, 48
 WAYS = ("auto", "readable", "direct", "winograd")
 
 
 def conv2d_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Conv2dCache]:
     """Do what `minunet.layers.conv.conv2d_forward` does; same arguments, results and errors."""
     check_conv2d(x, weight, bias)
-    return quickest(x, weight).conv2d_forward(x, weight, bias)
+    return quickest(x, weight, MANY_FORWARD).conv2d_forward(x, weight, bias)
 
 
 def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]:
     """Do what `minunet.layers.conv.conv2d_backward` does; same arguments, results and errors."""
-    return quickest(cache.x, cache.weight).conv2d_backward(dy, cache)
+    return quickest(cache.x, cache.weight, MANY_BACKWARD).conv2d_backward(dy, cache)
 
 
-def quickest(x: Array, weight: Array):
-    """Return the module whose way is to be taken.
+def quickest(x: Array, weight: Array, many: int):
+    """Return the module whose way is to be taken; `many` is MANY_FORWARD or MANY_BACKWARD.
 
     Raises
     ------
@@ -52,11 +53,11 @@ def quickest(x: Array, weight: Array):
     is_3x3 = weight.shape[2:] == (3, 3)
     if way == "readable" or (array_module(x) is not np and way != "winograd"):
         return readable
-    if is_3x3 and (way == "winograd" or (way == "auto" and _is_worth_winograd(x, weight))):
+    if is_3x3 and (way == "winograd" or (way == "auto" and _is_worth_winograd(x, weight, many))):
         return winograd
     return bands
 
 
-def _is_worth_winograd(x: Array, weight: Array) -> bool:
+def _is_worth_winograd(x: Array, weight: Array, many: int) -> bool:
     OH, OW = (size - 2 for size in x.shape[2:])
-    return min(weight.shape[:2]) >= MANY and OH * OW >= 16 * TILES
+    return min(weight.shape[:2]) >= many and OH * OW >= 16 * TILES

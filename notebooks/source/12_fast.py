@@ -28,7 +28,8 @@ from matplotlib.colors import ListedColormap
 from numpy.lib.stride_tricks import sliding_window_view
 
 from minunet import conv2d_forward, course, gradcheck
-from minunet.fast import conv as fast
+from minunet.fast import bands, winograd
+from minunet.fast.conv import MANY_BACKWARD, MANY_FORWARD, quickest
 from minunet.layers import naive
 
 QUICK = "MINUNET_QUICK" in os.environ
@@ -222,20 +223,20 @@ for panel, marked, title, (H_name, W_name) in zip(axes, (seen, made), titles, le
     panel.invert_yaxis()
 
 # %% [markdown]
-# This is the library's fast convolution. Its columns have one more trick: they hold KW copies of the band and not
+# This is the library's direct convolution. Its columns have one more trick: they hold KW copies of the band and not
 # KH * KW. The copies are shifted by kw columns and cut to OW, so a shift by kh rows is a plain offset of kh * OW, as
-# in the flat image of notebook 02, and no tap runs on into the next row. The sum over kh is then KH matrix products.
+# in the flat image of notebook 02, and no tap runs on into the next row. The KH rows of the kernel are stacked to one
+# matrix, so a band takes ONE product; its KH blocks are then added, each kh rows lower than the last.
 
 # %%
-course.show_source(fast._correlate, fast._bands)
+course.show_source(bands._correlate, bands._bands)
 
 # %% [markdown]
 # And dx? It needs no code of its own: dx is the correlation of dy, in a frame of zeros, with the turned kernel, as
-# notebook 02 showed. So the same bands make it. (`fast.conv2d_forward` takes the taps instead from 256 channels on,
-# where they do well. We time `fast._correlate`, which always goes by bands.)
+# notebook 02 showed. So the same bands make it.
 
 # %%
-y_bands = fast._correlate(strip, weight, bias)
+y_bands = bands._correlate(strip, weight, bias)
 print("largest difference from the loops:", f"{np.abs(y_bands - y_strip).max():.0e}")
 assert np.abs(y_bands - y_strip).max() < 1e-5
 
@@ -452,15 +453,13 @@ def winograd_backward(dy, cache):
 # expect some ten times as much, since its matrices hold larger numbers, which round more coarsely.
 
 # %%
-BT6 = [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0]]
-BT6 = np.array([*BT6, [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1.0]])
-G6 = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
-AT6 = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1.0]])
+BT6, G6, AT6 = winograd.B, winograd.G, winograd.A
 rng = np.random.default_rng(12)
 small = rng.normal(size=(2, 2, 6, 10)), rng.normal(size=(3, 2, 3, 3)), rng.normal(size=3)
 for matrices in [(BT, G, AT), (BT6, G6, AT6)]:
     print(gradcheck(partial(winograd_forward, matrices=matrices), winograd_backward, small))
     assert np.allclose(winograd_forward(*small, matrices)[0], conv2d_forward(*small)[0])
+course.show_source(winograd.conv2d_forward, winograd.conv2d_backward)
 
 # %% [markdown]
 # ## What the gradient looks like
@@ -501,7 +500,7 @@ WAYS = {
     "loops": naive.conv2d,
     "taps": lambda x, weight, bias: conv2d_forward(x, weight, bias)[0],
     "im2col": conv_by_im2col,
-    "bands": fast._correlate,
+    "bands": bands._correlate,
     "F(2x2, 3x3)": lambda x, weight, bias: winograd_forward(x, weight, bias)[0],
     "F(4x4, 3x3)": lambda x, weight, bias: winograd_forward(x, weight, bias, (BT6, G6, AT6))[0],
 }
@@ -531,12 +530,14 @@ for panel, (name, seconds_of) in zip(axes, timed.items(), strict=True):
     panel.set(title=f"{name} layer, x {layers[name][0].shape}", xlabel="milliseconds on this machine")
     panel.set(xlim=(0, 2.2 * max(times.values())))
     ratio = seconds_of["loops"] / seconds_of["taps"]
-    print(f"{name} layer: the loops take {ratio:.0f} times as long as the taps")
+    ways = [quickest(*layers[name][:2], many).__name__ for many in (MANY_FORWARD, MANY_BACKWARD)]
+    print(f"{name} layer: the loops take {ratio:.0f} times as long as the taps; the library goes by {ways}")
 axes[0].invert_yaxis()
 
 # %% [markdown]
 # With more cores, other caches or another BLAS the order of the five fast ways may change, and that is the point of
-# measuring: none of them is the best everywhere.
+# measuring: none of them is the best everywhere. So the library chooses by the layer's shape, with `quickest`, forward
+# and backward each: F(4x4, 3x3) where there are many channels and many tiles, bands elsewhere.
 #
 # ## A roofline
 #
@@ -642,8 +643,9 @@ axes.invert_yaxis()
 #
 # ## Where to read more
 #
-# The fast convolution is in [fast/conv.py](../minunet/fast/conv.py), the readable one in
-# [layers/conv.py](../minunet/layers/conv.py), and the tests that hold one against the other in
+# The library's bands are in [fast/bands.py](../minunet/fast/bands.py), its Winograd in
+# [fast/winograd.py](../minunet/fast/winograd.py), the choice between them in [fast/conv.py](../minunet/fast/conv.py),
+# the readable taps in [layers/conv.py](../minunet/layers/conv.py), and the tests that hold one against the other in
 # [tests/test_fast.py](../tests/test_fast.py). [benchmarks/conv.py](../benchmarks/conv.py) times them, layer by layer.
 # The matrices are from Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks* (2015); the roofline is
 # from Williams, Waterman and Patterson, *Roofline: An Insightful Visual Performance Model* (2009). Notebook 13 goes
