@@ -347,12 +347,12 @@ plt.show()
 #
 # **Question 1.** Before you compute anything: what does the V of the central difference look like for the function
 # `phi` above, a sum of squares of pixels? And for a convolution, which is linear in `x`? (Try it with
-# `relative_error(dx, numerical_gradient(phi, x, h))` for some `h`.)
+# `finished.relative_error(dx, finished.numerical_gradient(phi, x, h))` for some `h`.)
 
 # %% [markdown] tags=["answer"]
 # It has no right arm. The truncation error of the central difference comes from the third derivative, and that of a
-# square is zero; for a linear function even the second is. So the larger the step, the better: at `h = 1` the error
-# is $10^{-16}$. A gradient check of a layer that is linear in the argument could use an enormous step. One of a whole
+# square is zero; for a linear function even the second is. Only the rounding error is left, and it shrinks as the
+# step grows. A gradient check of a layer that is linear in the argument could use an enormous step. One of a whole
 # network, which is not linear, could not.
 
 # %% [markdown]
@@ -387,8 +387,8 @@ print(gradcheck(square_forward, square_backward_without_2, (x,)))
 # %% [markdown]
 # *FAILED: wrong*. The last line is a *finding*. It gives the kind, `wrong`; the argument and the index of the worst
 # element, `x[2, 2]`; what the backward pass says there and what was measured; how many elements are concerned, 7 of 9
-# (the two others have a gradient of 0, and half of 0 is 0). Last, a hint: *0.5 times the numeric gradient*. Notebook
-# 14 is about reading such lines.
+# (at the two others `x` is 0, and so is the gradient, and half of 0 is 0). Last, a hint: *0.5 times the numeric
+# gradient*. Notebook 14 is about reading such lines.
 #
 # ## A million numbers, two forward passes
 #

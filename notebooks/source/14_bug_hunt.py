@@ -22,8 +22,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import minunet
-from minunet import conv2d_backward, conv2d_forward, course, gradcheck, max_pool_backward, max_pool_forward
-from minunet import relu_backward, unet_backward
+from minunet import conv2d_backward, conv2d_forward, course, gradcheck, max_pool_backward, relu_backward
 from minunet.course import suspects
 from minunet.layers.pool import CORNERS
 
@@ -40,7 +39,7 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 #
 # | kind | look for |
 # |---|---|
-# | `shape` | the `return`: a gradient missing, or in another order than the arguments; a sum over too many axes, or too few |
+# | `shape` | the `return`: a gradient missing, or in another order than the arguments; a sum over the wrong axes |
 # | `nonfinite` | a division, a logarithm, an exponential; an array from `np.empty` that is not filled |
 # | `mutated` | something that writes in place: `+=`, `*=`, or `array[...] =` on `dy`, on the cache, or on an argument |
 # | `nondeterministic` | a random generator, or a variable that survives from one call to the next |
@@ -54,10 +53,10 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 # they were made from. A row above $10^{-4}$ *accuses* the lines that made it.
 #
 # Where layers follow each other, the gradient runs from the last layer to the first. Whatever is wrong spoils all
-# that comes after it, and nothing before. So look for the **border**: the last gradient that is right, and the first
-# that is wrong. The mistake lies between the two.
-
-# %% [markdown]
+# that comes after it, and nothing before. (A wrong `dweight` or `dbias` spoils only itself, since nothing is made
+# from it.) So look for the **border**: the last gradient that is right, and the first that is wrong. The mistake lies
+# between the two.
+#
 # **3. The pattern.** How do the wrong elements differ from the right ones? The report gives you three things.
 #
 # The *hint* names a pattern if it knows one: flipped, swapped, shifted, a constant factor, zero. A constant factor is
@@ -68,7 +67,8 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 #
 # The *worst element*. If `numeric` is 0 and `analytic` is not, a gradient arrives where none belongs. If `analytic`
 # is 0 and `numeric` is not, a gradient is lost on its way. If neither is 0 and there is no factor, a sum lacks a
-# term, has one too many, or picks up its terms at the wrong place.
+# term, has one too many, or picks up its terms at the wrong place. Its index may speak too: is it in the last row, at
+# a border, in a channel or an image other than the first?
 #
 # **4. The line.** Only now read the code, and of it only the accused lines, with the pattern in mind. Before you
 # change the line that you found, ask: would this mistake make *exactly* this report? Then repair it, and check again.
@@ -81,7 +81,7 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 # pass.
 
 # %%
-print(gradcheck(max_pool_forward, suspects.suspect_pool, suspects.POOL))
+print(gradcheck(minunet.max_pool_forward, suspects.suspect_pool, suspects.POOL))
 
 # %% [markdown]
 # *Kind:* wrong. *Argument:* there is only one, `x`. *Pattern:* the hint knows no simple rule, so look at the count
@@ -106,16 +106,17 @@ course.show_source(suspects.suspect_pool)
 # Repaired, the line reads `dy * (cache.winner == k)`, as in the library, and the error is rounding.
 
 # %%
-print(gradcheck(max_pool_forward, max_pool_backward, suspects.POOL))
+print(gradcheck(minunet.max_pool_forward, max_pool_backward, suspects.POOL))
 course.show_source(max_pool_backward)
 
 # %% [markdown]
-# This is what the two gradients look like on a 4x4 image. In each window the same number should appear once.
+# This is what the two gradients look like on a 4x4 image. Each number of `dy` belongs to one 2x2 window of `x`, and
+# should appear there once, at the largest of the four.
 
 # %%
 x = np.array([[1.0, 3, 0, 2], [2, 0, 4, 1], [5, 1, 2, 2], [0, 2, 1, 6]])[None, None]
-y, pool_cache = max_pool_forward(x)
-dy = np.array([[1.0, -2], [3, -1]])[None, None]
+y, pool_cache = minunet.max_pool_forward(x)
+dy = np.array([[1.0, 2], [3, 4]])[None, None]
 figure, axes = plt.subplots(1, 4, figsize=(9, 2.8))
 course.draw(axes[0], x[0, 0], "x")
 course.draw(axes[1], dy[0, 0], "dy", gradient=True)
@@ -208,12 +209,12 @@ course.show_source(suspects.suspect_unet)
 # unused: the list `dskips` is filled, and nobody takes anything out of it. The gradient that came through the skip
 # connection is lost. The missing line is `dy = dy + dskips.pop()`.
 #
-# Would this make exactly the report? What is before the fork never sees it: right. What is after it sees only half of
-# its gradient: wrong, in all elements, by no simple rule, since a sum lacks a term that is different in each element.
-# It would. In training, this network would still learn, from what comes through the bottom. Only the check tells.
+# Would this make exactly the report? What is before the fork never sees it: right. What is after it sees only one of
+# two terms: wrong, in all elements, by no simple rule, since a sum lacks a term that is different in each element. It
+# would. In training, this network would still learn, from what comes through the bottom. Only the check tells.
 
 # %%
-repaired_report = gradcheck(minunet.unet_forward, unet_backward, suspects.UNET)
+repaired_report = gradcheck(minunet.unet_forward, minunet.unet_backward, suspects.UNET)
 print("ok:", repaired_report.ok, "  worst relative error:", f"{max(row.error for row in repaired_report.rows):.0e}")
 
 # %% [markdown]
@@ -299,9 +300,10 @@ course.check("repaired_up_conv_backward", my_repaired_up_conv_backward)
 # %% [markdown]
 # ### Suspect 6: crop and concatenate
 #
-# The centre of `skip` is cut out and put before `x` (05). On the way back, `dskip` is a frame of zeros around the
-# first channels of `dy`. Here `skip` has 6 rows and 8 columns, and `x` has 4 rows and 5 columns. So 2 rows and 3
-# columns are cut away; where the number is odd, the forward pass cuts one more on the right than on the left.
+# The centre of `skip` is cut out and stacked in front of `x`, along the channels (05). On the way back, `dskip` is a
+# frame of zeros around the first channels of `dy`. Here `skip` has 6 rows and 8 columns, and `x` has 4 rows and 5
+# columns. So 2 rows and 3 columns are cut away; where the number is odd, the forward pass cuts one more on the right
+# than on the left.
 
 # %%
 print(gradcheck(minunet.crop_concat_forward, suspects.suspect_crop_concat, suspects.CROP_CONCAT))
@@ -400,7 +402,9 @@ course.check("repaired_conv_relu_conv_backward", my_repaired_conv_relu_conv_back
 # ReLU.
 #
 # *Line:* none is wrong, and one is missing: `dy = relu_backward(dy, relu)`. Once more the sign is a variable that
-# nobody uses, `relu`. Without the gate, the gradient also passes where the ReLU was closed.
+# nobody uses, `relu`. Without the gate, the gradient also passes where the ReLU was closed. (Why 83 of 84, and not
+# all? Each pixel of `x` hears from several pixels of the hidden array. Only at one corner, which hears from a single
+# one, were the gates of all three channels open.)
 
 # %% [markdown]
 # ## Suspect 9: a riddle
@@ -415,15 +419,14 @@ course.show_source(suspects.suspect_loss_again)
 # None. The kind is `vacuous`: everything that was compared is zero, so this check would have passed a function that
 # returns zeros, and it says nothing about the code. The arguments are the fault. Look at them:
 # `suspects.LOSS_AGAIN[2]`, the weights, is zero at every pixel. At `suspects.LOSS` the same function passes. A report
-# that says FAILED accuses the check as often as the code, and the kind tells which.
+# that says FAILED can accuse the check as well as the code, and the kind tells which.
 
 # %% [markdown]
-# **Question 2.** For two people. Each breaks one line of a backward pass from
-# [minunet/layers](../minunet/layers/conv.py), prints the report of `gradcheck`, and gives the other the *report
-# only*. Who names the line first? Which kinds of mistake are hard to find in this way, and which sizes of the
-# arguments would have made the report say more? (There is no answer to look up.)
-
-# %% [markdown]
+# **Question 2.** For two people. Each breaks one line of a backward pass from the layers, such as
+# [conv.py](../minunet/layers/conv.py), prints the report of `gradcheck`, and gives the other the *report only*. Who
+# names the line first? Which kinds of mistake are hard to find in this way, and which sizes of the arguments would
+# have made the report say more? (There is no answer to look up.)
+#
 # ## In three lines
 #
 # Read a report in the order kind, argument, pattern, line, and look at the code last.
