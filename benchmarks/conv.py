@@ -2,9 +2,9 @@
 
     python benchmarks/conv.py
 
-In turn, float32, batch of one; medians of 5 rounds, in GFLOP/s of the direct convolution. PyTorch stands beside the
-whole step in step.py: in one process, its threads and NumPy's would be in each other's way. A star marks the way that
-minunet/fast/conv.py takes.
+In turn, float32, batch of one; medians of 5 rounds, in GFLOP/s of the direct convolution. A star marks the way that
+minunet/fast/conv.py takes. For PyTorch beside it see `minunet bench`: in one process, its threads and NumPy's would be
+in each other's way.
 """
 
 import statistics
