@@ -70,7 +70,7 @@ def fault_of(output: NotebookNode) -> str | None:
         return f"it warns: {output.text.strip().splitlines()[0]}"
     text = output.text if output.output_type == "stream" else json.dumps(output.get("data", {}))
     if address := re.search(r"[\w.]+ at 0x[0-9a-f]{6,}", text):
-        return f"it shows an address, which is another each time: {address[0]}; end the line with a semicolon"
+        return f"it shows an address, which is another each time: {address[0]}; assign it to _"
     for path in {str(ROOT), str(Path.home()), tempfile.gettempdir()}:
         if re.search(rf"(?<![\w/]){re.escape(path)}/", text):
             return f"it shows a path of this machine, under {path}"

@@ -155,9 +155,10 @@ def test_a_function_that_spoils_its_arguments_spoils_nothing(conv2d_dx):
         dy[:], cache.x[:], cache.weight[:] = 99, 99, 99
         return dx
 
-    for _ in range(2):
-        assert course.check("conv2d_dx", spoils).ok
-    assert course.check("conv2d_dx", conv2d_dx).ok
+    exercise = EXERCISES["conv2d_dx"]
+    before = pickle.dumps((exercise.args, exercise.more))
+    assert course.check("conv2d_dx", spoils).ok
+    assert pickle.dumps((exercise.args, exercise.more)) == before
 
 
 def test_the_picture_in_a_notebook_is_green_or_red_and_its_text_no_html(monkeypatch):

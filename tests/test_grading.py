@@ -94,12 +94,12 @@ def test_a_notebook_with_many_such_cells_is_given_up(folder):
     assert remark.endswith(f"given up after {STRIKES} that take too long or end the kernel")
 
 
-def test_a_notebook_that_cheats_gains_nothing(folder):
+def test_a_notebook_that_cheats_gains_nothing(folder, tmp_path):
     cheats = """
 class Right:
     ok = True
     name, lines = "conv2d_dx", []
-import builtins, sys
+import os
 import minunet.course.checking as checking, minunet.course.answering as answering, minunet.gradcheck as gradcheck
 course.check = checking.check = lambda name, function: Right()
 gradcheck.gradcheck = lambda *args, **kwargs: Right()
@@ -107,15 +107,16 @@ checking._equal = np.allclose = np.array_equal = lambda *args, **kwargs: True
 checking.find = lambda name: None
 class EqualToAll(np.ndarray):
     __eq__ = __ne__ = lambda self, other: True
+class Bomb:
     def __reduce__(self):
-        return print, ("unpickled",)
-"""
+        return os.mkdir, (PATH,)
+""".replace("PATH", repr(str(tmp_path / "unpickled")))
     backward = "def my_conv2d_backward(dy, cache):\n    return [np.zeros(1).view(EqualToAll)] * 3"
     forged = """
 def my_conv2d_dx(dy, cache):
     return EqualToAll((1, 1, 4, 4))
 def my_conv2d_dweight(dy, cache):
-    return np.array([EqualToAll(1)], dtype=object)
+    return np.array([[[[Bomb()]]]])
 """
     answering = "answering.answer = lambda function, question, reply: open(reply, 'w').write('right')"
     checks = ['course.check("conv2d_forward", lambda *args: None)', *CHECKS[1:], 'print("RIGHT: conv2d_dx")']
@@ -123,6 +124,7 @@ def my_conv2d_dweight(dy, cache):
     write_notebook(folder / "b.ipynb", IMPORTS, *STUBS, cheats, answering, *checks)
     write_notebook(folder / "c.ipynb", IMPORTS, *STUBS, CHECKS[0].replace("my_conv2d_forward", "conv2d_forward"))
     marks = grades(folder)
+    assert not (tmp_path / "unpickled").exists()
     assert marks == {"a.ipynb": ("0000", ""), "b.ipynb": ("0000", ""), "c.ipynb": ("0000", "")}
 
 
