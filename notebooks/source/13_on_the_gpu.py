@@ -36,9 +36,9 @@ from minunet.train import Config, start, train_step
 # %% [markdown]
 # ## Is there one?
 #
-# The library that we use is CuPy: NumPy's names, for arrays that live in the memory of an NVIDIA GPU. `to_device(x,
-# "gpu")` copies an array there, or says in one line what is missing. Cells that can only run on a GPU are functions
-# marked `@with_a_gpu` on this page. Where there is none, they say so, and you read what they would do.
+# The library that we use is CuPy: NumPy's names, for arrays that live in the memory of an NVIDIA GPU.
+# `to_device(x, "gpu")` copies an array there, or says in one line what is missing. Cells that can only run on a GPU
+# are functions marked `@with_a_gpu` on this page. Where there is none, they say so, and you read what they would do.
 
 # %%
 try:
@@ -66,8 +66,8 @@ course.show_source(minunet.array_module, relu_forward, relu_backward)
 
 # %% [markdown]
 # `xp.maximum` is `numpy.maximum` or `cupy.maximum`; both do the same. Take the 3 x 3 array below. By hand: the three
-# negative numbers become 0, and the gradient passes where the output is positive. On a GPU the two prints would agree
-# in every digit, since nothing is rounded here.
+# negative numbers become 0, and the others stay. On a GPU the two prints would agree in every digit, since nothing is
+# rounded here.
 
 # %%
 x = np.array([[1.0, -2.0, 3.0], [-4.0, 5.0, 6.0], [7.0, 8.0, -9.0]])
@@ -86,7 +86,7 @@ def relu_on_the_gpu():
 #
 # To see more without a GPU, the course has a pretend one: `pretend_gpu`. Inside `with pretend_gpu.installed()` this
 # Python believes that CuPy and a GPU are there. The arrays are NumPy's in disguise, so nothing is learnt about speed.
-# But they keep CuPy's rules, and they write down what is asked of them. The library's code runs on them as it is.
+# But they keep CuPy's main rules, and they write down what is asked of them. The library's code runs on them as it is.
 #
 # *Host* is the CPU and its memory, *device* the GPU and its own. Two rules matter most. An array of the host is
 # refused as an operand: `x_device + np.ones(3)` would need a copy through the cable between the two, and CuPy does not
@@ -204,8 +204,8 @@ honest = time.perf_counter() - began
 print(f"without waiting {naive:.3f} s   with synchronise {honest:.3f} s")
 
 # %% [markdown]
-# The naive number is wrong by a factor of hundreds. Many a "thousandfold speed-up on the GPU" was measured like that.
-# The next picture shows both sides over time: the host in short strokes, then idle; the device busy for 0.3 s.
+# The naive number is wrong by a factor of hundreds, and a speed-up computed from it means nothing. The next picture
+# shows both sides over time: the host in short strokes, then idle; the device busy for 0.3 s.
 
 
 # %%
@@ -300,8 +300,9 @@ axes.set(xlabel="call", ylabel="ms", yscale="log", title="ten calls", xticks=ran
 axes.set_yticks([20, 50, 100, 200, 500], ["20", "50", "100", "200", "500"], minor=False)
 axes.minorticks_off()
 axes.legend()
-print("mean", statistics.mean(times), " after warm-up: mean", statistics.mean(times[2:]), end="  ")
-print("median", statistics.median(times[2:]))
+print(f"all: mean {statistics.mean(times)}")
+print(f"after warm-up: mean {statistics.mean(times[2:])}, median {statistics.median(times[2:])}")
+
 
 # %% [markdown]
 # **Exercise 2.** Write the honest clock. The check runs it on a device and with a clock that exist on paper: whole
@@ -351,8 +352,8 @@ for one, (order, of_a) in zip(axes, is_a.items(), strict=True):
         one.plot(np.flatnonzero(chosen), drifting[chosen], marker, color=colour, label=name)
         one.axhline(np.median(drifting[chosen]), color=colour, linewidth=1)
     one.set(title=order, xlabel="call")
-axes[0].legend(title="line: the median")
 axes[0].set_ylabel("ms")
+print("circles: A   squares: B   lines: their medians")
 
 # %% [markdown]
 # ## Small kernels
@@ -525,8 +526,6 @@ with pretend_gpu.installed() as log:
 # Graphics processors multiply fastest in low precision. TF32 is one such format: a float32 of which only 10 of 23 bits
 # after the leading one are used as *factor* of a product; sums stay in float32. We can imitate it: round the last 13
 # bits away. By hand: `1 + 2**-10` has its last one in the tenth place and stays. `1 + 2**-12` becomes 1.
-
-
 #
 # The relative error of rounding is at most `2**-11`, 0.0005, against 6e-8 for float32. In a convolution over 64
 # channels the errors of the products partly cancel. Expect a relative error near 1e-7 in float32, and some thousand
@@ -561,7 +560,7 @@ def conv2d_forward_tf32(x, weight, bias):
 
 
 report = minunet.gradcheck(conv2d_forward_tf32, conv2d_backward, (x_conv, weight, bias))
-print(report.ok, [finding.kind for finding in report.findings])
+print("ok:", report.ok, "  findings:", *[finding.kind for finding in report.findings])
 
 # %% [markdown]
 # And it spoils comparisons. CuPy computes products of float32 in full unless the environment variable `CUPY_TF32=1`
@@ -625,9 +624,7 @@ def memory():
 # The parameters move to the device once. Tiles are drawn on the host, in threads, while the device computes; random
 # numbers come from the host, so that a run draws the same tiles everywhere. `python -m pytest -m gpu` holds every
 # layer there against the CPU. If you run it: you are among the first, and what you find out is news to us.
-
-
-# %% [markdown]
+#
 # ## In three lines
 #
 # - The data decides: `xp = array_module(x)`, and every function from `xp`; the same lines run on both.
