@@ -52,11 +52,10 @@ QUICK = "MINUNET_QUICK" in os.environ  # fewer steps, for the tests of this cour
 # %%
 folder = Path(os.environ.get("MINUNET_DATA", "")) / "isbi2012"
 have_em = (folder / "train-volume.tif").is_file()
-print(
-    "the EM stack is here"
-    if have_em
-    else "no EM stack here (see MINUNET_DATA above): synthetic tissue stands in for it"
-)
+if have_em:
+    print("the EM stack is here")
+else:
+    print("no EM stack here (see MINUNET_DATA above): synthetic tissue stands in for it")
 
 # %% [markdown]
 # Where the stack is missing, this page goes on with **synthetic tissue**, and nothing else about it changes. Numbers
@@ -185,7 +184,7 @@ course.check("pixel_error", my_pixel_error)
 # Now the trap. A proposal that says *cell everywhere*, whatever the picture, is called the **majority baseline**: it
 # says the commoner class and has learnt nothing. On the EM stack 78 % of the training pixels are cell (here 77 %), so
 # it is right at 78 % of them. "My U-Net trains, and its accuracy is stuck at 0.78" is a question that users of many
-# implementations ask. The answer is that it does not train at all.
+# implementations ask. The likely answer is that it has learnt that share, and nothing else.
 #
 # **Exercise 2.** Write the pixel error of the majority baseline. Which class is the majority, the function must find
 # out by itself.
@@ -211,7 +210,8 @@ course.check("majority_pixel_error", my_majority_pixel_error)
 #
 # The derivative `-s / p + (1 - s) / (1 - p)` is zero at `p = s`. So before a network has found anything in the
 # picture, the cheapest thing to learn is one bias: say 0.78 everywhere. At a threshold of 0.5 that is the majority
-# baseline. The valley is flat along every other direction, so a network can stay in it for a while, or for good.
+# baseline. A network can linger there, or stay: to leave, it must first find something in the picture that tells the
+# pixels apart.
 #
 # Now weigh both classes so that they count the same in total: `s` becomes 0.5 in the formula. The cheapest constant is
 # then `p = 0.5`, and its loss is log 2 = 0.693, that of a coin. The next plot shows both.
@@ -247,10 +247,10 @@ print("a coin's loss:", round(constant_loss(0.5, 0.5), 3))
 # membrane between them. The membrane is three pixels thick, and at one place only one. In the first proposal that one
 # pixel is missing. In the second the membrane is too thin everywhere, but whole.
 #
-# By the pixel error: of 99 pixels the gap has 1 wrong, 0.010. The thin membrane has lost two pixels in eight rows, 16
-# / 99 = 0.162, sixteen times as much. For the biologist it is the other way round. Count the pieces: two pixels belong
-# to one piece if a path of cell pixels leads from one to the other, by steps up, down, left or right. Expect 1 piece
-# with the gap, since two cells have become one, and 2 with the thin membrane.
+# By the pixel error: of 99 pixels the gap has 1 wrong, 0.010. The thin membrane has lost two pixels in eight rows,
+# `16 / 99 = 0.162`, sixteen times as much. For the biologist it is the other way round. Count the pieces: two pixels
+# belong to one piece if a path of cell pixels leads from one to the other, by steps up, down, left or right. Expect 1
+# piece with the gap, since two cells have become one, and 2 with the thin membrane.
 
 # %%
 wall = np.ones((9, 11), int)  # cell
@@ -300,7 +300,8 @@ for name, proposal in (("gap", gap), ("thinned", thinned)):
 #
 # One thing is left. Some of the `n` pixels the proposal calls *membrane*, `j = 0`. They are no cell together, so each
 # counts as a cell of its own, of size `1 / n`. If `z` is their share, there are `z * n` of them, and they add
-# `z * n * (1 / n)**2 = z / n` to `S_B` and to `S_AB`. In `S_A` they are already where the truth has them.
+# `z * n * (1 / n)**2 = z / n` to `S_B` and to `S_AB`. In `S_A` they are already where the truth has them. The library
+# keeps only the pairs that occur, as a `table` of `i`, `j` and `counts`.
 
 # %%
 course.show_source(pairs.rand_scores_of, pairs._shares)
@@ -519,9 +520,10 @@ print(f"membrane: {(labels == 0).mean():.2f} of the pixels, {on_membrane:.2f} of
 # ## Held-out slices
 #
 # `predict_samples` runs the network over a slice of any size, tile by tile (notebook 10), and returns the probability
-# of each class at every pixel. The border that valid convolutions would lose is filled by mirroring. In the last
-# picture white is cell and black membrane where proposal and truth agree; blue is cell that was missed, vermilion
-# membrane that was called cell.
+# of each class at every pixel. The border that valid convolutions would lose is filled by mirroring. (The paper
+# averages seven rotated versions of each slice, `rotations=7`; one must do here.) In the last picture white is cell
+# and black membrane where proposal and truth agree; blue is cell that was missed, vermilion membrane that was called
+# cell.
 #
 # Expect membranes that are a little *broader* than the truth's, and dark patches inside the cells. In doubt the
 # network says membrane, since that is what the weights have taught it. So blue outweighs vermilion by far.
