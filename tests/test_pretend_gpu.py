@@ -118,3 +118,4 @@ def test_what_was_there_before_is_there_again_even_after_an_error():
         assert array_module(to_device(np.ones(1), "gpu")).__name__ == "pretend cupy"
         raise ZeroDivisionError
     assert sys.modules.get("cupy") is before
+    assert not isinstance(before, pretend_gpu.PretendModule)
