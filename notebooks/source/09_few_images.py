@@ -502,28 +502,32 @@ def wrong_above(samples, level):
     return np.mean([pixel_error(s.labels, (s.image[0] > level).astype(int)) for s in samples])
 
 
-levels = np.linspace(0, 1, 101)
-best = [levels[np.argmin([wrong_above([training_image(seed)], level) for level in levels])] for seed in SEEDS]
-baseline = [(wrong_above([training_image(s)], b), wrong_above(held_out, b)) for s, b in zip(SEEDS, best, strict=True)]
+def threshold_errors(seed):
+    samples = [training_image(seed)]
+    best = min(np.linspace(0, 1, 101), key=lambda level: wrong_above(samples, level))
+    return wrong_above(samples, best), wrong_above(held_out, best)
+
 
 results = {way: np.array([runs[way, seed][1][-1, 1:] for seed in SEEDS]) for way in WAYS}  # (seeds, 2)
+results["threshold"] = np.array([threshold_errors(seed) for seed in SEEDS])
 print(" " * 13 + "on the training image    on held-out images")
-for name, errors in {**results, "threshold": np.array(baseline)}.items():
+for name, errors in results.items():
     print(f"{name:12}", *(f"{e:6.1%}" for e in errors[:, 0]), "   ", *(f"{e:6.1%}" for e in errors[:, 1]))
 
 # %% [markdown]
-# The full run of this page, with three seeds and 500 steps, gives:
+# The full run of this page, with three seeds and 500 steps, gives the following. Other processors round
+# differently, and the last digit may change.
 #
 # |  | on the training image | on held-out images |
 # |---|---|---|
 # | as it is | 0.0 %, 0.0 %, 0.0 % | 8.0 %, 5.1 %, 8.1 % |
 # | symmetries | 1.3 %, 0.5 %, 0.8 % | 3.9 %, 3.8 %, 5.2 % |
 # | everything | 2.0 %, 1.3 %, 2.4 % | 3.6 %, 3.5 %, 4.0 % |
-# | threshold | T | T |
+# | threshold | 7.6 %, 2.4 %, 5.3 % | 5.1 %, 5.1 %, 5.1 % |
 #
-# Without augmentation the network is perfect on what it has seen, and worse than a mere threshold on what it has
-# not. It learnt the image by heart. With everything its error on new images is about half of that, for all three
-# seeds.
+# Without augmentation the network is perfect on what it has seen, and no better than a mere threshold on what it
+# has not: it learnt the image by heart. With everything, its error on new images falls from 7.1 % to 3.7 % on
+# average, about half, and it falls for each of the seeds. (All three thresholds are 0.13, hence the equal errors.)
 
 # %%
 figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
@@ -632,7 +636,7 @@ plt.show()
 # ## In three lines
 #
 # 1. Augmentation tells the network which changes leave the answer as it is: turns, flips, smooth bending, grey values.
-# 2. Every pixel has one position: the image is read there by blending, labels from the nearest pixel, weights with both.
+# 2. Every pixel has one position: the image is read there by blending, labels from the nearest pixel.
 # 3. On one image, without augmentation learnt by heart, the error on new images was halved, mostly by the symmetries.
 #
 # **Read more.** [bend.py](../minunet/data/bend.py) and [augment.py](../minunet/data/augment.py) are the library's
