@@ -180,7 +180,7 @@ plt.show()
 # ```
 #
 # A first idea is a random vector for every pixel, about 10 pixels long. We try it on a grid of lines, 512 x 512
-# pixels as in the paper.
+# pixels as in the paper, of which a corner is shown.
 
 # %%
 lines = np.ones((512, 512))
@@ -190,8 +190,8 @@ everywhere = 10 * np.random.default_rng(0).standard_normal(here.shape)
 torn = interpolate(lines, here + everywhere, order=0)
 
 figure, axes = plt.subplots(1, 2, figsize=(6.4, 3.4), layout="constrained")
-course.draw_image(axes[0], lines, "a grid of lines")
-course.draw_image(axes[1], torn, "a random vector for every pixel")
+course.draw_image(axes[0], lines[:192, :192], "a grid of lines")
+course.draw_image(axes[1], torn[:192, :192], "a random vector for every pixel")
 plt.show()
 
 # %% [markdown]
@@ -341,7 +341,7 @@ print("a row of four, mirrored:", cut(np.arange(1, 5)[None], 0, -3, 1, 10)[0])
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(7.5, 2.8), layout="constrained")
 course.draw_image(axes[0], one.image[0], "the image")
-course.draw_image(axes[1], with_zeros, "bent, zeros beyond the edge")
+course.draw_image(axes[1], with_zeros, "bent, zeros outside")
 course.draw_image(axes[2], with_mirror, "bent, mirrored")
 plt.show()
 
@@ -564,7 +564,7 @@ plt.show()
 # network is, pixel by pixel. On an image that it knows by heart, that is zero nearly everywhere, and nothing is
 # passed back. The weights stand still, whatever else is wrong with them. Below is `p - onehot` for class cell, of
 # the network that was trained on the image as it is: on its training image, on the same image mirrored, and on a
-# piece of a held-out one.
+# piece of a held-out one. Expect mean sizes of about 0.0002, 0.04 and 0.1.
 
 
 # %%
@@ -594,9 +594,11 @@ figure.colorbar(shown, ax=axes, label="p - onehot", shrink=0.8)
 plt.show()
 
 # %% [markdown]
-# Augmentation keeps the gradient alive: each step brings a version that is not known by heart yet. It also explains
-# the training error, which is **larger** with augmentation. That is no fault. The network answers for all versions
-# of the image at once, and cannot spend its weights on the noise of one.
+# The left picture is blank: from here, no step of training changes anything. That is why the curve of "as it is" is
+# flat after 150 steps. Its mirror image alone would have had something to teach. Augmentation keeps the gradient
+# alive: each step brings a version that is not known by heart yet. It also explains the training error, which is
+# **larger** with augmentation. That is no fault. The network answers for all versions of the image at once, and
+# cannot spend its weights on the noise of one.
 #
 # ## What this shows, and what it does not
 #

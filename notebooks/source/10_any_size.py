@@ -24,6 +24,7 @@ import tracemalloc
 
 import matplotlib.pyplot as plt
 import numpy as np
+from scipy import ndimage
 
 from minunet import course, gradcheck, init_unet, pixel_error, predict, unet_backward, unet_forward
 from minunet.config import Config
@@ -82,8 +83,14 @@ for h in (15, 16, 17, 18, 19, 20):
 # %%
 dx = rows_that_matter(17)[0]
 figure, ax = plt.subplots(figsize=(4.8, 4), layout="constrained")
-shown = course.draw(ax, dx, "dx of output pixel (17, 17)", gradient=True, limit=0.03)
-ax.plot([35.5, 39.5, 39.5, 35.5, 35.5], [35.5, 35.5, 39.5, 39.5, 35.5], color="black", label="its bundle, 4 x 4")
+shown = course.draw(ax, dx, "dx of output pixel (17, 17)", gradient=True, limit=0.1)
+ax.plot(
+    [35.5, 39.5, 39.5, 35.5, 35.5],
+    [35.5, 35.5, 39.5, 39.5, 35.5],
+    color="#E69F00",
+    linewidth=3,
+    label="its bundle, 4 x 4",
+)
 ax.plot([15.5, 59.5, 59.5, 15.5, 15.5], [15.5, 15.5, 59.5, 59.5, 15.5], color="#009E73", label="what it sees, 44 x 44")
 ax.legend(loc="lower right")
 figure.colorbar(shown, ax=ax)
@@ -331,23 +338,27 @@ def own_mirror(top, left, output):
     return mirror_pad(cut(image, top, left, output, output), 20, 20, 20, 20)
 
 
-differences = {name.__name__: (in_tiles(name, 72) - one_shot)[1] for name in (zeros_around, own_mirror, overlapping)}
-for name, difference in differences.items():
-    print(
-        f"{name:12}  largest {np.abs(difference).max():.1e}   pixels off by over 0.1: {np.mean(abs(difference) > 0.1):.1%}"
-    )
+in_three_ways = {way.__name__: in_tiles(way, 72) for way in (zeros_around, own_mirror, overlapping)}
+differences = {name: (p - one_shot)[1] for name, p in in_three_ways.items()}
+print("cells found in one shot:", ndimage.label(one_shot.argmax(axis=0))[1])
+for name, p in in_three_ways.items():
+    off, found = np.abs(differences[name]), ndimage.label(p.argmax(axis=0))[1]
+    print(f"{name:12}  largest {off.max():.1e}   off by more than 0.1: {np.mean(off > 0.1):.1%}   cells: {found}")
 
 # %%
-figure, axes = plt.subplots(1, 3, figsize=(9, 2.6), layout="constrained")
-for ax, (name, difference) in zip(axes, differences.items(), strict=True):
-    shown = course.draw(ax, difference, name, gradient=True, limit=0.5)
-figure.colorbar(shown, ax=axes, label="difference of\nprobabilities", shrink=0.9)
+figure, axes = plt.subplots(2, 2, figsize=(8, 5.2), layout="constrained")
+for column, name in zip(axes.T, ("zeros_around", "own_mirror"), strict=True):
+    column[0].imshow(in_three_ways[name][1], cmap="gray", vmin=0, vmax=1)
+    column[0].set(title=f"{name}: probability of cell", ylabel="H = 148", xticks=[], yticks=[])
+    shown = course.draw(column[1], differences[name], "minus the one-shot result", gradient=True, limit=0.5)
+figure.colorbar(shown, ax=axes[1], label="difference", shrink=0.9)
 plt.show()
 
 # %% [markdown]
-# The grid of the tiles is drawn in errors. Where a seam crosses a cell, zeros make the network see an outline, and
-# it calls a strip of the cell background: one cell becomes two. The own mirror is better, and still wrong along
-# every seam. The pixel error hardly shows it, since seams are few pixels; a count of cells does.
+# With zeros, the grid of the tiles is drawn into the answer. The mean grey is lighter than the background, so the
+# strip along a seam looks a little like cell, and where it passes one half it counts: 32 cells in place of 16. The
+# own mirror is harder to catch. It makes up nothing but symmetry, no line betrays it, and yet outlines are wrong
+# where a seam crosses them, and two cells are joined: 15.
 #
 # How deep does the damage go? A pixel that lies 20 or more from the edge of its tile sees nothing from outside.
 # Expect the curves to end at 20 sharply.
@@ -399,8 +410,9 @@ plt.show()
 # %% [markdown]
 # Tiles 72 and 68 apart agree, as both are multiples of 4; the others do not. The first tile is right in all cases,
 # since it starts at 0. Neither result is more *correct* than the other, but the label of a pixel should not depend
-# on how the work was divided. So: **tiles lie multiples of `2**depth` apart.** The library takes care of it, and
-# takes tiles that are not square, too.
+# on how the work was divided. So: **tiles lie multiples of `2**depth` apart.** The library takes care of it, below
+# in the line with `// 2**depth * 2**depth`. It also takes tiles that are not square. A `version` is the image
+# itself or a turned copy; these come at the end of the page.
 
 # %%
 course.show_source(_windows)
@@ -417,8 +429,8 @@ print("and of the 12 x 12 stamp:", small.shape)
 #
 # This is what it was for. We measure the largest amount of memory that `predict` holds at any moment, for images of
 # 128, 256 and 512 pixels, in one shot and in tiles of 92. The result goes to an array that is there before
-# (`out=`), which may be a file on the disk. Twice the width is four times the pixels, so expect one line to grow
-# fourfold from image to image, and the other to stay where it is.
+# (`out=`), which may be a file on the disk. Twice the width is four times the pixels, and a little less with the
+# border. So expect one line to grow about threefold from image to image, and the other to stay where it is.
 
 
 # %%
@@ -439,8 +451,8 @@ for name, megabytes in peaks.items():
 # %%
 figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
 for (name, megabytes), colour in zip(peaks.items(), ("#D55E00", "#0072B2"), strict=True):
-    ax.loglog(sizes, megabytes, "o-", color=colour, label=name, base=2)
-ax.set(xlabel="width of the image, in pixels", ylabel="peak memory, in MB", xticks=sizes, xticklabels=sizes)
+    ax.plot(sizes, megabytes, "o-", color=colour, label=name)
+ax.set(xlabel="width of the image, in pixels", ylabel="peak memory, in MB", xticks=sizes)
 ax.legend()
 plt.show()
 
@@ -506,8 +518,9 @@ for rotations in (1, 4, 7, 8):
 
 # %% [markdown]
 # With the full training of this page it is 3.71 % for one version, and 3.58 %, 3.57 % and 3.58 % for 4, 7 and 8. It
-# helps, for five or six of the six images, and it helps little: a twenty-fifth of the error, for four times the
-# work. The paper does not say how much it gained. What averaging cannot mend is a mistake that all versions make.
+# helps for five or six of the six images, and it helps little: it takes off 3 to 4 percent of the error, for four
+# times the work. (Other processors round differently, and a last digit may change.) The paper does not say how much
+# it gained. What averaging cannot mend is a mistake that all versions make.
 
 # %% [markdown]
 # **Question 4.** Suppose the network had a layer that subtracts the mean of its whole input. Would the overlap-tile
