@@ -78,20 +78,16 @@ for h in (15, 16, 17, 18, 19, 20):
 # %% [markdown]
 # There are 44, and they are the **same** 44 for output rows 16, 17, 18 and 19. The reason is the pooling: two
 # levels of it bundle 4 x 4 pixels, and the four rows of a bundle share what they see: their own 4, and 20 on each
-# side. Keep this in mind, it comes back as a trap.
+# side. Keep this in mind, it comes back as a trap. In the picture the gradient fades towards the green frame;
+# outside the frame it is exactly zero.
 
 # %%
 dx = rows_that_matter(17)[0]
 figure, ax = plt.subplots(figsize=(4.8, 4), layout="constrained")
 shown = course.draw(ax, dx, "dx of output pixel (17, 17)", gradient=True, limit=0.1)
-ax.plot(
-    [35.5, 39.5, 39.5, 35.5, 35.5],
-    [35.5, 35.5, 39.5, 39.5, 35.5],
-    color="#E69F00",
-    linewidth=3,
-    label="its bundle, 4 x 4",
-)
-ax.plot([15.5, 59.5, 59.5, 15.5, 15.5], [15.5, 15.5, 59.5, 59.5, 15.5], color="#009E73", label="what it sees, 44 x 44")
+for first, size, colour, name in ((36, 4, "#E69F00", "its bundle: 4 x 4"), (16, 44, "#009E73", "it sees: 44 x 44")):
+    box = {"fill": False, "edgecolor": colour, "linewidth": 2.5, "label": name}
+    ax.add_patch(plt.Rectangle((first - 0.5, first - 0.5), size, size, **box))
 ax.legend(loc="lower right")
 figure.colorbar(shown, ax=ax)
 plt.show()
@@ -131,13 +127,9 @@ plt.show()
 # noise. The mirror makes up what looks like more of the same. `symmetric` is a mirror as well, standing *between*
 # two pixels; it shows the edge pixel twice, and two equal neighbours are rare in a noisy image.
 #
-# As a formula, the pixel at place `i` of the endless image is pixel `mirror(i)` of the real one. The walk `0 1 2 3
-# 4 3 2 1` repeats for ever: its period is `2 * (size - 1)`, here 8, and in the second half we walk back.
-
-# %%
-course.show_source(_mirrored)
-
-# %% [markdown]
+# As a formula, the pixel at place `i` of the endless image is pixel `mirror(i)` of the real one. The walk
+# `0 1 2 3 4 3 2 1` repeats for ever: its period is `2 * (size - 1)`, here 8, and in the second half we walk back.
+#
 # **Exercise 1.** Write the mirror. `index` is an array of whole numbers, negative, inside or far outside; return
 # for each the pixel of the row that is seen there, from 0 to `size - 1`. A row of one pixel has only that one to
 # show. (`%` of a negative number is positive in Python: `-1 % 8` is 7.)
@@ -155,6 +147,12 @@ def my_mirror_index(index, size):
 
 # %% tags=["check"]
 course.check("mirror_index", my_mirror_index)
+
+# %% [markdown]
+# The library makes a whole stretch of such indices at once:
+
+# %%
+course.show_source(_mirrored)
 
 # %% [markdown]
 # ### An image smaller than the border
@@ -235,8 +233,9 @@ course.show_source(_probabilities)
 # ## Overlap-tile
 #
 # One shot needs all of the image's activations in memory at once. Piece by piece needs less. Which input is needed
-# for which output? To label rows `top` to `top + 72`, take 20 rows more on each side: input rows `top - 20` to `top
-# + 92`. The output tiles stand side by side; the **input** tiles overlap, by 40. That gives the strategy its name.
+# for which output? To label rows `top` to `top + 72`, take 20 rows more on each side: input rows `top - 20` to
+# `top + 92`. The output tiles stand side by side; the **input** tiles overlap, by 40. That gives the strategy its
+# name.
 
 # %%
 figure, ax = plt.subplots(figsize=(7, 4.4), layout="constrained")
@@ -340,10 +339,10 @@ def own_mirror(top, left, output):
 
 in_three_ways = {way.__name__: in_tiles(way, 72) for way in (zeros_around, own_mirror, overlapping)}
 differences = {name: (p - one_shot)[1] for name, p in in_three_ways.items()}
-print("cells found in one shot:", ndimage.label(one_shot.argmax(axis=0))[1])
+print("connected pieces in one shot:", ndimage.label(one_shot.argmax(axis=0))[1])
 for name, p in in_three_ways.items():
     off, found = np.abs(differences[name]), ndimage.label(p.argmax(axis=0))[1]
-    print(f"{name:12}  largest {off.max():.1e}   off by more than 0.1: {np.mean(off > 0.1):.1%}   cells: {found}")
+    print(f"{name:12}  largest {off.max():.1e}   off by more than 0.1: {np.mean(off > 0.1):.1%}   pieces: {found}")
 
 # %%
 figure, axes = plt.subplots(2, 2, figsize=(8, 5.2), layout="constrained")
@@ -356,9 +355,13 @@ plt.show()
 
 # %% [markdown]
 # With zeros, the grid of the tiles is drawn into the answer. The mean grey is lighter than the background, so the
-# strip along a seam looks a little like cell, and where it passes one half it counts: 32 cells in place of 16. The
-# own mirror is harder to catch. It makes up nothing but symmetry, no line betrays it, and yet outlines are wrong
-# where a seam crosses them, and two cells are joined: 15.
+# strip along a seam looks a little like cell, and where its probability passes one half it counts. There are 32
+# connected pieces in place of 16: most of the new ones are specks of one to four pixels on the seams, and two
+# pieces that stood apart are now joined to a third. The own mirror is harder to catch. No line betrays it and the
+# count hardly changes, yet outlines are wrong where a seam crosses them.
+#
+# (Many networks pad every convolution with zeros, so that nothing is eaten. They carry such a border inside, in
+# every layer, at every edge of every tile.)
 #
 # How deep does the damage go? A pixel that lies 20 or more from the edge of its tile sees nothing from outside.
 # Expect the curves to end at 20 sharply.
@@ -479,12 +482,14 @@ plt.show()
 # turn the image, predict, turn the answer back, and take the mean. H and W are the last two axes, as in notebook
 # 09.
 
+
 # %%
-answers = []
-for turns in range(4):
-    p = predict(run.params, np.rot90(image, turns, axes=(1, 2)))
-    answers.append(np.rot90(p, -turns, axes=(1, 2)))
-answers = np.array(answers)  # (4, 2, 148, 212)
+def answer(turns):
+    turned = np.rot90(image, turns, axes=(1, 2))
+    return np.rot90(predict(run.params, turned), -turns, axes=(1, 2))
+
+
+answers = np.array([answer(turns) for turns in range(4)])  # (4, 2, 148, 212)
 built_in = predict(run.params, image, rotations=4)
 print(f"largest difference to predict(rotations=4): {np.abs(answers.mean(axis=0) - built_in).max():.1e}")
 
@@ -500,8 +505,8 @@ plt.show()
 # %% [markdown]
 # The four disagree at outlines, where any of them may be wrong, and agree elsewhere. For turns by sevenths of a
 # circle, the library reads the image between its pixels (notebook 09), and the answers as well. Does the average
-# help? We measure on six held-out images. Each has the same weights, so the only price is time: four, seven or
-# eight times as much.
+# help? We measure on six held-out images. Nothing is trained anew, so the only price is time: four, seven or eight
+# times as much.
 
 # %%
 others = synthetic_dataset(78, num_train=0, num_validation=6, height=128, width=128).validation
