@@ -353,7 +353,8 @@ plt.show()
 # classes it is the same. Between background 0 and class 2, blending finds class 1.
 #
 # So a label is never blended, it is **read from the nearest pixel**. The price is an outline that may be off by
-# half a pixel. Below are three cells with the numbers 1, 2 and 3, bent by one field in both ways.
+# half a pixel. Below are three cells with the numbers 1, 2 and 3, bent by one field in both ways. Expect four
+# different numbers from the nearest pixel, and a crowd of others from blending.
 
 # %%
 number_of = np.zeros((64, 64), int)
@@ -479,9 +480,10 @@ def error_on(samples, run):
 def train(seed, draw_tile):
     """Train on one image; return the run and rows (step, error on that image, error on held-out images)."""
     dataset = synthetic_dataset(seed, num_train=1, num_validation=0, height=64, width=64)
+    image, labels = grey_and_labels(dataset.train[0])
     run, rows = start(config._replace(seed=seed), dataset), []
     for step in range(config.steps):
-        tile = draw_tile(*grey_and_labels(dataset.train[0]), np.random.default_rng([seed, step]))
+        tile = draw_tile(image, labels, np.random.default_rng([seed, step]))
         train_step(run, tile, step, learning_rate(config, step, step / config.steps))
         if (step + 1) % (config.steps // 10) == 0:
             rows.append((step + 1, error_on(dataset.train, run), error_on(held_out, run)))
@@ -564,7 +566,7 @@ plt.show()
 # network is, pixel by pixel. On an image that it knows by heart, that is zero nearly everywhere, and nothing is
 # passed back. The weights stand still, whatever else is wrong with them. Below is `p - onehot` for class cell, of
 # the network that was trained on the image as it is: on its training image, on the same image mirrored, and on a
-# piece of a held-out one. Expect mean sizes of about 0.0002, 0.04 and 0.1.
+# piece of a held-out one. Expect mean sizes of about 0.0002, 0.04 and 0.1 from the full run.
 
 
 # %%
@@ -588,17 +590,17 @@ gradients = {title: p_minus_onehot(run_as_it_is, *case) for title, case in cases
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(8, 3), layout="constrained")
 for ax, title in zip(axes, gradients, strict=True):
-    size = np.abs(gradients[title]).mean()
-    shown = course.draw(ax, gradients[title], f"{title}\nmean size {size:.4f}", gradient=True, limit=1)
+    mean_size = np.abs(gradients[title]).mean()
+    shown = course.draw(ax, gradients[title], f"{title}\nmean size {mean_size:.4f}", gradient=True, limit=1)
 figure.colorbar(shown, ax=axes, label="p - onehot", shrink=0.8)
 plt.show()
 
 # %% [markdown]
-# The left picture is blank: from here, no step of training changes anything. That is why the curve of "as it is" is
-# flat after 150 steps. Its mirror image alone would have had something to teach. Augmentation keeps the gradient
-# alive: each step brings a version that is not known by heart yet. It also explains the training error, which is
-# **larger** with augmentation. That is no fault. The network answers for all versions of the image at once, and
-# cannot spend its weights on the noise of one.
+# The left picture is blank: from here on, a step of training changes next to nothing. That is why the curve of "as
+# it is" is flat after 150 steps. Its mirror image alone would have had something to teach. Augmentation keeps the
+# gradient alive: each step brings a version that is not known by heart yet. It also explains the training error,
+# which is **larger** with augmentation. That is no fault. The network answers for all versions of the image at
+# once, and cannot spend its weights on the noise of one.
 #
 # ## What this shows, and what it does not
 #
@@ -606,7 +608,7 @@ plt.show()
 # out of three. It does **not** show that bending is what did it: most of the gain came with the eight symmetries
 # already, and from there to everything the error fell by 0.3, 0.3 and 1.2 points. Three seeds are too few to call
 # the first two anything but luck. Our cells are synthetic, with thousands of pixels that are easy. The paper says
-# that bending was the key for its data, and shows no such comparison.
+# that bending seems to be the key, and shows no comparison.
 
 # %% [markdown]
 # **Question 4.** A version helps only if its labels are still true. Name, for each of these, a change from this
@@ -622,17 +624,19 @@ plt.show()
 
 # %% [markdown] tags=["answer"]
 # **4.** A turn by half a circle makes a 9 of a 6, and a flip makes letters of no alphabet. A flip from left to
-# right moves the heart to the other side. A gain changes the brightness that tells ill from healthy. What must not
-# change the answer, you may change; nothing else.
+# right moves the heart to the other side. A gain changes the brightness that tells ill from healthy. Change what
+# does not change the answer, and nothing else.
 #
 # **5.** As measured with this page's settings and seeds: 2 images as they are give 6.9 %, 3.6 % and 4.0 %; 4 give
-# 3.6 %, 3.7 % and 5.4 %; 8 give 3.4 %, 3.2 % and 3.0 %. So one image with everything was worth about four here.
-# Augmented and many is better still, of course.
+# 3.6 %, 3.7 % and 5.4 %; 8 give 3.4 %, 3.2 % and 3.0 %. So one image with everything was worth about four here. And
+# with eight images, everything gives 3.3 %, 3.2 % and 3.2 %: no better than the eight as they are. Augmentation
+# pays where images are few.
 #
 # **6.** Where the field changes a gap of a few pixels by a good part of its width: strong bending, or nodes close
 # together. With 10 pixels over 255, neighbouring pixels move nearly alike, and a gap of 5 pixels changes by a
-# fraction of a pixel. The map needs the distance to every cell, anew for every tile, which takes longer than
-# drawing the tile.
+# fraction of a pixel. Time is not the obstacle: for the paper's tile of 572, we measured 0.04 s to make the map
+# anew beside 0.07 s to draw the tile. But cells just outside the tile count in eq. 2 as well, so their labels would
+# have to be bent too.
 
 # %% [markdown]
 # ## In three lines
