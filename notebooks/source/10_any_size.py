@@ -204,7 +204,8 @@ plt.show()
 #
 # We train a network of depth 2 for 300 steps on synthetic cells; it takes some seconds, and notebook 08 is where
 # training is explained. Then we label the image `cells`, 148 x 212 pixels, in **one shot**: mirror 20 pixels around
-# it, and send it all through at once. This is the result that everything below is held against.
+# it, and send it all through at once. This is the result that everything below is held against. The numbers in the
+# text are those of the full run, with 300 steps.
 
 # %%
 training = synthetic_dataset(0, num_train=8, num_validation=1, height=128, width=128)
