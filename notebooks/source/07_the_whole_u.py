@@ -253,7 +253,8 @@ course.show_source(unet_forward, double_conv_forward)
 #
 # The backward pass has to answer one question for each parameter: by how much does the loss grow if it grows? It
 # starts at the logits with `dlogits`, and undoes the forward pass one layer after another. Each layer needs only the
-# gradient of its own output, and its own cache.
+# gradient of its own output, and its own cache. (`_conv_grads` takes a convolution's three gradients apart: `dx` goes
+# on as the next `dy`, the two others are kept for the parameters.)
 
 # %%
 course.show_source(unet_backward, double_conv_backward)
@@ -278,8 +279,7 @@ Markdown("\n".join(["| forward: read down | backward: read up |", "|---|---|", *
 # Each row is a pair: what the left side puts out, the right side takes the gradient of. Follow `dy` from the last row
 # up to the first. Two lines of `unet_backward` are missing here, and they belong together: `dskips.append(dskip)` and
 # `dy = dy + dskips.pop()`. They are the answer to `skips.append(skip)`.
-
-# %% [markdown]
+#
 # ## The fork
 #
 # `skip` is used twice: it goes to the pool, and across the U to the concatenation. A value that is used twice has two
@@ -296,14 +296,14 @@ def one_pixel(skip):
     return 4 * skip + 5 * (2 * max(skip, 0.0))
 
 
-print("logit", one_pixel(3.0), "   slope", (one_pixel(3.1) - one_pixel(2.9)) / 0.2)
+print(f"logit {one_pixel(3.0):.1f}, slope {(one_pixel(3.1) - one_pixel(2.9)) / 0.2:.1f}")
 
 # %% [markdown]
-# If you drop one of the two, nothing stops with an error, and the network even learns something, slowly. It is the
-# most common mistake in a U-Net written by hand, and a gradient check finds it at once.
+# If you forget one of the two, nothing stops with an error: all shapes are right, and the loss may even go down. A
+# gradient check finds it at once.
 #
 # Here is a U with all its parts on one screen: one level and the bottom, one convolution each, and no biases. Its
-# arguments are the image and four weights.
+# arguments are the image and four weights; `_no_bias` makes the zeros that stand for a bias.
 
 # %%
 course.show_source(mini.MiniUCache, mini.mini_u_forward)
@@ -458,8 +458,7 @@ plt.show()
 # border of the field the gradient is about a hundred times smaller than in its middle. The full network's field is 188
 # pixels wide (for some pixels 204; it depends on how they lie in the pools' grid), and this is what it means in
 # practice: it can look more than 90 pixels far, and mostly looks at what is near.
-
-# %% [markdown]
+#
 # ## How large must the weights be at the start?
 #
 # At the start the weights are random numbers with mean 0. Only their size is left to choose. If they are too small,
