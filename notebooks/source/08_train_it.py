@@ -25,13 +25,14 @@ from minunet import (
     init_unet,
     pixel_error,
     predict,
+    seg_score,
     softmax_cross_entropy_backward,
     softmax_cross_entropy_forward,
     unet_backward,
     unet_forward,
 )
 from minunet.data import fit_normalisation, loss_weights, normalise, random_tile, synthetic_dataset
-from minunet.metrics import majority_pixel_error
+from minunet.metrics import components, majority_pixel_error
 from minunet.optim import init_velocity, sgd_step
 from minunet.shapes import output_size
 from minunet.train import train_step
