@@ -174,7 +174,8 @@ for x, (row, level) in enumerate(zip(rows, levels, strict=True)):
 for level in range(4):  # the skip connections
     ends = (18.9 - 3 * level, -0.8 * level), (2 * level + 1.4, -0.8 * level)
     axes.annotate("", *ends, arrowprops={"arrowstyle": "->", "color": "grey"})
-    axes.text(3 + 2 * level, -0.8 * level + 0.05, f"crop {sizes.crops()[level]} a side", fontsize=7)
+    middle = (ends[0][0] + ends[1][0]) / 2
+    axes.text(middle, -0.8 * level + 0.05, f"crop {sizes.crops()[level]} a side", ha="center", fontsize=7)
 axes.set(xlim=(-0.5, 23.5), ylim=(-3.5, 0.7), yticks=[-0.8 * level for level in range(5)], yticklabels=range(5))
 axes.set(title="the U of Fig. 1: channels above, size below", ylabel="level", xlabel="layers, in the forward order")
 plt.show()
