@@ -8,6 +8,7 @@ from minunet.data.augment import AUGMENTATIONS
 from minunet.data.normalise import SCOPES
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError
+from minunet.fast.memory import keep_freed_memory
 from minunet.recipes import RECIPES
 from minunet.rotations import COUNTS
 
@@ -22,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     from minunet import commands
 
+    keep_freed_memory()
     try:
         return getattr(commands, options.command)(options)
     except (InputError, OSError) as error:
