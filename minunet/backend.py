@@ -1,5 +1,6 @@
 """NumPy or CuPy: the data decides. This is the only file that knows CuPy exists."""
 
+import importlib
 import sys
 from typing import Annotated, Any
 
@@ -67,6 +68,12 @@ def flatten(tree, prefix: str = "") -> dict[str, Array]:
     return flat
 
 
+def ndimage_of(x: Array):
+    """Return the module of image operations for `x`: cupyx.scipy.ndimage for a CuPy array, else scipy.ndimage."""
+    name = "scipy.ndimage" if array_module(x) is np else "cupyx.scipy.ndimage"
+    return importlib.import_module(name)  # when it is needed: it takes a while
+
+
 def gpu_is_there() -> bool:
     """Return whether CuPy is installed and finds an NVIDIA GPU."""
     try:
@@ -85,5 +92,8 @@ def _import_cupy():
             'python -m pip install -e ".[gpu]" (CUDA 13), or cupy-cuda12x for CUDA 12'
         ) from error
     if not cupy.cuda.is_available():
-        raise InputError("device 'gpu' needs an NVIDIA GPU and its driver: CuPy is installed but finds none; use 'cpu'")
+        raise InputError(
+            "device 'gpu' needs an NVIDIA GPU and its driver: CuPy is installed but finds none; "
+            "install the driver (nvidia.com/drivers; nvidia-smi shows whether it works), or use 'cpu'"
+        )
     return cupy
