@@ -6,7 +6,8 @@
 It refuses what CuPy refuses: to become a NumPy array unasked, operands of both kinds, names and arguments that CuPy
 14.2 lacks (names.txt, made by make_names.py from its wheel). It also refuses what CuPy lets pass at a price, masks
 and index arrays of the host, which are copied to the GPU each time.
-What it cannot show: speed, rounding, races between streams, indices out of range (CuPy wraps them, this raises).
+What it cannot show: speed, rounding, races between streams, and most indices out of range (CuPy wraps them, this
+raises, but for take_along_axis).
 """
 
 from strict_cupy.arrays import HiddenTripError, ndarray, no_trips

@@ -57,6 +57,11 @@ def _from_host(name: str, function, a, *args, **kwargs):
     return on_device(np.array(function(a, *args, **kwargs)))  # never the memory of the host
 
 
+def _take_along_axis(a, indices, axis):
+    """Wrap indices out of range silently, as CuPy does."""
+    return np.take_along_axis(a, indices % a.shape[axis], axis)
+
+
 def _asnumpy(a, stream=None, order="C", out=None, blocking=True) -> np.ndarray:
     return a.get(order=order) if isinstance(a, ndarray) else np.asarray(a)
 
@@ -73,9 +78,11 @@ class OutOfMemoryError(MemoryError):
 
 def modules() -> dict[str, types.ModuleType]:
     """Return the modules by their names, each an attribute of its parent."""
+    own = {"ndarray": ndarray, "asnumpy": _asnumpy, "get_array_module": _get_array_module}
+    own["take_along_axis"] = functools.partial(_function, "cupy.take_along_axis", _take_along_axis)
     nothing = types.SimpleNamespace()
     made = {
-        "cupy": Module("cupy", np, ndarray=ndarray, asnumpy=_asnumpy, get_array_module=_get_array_module),
+        "cupy": Module("cupy", np, **own),
         "cupy.cuda": Module("cupy.cuda", nothing, is_available=lambda: True),
         "cupy.cuda.memory": Module("cupy.cuda.memory", nothing, OutOfMemoryError=OutOfMemoryError),
         "cupy.cuda.runtime": Module("cupy.cuda.runtime", nothing, memGetInfo=lambda: (FREE, TOTAL)),
