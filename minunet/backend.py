@@ -83,6 +83,19 @@ def gpu_is_there() -> bool:
     return cupy.cuda.is_available()
 
 
+def gpu_memory() -> int:
+    """Return how many bytes of the GPU's memory are free, or in the hands of this process."""
+    cupy = _import_cupy()
+    free, _ = cupy.cuda.runtime.memGetInfo()
+    return free + cupy.get_default_memory_pool().total_bytes()  # the pool keeps what was freed
+
+
+def is_out_of_gpu_memory(error: BaseException) -> bool:
+    """Return whether this is CuPy's error, and not that of the host's memory."""
+    cupy = sys.modules.get("cupy")
+    return cupy is not None and isinstance(error, cupy.cuda.memory.OutOfMemoryError)
+
+
 def _import_cupy():
     try:
         import cupy

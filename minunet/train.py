@@ -151,7 +151,13 @@ def learning_rate(config: Config, step: int, done: float) -> float:
     return config.learning_rate * min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * done))
 
 
+def prediction_tile(config: Config) -> int | None:
+    """Return the tile to predict with: on a GPU the one that it trains with, since that fits into its memory."""
+    return config.tile if config.device == "gpu" else None
+
+
 def validate(run: Run, samples: list[Sample]) -> dict:
     """Return the mean pixel error on held-out images, and that of the majority class."""
-    means = mean(pixel_errors(samples, predict_samples(run.params, run.normalisation, samples)))
+    tile = prediction_tile(run.config)
+    means = mean(pixel_errors(samples, predict_samples(run.params, run.normalisation, samples, tile=tile)))
     return {"validation_error": means["pixel_error"], "majority_error": means["majority_pixel_error"]}

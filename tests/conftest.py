@@ -43,10 +43,15 @@ WHERE = ["stand-in", pytest.param("gpu", marks=pytest.mark.gpu)][: 1 + gpu_is_th
 def cupy(request):
     """Return CuPy where minunet finds it: its strict stand-in and, where there is a GPU, the real one."""
     if request.param == "gpu":
-        yield importlib.import_module("cupy")
-        return
-    with strict_cupy.installed() as stand_in:
-        yield stand_in
+        return importlib.import_module("cupy")
+    return request.getfixturevalue("stand_in")
+
+
+@pytest.fixture
+def stand_in():
+    """Return the strict stand-in for CuPy, where minunet finds it."""
+    with strict_cupy.installed() as cupy:
+        yield cupy
 
 
 @pytest.fixture

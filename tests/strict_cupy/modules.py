@@ -79,6 +79,7 @@ class OutOfMemoryError(MemoryError):
 def modules() -> dict[str, types.ModuleType]:
     """Return the modules by their names, each an attribute of its parent."""
     own = {"ndarray": ndarray, "asnumpy": _asnumpy, "get_array_module": _get_array_module}
+    own["get_default_memory_pool"] = lambda: types.SimpleNamespace(total_bytes=lambda: 0)
     own["take_along_axis"] = functools.partial(_function, "cupy.take_along_axis", _take_along_axis)
     nothing = types.SimpleNamespace()
     made = {
