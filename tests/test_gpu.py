@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import strict_cupy
 
-from minunet import flatten, gradcheck, init_unet, predict, to_device
+from minunet import InputError, flatten, gradcheck, init_unet, metrics, predict, to_device
 from minunet.backend import array_module, gpu_is_there, map_tree, to_host
 from minunet.cli import main
 from minunet.config import Config
@@ -21,6 +21,15 @@ from minunet.optim import init_velocity, sgd_step
 from minunet.run_folder import resume_run, save_run
 from minunet.train import draw_tile, start, train_step, train_steps
 
+MEASURES = [
+    metrics.pixel_error,
+    metrics.pixel_error_f_score,
+    metrics.iou,
+    metrics.v_rand,
+    metrics.v_info,
+    metrics.seg_score,
+    metrics.warping_error,
+]
 pytestmark = pytest.mark.usefixtures("cupy")
 
 
@@ -163,6 +172,36 @@ def test_a_run_there_gives_the_losses_of_one_on_the_cpu_and_can_be_resumed(tmp_p
     list(train_steps(run, dataset))
     np.testing.assert_allclose([row["loss"] for row in run.history], losses, rtol=1e-4)
     assert all(type(row["loss"]) is float for row in run.history)
+
+
+@pytest.mark.parametrize("partly", [False, True])
+@pytest.mark.parametrize("measure", MEASURES)
+def test_measures_of_images_on_the_gpu(rng, measure, partly):
+    truth = rng.random((2, 20, 30)).repeat(3, axis=1).repeat(3, axis=2) > 0.4
+    truth, proposal = truth[0], truth[0] & truth[1]
+    if measure in (metrics.v_rand, metrics.v_info, metrics.seg_score):
+        truth, proposal = metrics.components(truth), metrics.components(proposal)
+    known = rng.random(truth.shape) > 0.3 if partly else None
+    images = {"truth": truth, "proposal": proposal, "known": known}
+    expected = measure(**images)
+    assert 0 < expected < 1
+    assert measure(**to_gpu(images)) == pytest.approx(expected, rel=1e-12)
+    with pytest.raises(InputError, match="proposal must be on the device of truth"):
+        measure(to_device(truth, "gpu"), proposal)
+
+
+def test_components_and_watershed_of_an_image_on_the_gpu(rng):
+    height = rng.random((30, 20))
+    seeds = metrics.components(height > 0.7)
+    height_gpu, seeds_gpu = to_gpu((height, seeds))
+    assert_equal_on_both(seeds, metrics.components(height_gpu > 0.7))
+    assert_equal_on_both(metrics.watershed(height, seeds), metrics.watershed(height_gpu, seeds_gpu))
+
+
+def test_thresholds_of_probabilities_on_the_gpu(rng):
+    truth, p = metrics.components(rng.random((24, 20)) > 0.3), rng.random((24, 20))
+    truth_gpu, p_gpu = to_gpu((truth, p))
+    assert metrics.best_over_thresholds([truth_gpu], [p_gpu]) == metrics.best_over_thresholds([truth], [p])
 
 
 def test_train_on_the_gpu(tmp_path, cells_folder, monkeypatch):
