@@ -100,8 +100,9 @@ def _import_cupy():
     try:
         import cupy
     except ImportError as error:
+        what = "is not installed" if isinstance(error, ModuleNotFoundError) else f"cannot be imported ({error})"
         raise InputError(
-            "device 'gpu' needs CuPy, which is not installed; install it with "
+            f"device 'gpu' needs CuPy, which {what}; install it with "
             'python -m pip install -e ".[gpu]" (CUDA 13), or cupy-cuda12x for CUDA 12'
         ) from error
     if not cupy.cuda.is_available():

@@ -8,6 +8,7 @@ import pytest
 
 import minunet as m
 from minunet.backend import map_tree
+from minunet.cli import main
 from minunet.fast import winograd
 from minunet.gradchecking.cases import cases
 
@@ -92,3 +93,18 @@ def test_gpu_without_a_gpu_says_what_is_missing(monkeypatch):
     message = "needs an NVIDIA GPU and its driver: CuPy is installed but finds none; install the driver .* or use 'cpu'"
     with pytest.raises(m.InputError, match=message):
         m.to_device(np.ones(3), "gpu")
+
+
+def test_gpu_with_a_cupy_that_is_broken_says_why(monkeypatch, tmp_path):
+    (tmp_path / "cupy.py").write_text("raise ImportError('libnvrtc.so.13: cannot open shared object file')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    with pytest.raises(m.InputError, match=r"CuPy, which cannot be imported \(libnvrtc.*file\); install it with .*gpu"):
+        m.to_device(np.ones(3), "gpu")
+
+
+def test_train_on_a_gpu_that_is_not_there_writes_nothing(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    assert main(["train", "--device", "gpu", "--out", str(tmp_path / "run")]) == 2
+    assert "device 'gpu' needs CuPy, which is not installed" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

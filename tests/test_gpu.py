@@ -141,7 +141,7 @@ def test_a_tile_drawn_there_equals_that_drawn_on_the_cpu(rng, config, augmentati
     for step in range(3):
         with no_trips():
             tile = draw_tile(config, planes_gpu, step)
-        assert_equal_on_both(draw_tile(config, planes, step), tile, 1e-6)
+        assert_equal_on_both(draw_tile(config, planes, step), tile, 1e-4)  # a GPU weighs in float32
 
 
 @pytest.mark.parametrize("augmentation", ["symmetries", "elastic"])
