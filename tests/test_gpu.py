@@ -159,6 +159,14 @@ def test_a_training_step_never_waits_for_the_gpu(config, augmentation):
     assert_equal_on_both([run.params, run.velocity], [run_gpu.params, run_gpu.velocity], 1e-4)
 
 
+def test_a_run_draws_its_tiles_on_the_gpu(config, monkeypatch):
+    config, tiles = config._replace(device="gpu", steps=2), []
+    monkeypatch.setattr("minunet.train.train_step", lambda run, tile, step, rate: tiles.append(tile) or 1.0)
+    dataset = load_data(config.data)
+    list(train_steps(start(config, dataset), dataset))
+    assert {array_module(x).__name__ for tile in tiles for x in tile} == {"cupy"} and len(tiles) == 2
+
+
 def test_a_run_there_gives_the_losses_of_one_on_the_cpu_and_can_be_resumed(tmp_path, config):
     dataset = load_data(config.data)
     losses = [row["loss"] for row in train_steps(start(config, dataset), dataset)]
@@ -188,6 +196,12 @@ def test_measures_of_images_on_the_gpu(rng, measure, partly):
     assert measure(**to_gpu(images)) == pytest.approx(expected, rel=1e-12)
     with pytest.raises(InputError, match="proposal must be on the device of truth"):
         measure(to_device(truth, "gpu"), proposal)
+
+
+def test_warping_error_by_probabilities_on_the_gpu(rng):
+    truth, p = rng.random((20, 30)) > 0.4, rng.random((20, 30))
+    images = {"truth": truth, "proposal": p > 0.5, "probability": p}
+    assert metrics.warping_error(**to_gpu(images)) == metrics.warping_error(**images) > 0
 
 
 def test_components_and_watershed_of_an_image_on_the_gpu(rng):

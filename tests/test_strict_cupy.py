@@ -32,6 +32,7 @@ def a(cp):
         (lambda cp, a: a @ HOST.T, "Unsupported type"),
         (lambda cp, a: a - [1, 2, 3], "Unsupported type .*list"),
         (lambda cp, a: cp.maximum(a, HOST), "Unsupported type .* for cupy.maximum"),
+        (lambda cp, a: cp.add(a, [1, 2, 3]), "Unsupported type .*list"),
         (lambda cp, a: cp.add(a, 1, out=HOST), "Unsupported type"),
         (lambda cp, a: np.add(HOST, 1, out=a), "Unsupported type"),
         (lambda cp, a: cp.concatenate([a, HOST]), "Unsupported type .* for cupy.concatenate"),
