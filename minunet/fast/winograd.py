@@ -82,7 +82,7 @@ def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]
     xp = array_module(x)
     N, C, H, W = x.shape
     F = len(weight)
-    check_gradient(dy, (N, F, H - 2, W - 2))
+    check_gradient(dy, (N, F, H - 2, W - 2), x)
     B2, G2, A2 = _matrices(xp, x.dtype)
     U = _evaluate_kernels(G2, weight)  # (36, F, C)
     dU = xp.zeros_like(U)
