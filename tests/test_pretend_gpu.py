@@ -31,7 +31,7 @@ def test_every_pair_stays_on_the_device_and_equals_that_on_the_host(name, log):
     on_host = flatten([y, backward(dy, cache)])
     y_device, cache_device = forward(*to_gpu(cases()[name][2]))
     on_device = flatten([y_device, backward(to_device(dy, "gpu"), cache_device)])
-    assert len(log.trips) == (1 if name == "softmax_cross_entropy" else 0), log.trips  # its check of the labels
+    assert log.trips == []
     assert list(on_host) == list(on_device)
     for path, x in on_host.items():
         assert isinstance(on_device[path], pretend_gpu.PretendArray), path
@@ -49,12 +49,12 @@ def test_prediction_equals_that_on_the_host(log, rng):
     np.testing.assert_allclose(predict(to_device(params, "gpu"), image), predict(params, image), atol=1e-6)
 
 
-def test_a_training_step_comes_to_the_host_twice(log):
+def test_a_training_step_never_comes_to_the_host(log):
     run = start(Config(base_channels=2, depth=1, tile=44, device="gpu"), synthetic_dataset(0, 1, 1, 32, 32))
     tile = np.ones((1, 44, 44), np.float32), np.ones((28, 28), np.uint8), None
     loss = train_step(run, tile, step=0, rate=0.1)
-    assert isinstance(loss, float)
-    assert log.trips == ["check_loss: if outside.any():", "train_step: return float(loss)"]
+    assert log.trips == []
+    assert float(loss) > 0 and len(log.trips) == 1
 
 
 def test_kernels_are_counted_and_views_are_not(log):

@@ -436,8 +436,8 @@ course.check("transfer_seconds", my_transfer_seconds)
 # %% [markdown]
 # What a training step of the full network could move, under the same assumptions. The knee of the curve is at `latency
 # * bandwidth`, 200 kB: below it, size does not matter, and above it, nothing else does. The parameters are the heavy
-# part, 124 MB, and they stay on the device from the first step to the last. `minunet` moves a tile, its labels and its
-# weights each step, and the loss back.
+# part, 124 MB, and they stay on the device from the first step to the last. `minunet` keeps the training images there,
+# too: a step sends where its tile is to be read, and fetches the loss.
 
 # %%
 latency, bandwidth = 1e-5, 20e9  # assumptions
@@ -494,31 +494,37 @@ print("gaps in the lower device lane: it waits for the host")
 # somewhere above it. Three ways help. Read the code for places that need a value: `float(`, `int(`, `if` on an array,
 # `print`. Run it under a profiler, which shows copies from device to host. Or run it where trips are written down.
 #
-# The pretend GPU does the third. Here is `minunet`'s own training step from above. How many trips would you guess? One
-# is plain to see in `train_step`, whose last line is `return float(loss)`.
+# The pretend GPU does the third. Here is `minunet`'s own training step from above, and after it a look at the loss. How
+# many trips would you guess? Expect none in the step, and one for the look.
 
 # %%
 with pretend_gpu.installed() as log:
     run = start(config, dataset)
-    train_step(run, tile, step=0, rate=0.01)
+    loss = train_step(run, tile, step=0, rate=0.01)
+    print(len(log.trips), "trips in the step")
+    print("loss", round(float(loss), 3))
     print(*log.trips, sep="\n")
 
 # %% [markdown]
-# There are two. The other hides in a check: the loss wants to be sure that the labels are classes that exist, and asks
-# `if outside.any()`. The labels have nothing to do with the network's output. But the queue is worked off in order, so
-# the answer comes after the whole forward pass, and only then can Python launch the backward pass.
+# `train_step` returns the loss as an array of the device, without waiting for it. `train_steps` turns it into a number,
+# in one place, with a comment that says so.
 #
-# **Question 4.** Would you take that check out? What does it save, what does it cost, and where else could it be? And
-# `float(loss)`: what would `train_steps` have to give up, or do otherwise, to read the loss only every fiftieth step?
+# It had not always been like that. On the CPU the loss checks that the labels are classes that exist, with `if
+# outside.any()`, and for a while it did so on the device, too. The labels have nothing to do with the network's output.
+# But the queue is worked off in order, so the answer came after the whole forward pass, and only then could Python
+# launch the backward pass. The pretend GPU named the line. Now a label that does not exist makes the loss NaN there:
+# that is found when the loss is read, which has to be done anyway.
+#
+# **Question 4.** What does the CPU's way tell you about a wrong label that the GPU's way does not? Where else could the
+# check be? And the one trip that is left: what would `train_steps` have to give up, or do otherwise, to read the loss
+# only every fiftieth step?
 
 # %% [markdown] tags=["answer"]
-# The check turns a wrong label into one clear line instead of a silent wrong gradient, so it should stay somewhere.
-# What it costs depends on how far the host is ahead: the device idles from the moment it answers to the next launch,
-# which is short, but the host can never prepare more than that. Better places: on the host, when the data are read,
-# once and not in each step; or on the device with the answer looked at later, together with the loss. As for
-# `float(loss)`: `train_steps` stops a run whose loss is not finite in the very step, and writes the loss into each row
-# of the history. It could keep the losses as arrays of the device and fetch fifty at once; a broken run would then go
-# on for up to fifty steps before anyone notices.
+# On the CPU one clear line says which label is wrong. NaN only says that something is, and a learning rate that is too
+# large looks the same. A better place is on the host, when the data are read: once, and not in each step. As for the
+# loss: `train_steps` stops a run whose loss is not finite in the very step, and writes the loss into each row of the
+# history. It could keep the losses as arrays of the device and fetch fifty at once; a broken run would then go on for
+# up to fifty steps before anyone notices.
 
 # %% [markdown]
 # ## float32, and what is called TF32
@@ -621,8 +627,8 @@ def memory():
 # ## All of it
 #
 # On a machine with a GPU and CuPy (`python -m pip install -e ".[gpu]"`), `minunet train --device gpu` trains there.
-# The parameters move to the device once. Tiles are drawn on the host, in threads, while the device computes; random
-# numbers come from the host, so that a run draws the same tiles everywhere. `python -m pytest -m gpu` holds every
+# The parameters and the training images move to the device once, and tiles are read there. Random numbers come from the
+# host, so that a run draws the same tiles everywhere. `python -m pytest -m gpu` holds every
 # layer there against the CPU. If you run it: you are among the first, and what you find out is news to us.
 #
 # ## In three lines
