@@ -7,6 +7,7 @@ import numpy as np
 
 from minunet.backend import array_module
 from minunet.errors import InputError
+from minunet.layers.checks import check_same_device
 
 LARGEST_LABEL = 2**31 - 1  # so that a pair of labels fits one int64
 
@@ -51,9 +52,7 @@ def label_pair(truth, proposal, known=None) -> tuple[np.ndarray, np.ndarray]:
 
 def _of_one_shape(truth, proposal, known) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     xp = array_module(truth)
-    for name, image in (("proposal", proposal), ("known", known)):
-        if image is not None and array_module(image) is not xp:
-            raise InputError(f"{name} must be on the device of truth; move it with minunet.to_device")
+    check_same_device(truth=truth, proposal=proposal, **({} if known is None else {"known": known}))
     truth, proposal = xp.asarray(truth), xp.asarray(proposal)
     for name, image in (("truth", truth), ("proposal", proposal)):
         if not image.size:
