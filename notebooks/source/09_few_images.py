@@ -532,14 +532,15 @@ for name, errors in results.items():
 # average, about half, and it falls for each of the seeds. (All three thresholds are 0.13, hence the equal errors.)
 
 # %%
-figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
-for way in WAYS:
-    steps, on_held_out = runs[way, SEEDS[0]][1][:, 0], np.array([runs[way, seed][1][:, 2] for seed in SEEDS])
-    ax.plot(steps, 100 * on_held_out.T, color=COLOURS[way], linewidth=0.8, alpha=0.6)
-    ax.plot(steps, 100 * on_held_out.mean(axis=0), color=COLOURS[way], linewidth=2.5, label=way)
-ax.set(title="on images never seen (thin: each seed; thick: their mean)", xlabel="step", ylabel="pixel error, percent")
-ax.set(ylim=(0, 12))
-ax.legend(ncols=3)
+figure, axes = plt.subplots(1, 2, figsize=(8.5, 3.3), sharey=True, layout="constrained")
+for ax, column, title in zip(axes, (1, 2), ("on the training image", "on held-out images"), strict=True):
+    for way, colour in COLOURS.items():
+        curves = np.array([runs[way, seed][1] for seed in SEEDS])  # (seeds, 10, 3)
+        ax.plot(curves[0, :, 0], 100 * curves[:, :, column].T, color=colour, linewidth=0.8, alpha=0.6)
+        ax.plot(curves[0, :, 0], 100 * curves[:, :, column].mean(axis=0), color=colour, linewidth=2.5, label=way)
+    ax.set(title=f"{title} (thick: mean)", xlabel="step", ylim=(0, 10))
+axes[0].set_ylabel("pixel error, percent")
+axes[0].legend()
 plt.show()
 
 # %% [markdown]
