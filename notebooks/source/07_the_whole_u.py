@@ -415,7 +415,6 @@ seen_rows, seen_columns = np.nonzero(dx[0, 0])
 print(f"computed: rows {seen_by(10, depth=2)}")
 print(f"measured: rows ({seen_rows.min()}, {seen_rows.max()}), columns ({seen_columns.min()}, {seen_columns.max()})")
 
-# %%
 fig, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
 course.draw(axes[0], dlogits[0, 1], "dlogits: one pixel", gradient=True)
 course.draw(axes[1], dx[0, 0], "dx", gradient=True)
@@ -447,7 +446,6 @@ mean_size = mean_dx()
 middle = mean_size[20:40, 20:40].sum() / mean_size.sum()
 print(f"the middle 20x20 pixels, {20 * 20 / 44**2:.0%} of the field, hold {middle:.0%} of the gradient")
 
-# %%
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.3), layout="constrained")
 course.draw(axes[0], mean_size, "mean |dx| over 64 networks", gradient=True)
 axes[1].plot(mean_size[30], color="#0072B2")
@@ -579,7 +577,6 @@ for factor, (_, run_cache) in runs.items():
     grads = flatten(unet_backward(one_dlogits, run_cache))
     norms[factor] = {name: np.linalg.norm(dweight) for name, dweight in grads.items() if "conv1.weight" in name}
 
-# %%
 fig, axes = plt.subplots(figsize=(7.5, 3.4), layout="constrained")
 for factor, by_name in norms.items():
     colour, marker, label = STYLE[factor]
@@ -597,8 +594,7 @@ plt.show()
 # `encode.0.conv1`, although `encode.0` lies *farther* from the loss. It has a short cut: over the skip connection of
 # level 0 it is only two convolutions and the head away from the logits, and nearly all of its gradient comes that way.
 # The deeper levels, which should find out what is a cell, learn nothing in the meantime.
-
-# %% [markdown]
+#
 # **Question 4.** You make the network deeper, from depth 4 to depth 5, and give it the same image of 572 pixels. Say,
 # without running anything, what happens to the border and the output, to the number of parameters and to the time. (In
 # a terminal, `minunet summary --input 572 --depth=5` shows whether you were right.)

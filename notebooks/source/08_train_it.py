@@ -161,7 +161,6 @@ weight_maps = loss_weights(dataset.train)
 validation_images = [normalise(sample.image, normalisation) for sample in dataset.validation]
 print(f"an image {images[0].shape}, mean {images[0].mean():.2f}, standard deviation {images[0].std():.2f}")
 
-# %%
 fig, axes = plt.subplots(1, 3, figsize=(9, 3.3), layout="constrained")
 course.draw_image(axes[0], images[0][0], "image")
 course.draw(axes[1], dataset.train[0].labels, "labels: 1 is cell")
@@ -211,8 +210,7 @@ plt.show()
 # %% [markdown]
 # Each picture shows `x`; the blue square is the output, and the orange lines are the cells' outlines within it. What
 # lies outside the square is there to be looked at, as the *context* that valid convolutions need.
-
-# %% [markdown]
+#
 # ## One training step
 #
 # This is the whole of it: forward, loss, backward, step. All the earlier notebooks are in these ten lines.
@@ -335,7 +333,6 @@ one_logits, _ = unet_forward(one_params, tile_x)
 print(f"loss {one_losses[0]:.3f} -> {one_losses[-1]:.4f}")
 print(f"pixel error on the tile {np.mean(one_logits.argmax(axis=1) != tile_labels):.4f}")
 
-# %%
 fig, axes = plt.subplots(1, 3, figsize=(9, 3), layout="constrained", width_ratios=[1.5, 1, 1])
 axes[0].plot(one_losses, color="#0072B2")
 axes[0].set(title="one tile, again and again", xlabel="step", ylabel="loss", yscale="log")
@@ -368,7 +365,7 @@ print(f"pixel error on the validation images {np.mean(validation_errors(one_para
 
 
 # %% tags=["exercise"]
-def my_pixel_error(logits, labels):
+def my_pixel_error_of_logits(logits, labels):
     """Return the share of pixels whose most probable class is not their label, from 0 to 1."""
     # your code: about 2 lines
     classes = logits.argmax(axis=1)
@@ -377,7 +374,7 @@ def my_pixel_error(logits, labels):
 
 
 # %% tags=["check"]
-course.check("pixel_error", my_pixel_error)
+course.check("pixel_error_of_logits", my_pixel_error_of_logits)
 
 # %% [markdown]
 # ## How large may a step be?
@@ -424,8 +421,7 @@ plt.show()
 # A way to find the rate: begin small, multiply by three, and stop before it explodes. Take a rate a few times below
 # that. If you change the momentum, change the rate too: a steady gradient moves a weight `1 / (1 - momentum)` times as
 # far.
-
-# %% [markdown]
+#
 # ## The long run
 #
 # Now 1000 steps, each on another tile. The rate starts at 0.02 and falls in a straight line to zero: large steps get
@@ -497,8 +493,7 @@ plt.show()
 # Three things to see. A single loss says little: it jumps by a factor of ten from one tile to the next. The running
 # mean falls fast at first and then ever more slowly. And the validation error goes up and down by a fifth between
 # neighbouring looks while the rate is high, and calms down as the rate goes to zero.
-
-# %% [markdown]
+#
 # ## What the gradient looks like
 #
 # At the end of notebook 06 stood `dlogits = weights * (p - onehot)`, divided by the number of pixels. It is the force
@@ -514,7 +509,6 @@ for look_params in (fresh()[0], params):
     _, look_cache = softmax_cross_entropy_forward(look_logits, look_labels, look_weights)
     forces.append(softmax_cross_entropy_backward(1.0, look_cache)[0, 1])
 
-# %%
 limit = np.percentile(np.abs(forces[0]), 99)
 fig, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
 course.draw_image(axes[0], look_x[0, 0, 20:88, 20:88], "the tile's middle")

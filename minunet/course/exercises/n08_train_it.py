@@ -133,7 +133,7 @@ EXERCISES = [
         hint="in each step: forward, loss, dlogits from dloss = 1, backward, sgd_step; keep the loss of each",
     ),
     Exercise(
-        "pixel_error",
+        "pixel_error_of_logits",
         solution=pixel_error,
         outputs=("error",),
         args=(
