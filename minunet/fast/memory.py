@@ -2,8 +2,8 @@
 
 A training step makes and drops hundreds of arrays of many megabytes. By default the C library returns each to the
 system at once, and the system clears every page anew before it hands one out: of the full network's step on two cores
-that takes a quarter (`minunet bench` with and without). Kept, the pages are ready. The peak stays what it was; between
-peaks the process looks larger than it is.
+that takes nearly a third (`python benchmarks/memory.py`). Kept, the pages are ready. The peak stays what it was;
+between peaks the process looks larger than it is.
 """
 
 import ctypes
