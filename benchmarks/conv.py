@@ -2,9 +2,9 @@
 
     python benchmarks/conv.py
 
-In turn, float32, batch of one; medians of 5 rounds, in GFLOP/s of the direct convolution. PyTorch stands beside the
-whole step in step.py: in one process, its threads and NumPy's would be in each other's way. A star marks the way that
-minunet/fast/conv.py takes.
+In turn, float32, batch of one; medians of 5 rounds, in GFLOP/s of the direct convolution. A star marks the way that
+minunet/fast/conv.py takes. For PyTorch beside it see `minunet bench`: in one process, its threads and NumPy's would be
+in each other's way.
 """
 
 import statistics
@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from minunet.fast import bands, winograd
-from minunet.fast.conv import quickest
+from minunet.fast.conv import MANY_BACKWARD, MANY_FORWARD, quickest
 from minunet.layers import conv as readable
 
 LAYERS = [  # C, F, size of x: of base 16 at tile 220, of base 32 at tile 316, and of the full network at 572
@@ -53,7 +53,7 @@ def main() -> None:
         passes = {name: of(module, *arrays) for name, module in WAYS.items()}
         flops = 2 * 9 * C * F * (size - 2) ** 2
         cells = []
-        for count, name in ((1, "forward"), (2, "backward")):
+        for count, name, many in ((1, "forward", MANY_FORWARD), (2, "backward", MANY_BACKWARD)):
             times = {way: [] for way in WAYS}
             for _ in range(ROUNDS):
                 for way in WAYS:
@@ -61,7 +61,7 @@ def main() -> None:
                     passes[way][name]()
                     times[way].append(time.perf_counter() - began)
             for way, module in WAYS.items():
-                mark = "*" if module is quickest(*arrays[:2]) else ""
+                mark = "*" if module is quickest(*arrays[:2], many) else ""
                 cells.append(f"{mark}{count * flops / statistics.median(times[way]) / 1e9:.0f}")
         print(f"{f'{C} -> {F} at {size}':<20}" + "".join(f"{cell:>10}" for cell in cells), flush=True)
 

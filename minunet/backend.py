@@ -1,5 +1,6 @@
 """NumPy or CuPy: the data decides. This is the only file that knows CuPy exists."""
 
+import importlib
 import sys
 from typing import Annotated, Any
 
@@ -67,6 +68,12 @@ def flatten(tree, prefix: str = "") -> dict[str, Array]:
     return flat
 
 
+def ndimage_of(x: Array):
+    """Return the module of image operations for `x`: cupyx.scipy.ndimage for a CuPy array, else scipy.ndimage."""
+    name = "scipy.ndimage" if array_module(x) is np else "cupyx.scipy.ndimage"
+    return importlib.import_module(name)  # when it is needed: it takes a while
+
+
 def gpu_is_there() -> bool:
     """Return whether CuPy is installed and finds an NVIDIA GPU."""
     try:
@@ -76,14 +83,31 @@ def gpu_is_there() -> bool:
     return cupy.cuda.is_available()
 
 
+def gpu_memory() -> int:
+    """Return how many bytes of the GPU's memory are free, or in the hands of this process."""
+    cupy = _import_cupy()
+    free, _ = cupy.cuda.runtime.memGetInfo()
+    return free + cupy.get_default_memory_pool().total_bytes()  # the pool keeps what was freed
+
+
+def is_out_of_gpu_memory(error: BaseException) -> bool:
+    """Return whether this is CuPy's error, and not that of the host's memory."""
+    cupy = sys.modules.get("cupy")
+    return cupy is not None and isinstance(error, cupy.cuda.memory.OutOfMemoryError)
+
+
 def _import_cupy():
     try:
         import cupy
     except ImportError as error:
+        what = "is not installed" if isinstance(error, ModuleNotFoundError) else f"cannot be imported ({error})"
         raise InputError(
-            "device 'gpu' needs CuPy, which is not installed; install it with "
+            f"device 'gpu' needs CuPy, which {what}; install it with "
             'python -m pip install -e ".[gpu]" (CUDA 13), or cupy-cuda12x for CUDA 12'
         ) from error
     if not cupy.cuda.is_available():
-        raise InputError("device 'gpu' needs an NVIDIA GPU and its driver: CuPy is installed but finds none; use 'cpu'")
+        raise InputError(
+            "device 'gpu' needs an NVIDIA GPU and its driver: CuPy is installed but finds none; "
+            "install the driver (nvidia.com/drivers; nvidia-smi shows whether it works), or use 'cpu'"
+        )
     return cupy

@@ -8,6 +8,7 @@ from minunet.data.augment import AUGMENTATIONS
 from minunet.data.normalise import SCOPES
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError
+from minunet.fast.memory import keep_freed_memory
 from minunet.recipes import RECIPES
 from minunet.rotations import COUNTS
 
@@ -22,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     from minunet import commands
 
+    keep_freed_memory()
     try:
         return getattr(commands, options.command)(options)
     except (InputError, OSError) as error:
@@ -43,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_gradcheck(commands)
     _add_summary(commands)
     _add_bench(commands)
+    _add_grade(commands)
     return parser
 
 
@@ -146,6 +149,15 @@ def _add_bench(commands) -> None:
     command.add_argument("--against", choices=("torch",), help="PyTorch beside it, in turn, in a process of its own")
     command.add_argument("--rounds", type=int, default=5, metavar="N", help="medians over so many; default 5")
     command.add_argument("--out", default="bench.png", metavar="FILE", help="the plot; default bench.png")
+
+
+def _add_grade(commands) -> None:
+    command = _add(
+        commands, "grade", "grade the notebooks of a course, in a table", "minunet grade submissions --out week1.csv"
+    )
+    command.add_argument("folder", metavar="DIR", help="notebooks that students handed in, also in folders within")
+    command.add_argument("--out", default="grades.csv", metavar="FILE", help="a new file; default grades.csv")
+    command.add_argument("--seconds", type=float, default=60, metavar="S", help="time limit for a cell; default 60")
 
 
 def _add_prediction_options(command) -> None:

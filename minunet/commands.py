@@ -7,10 +7,12 @@ from minunet import run_folder
 from minunet.benching.run import run_bench
 from minunet.checkpoint import load_checkpoint
 from minunet.config import Config
+from minunet.course.grading import grade_folder
 from minunet.data import load_data
 from minunet.errors import InputError
 from minunet.evaluate import predict_samples
 from minunet.evaluation_table import table
+from minunet.gpu_memory import name_a_tile_that_fits
 from minunet.gradcheck import gradcheck as check_gradients
 from minunet.gradchecking.cases import cases
 from minunet.networks import CELLS
@@ -18,7 +20,7 @@ from minunet.predict_files import checkpoint_and_images, predict_files, read_ima
 from minunet.progress import train_with_bar
 from minunet.recipes import RECIPES
 from minunet.summary import summary as network_table
-from minunet.train import start
+from minunet.train import prediction_tile, start
 
 
 def train(options) -> int:
@@ -36,16 +38,19 @@ def train(options) -> int:
         config = Config(**{**RECIPES[options.recipe or "quick"], **given})
         folder = run_folder.new_folder(options.out, f"runs/{config.data.partition(':')[0]}")
         dataset = load_data(config.data, config.seed)
-        run = start(config, dataset)
+        with name_a_tile_that_fits(config, dataset):
+            run = start(config, dataset)
         run_folder.save_run(run, folder)
     print(f"{len(dataset.train)} images to train on, {len(dataset.validation)} held out; writing to {folder}")
 
     weights = run_folder.weights_of_run(run.config, dataset.train, folder)
-    stopped = train_with_bar(run, dataset, weights, lambda: run_folder.save_run(run, folder))
+    with name_a_tile_that_fits(run.config, dataset):
+        stopped = train_with_bar(run, dataset, weights, lambda: run_folder.save_run(run, folder))
     if stopped:
         print(f"stopped after step {len(run.history)}; continue with: minunet train --resume --out {folder}")
         return 130
-    probabilities = predict_samples(run.params, run.normalisation, dataset.validation, progress=True)
+    choices = {"tile": prediction_tile(run.config), "progress": True}
+    probabilities = predict_samples(run.params, run.normalisation, dataset.validation, **choices)
     print(table(run_folder.write_evaluation(dataset.validation, probabilities, folder)))
     print(f"look at {folder / 'contact_sheet.png'} and {folder / 'curves.png'}")
     return 0
@@ -103,6 +108,14 @@ def bench(options) -> int:
     """Time layers and a training step, print tables, draw a roofline."""
     given = {name: value for name, value in vars(options).items() if name != "command"}
     run_bench(**given)
+    return 0
+
+
+def grade(options) -> int:
+    """Grade each notebook of a folder; write a table."""
+    rows = grade_folder(Path(options.folder), Path(options.out), options.seconds)
+    remarks = sum(bool(row["remark"]) for row in rows)
+    print(f"{len(rows)} notebooks graded, {remarks} with a remark; written to {options.out}")
     return 0
 
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minunet.backend import array_module, to_device
+from minunet.backend import Array, array_module, to_device
 from minunet.config import Config, check
 from minunet.data import (
     AUGMENTATIONS,
@@ -88,14 +88,14 @@ def train_steps(run: Run, dataset: Dataset, weights: list[np.ndarray | None] | N
     images = [normalise(image, normalisation_of(image, run.normalisation)) for image in images]
     labels = [sample.labels for sample in dataset.train]
     weights = weights or loss_weights(dataset.train, config.weights)
-    planes = list(zip(images, labels, weights, strict=True))
+    planes = to_device(list(zip(images, labels, weights, strict=True)), config.device)
     began = time.monotonic() - (history[-1]["seconds"] if history else 0.0)
     with contextlib.closing(prefetch(lambda step: draw_tile(config, planes, step), first=len(history))) as tiles:
         while (done := progress(config, history)) < 1:
             step = len(history)
             rate = learning_rate(config, step, done)
             tile, wait = next(tiles)
-            loss = train_step(run, tile, step, rate)
+            loss = float(train_step(run, tile, step, rate))  # on a GPU, the one place where the host waits for it
             if not math.isfinite(loss):
                 remedy = f"try --learning-rate {config.learning_rate / 3:.2g}"
                 raise InputError(f"the loss must stay finite, got {loss} at step {step + 1}; {remedy}")
@@ -107,10 +107,11 @@ def train_steps(run: Run, dataset: Dataset, weights: list[np.ndarray | None] | N
             yield history[-1]
 
 
-def draw_tile(config: Config, planes: list[tuple], step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Return the tile of a step, x (C, tile, tile), its labels and its weights (output, output); on the host.
+def draw_tile(config: Config, planes: list[tuple], step: int) -> tuple[Array, Array, Array | None]:
+    """Return the tile of a step, x (C, tile, tile), its labels and its weights (output, output).
 
-    `planes` hold an image (C, H, W), labels (H, W) and weights (H, W) or None for each training image.
+    `planes` hold an image (C, H, W), labels (H, W) and weights (H, W) or None for each training image; the tile is
+    on their device.
     """
     rng = np.random.default_rng([config.seed, step])
     image, labels, weights = planes[rng.integers(len(planes))]
@@ -118,8 +119,11 @@ def draw_tile(config: Config, planes: list[tuple], step: int) -> tuple[np.ndarra
     return augmented_tile(image, labels, weights, rng, *sizes, AUGMENTATIONS[config.augmentation])
 
 
-def train_step(run: Run, tile: tuple, step: int, rate: float) -> float:
-    """Go forward and backward with the tile of this step, and update the parameters; return the loss."""
+def train_step(run: Run, tile: tuple, step: int, rate: float) -> Array:
+    """Go forward and backward with the tile of this step, and update the parameters; return the loss.
+
+    On a GPU nothing here waits for a result, the loss included: it is a 0-d array.
+    """
     config = run.config
     xp = array_module(run.params["head"]["bias"])
     x, labels, weights = (None if plane is None else xp.asarray(plane[None]) for plane in tile)  # each a batch of one
@@ -130,7 +134,7 @@ def train_step(run: Run, tile: tuple, step: int, rate: float) -> float:
     dlogits = softmax_cross_entropy_backward(xp.ones((), x.dtype), loss_cache)
     grads = unet_backward(dlogits, cache)
     sgd_step(run.params, grads, run.velocity, rate, config.momentum)
-    return float(loss)
+    return loss
 
 
 def progress(config: Config, history: list[dict]) -> float:
@@ -147,7 +151,13 @@ def learning_rate(config: Config, step: int, done: float) -> float:
     return config.learning_rate * min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * done))
 
 
+def prediction_tile(config: Config) -> int | None:
+    """Return the tile to predict with: on a GPU the one that it trains with, since that fits into its memory."""
+    return config.tile if config.device == "gpu" else None
+
+
 def validate(run: Run, samples: list[Sample]) -> dict:
     """Return the mean pixel error on held-out images, and that of the majority class."""
-    means = mean(pixel_errors(samples, predict_samples(run.params, run.normalisation, samples)))
+    tile = prediction_tile(run.config)
+    means = mean(pixel_errors(samples, predict_samples(run.params, run.normalisation, samples, tile=tile)))
     return {"validation_error": means["pixel_error"], "majority_error": means["majority_pixel_error"]}

@@ -31,7 +31,7 @@ from minunet.fast.layers import (
     max_pool_forward,
 )
 from minunet.init import init_conv2d, init_up_conv
-from minunet.layers.checks import check_axes
+from minunet.layers.checks import check_axes, check_same_device
 from minunet.layers.conv import Conv2dCache
 from minunet.layers.crop_concat import CropConcatCache
 from minunet.layers.dropout import DropoutCache, dropout_backward, dropout_forward
@@ -224,7 +224,9 @@ def _check_input(params: dict, x: Array) -> None:
     depth = len(params["encode"])
     for size, axis in zip(x.shape[2:], ("height", "width"), strict=True):
         trace(size, depth, axis)
-    expected = params["encode"][0]["conv1"]["weight"].shape[1]
+    weight = params["encode"][0]["conv1"]["weight"]
+    check_same_device(params=weight, x=x)
+    expected = weight.shape[1]
     if x.shape[1] != expected:
         raise InputError(
             f"the network takes C={expected} channels, got x {x.shape} with C={x.shape[1]}; "

@@ -1,13 +1,16 @@
 """What many tests need: a random generator, small networks, small data on disk."""
 
+import importlib
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+import strict_cupy
 from PIL import Image
 
 from minunet import flatten, init_unet
+from minunet.backend import gpu_is_there
 from minunet.cli import main
 
 SMALL = ["--base-channels", "2", "--depth", "1", "--tile", "36"]
@@ -31,6 +34,24 @@ def real_data():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+WHERE = ["stand-in", pytest.param("gpu", marks=pytest.mark.gpu)][: 1 + gpu_is_there()]
+
+
+@pytest.fixture(params=WHERE)
+def cupy(request):
+    """Return CuPy where minunet finds it: its strict stand-in and, where there is a GPU, the real one."""
+    if request.param == "gpu":
+        return importlib.import_module("cupy")
+    return request.getfixturevalue("stand_in")
+
+
+@pytest.fixture
+def stand_in():
+    """Return the strict stand-in for CuPy, where minunet finds it."""
+    with strict_cupy.installed() as cupy:
+        yield cupy
 
 
 @pytest.fixture

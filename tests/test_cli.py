@@ -156,6 +156,7 @@ def test_without_a_checkpoint_the_network_that_comes_along_finds_cells(tmp_path,
     for name in ("dim", "bright"):
         classes = np.array(Image.open(out / f"{name}_classes.png")) > 0
         assert np.mean(classes != (instances > 0)) < 0.08
+    capsys.readouterr()
     line = refused(capsys, "predict", "some.npz", "--out", out)
     assert "expected images after the checkpoint" in line
 
@@ -211,7 +212,7 @@ def test_summary_prints_figure_1(capsys):
         assert fact in printed
 
 
-@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "gradcheck", "summary"])
+@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "gradcheck", "summary", "grade"])
 def test_help_has_an_example(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])

@@ -167,14 +167,14 @@ def test_winograd_with_relu(rng, dtype, shape):
     assert_close([y_kernel, *gradients], [y, *expected], dtype)
 
 
-def test_winograds_transforms_are_those_of_the_reference(rng):
-    x, weight, *_ = convolution(rng, (1, 3, 4, 12, 9), np.float64)
-    B2, G2, _ = winograd._matrices(np, np.float64)
-    U = winograd._evaluate_kernels(G2, weight)  # (36, C, F)
-    np.testing.assert_allclose(winograd_kernels._evaluate_kernels(on_device(weight)), U.transpose(0, 2, 1), atol=1e-14)
-    ((_, _, tiles),) = winograd._bands(x, 4)
-    V = (B2 @ tiles.reshape(36, -1)).reshape(36, -1, 3)  # (36, T, C)
-    np.testing.assert_allclose(winograd_kernels._evaluate_tiles(on_device(x)), V.transpose(0, 2, 1), atol=1e-13)
+def test_winograds_transforms_are_those_of_its_matrices(rng):
+    x, weight, *_ = convolution(rng, (2, 3, 4, 12, 9), np.float64)
+    U = np.einsum("ip,jq,fcpq->ijfc", winograd.G, winograd.G, weight).reshape(36, 4, 3)
+    np.testing.assert_allclose(winograd_kernels._evaluate_kernels(on_device(weight)), U, atol=1e-14)
+    padded = np.pad(x, [(0, 0), (0, 0), (0, 2), (0, 1)])  # 3 x 2 tiles of 6x6 pixels, 4 apart
+    tiles = np.array([padded[n, :, h : h + 6, w : w + 6] for n in range(2) for h in (0, 4, 8) for w in (0, 4)])
+    V = np.einsum("ip,jq,tcpq->ijct", winograd.B, winograd.B, tiles).reshape(36, 3, 12)
+    np.testing.assert_allclose(winograd_kernels._evaluate_tiles(on_device(x)), V, atol=1e-13)
 
 
 def test_arguments_of_any_layout(rng):
@@ -213,16 +213,16 @@ def test_arrays_of_numpy_take_the_readable_layer_and_those_of_cupy_the_kernel(mo
 def test_which_convolution_is_taken(monkeypatch, rng):
     x, weight, *_ = (on_device(a) for a in convolution(rng, (1, 2, 3, 8, 8), np.float32))
     monkeypatch.delenv("MINUNET_CONVOLUTION", raising=False)
-    assert fast_conv.quickest(x, weight) is winograd_kernels
-    assert fast_conv.quickest(x, weight[..., :1, :1]) is conv
-    assert fast_conv.quickest(x.astype(np.float16), weight) is conv
+    assert fast_conv.quickest(x, weight, 64) is winograd_kernels
+    assert fast_conv.quickest(x, weight[..., :1, :1], 64) is conv
+    assert fast_conv.quickest(x.astype(np.float16), weight, 64) is conv
     for way in ("readable", "direct"):
         monkeypatch.setenv("MINUNET_CONVOLUTION", way)
-        assert fast_conv.quickest(x, weight) is conv
+        assert fast_conv.quickest(x, weight, 64) is conv
     monkeypatch.setenv("MINUNET_CONVOLUTION", "winograd")
-    assert fast_conv.quickest(x, weight) is winograd_kernels
+    assert fast_conv.quickest(x, weight, 64) is winograd_kernels
     monkeypatch.setenv("MINUNET_KERNELS", "readable")
-    assert fast_conv.quickest(x, weight) is winograd
+    assert fast_conv.quickest(x, weight, 64) is winograd
 
 
 def test_the_whole_network_and_its_loss(monkeypatch, rng, small_unet):

@@ -1,51 +1,101 @@
-"""The same lines on CuPy: every pair gives on the GPU what it gives on the CPU, and a run trains there.
+"""The same lines on CuPy: all that trains and predicts gives there what it gives on the CPU, and a run trains there.
 
-python -m pytest -m gpu
+On the strict stand-in everywhere; on a GPU, too, where there is one: python -m pytest -m gpu
 """
+
+import copy
 
 import numpy as np
 import pytest
+import strict_cupy
 
-from minunet import flatten, gradcheck, init_unet, predict, to_device
-from minunet.backend import array_module, map_tree, to_host
+from minunet import InputError, flatten, gradcheck, init_unet, metrics, predict, to_device
+from minunet.backend import array_module, gpu_is_there, map_tree, to_host
 from minunet.cli import main
+from minunet.config import Config
+from minunet.data import load_data
+from minunet.fast import conv, winograd
 from minunet.gradchecking.cases import cases
+from minunet.layers import conv as readable
+from minunet.optim import init_velocity, sgd_step
+from minunet.run_folder import resume_run, save_run
+from minunet.train import draw_tile, start, train_step, train_steps
 
-pytestmark = pytest.mark.gpu
+THERE_IS_A_GPU = gpu_is_there()  # asked before the stand-in takes CuPy's place
+MEASURES = [
+    metrics.pixel_error,
+    metrics.pixel_error_f_score,
+    metrics.iou,
+    metrics.v_rand,
+    metrics.v_info,
+    metrics.seg_score,
+    metrics.warping_error,
+]
+pytestmark = pytest.mark.usefixtures("cupy")
 
 
-@pytest.fixture(autouse=True)
-def cupy():
-    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
-    if not cupy.cuda.is_available():
-        pytest.skip("CuPy finds no GPU")
-    return cupy
+@pytest.fixture
+def config(cells_folder):
+    small = {"base_channels": 2, "depth": 1, "tile": 36, "dropout_rate": 0.2}
+    return Config(data=f"folder:{cells_folder}", steps=6, augmentation="elastic", weights="map", **small)
 
 
 def to_gpu(args):
     """Move the arrays of a tuple of arguments; generators and numbers stay."""
-    return tuple(
-        argument if isinstance(argument, np.random.Generator) else to_device(argument, "gpu") for argument in args
-    )
+    return to_device(args, "gpu")
 
 
-def assert_equal_on_both(on_cpu, on_gpu):
+def assert_equal_on_both(on_cpu, on_gpu, tolerance=1e-10):
     on_cpu, on_gpu = flatten(on_cpu), flatten(on_gpu)
     assert list(on_cpu) == list(on_gpu)
     for name, x in on_cpu.items():
-        assert array_module(on_gpu[name]).__name__ == "cupy", f"{name} has left the GPU"
-        np.testing.assert_allclose(to_host(on_gpu[name]), x, rtol=1e-10, atol=1e-10, err_msg=name)
+        if hasattr(x, "dtype"):
+            assert array_module(on_gpu[name]).__name__ == "cupy", f"{name} has left the GPU"
+            assert on_gpu[name].dtype == x.dtype
+            np.testing.assert_allclose(to_host(on_gpu[name]), x, rtol=tolerance, atol=tolerance, err_msg=name)
+
+
+@pytest.mark.gpu
+def test_there_is_a_gpu():
+    if not THERE_IS_A_GPU:
+        pytest.skip("CuPy is not installed, or finds no GPU; the stand-in has run the same cases")
 
 
 @pytest.mark.parametrize("name", cases())
 def test_forward_and_backward_equal_those_on_the_cpu(name):
-    forward, backward, args = cases()[name]
+    forward, backward, args = copy.deepcopy(cases()[name])
+    on_gpu = to_gpu(copy.deepcopy(args))
     y, cache = forward(*args)
-    args_gpu = to_gpu(cases()[name][2])
-    y_gpu, cache_gpu = forward(*args_gpu)
-    assert_equal_on_both(y, y_gpu)
+    with no_trips():
+        y_gpu, cache_gpu = forward(*on_gpu)
+    assert_equal_on_both([y, cache], [y_gpu, cache_gpu])
     dy = np.random.default_rng(2).standard_normal(np.shape(y))
-    assert_equal_on_both(backward(dy, cache), backward(to_device(dy, "gpu"), cache_gpu))
+    dy_gpu = to_device(dy, "gpu")
+    with no_trips():
+        gradients = backward(dy_gpu, cache_gpu)
+    assert_equal_on_both(backward(dy, cache), gradients)
+
+
+@pytest.mark.parametrize("way", [conv, winograd, readable], ids=["conv", "winograd", "readable"])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 7, 6), (1, 4, 3, 3, 3), (3, 2, 5, 22, 9)])
+def test_every_way_of_convolution(rng, way, shape):
+    N, C, F, H, W = shape
+    sizes = (N, C, H, W), (F, C, 3, 3), (F,), (N, F, H - 2, W - 2)
+    x, weight, bias, dy = (rng.standard_normal(size) for size in sizes)
+    y, cache = readable.conv2d_forward(x, weight, bias)
+    on_gpu = to_gpu((x, weight, bias))
+    dy_gpu = to_device(dy, "gpu")
+    with no_trips():
+        y_gpu, cache_gpu = way.conv2d_forward(*on_gpu)
+        gradients = way.conv2d_backward(dy_gpu, cache_gpu)
+    assert_equal_on_both([y, readable.conv2d_backward(dy, cache)], [y_gpu, gradients], 1e-12)
+
+
+@pytest.mark.parametrize("choice", ["auto", "readable", "direct", "winograd"])
+def test_every_choice_of_convolution_runs_there(rng, monkeypatch, choice):
+    monkeypatch.setenv("MINUNET_CONVOLUTION", choice)
+    x, weight = to_gpu((rng.standard_normal((1, 64, 50, 50)), rng.standard_normal((64, 64, 3, 3))))
+    assert conv.quickest(x, weight, many=64) is (winograd if choice == "winograd" else readable)
 
 
 @pytest.mark.parametrize("mode", ["elements", "directions"])
@@ -56,16 +106,127 @@ def test_gradcheck_runs_on_the_gpu(name, mode):
     assert report.ok, report
 
 
+def test_an_optimiser_step_equals_that_on_the_cpu(rng):
+    params = {"head": {"weight": rng.standard_normal((2, 3)), "bias": rng.standard_normal(2)}}
+    grads = map_tree(lambda x: rng.standard_normal(x.shape), params)
+    on_gpu = to_gpu(copy.deepcopy([params, grads]))
+    velocity, velocity_gpu = init_velocity(params), init_velocity(on_gpu[0])
+    for _ in range(2):
+        sgd_step(params, grads, velocity, 0.1, 0.9)
+        with no_trips():
+            sgd_step(*on_gpu, velocity_gpu, 0.1, 0.9)
+    assert_equal_on_both([params, velocity], [on_gpu[0], velocity_gpu])
+
+
 @pytest.mark.parametrize("rotations", [1, 7, 8])
 def test_prediction_equals_that_on_the_cpu(rng, rotations):
     params = init_unet(rng, base_channels=4, depth=2)
     image = rng.standard_normal((70, 90))
-    on_gpu = predict(map_tree(lambda x: to_device(x, "gpu"), params), image, 76, rotations)
+    on_gpu = predict(to_device(params, "gpu"), image, 76, rotations)
     np.testing.assert_allclose(on_gpu, predict(params, image, 76, rotations), atol=1e-5)
 
 
-def test_train_on_the_gpu(tmp_path, cells_folder):
+def test_an_image_on_the_gpu_is_predicted_too(rng):
+    params, image = init_unet(rng, base_channels=2, depth=1), rng.standard_normal((50, 40))
+    np.testing.assert_array_equal(predict(params, to_device(image, "gpu")), predict(params, image))
+
+
+@pytest.mark.parametrize("augmentation", ["symmetries", "elastic"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_tile_drawn_there_equals_that_drawn_on_the_cpu(rng, config, augmentation, weighted):
+    config = config._replace(augmentation=augmentation)
+    image, labels = rng.standard_normal((2, 50, 60)).astype(np.float32), rng.integers(0, 3, (50, 60)).astype(np.uint8)
+    weights = np.where(rng.random((50, 60)) < 0.2, 0, rng.random((50, 60))).astype(np.float32) if weighted else None
+    planes = [(image, labels, weights)]
+    planes_gpu = to_gpu(planes)
+    for step in range(3):
+        with no_trips():
+            tile = draw_tile(config, planes_gpu, step)
+        assert_equal_on_both(draw_tile(config, planes, step), tile, 1e-4)  # a GPU weighs in float32
+
+
+@pytest.mark.parametrize("augmentation", ["symmetries", "elastic"])
+def test_a_training_step_never_waits_for_the_gpu(config, augmentation):
+    config = config._replace(augmentation=augmentation)
+    dataset = load_data(config.data)
+    run, run_gpu = (start(config._replace(device=device), dataset) for device in ("cpu", "gpu"))
+    planes = [(sample.image, sample.labels, np.ones(sample.labels.shape, np.float32)) for sample in dataset.train]
+    planes_gpu = to_gpu(planes)
+    for step in range(2):
+        with no_trips():
+            loss_gpu = train_step(run_gpu, draw_tile(config, planes_gpu, step), step, 0.01)
+        loss = train_step(run, draw_tile(config, planes, step), step, 0.01)
+        assert float(loss_gpu) == pytest.approx(float(loss), rel=1e-4)
+    assert_equal_on_both([run.params, run.velocity], [run_gpu.params, run_gpu.velocity], 1e-4)
+
+
+def test_a_run_draws_its_tiles_on_the_gpu(config, monkeypatch):
+    config, tiles = config._replace(device="gpu", steps=2), []
+    monkeypatch.setattr("minunet.train.train_step", lambda run, tile, step, rate: tiles.append(tile) or 1.0)
+    dataset = load_data(config.data)
+    list(train_steps(start(config, dataset), dataset))
+    assert {array_module(x).__name__ for tile in tiles for x in tile} == {"cupy"} and len(tiles) == 2
+
+
+def test_a_run_there_gives_the_losses_of_one_on_the_cpu_and_can_be_resumed(tmp_path, config):
+    dataset = load_data(config.data)
+    losses = [row["loss"] for row in train_steps(start(config, dataset), dataset)]
+    run = start(config._replace(device="gpu"), dataset)
+    for row in train_steps(run, dataset):
+        if row["step"] == 3:
+            break
+    save_run(run, tmp_path)
+    run = resume_run(tmp_path)
+    assert array_module(run.params["head"]["bias"]).__name__ == "cupy"
+    list(train_steps(run, dataset))
+    np.testing.assert_allclose([row["loss"] for row in run.history], losses, rtol=1e-4)
+    assert all(type(row["loss"]) is float for row in run.history)
+
+
+@pytest.mark.parametrize("partly", [False, True])
+@pytest.mark.parametrize("measure", MEASURES)
+def test_measures_of_images_on_the_gpu(rng, measure, partly):
+    truth = rng.random((2, 20, 30)).repeat(3, axis=1).repeat(3, axis=2) > 0.4
+    truth, proposal = truth[0], truth[0] & truth[1]
+    if measure in (metrics.v_rand, metrics.v_info, metrics.seg_score):
+        truth, proposal = metrics.components(truth), metrics.components(proposal)
+    known = rng.random(truth.shape) > 0.3 if partly else None
+    images = {"truth": truth, "proposal": proposal, "known": known}
+    expected = measure(**images)
+    assert 0 < expected < 1
+    assert measure(**to_gpu(images)) == pytest.approx(expected, rel=1e-12)
+    with pytest.raises(InputError, match="proposal must be on the device of truth"):
+        measure(to_device(truth, "gpu"), proposal)
+
+
+def test_warping_error_by_probabilities_on_the_gpu(rng):
+    truth, p = rng.random((20, 30)) > 0.4, rng.random((20, 30))
+    images = {"truth": truth, "proposal": p > 0.5, "probability": p}
+    assert metrics.warping_error(**to_gpu(images)) == metrics.warping_error(**images) > 0
+
+
+def test_components_and_watershed_of_an_image_on_the_gpu(rng):
+    height = rng.random((30, 20))
+    seeds = metrics.components(height > 0.7)
+    height_gpu, seeds_gpu = to_gpu((height, seeds))
+    assert_equal_on_both(seeds, metrics.components(height_gpu > 0.7))
+    assert_equal_on_both(metrics.watershed(height, seeds), metrics.watershed(height_gpu, seeds_gpu))
+
+
+def test_thresholds_of_probabilities_on_the_gpu(rng):
+    truth, p = metrics.components(rng.random((24, 20)) > 0.3), rng.random((24, 20))
+    truth_gpu, p_gpu = to_gpu((truth, p))
+    assert metrics.best_over_thresholds([truth_gpu], [p_gpu]) == metrics.best_over_thresholds([truth], [p])
+
+
+def test_train_on_the_gpu(tmp_path, cells_folder, monkeypatch):
+    monkeypatch.setattr("minunet.run_folder.plot_curves", lambda *a: None)  # slow, and the same everywhere
     small = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--steps", "10"]
     out = ["--device", "gpu", "--out", str(tmp_path / "run")]
     assert main(["train", "--data", f"folder:{cells_folder}", *small, *out]) == 0
     assert (tmp_path / "run" / "metrics.json").exists()
+
+
+def no_trips():
+    """On the stand-in, let every trip to the host raise; a real GPU cannot tell."""
+    return strict_cupy.no_trips()

@@ -155,7 +155,7 @@ def test_the_convolution_that_the_network_takes_is_winograds_and_right(size):
         rng.standard_normal(shape).astype(np.float32) for shape in ((1, 64, size, size), (64, 64, 3, 3), (64,))
     )
     args = to_gpu((x, weight, bias))
-    assert fast_conv.quickest(*args[:2]) is winograd_kernels
+    assert fast_conv.quickest(*args[:2], 64) is winograd_kernels
     y, cache = conv.conv2d_forward(x, weight, bias)
     y_gpu, cache_gpu = fast_conv.conv2d_forward(*args)
     assert_close(y_gpu, y, np.float32)

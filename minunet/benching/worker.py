@@ -17,10 +17,13 @@ import time
 import numpy as np
 
 from minunet.benching.layer import Layer
+from minunet.fast.memory import keep_freed_memory
 
 
 def main() -> None:
     side, device = importlib.import_module(f"minunet.benching.{sys.argv[1]}_side"), sys.argv[2]
+    if sys.argv[1] == "minunet":
+        keep_freed_memory()  # as the command line does
     passes = []
     for line in sys.stdin:
         command = json.loads(line)

@@ -32,8 +32,8 @@ class Verdict(NamedTuple):
 
         colour, mark = ("#009E73", "&#10003;") if self.ok else ("#D55E00", "&#10007;")
         head = f'<b style="color:{colour}">{mark} {escape(self.name)}</b>'
-        body = escape("\n".join(self.lines))
-        return f'<div style="border-left:6px solid {colour};padding-left:1em">{head}<pre>{body}</pre></div>'
+        body = f'<pre style="font-family:monospace">{escape(chr(10).join(self.lines))}</pre>'
+        return f'<div style="border-left:6px solid {colour};padding-left:1em">{head}{body}</div>'
 
 
 def check(name: str, function: Callable) -> Verdict:

@@ -22,4 +22,4 @@ def side_by_side(yours: np.ndarray, expected: np.ndarray) -> list[str]:
 
 
 def _row(values: np.ndarray, off: np.ndarray) -> str:
-    return " ".join(f"{value:>7.4g}{'*' if wrong else ' '}" for value, wrong in zip(values, off, strict=True))
+    return " ".join(f"{value + 0:>7.4g}{'*' if wrong else ' '}" for value, wrong in zip(values, off, strict=True))

@@ -17,6 +17,9 @@ Weights    linear. To bend the weight map is an approximation: the distances in 
 
 The grey values change by a gain and an offset. A gamma would need an end of the scale, which normalised grey values do
 not have; noise, the images bring their own.
+
+The random numbers and the positions are of the host, so that they are the same everywhere. The tile is read where the
+image is, on the host or on a GPU.
 """
 
 import math
@@ -24,6 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minunet.backend import array_module
 from minunet.data.bend import bicubic, check_pair, interpolate
 from minunet.data.tiles import cut, margins, place, random_tile
 
@@ -123,7 +127,7 @@ def _read_targets(labels: np.ndarray, weights: np.ndarray | None, positions: np.
     if weights is None:
         return labels, None
     unknown = _read(weights, positions, order=0) == 0
-    return labels, np.where(unknown, 0, _read(weights, positions, order=1))
+    return labels, array_module(weights).where(unknown, 0, _read(weights, positions, order=1))
 
 
 def _read(planes: np.ndarray, positions: np.ndarray, order: int) -> np.ndarray:

@@ -10,6 +10,7 @@ import math
 import numpy as np
 import scipy  # it imports scipy.ndimage at its first use
 
+from minunet.backend import array_module, ndimage_of
 from minunet.errors import InputError
 
 
@@ -86,10 +87,12 @@ def _spline(nodes: int, at: np.ndarray) -> np.ndarray:
 
 
 def interpolate(planes: np.ndarray, positions: np.ndarray, order: int) -> np.ndarray:
-    """Return the mirrored planes (..., H, W) at positions (2, h, w), as (..., h, w) of the same type.
+    """Return the mirrored planes (..., H, W) at positions (2, h, w), as (..., h, w) of the same type, on their device.
 
     Order 0 is the nearest pixel, 1 linear, 3 cubic.
     """
+    xp = array_module(planes)
+    positions = xp.asarray(positions)
     if planes.ndim == 3:
-        return np.stack([interpolate(plane, positions, order) for plane in planes])
-    return scipy.ndimage.map_coordinates(planes, positions, planes.dtype, order, mode="mirror")
+        return xp.stack([interpolate(plane, positions, order) for plane in planes])
+    return ndimage_of(planes).map_coordinates(planes, positions, planes.dtype, order, mode="mirror")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minunet.backend import array_module
 from minunet.errors import InputError
 
 
@@ -24,7 +25,8 @@ def cut(image: np.ndarray, top: int, left: int, height: int, width: int) -> np.n
     columns = _mirrored(left, width, image.shape[-1])
     top, left = rows.min(), columns.min()
     part = image[..., top : rows.max() + 1, left : columns.max() + 1]
-    return part[..., rows[:, None] - top, columns - left]
+    xp = array_module(image)
+    return part[..., xp.asarray(rows[:, None] - top), xp.asarray(columns - left)]
 
 
 def _mirrored(start: int, length: int, size: int) -> np.ndarray:
@@ -100,7 +102,8 @@ def _random_symmetry(rng: np.random.Generator, is_square: bool):
     flips = bool(rng.integers(2))
 
     def symmetry(array):
-        turned = np.rot90(array, turns, axes=(-2, -1))
-        return np.ascontiguousarray(turned[..., ::-1] if flips else turned)
+        xp = array_module(array)
+        turned = xp.rot90(array, turns, axes=(-2, -1))
+        return xp.ascontiguousarray(turned[..., ::-1] if flips else turned)
 
     return symmetry

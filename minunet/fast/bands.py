@@ -44,7 +44,7 @@ def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]
     x, weight = cache
     N, C, H, W = x.shape
     F, _, KH, KW = weight.shape
-    check_gradient(dy, (N, F, H - KH + 1, W - KW + 1))
+    check_gradient(dy, (N, F, H - KH + 1, W - KW + 1), x)
     dy = dy.astype(x.dtype, copy=False)
     framed_dy = np.pad(dy, [(0, 0), (0, 0), (KH - 1, KH - 1), (KW - 1, KW - 1)])
     turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, F, KH, KW)

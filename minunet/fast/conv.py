@@ -5,8 +5,9 @@
     winograd   minunet/fast/winograd.py 3x3 kernels with a quarter of the multiplications
 
 On a CPU the rule is measured (`python benchmarks/conv.py`) and goes by shapes alone, so that a layer is always computed
-in the same way: Winograd for 3x3 kernels with at least MANY channels in and out, on images of at least TILES tiles of
-4x4 pixels. With fewer channels its transforms cost more than it saves; with fewer tiles it is those of the kernels.
+in the same way: Winograd for 3x3 kernels with many channels in and out, on images of at least TILES tiles of 4x4
+pixels. With fewer channels its transforms cost more than it saves; with fewer tiles it is those of the kernels.
+Backward it pays from fewer channels on, since dx and dweight share what is transformed.
 
 On a GPU it is Winograd for 3x3 kernels, by the CUDA kernels of minunet/fast/cuda, else the readable way. That is
 reckoned, not measured: Winograd writes and reads 2.25 times x and 2.25 times y, the readable way 18 times y.
@@ -30,19 +31,19 @@ from minunet.layers.checks import check_conv2d
 from minunet.layers.conv import Conv2dCache
 from minunet.layers.relu import ReluCache
 
-MANY, TILES = 64, 128
+MANY_FORWARD, MANY_BACKWARD, TILES = 128, 32, 48
 WAYS = ("auto", "readable", "direct", "winograd")
 
 
 def conv2d_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Conv2dCache]:
     """Do what `minunet.layers.conv.conv2d_forward` does; same arguments, results and errors."""
     check_conv2d(x, weight, bias)
-    return quickest(x, weight).conv2d_forward(x, weight, bias)
+    return quickest(x, weight, MANY_FORWARD).conv2d_forward(x, weight, bias)
 
 
 def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]:
     """Do what `minunet.layers.conv.conv2d_backward` does; same arguments, results and errors."""
-    return quickest(cache.x, cache.weight).conv2d_backward(dy, cache)
+    return quickest(cache.x, cache.weight, MANY_BACKWARD).conv2d_backward(dy, cache)
 
 
 def conv2d_relu_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, tuple[Conv2dCache, ReluCache]]:
@@ -62,7 +63,7 @@ def conv2d_relu_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, tu
     cache : (Conv2dCache, ReluCache)
     """
     check_conv2d(x, weight, bias)
-    way = quickest(x, weight)
+    way = quickest(x, weight, MANY_FORWARD)
     if way is winograd_kernels:
         return way.conv2d_relu_forward(x, weight, bias)
     y, conv_cache = way.conv2d_forward(x, weight, bias)
@@ -85,14 +86,14 @@ def conv2d_relu_backward(dy: Array, cache: tuple[Conv2dCache, ReluCache]) -> tup
     dbias : array, (F,)
     """
     conv_cache, relu_cache = cache
-    way = quickest(conv_cache.x, conv_cache.weight)
+    way = quickest(conv_cache.x, conv_cache.weight, MANY_BACKWARD)
     if way is winograd_kernels:
         return way.conv2d_relu_backward(dy, cache)
     return way.conv2d_backward(relu_backward(dy, relu_cache), conv_cache)
 
 
-def quickest(x: Array, weight: Array):
-    """Return the module whose way is to be taken.
+def quickest(x: Array, weight: Array, many: int):
+    """Return the module whose way is to be taken; `many` is MANY_FORWARD or MANY_BACKWARD.
 
     Raises
     ------
@@ -109,11 +110,11 @@ def quickest(x: Array, weight: Array):
         return choose(winograd if way == "winograd" else readable, winograd_kernels, x)
     if way == "readable":
         return readable
-    if is_3x3 and (way == "winograd" or (way == "auto" and _is_worth_winograd(x, weight))):
+    if is_3x3 and (way == "winograd" or (way == "auto" and _is_worth_winograd(x, weight, many))):
         return winograd
     return bands
 
 
-def _is_worth_winograd(x: Array, weight: Array) -> bool:
+def _is_worth_winograd(x: Array, weight: Array, many: int) -> bool:
     OH, OW = (size - 2 for size in x.shape[2:])
-    return min(weight.shape[:2]) >= MANY and OH * OW >= 16 * TILES
+    return min(weight.shape[:2]) >= many and OH * OW >= 16 * TILES

@@ -5,8 +5,8 @@ product is cheap where both factors are evaluated at points: evaluate, multiply 
 are 0, 1, -1, 2, -2 and infinity along each axis, 36 in all:
 
     V[(i j), t, c] = sum_{h,w}    B[i, h] B[j, w] x_tile[(h w), t, c]             evaluate the tiles        36 x 36
-    U[(i j), c, f] = sum_{kh,kw}  G[i, kh] G[j, kw] weight[f, c, kh, kw]          evaluate the kernels      36 x 9
-    M[(i j), t, f] = sum_c        V[(i j), t, c] U[(i j), c, f]                   36 matrix products
+    U[(i j), f, c] = sum_{kh,kw}  G[i, kh] G[j, kw] weight[f, c, kh, kw]          evaluate the kernels      36 x 9
+    M[(i j), t, f] = sum_c        V[(i j), t, c] U[(i j), f, c]                   36 matrix products
     y_tile[(h w), t, f] = sum_{i,j}  A[h, i] A[w, j] M[(i j), t, f]               interpolate               16 x 36
 
 A product of B along h and B along w is ONE matrix, their Kronecker product, so each line is a matrix product. For each
@@ -16,7 +16,7 @@ transforms come on top and are shared by all channels, so it pays from some 100 
 The backward pass is nothing new: each line is linear, so its gradient is the transposed matrix, and the lines are
 read from the bottom up:
 
-    dM = A' dy_tile       dU = V' dM       dV = dM U'       dx_tile = B' dV       dweight = G' dU
+    dM = A' dy_tile       dU = dM' V       dV = dM U       dx_tile = B' dV       dweight = G' dU
 
 and since neighbouring tiles of x share a rim of 2 pixels, their dx_tile are added there.
 
@@ -61,12 +61,12 @@ def conv2d_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Conv2dC
     N, C, H, W = x.shape
     F = len(weight)
     B2, G2, A2 = _matrices(xp, x.dtype)
-    U = _evaluate_kernels(G2, weight)  # (36, C, F)
+    U = _evaluate_kernels(G2, weight)  # (36, F, C)
     y = xp.empty((N, F, H - 2, W - 2), x.dtype)
     for n, top, tiles in _bands(x, F):  # tiles (6, 6, rows, columns, C)
         rows, columns = tiles.shape[2:4]
         V = (B2 @ tiles.reshape(36, -1)).reshape(36, rows * columns, C)
-        M = V @ U  # (36, rows columns, F)
+        M = V @ U.transpose(0, 2, 1)  # (tiles, C) @ (C, F) -> (tiles, F), 36 times
         y_tiles = A2 @ M.reshape(36, -1)  # (16, rows columns F)
         y_tiles = y_tiles.reshape(4, 4, rows, columns, F)
         y_band = y_tiles.transpose(4, 2, 0, 3, 1).reshape(F, 4 * rows, 4 * columns)
@@ -82,9 +82,9 @@ def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]
     xp = array_module(x)
     N, C, H, W = x.shape
     F = len(weight)
-    check_gradient(dy, (N, F, H - 2, W - 2))
+    check_gradient(dy, (N, F, H - 2, W - 2), x)
     B2, G2, A2 = _matrices(xp, x.dtype)
-    U = _evaluate_kernels(G2, weight)  # (36, C, F)
+    U = _evaluate_kernels(G2, weight)  # (36, F, C)
     dU = xp.zeros_like(U)
     dx = xp.zeros((N, C, H, W), x.dtype)
     for n, top, tiles in _bands(x, F):
@@ -92,12 +92,12 @@ def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]
         V = (B2 @ tiles.reshape(36, -1)).reshape(36, rows * columns, C)
         dy_tiles = _dy_tiles(dy[n, :, top : top + 4 * rows], rows, columns)  # (4, 4, rows, columns, F)
         dM = (A2.T @ dy_tiles.reshape(16, -1)).reshape(36, rows * columns, F)
-        dU += V.transpose(0, 2, 1) @ dM  # (C, tiles) @ (tiles, F) -> (C, F), 36 times
-        dV = dM @ U.transpose(0, 2, 1)  # (tiles, F) @ (F, C) -> (tiles, C), 36 times
+        dU += dM.transpose(0, 2, 1) @ V  # (F, tiles) @ (tiles, C) -> (F, C), 36 times
+        dV = dM @ U  # (tiles, F) @ (F, C) -> (tiles, C), 36 times
         dx_tiles = (B2.T @ dV.reshape(36, -1)).reshape(6, 6, rows, columns, C)
         dx_band = _overlap_and_add(dx_tiles)[: H - top, :W]  # (4 rows + 2, 4 columns + 2, C), less what lies beyond x
         dx[n, :, top : top + len(dx_band)] += dx_band.transpose(2, 0, 1)
-    dweight = G2.T @ dU.transpose(0, 2, 1).reshape(36, F * C)  # (9, F C)
+    dweight = G2.T @ dU.reshape(36, F * C)  # (9, F C)
     dweight = xp.ascontiguousarray(dweight.T).reshape(F, C, 3, 3)
     return dx, dweight, dy.sum(axis=(0, 2, 3), dtype=x.dtype)
 
@@ -108,11 +108,9 @@ def _matrices(xp, dtype) -> tuple[Array, Array, Array]:
 
 
 def _evaluate_kernels(G2: Array, weight: Array) -> Array:
-    """Return U, (36, C, F)."""
+    """Return U, (36, F, C)."""
     F, C = weight.shape[:2]
-    xp = array_module(weight)
-    taps = xp.ascontiguousarray(weight.transpose(2, 3, 1, 0)).reshape(9, C * F)
-    return (G2 @ taps).reshape(36, C, F)
+    return (G2 @ weight.reshape(F * C, 9).T).reshape(36, F, C)
 
 
 def _bands(x: Array, F: int) -> Iterator[tuple[int, int, Array]]:

@@ -1,5 +1,7 @@
 """What the layers ask of their arguments: each check says what it expected, what came, and the remedy."""
 
+import numpy as np
+
 from minunet.backend import Array, array_module
 from minunet.errors import InputError
 
@@ -19,9 +21,22 @@ def check_axes(x: Array, name: str, axes: str) -> None:
         raise InputError(f"{name} must have shape ({axes}), got {x.shape}; add or remove axes with reshape")
 
 
-def check_gradient(dy: Array, shape: tuple[int, ...]) -> None:
-    """Raise unless the upstream gradient has the shape of the forward pass's output."""
+def check_same_device(**arrays: Array) -> None:
+    """Raise unless all arrays lie where the first one does; numbers, and scalars of NumPy, lie anywhere."""
+    (first, there), *others = arrays.items()
+    for name, array in others:
+        if array_module(array) is not array_module(there) and (np.ndim(array) or array_module(array) is not np):
+            raise InputError(
+                f"{name} must be on the device of {first} ({_device(there)}), got an array on the {_device(array)}; "
+                "move it with minunet.to_device"
+            )
+
+
+def check_gradient(dy: Array, shape: tuple[int, ...], cached: Array | None = None) -> None:
+    """Raise unless the upstream gradient has the shape of the forward pass's output, and lies where the cache does."""
     check_floating(dy, "dy")
+    if cached is not None:
+        check_same_device(cache=cached, dy=dy)
     if dy.shape != tuple(shape):
         raise InputError(
             f"dy must have the shape of the forward output, {tuple(shape)}, got {dy.shape}; pass one "
@@ -33,7 +48,7 @@ def check_conv2d(x: Array, weight: Array, bias: Array) -> None:
     """Raise unless x (N, C, H, W), weight (F, C, KH, KW) and bias (F,) fit together."""
     check_axes(x, "x", "N, C, H, W")
     check_axes(weight, "weight", "F, C, KH, KW")
-    _check_same_kind("conv2d", x, weight, bias)
+    _check_same_kind("conv2d", x=x, weight=weight, bias=bias)
     _check_channels("conv2d", "(F, C, KH, KW)", x.shape[1], weight.shape[1], weight.shape)
     _check_bias("conv2d", bias, weight.shape[0], weight.shape)
     for axis, size, kernel in zip("HW", x.shape[2:], weight.shape[2:], strict=True):
@@ -48,7 +63,7 @@ def check_up_conv(x: Array, weight: Array, bias: Array) -> None:
     """Raise unless x (N, C, H, W), weight (C, F, 2, 2) and bias (F,) fit together."""
     check_axes(x, "x", "N, C, H, W")
     check_axes(weight, "weight", "C, F, 2, 2")
-    _check_same_kind("up-conv", x, weight, bias)
+    _check_same_kind("up-conv", x=x, weight=weight, bias=bias)
     if weight.shape[2:] != (2, 2):
         raise InputError(f"up-conv needs a 2x2 kernel, weight (C, F, 2, 2), got {weight.shape}; its stride is 2")
     _check_channels("up-conv", "(C, F, 2, 2)", x.shape[1], weight.shape[0], weight.shape)
@@ -70,7 +85,7 @@ def check_crop_concat(skip: Array, x: Array) -> None:
     """Raise unless skip (N, S, SH, SW) is at least as large as x (N, C, H, W)."""
     check_axes(skip, "skip", "N, S, SH, SW")
     check_axes(x, "x", "N, C, H, W")
-    _check_same_kind("crop-concat", skip, x)
+    _check_same_kind("crop-concat", skip=skip, x=x)
     if skip.shape[0] != x.shape[0]:
         raise InputError(f"crop-concat needs one batch size, got skip {skip.shape} and x {x.shape}; both are (N, ...)")
     if skip.shape[2] < x.shape[2] or skip.shape[3] < x.shape[3]:
@@ -81,7 +96,10 @@ def check_crop_concat(skip: Array, x: Array) -> None:
 
 
 def check_loss(logits: Array, labels: Array, weights: Array | None) -> None:
-    """Raise unless labels and weights are (N, H, W) for logits (N, K, H, W), and the labels are in 0..K-1."""
+    """Raise unless labels and weights are (N, H, W) for logits (N, K, H, W), and the labels are in 0..K-1.
+
+    On a GPU the values of the labels are not looked at: the host would have to wait for them in every training step.
+    """
     check_axes(logits, "logits", "N, K, H, W")
     N, K, H, W = logits.shape
     if not hasattr(labels, "dtype") or labels.dtype.kind not in "iu":
@@ -95,6 +113,12 @@ def check_loss(logits: Array, labels: Array, weights: Array | None) -> None:
                 f"{name} must have shape (N, H, W) = {(N, H, W)}, got {array.shape}; crop them to the "
                 "centre that the network's output covers"
             )
+    check_same_device(logits=logits, labels=labels, **({} if weights is None else {"weights": weights}))
+    if array_module(labels) is np:
+        _check_label_values(labels, weights, K)
+
+
+def _check_label_values(labels: np.ndarray, weights: np.ndarray | None, K: int) -> None:
     outside = (labels < 0) | (labels >= K)
     if weights is not None:
         outside &= weights != 0
@@ -105,14 +129,16 @@ def check_loss(logits: Array, labels: Array, weights: Array | None) -> None:
         )
 
 
-def _check_same_kind(layer: str, *arrays: Array) -> None:
+def _check_same_kind(layer: str, **arrays: Array) -> None:
     """Raise if arrays differ in dtype or lie on different devices."""
-    dtypes = [str(getattr(array, "dtype", type(array).__name__)) for array in arrays]
+    dtypes = [str(getattr(array, "dtype", type(array).__name__)) for array in arrays.values()]
     if len(set(dtypes)) > 1:
         raise InputError(f"{layer} needs arguments of one dtype, got {', '.join(dtypes)}; convert with .astype")
-    homes = [array_module(array).__name__ for array in arrays]
-    if len(set(homes)) > 1:
-        raise InputError(f"{layer} needs arguments on one device, got {', '.join(homes)} arrays; use to_device")
+    check_same_device(**arrays)
+
+
+def _device(array: Array) -> str:
+    return "host" if array_module(array) is np else "GPU"
 
 
 def _check_channels(layer: str, axes: str, channels: int, expected: int, shape: tuple) -> None:

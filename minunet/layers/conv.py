@@ -84,7 +84,7 @@ def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]
     F, _, KH, KW = weight.shape
     OH, OW = H - KH + 1, W - KW + 1
     L = OH * W - (KW - 1)
-    check_gradient(dy, (N, F, OH, OW))
+    check_gradient(dy, (N, F, OH, OW), x)
 
     flat = xp.ascontiguousarray(x).reshape(N, C, H * W)
     wide = xp.zeros((N, F, OH, W), x.dtype)

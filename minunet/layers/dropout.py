@@ -63,7 +63,7 @@ def dropout_backward(dy: Array, cache: DropoutCache) -> Array:
     -------
     dx : array, the shape of x
     """
-    check_gradient(dy, cache.keep.shape)
+    check_gradient(dy, cache.keep.shape, cache.keep)
     return _scaled(dy, cache.keep, cache.rate)
 
 

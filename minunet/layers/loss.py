@@ -12,8 +12,10 @@ pixel is subtracted first: p stays the same, and exp cannot overflow.
 
 from typing import NamedTuple
 
+import numpy as np
+
 from minunet.backend import Array, Constant, array_module
-from minunet.layers.checks import check_gradient, check_loss
+from minunet.layers.checks import check_gradient, check_loss, check_same_device
 
 
 class SoftmaxCrossEntropyCache(NamedTuple):
@@ -43,7 +45,8 @@ def softmax_cross_entropy_forward(
     Raises
     ------
     InputError
-        If a shape does not fit, or a label of non-zero weight is outside 0..K-1.
+        If a shape does not fit, or a label of non-zero weight is outside 0..K-1. On a GPU such a label is no error, as
+        the host would wait for the GPU to find it: it makes the loss NaN.
     """
     xp = array_module(logits)
     check_loss(logits, labels, weights)
@@ -54,6 +57,8 @@ def softmax_cross_entropy_forward(
     log_sum = xp.log(xp.exp(shifted).sum(axis=1, keepdims=True))  # (N, 1, H, W)
     log_p = shifted - log_sum  # (N, K, H, W)
     surprise = -xp.take_along_axis(log_p, labels[:, None], axis=1)[:, 0]  # (N, H, W)
+    if xp is not np:
+        surprise = xp.where((labels >= 0) & (labels < logits.shape[1]), surprise, xp.nan)
     if weights is not None:
         surprise = surprise * weights
     return surprise.mean(), SoftmaxCrossEntropyCache(xp.exp(log_p), labels, weights)
@@ -73,6 +78,7 @@ def softmax_cross_entropy_backward(dloss: Array, cache: SoftmaxCrossEntropyCache
     """
     p, labels, weights = cache
     xp = array_module(p)
+    check_same_device(p=p, dloss=dloss)
     dloss = xp.asarray(dloss, p.dtype)
     check_gradient(dloss, ())
     N, K, H, W = p.shape

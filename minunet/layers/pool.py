@@ -44,7 +44,7 @@ def max_pool_forward(x: Array) -> tuple[Array, MaxPoolCache]:
     winner = xp.zeros(y.shape, xp.uint8)
     for k, (i, j) in enumerate(CORNERS[1:], start=1):
         corner = x[:, :, i::2, j::2]
-        winner[corner > y] = k  # strictly greater: an equal one came too late
+        winner = xp.where(corner > y, xp.uint8(k), winner)  # strictly greater: an equal one came too late
         y = xp.maximum(y, corner)
     return y, MaxPoolCache(winner)
 
@@ -61,7 +61,7 @@ def max_pool_backward(dy: Array, cache: MaxPoolCache) -> Array:
     -------
     dx : array, (N, C, H, W)
     """
-    check_gradient(dy, cache.winner.shape)
+    check_gradient(dy, cache.winner.shape, cache.winner)
     xp = array_module(dy)
     N, C, OH, OW = dy.shape
     dx = xp.empty((N, C, 2 * OH, 2 * OW), dy.dtype)  # every pixel is a corner of one window: all are written

@@ -45,5 +45,5 @@ def relu_backward(dy: Array, cache: ReluCache) -> Array:
     -------
     dx : array, the shape of x
     """
-    check_gradient(dy, cache.y.shape)
+    check_gradient(dy, cache.y.shape, cache.y)
     return dy * (cache.y > 0)

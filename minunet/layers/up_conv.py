@@ -72,7 +72,7 @@ def up_conv_backward(dy: Array, cache: UpConvCache) -> tuple[Array, Array, Array
     xp = array_module(x)
     N, C, H, W = x.shape
     F = weight.shape[1]
-    check_gradient(dy, (N, F, 2 * H, 2 * W))
+    check_gradient(dy, (N, F, 2 * H, 2 * W), x)
     flat = xp.ascontiguousarray(x).reshape(N, C, H * W)
     dx = xp.zeros((N, C, H * W), x.dtype)
     dweight = xp.empty_like(weight, order="C")

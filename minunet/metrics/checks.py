@@ -1,8 +1,13 @@
-"""What the measures take: two images of one shape, and a mask of the pixels at which the truth is known."""
+"""What the measures take: two images of one shape, and a mask of the pixels at which the truth is known.
+
+All on the host, or all on a GPU; what is no array counts as one of the host.
+"""
 
 import numpy as np
 
+from minunet.backend import array_module
 from minunet.errors import InputError
+from minunet.layers.checks import check_same_device
 
 LARGEST_LABEL = 2**31 - 1  # so that a pair of labels fits one int64
 
@@ -46,7 +51,9 @@ def label_pair(truth, proposal, known=None) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _of_one_shape(truth, proposal, known) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    truth, proposal = np.asarray(truth), np.asarray(proposal)
+    xp = array_module(truth)
+    check_same_device(truth=truth, proposal=proposal, **({} if known is None else {"known": known}))
+    truth, proposal = xp.asarray(truth), xp.asarray(proposal)
     for name, image in (("truth", truth), ("proposal", proposal)):
         if not image.size:
             raise InputError(f"{name} must have pixels, got shape {image.shape}; pass a non-empty image")
@@ -54,7 +61,7 @@ def _of_one_shape(truth, proposal, known) -> tuple[np.ndarray, np.ndarray, np.nd
         raise InputError(
             f"truth and proposal must have one shape, got {truth.shape} and {proposal.shape}; crop or resize one"
         )
-    known = np.ones(truth.shape, bool) if known is None else np.asarray(known)
+    known = xp.ones(truth.shape, bool) if known is None else xp.asarray(known)
     if known.shape != truth.shape or known.dtype != bool:
         raise InputError(
             f"known must be a boolean array of shape {truth.shape}, got {known.dtype} of shape {known.shape}; "

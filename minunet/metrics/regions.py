@@ -14,10 +14,12 @@ import math
 import numpy as np
 import scipy  # it imports scipy.ndimage at its first use
 
+from minunet.backend import array_module, ndimage_of, to_host
+
 
 def components(cell: np.ndarray) -> np.ndarray:
     """Return the 4-connected components of a boolean image, int32, (H, W): 1, 2, ..., 0 for background."""
-    return scipy.ndimage.label(cell)[0]
+    return ndimage_of(cell).label(cell)[0]
 
 
 def watershed(height: np.ndarray, seeds: np.ndarray) -> np.ndarray:
@@ -35,6 +37,8 @@ def watershed(height: np.ndarray, seeds: np.ndarray) -> np.ndarray:
     labels : array like seeds
         Above 0 everywhere, if there is a seed at all.
     """
+    xp = array_module(seeds)
+    height, seeds = to_host(height), to_host(seeds)  # a queue is nothing for a GPU
     padded_width = height.shape[1] + 2
     heights, labels = (np.pad(a, 1, constant_values=-1).ravel().tolist() for a in (height, seeds))  # -1: outside
     shores = (seeds > 0) & scipy.ndimage.binary_dilation(seeds == 0)
@@ -47,4 +51,4 @@ def watershed(height: np.ndarray, seeds: np.ndarray) -> np.ndarray:
                 labels[j] = labels[i]
                 arrivals += 1
                 heapq.heappush(queue, (heights[j], arrivals, j))
-    return np.array(labels, seeds.dtype).reshape(-1, padded_width)[1:-1, 1:-1]
+    return xp.array(labels, seeds.dtype).reshape(-1, padded_width)[1:-1, 1:-1]

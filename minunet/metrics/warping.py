@@ -21,6 +21,7 @@ import heapq
 
 import numpy as np
 
+from minunet.backend import to_host
 from minunet.errors import InputError
 from minunet.metrics.checks import binary_pair
 from minunet.metrics.simple_points import NEIGHBOURS, neighbour_codes, simple_table
@@ -49,10 +50,10 @@ def warping_error(
     InputError
         If the shapes differ or are not (H, W), no pixel is known, or there are values other than 0 and 1.
     """
-    truth, proposal, known = binary_pair(truth, proposal, known)
+    truth, proposal, known = (to_host(x) for x in binary_pair(truth, proposal, known))  # a queue is nothing for a GPU
     if truth.ndim != 2:
         raise InputError(f"truth must be (H, W), got shape {truth.shape}; pass one image at a time")
-    probability = proposal.astype(float) if probability is None else np.asarray(probability)
+    probability = proposal.astype(float) if probability is None else np.asarray(to_host(probability))
     if probability.shape != truth.shape:
         raise InputError(
             f"probability must have the shape of truth, {truth.shape}, got {probability.shape}; pass that of cell only"

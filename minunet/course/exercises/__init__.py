@@ -7,13 +7,15 @@ from minunet.course.exercise import Exercise
 from minunet.errors import InputError
 
 
+def by_notebook() -> dict[str, list[Exercise]]:
+    """Return the exercises of each notebook, such as 02_convolution, in their order."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return {name[1:]: importlib.import_module(f"{__name__}.{name}").EXERCISES for name in names}
+
+
 def all_exercises() -> dict[str, Exercise]:
     """Return every exercise by its name, in the order of the notebooks."""
-    exercises = {}
-    for module in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name):
-        for exercise in importlib.import_module(f"{__name__}.{module.name}").EXERCISES:
-            exercises[exercise.name] = exercise
-    return exercises
+    return {exercise.name: exercise for own in by_notebook().values() for exercise in own}
 
 
 def find(name: str) -> Exercise:

@@ -1,0 +1,221 @@
+"""The exercises of notebook 07: sizes, initialisation, and the backward pass of a U with two levels.
+
+The mini U has one convolution where the paper's has two, and no biases, so that the whole of it fits on a screen:
+
+    x --> down --> ReLU --+-------- crop ------> concat --> head --> logits
+                          |                        ^
+                          +-> pool -> bottom -> ReLU -> up
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minunet.backend import Array
+from minunet.course.exercise import Exercise
+from minunet.layers.conv import Conv2dCache, conv2d_backward, conv2d_forward
+from minunet.layers.crop_concat import CropConcatCache, crop_concat_backward, crop_concat_forward
+from minunet.layers.pool import MaxPoolCache, max_pool_backward, max_pool_forward
+from minunet.layers.relu import ReluCache, relu_backward, relu_forward
+from minunet.layers.up_conv import UpConvCache, up_conv_backward, up_conv_forward
+from minunet.shapes import output_size, smallest_input_size
+
+rng = np.random.default_rng(7)
+
+
+class MiniUCache(NamedTuple):
+    down: Conv2dCache
+    relu1: ReluCache
+    pool: MaxPoolCache
+    bottom: Conv2dCache
+    relu2: ReluCache
+    up: UpConvCache
+    concat: CropConcatCache
+    head: Conv2dCache
+
+
+def mini_u_forward(x: Array, down: Array, bottom: Array, up: Array, head: Array) -> tuple[Array, MiniUCache]:
+    """Run a U of two levels without biases; `down`, `bottom`, `up` and `head` are the weights of its layers."""
+    y, down_cache = conv2d_forward(x, down, _no_bias(down))
+    skip, relu1 = relu_forward(y)
+    y, pool = max_pool_forward(skip)
+    y, bottom_cache = conv2d_forward(y, bottom, _no_bias(bottom))
+    y, relu2 = relu_forward(y)
+    y, up_cache = up_conv_forward(y, up, np.zeros(up.shape[1]))
+    y, concat = crop_concat_forward(skip, y)
+    logits, head_cache = conv2d_forward(y, head, _no_bias(head))
+    return logits, MiniUCache(down_cache, relu1, pool, bottom_cache, relu2, up_cache, concat, head_cache)
+
+
+def mini_u_backward(dlogits, cache):
+    return _backward(dlogits, cache, lambda dpooled, dskip, relu: relu_backward(dpooled + dskip, relu))
+
+
+def without_skip(dlogits, cache):
+    return _backward(dlogits, cache, lambda dpooled, dskip, relu: relu_backward(dpooled, relu))
+
+
+def without_pool(dlogits, cache):
+    return _backward(dlogits, cache, lambda dpooled, dskip, relu: relu_backward(dskip, relu))
+
+
+def averaged_at_the_fork(dlogits, cache):
+    return _backward(dlogits, cache, lambda dpooled, dskip, relu: relu_backward((dpooled + dskip) / 2, relu))
+
+
+def skip_around_the_gate(dlogits, cache):
+    return _backward(dlogits, cache, lambda dpooled, dskip, relu: relu_backward(dpooled, relu) + dskip)
+
+
+def without_gates(dlogits, cache):
+    is_open = [ReluCache(np.ones_like(relu.y)) for relu in (cache.relu1, cache.relu2)]
+    return mini_u_backward(dlogits, cache._replace(relu1=is_open[0], relu2=is_open[1]))
+
+
+def _backward(dlogits, cache, fork):
+    """Walk back; `fork` makes the gradient of down's output from those of its two branches."""
+    dy, dhead, _ = conv2d_backward(dlogits, cache.head)
+    dskip, dy = crop_concat_backward(dy, cache.concat)
+    dy, dup, _ = up_conv_backward(dy, cache.up)
+    dy = relu_backward(dy, cache.relu2)
+    dy, dbottom, _ = conv2d_backward(dy, cache.bottom)
+    dpooled = max_pool_backward(dy, cache.pool)
+    dx, ddown, _ = conv2d_backward(fork(dpooled, dskip, cache.relu1), cache.down)
+    return dx, ddown, dbottom, dup, dhead
+
+
+def _no_bias(weight: Array) -> Array:
+    return np.zeros(len(weight))
+
+
+def small_whole_numbers(*shape: int) -> np.ndarray:
+    return rng.integers(-3, 4, shape).astype(float)
+
+
+def backward_case(*args: np.ndarray) -> tuple:
+    """Return (dlogits, cache)."""
+    logits, cache = mini_u_forward(*args)
+    return small_whole_numbers(*logits.shape), cache
+
+
+def follow(n, depth, down=4, bottom=4, up=4):
+    """Return the size that is left, with the pixels that the convolutions take off on the way."""
+    for _ in range(depth):
+        n = (n - down) // 2
+    n -= bottom
+    for _ in range(depth):
+        n = 2 * n - up
+    return n
+
+
+def rounded_down(output, depth):
+    n = output
+    for _ in range(depth):
+        n = (n + 4) // 2
+    n += 4
+    for _ in range(depth):
+        n = 2 * n + 4
+    return n
+
+
+def he_std(shape, is_up_conv):
+    """Return sqrt(2 / N), N incoming nodes: of weight (F, C, KH, KW), or of an up-convolution's (C, F, 2, 2)."""
+    N = shape[0] if is_up_conv else shape[1] * shape[2] * shape[3]
+    return np.sqrt(2 / N)
+
+
+TINY = backward_case(
+    rng.integers(0, 3, (1, 1, 8, 8)).astype(float),
+    np.array([[[[1.0, 0, -1], [0, 1, 0], [-1, 0, 1]]]]),  # down
+    np.array([[[[1.0, -1], [0, 1]]]]),  # bottom
+    np.array([[[[1.0, 2], [-1, 1]]]]),  # up
+    np.array([[[[2.0]], [[-1]]]]),  # head: a channel of the skip connection's, and one that came up
+)
+LARGER = backward_case(
+    *(small_whole_numbers(*shape) for shape in ((2, 2, 12, 10), (3, 2, 3, 3), (4, 3, 3, 2), (4, 3, 2, 2), (2, 6, 1, 1)))
+)
+
+EXERCISES = [
+    Exercise(
+        "output_size",
+        solution=output_size,
+        outputs=("size",),
+        args=(60, 2),
+        more=((44, 2), (20, 1), (204, 4), (572, 4)),
+        mistakes={
+            "the bottom has two convolutions of its own, between the last pool and the first up-convolution": (
+                lambda n, depth: follow(n, depth, bottom=0)
+            ),
+            "a level has two convolutions, and each takes off 2 pixels: 4 in all": (
+                lambda n, depth: follow(n, depth, 2, 2, 2)
+            ),
+            "on the way up there are two convolutions after each up-convolution too": (
+                lambda n, depth: follow(n, depth, up=0)
+            ),
+        },
+        hint="follow 60 by hand: minus 4 and halved, twice; minus 4; doubled and minus 4, twice",
+    ),
+    Exercise(
+        "smallest_input_size",
+        solution=smallest_input_size,
+        outputs=("size",),
+        args=(5, 2),
+        more=((1, 1), (1, 4), (5, 4), (100, 3), (388, 4), (389, 4)),
+        mistakes={
+            "an odd size was halved and rounded down, so the output is too small: round up": rounded_down,
+            "no size was rounded: the output is large enough, but the input does not fit": (
+                lambda output, depth: output - follow(0, depth)
+            ),
+        },
+        hint="read the U from its end: undo two convolutions, undo an up-convolution (half, rounded up), and so on",
+    ),
+    Exercise(
+        "mini_u_backward",
+        solution=mini_u_backward,
+        outputs=("dx", "ddown", "dbottom", "dup", "dhead"),
+        args=TINY,
+        more=(LARGER,),
+        pair=(
+            mini_u_forward,
+            tuple(
+                rng.normal(size=shape)
+                for shape in ((1, 2, 10, 8), (3, 2, 3, 3), (4, 3, 2, 2), (4, 2, 2, 2), (2, 5, 1, 1))
+            ),
+        ),
+        mistakes={
+            "the skip connection's gradient is lost: at the fork it is added to the pool's": without_skip,
+            "the pool's gradient is lost at the fork: nothing that the bottom learns reaches x": without_pool,
+            "at the fork the two gradients are added, not averaged": averaged_at_the_fork,
+            "dskip was added after the ReLU's backward pass, but skip is what the ReLU put out: add it before": (
+                skip_around_the_gate
+            ),
+            "the ReLUs are missing: each has a backward pass too": without_gates,
+        },
+        hint="read mini_u_forward from its last line to its first; each line has one partner, the fork has a sum",
+    ),
+    Exercise(
+        "he_std",
+        solution=he_std,
+        outputs=("std",),
+        args=((18, 6, 2, 2), True),
+        more=(((9, 2, 3, 3), False), ((64, 64, 3, 3), False), ((2, 64, 1, 1), False), ((1024, 512, 2, 2), True)),
+        mistakes={
+            "this is the variance 2 / N; the standard deviation is its square root": (
+                lambda shape, is_up_conv: he_std(shape, is_up_conv) ** 2
+            ),
+            "a pixel of the up-convolution's output is painted by one of the four taps only: N is C": (
+                lambda shape, is_up_conv: np.sqrt(2 / (4 * shape[0]))
+            ),
+            "an up-convolution's weight is (C, F, 2, 2): C, the incoming channels, is its first axis": (
+                lambda shape, is_up_conv: he_std((shape[1], shape[0], 1, 1), is_up_conv)
+            ),
+            "N counts F channels and four taps: C channels come in, by one tap": (
+                lambda shape, is_up_conv: he_std(shape, False)
+            ),
+            "the 2 is missing: a ReLU lets half of the mean square through": (
+                lambda shape, is_up_conv: he_std(shape, is_up_conv) / np.sqrt(2)
+            ),
+        },
+        hint="N is the number of products that are added up for one pixel of the output",
+    ),
+]

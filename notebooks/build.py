@@ -1,0 +1,125 @@
+"""Make the notebooks from their sources: python notebooks/build.py [02 07 ...], or --check to compare without running.
+
+source/NN_name.py  ->  NN_name.ipynb            executed, outputs in, solutions folded
+                       student/NN_name.ipynb    stubs to fill in, no outputs
+                       solutions/NN_name.ipynb  solutions, no outputs
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from editions import folded, read_source, solutions, student
+from execute import execute
+from nbformat import NotebookNode
+
+from minunet.errors import InputError
+from minunet.files import replace_atomically
+
+LARGEST = 1_500_000  # bytes; what hosts of repositories still show
+REMEDY = "run python notebooks/build.py"
+UNEXECUTED = {"student": student, "solutions": solutions}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build or check the notebooks; return 0, or 1 after a line for each fault."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("numbers", nargs="*", metavar="NN", help="such as 02; default all")
+    parser.add_argument("--check", action="store_true", help="compare the notebooks with their sources; runs nothing")
+    parser.add_argument("--folder", type=Path, default=Path(__file__).parent, help="that holds source/; default this")
+    options = parser.parse_args(arguments)
+    try:
+        sources = find_sources(options.folder, options.numbers)
+        faults = check(options.folder, sources) if options.check else build(options.folder, sources)
+    except InputError as error:
+        faults = [str(error)]
+    print("".join(f"error: {fault}\n" for fault in faults), end="", file=sys.stderr)
+    return 1 if faults else 0
+
+
+def find_sources(folder: Path, numbers: list[str]) -> list[Path]:
+    """Return the sources with these numbers, or all; raise InputError if one is missing."""
+    sources = sorted((folder / "source").glob("[0-9][0-9]_*.py"))
+    known = [path.name[:2] for path in sources]
+    for number in numbers:
+        if number not in known:
+            raise InputError(f"a notebook must be one of {', '.join(known) or 'none'}, got {number!r}")
+    return [path for path in sources if not numbers or path.name[:2] in numbers]
+
+
+def build(folder: Path, sources: list[Path]) -> list[str]:
+    """Write the three editions of each source and print its times; return the faults."""
+    faults = []
+    for path in sources:
+        began, cpu = time.monotonic(), _cpu_seconds()
+        try:
+            notebook = read_source(path)
+            executed = execute(folded(notebook), path.stem, folder)
+            if len(text := _text(executed).encode()) > LARGEST:
+                raise InputError(f"{path.stem}.ipynb would have {len(text):,} bytes, more than {LARGEST:,}: draw less")
+        except InputError as error:
+            faults.append(str(error))
+            continue
+        _write(executed, folder / f"{path.stem}.ipynb")
+        for edition, make in UNEXECUTED.items():
+            _write(make(notebook), folder / edition / f"{path.stem}.ipynb")
+        seconds, cpu = time.monotonic() - began, _cpu_seconds() - cpu
+        print(f"{path.stem:<32} {seconds:6.1f} s, {cpu:6.1f} s of CPU, {len(text) / 1e6:5.2f} MB", flush=True)
+    return faults
+
+
+def check(folder: Path, sources: list[Path]) -> list[str]:
+    """Return a fault for each notebook that is not what its source makes, and for each without a source."""
+    faults = []
+    for path in sources:
+        try:
+            notebook = read_source(path)
+        except InputError as error:
+            faults.append(str(error))
+            continue
+        for edition, make in UNEXECUTED.items():
+            if _read(folder / edition / f"{path.stem}.ipynb") != _text(make(notebook)):
+                faults.append(f"{edition}/{path.stem}.ipynb is not what its source makes; {REMEDY} {path.name[:2]}")
+        text = _read(folder / f"{path.stem}.ipynb")
+        if not text or _text(_without_outputs(nbformat.reads(text, as_version=4))) != _text(folded(notebook)):
+            faults.append(f"{path.stem}.ipynb is not what its source makes; {REMEDY} {path.name[:2]}")
+    names = {path.stem for path in find_sources(folder, [])}
+    for made in sorted([*folder.glob("*.ipynb"), *folder.glob("student/*.ipynb"), *folder.glob("solutions/*.ipynb")]):
+        if made.stem not in names:
+            faults.append(f"{made.relative_to(folder)} has no source; remove it")
+    return faults
+
+
+def _without_outputs(notebook: NotebookNode) -> NotebookNode:
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            if cell.source and cell.execution_count is None:
+                cell.source += "\n# was not executed"  # differs from its source
+            cell.outputs, cell.execution_count = [], None
+    return notebook
+
+
+def _text(notebook: NotebookNode) -> str:
+    return nbformat.writes(notebook) + "\n"
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def _write(notebook: NotebookNode, path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    replace_atomically(path, lambda temporary: temporary.write_text(_text(notebook), encoding="utf-8", newline="\n"))
+
+
+def _cpu_seconds() -> float:
+    """Return the processor time of all kernels that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Run a notebook as a reader would; refuse what a page must not show: an error, a warning, a path of this machine."""
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+import matplotlib.font_manager  # noqa: F401  its cache is made here, so that no page tells of it
+from editions import METADATA, where
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+from minunet.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[1]
+SECONDS_PER_CELL = 600
+HIDDEN = ("MINUNET_DATA", "MINUNET_QUICK")  # pages are made without real data, whose pictures may not be passed on
+
+
+def execute(notebook: NotebookNode, name: str, folder: Path, quick: bool = False) -> NotebookNode:
+    """Run all cells in place, in `folder`, and return the notebook with outputs that are the same every time.
+
+    Raises
+    ------
+    InputError
+        If a cell fails, warns, takes longer than SECONDS_PER_CELL, or shows what differs from machine to machine.
+    """
+    with tempfile.TemporaryDirectory() as profile:
+        environment = {key: value for key, value in os.environ.items() if key not in HIDDEN}
+        environment |= {"IPYTHONDIR": profile, "PYTHONPATH": _path_to_minunet(), "PYTHONHASHSEED": "0"}
+        environment |= {"MINUNET_QUICK": "1"} if quick else {}
+        begun = []
+        client = NotebookClient(
+            notebook,
+            timeout=SECONDS_PER_CELL,
+            record_timing=False,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(folder)}},
+            on_cell_execute=lambda cell, cell_index: begun.append(cell_index),
+        )
+        try:
+            client.execute(env=environment, stderr=subprocess.DEVNULL)  # where the kernel itself talks
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            place = where(name, begun[-1] + 1, notebook.cells[begun[-1]].source)
+            raise InputError(f"{place}: {_in_one_line(error)}") from error
+    notebook.metadata = METADATA
+    for number, cell in enumerate(notebook.cells, start=1):
+        for output in cell.get("outputs", []):
+            if fault := fault_of(output):
+                raise InputError(f"{where(name, number, cell.source)}: {fault}")
+    return notebook
+
+
+def _path_to_minunet() -> str:
+    return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+
+
+def _in_one_line(error: Exception) -> str:
+    if isinstance(error, CellExecutionError):
+        return f"{error.ename}: {error.evalue}"
+    return str(error).strip().split("\n")[0]
+
+
+def fault_of(output: NotebookNode) -> str | None:
+    """Return what is wrong with an output, or None."""
+    if output.output_type == "stream" and output.name == "stderr":
+        return f"it warns: {output.text.strip().splitlines()[0]}"
+    text = output.text if output.output_type == "stream" else json.dumps(output.get("data", {}))
+    if address := re.search(r"[\w.]+ at 0x[0-9a-f]{6,}", text):
+        return f"it shows an address, which is another each time: {address[0]}; assign it to _"
+    for path in {str(ROOT), str(Path.home()), tempfile.gettempdir()}:
+        if re.search(rf"(?<![\w/]){re.escape(path)}/", text):
+            return f"it shows a path of this machine, under {path}"
+    return None

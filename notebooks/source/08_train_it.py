@@ -1,0 +1,609 @@
+# ---
+# jupyter:
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+# ---
+
+# %% [markdown]
+# # 08 Train it
+#
+# The gradient says in which direction each parameter should move. This page takes the step, a thousand times, and
+# watches a small U-Net learn to outline cells. How large may a step be? What does momentum do? How do you notice early
+# that something is wrong, and how do you read the curves?
+#
+# What you need: `unet_forward` and `unet_backward` (notebook 07), and the weighted softmax cross-entropy with its
+# weight map (06). Everything runs on the processor of a laptop; the long run takes about a minute.
+
+# %%
+import os
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from minunet import (
+    course,
+    gradcheck,
+    init_unet,
+    pixel_error,
+    predict,
+    seg_score,
+    softmax_cross_entropy_backward,
+    softmax_cross_entropy_forward,
+    unet_backward,
+    unet_forward,
+)
+from minunet.data import fit_normalisation, loss_weights, normalise, random_tile, synthetic_dataset
+from minunet.metrics import components, majority_pixel_error
+from minunet.optim import init_velocity, sgd_step
+from minunet.shapes import output_size
+from minunet.train import train_step
+
+QUICK = "MINUNET_QUICK" in os.environ  # fewer steps, for the tests; the text has the numbers of the full run
+
+# %% [markdown]
+# ## One weight, by hand
+#
+# The smallest network has one weight and no bias: `y = weight * x`. Let `x = 2`, let the target be 6, and let the loss
+# be `(y - 6)**2 / 2`. The right weight is 3; ours starts at 1.
+#
+# Forward: `y = 2`, and the loss is `(2 - 6)**2 / 2 = 8`. Backward: `dy = y - 6 = -4`, and `dweight = dy * x = -8`. The
+# gradient is negative: if the weight grows, the loss falls. So the step goes *against* the gradient, by a small share
+# of it, the *learning rate*. With 0.1 the weight becomes `1 - 0.1 * (-8) = 1.8`.
+#
+# And again: `y = 3.6`, the loss is `2.4**2 / 2 = 2.88`, `dy = -2.4`, `dweight = -4.8`, and the weight becomes 2.28.
+
+# %%
+weight = 1.0
+for step in range(5):
+    y = weight * 2
+    dy = y - 6
+    dweight = dy * 2
+    print(f"step {step}: weight {weight:.3f}, loss {(y - 6) ** 2 / 2:.3f}, dweight {dweight:.3f}")
+    weight = weight - 0.1 * dweight
+
+# %% [markdown]
+# ## Momentum is a running sum
+#
+# The paper moves a weight not by the gradient of this step alone, but by a sum of all gradients so far, in which older
+# ones count less. The sum is called the *velocity*, and `momentum` says how much of it is kept:
+#
+#     velocity = momentum * velocity + gradient
+#     weight   = weight - learning_rate * velocity
+#
+# By hand with `momentum = 0.9`: if the gradient is 1 in each step, the velocity is 1, then 0.9 + 1 = 1.9, then 0.9 *
+# 1.9 + 1 = 2.71, and it goes on to 10 = 1 / (1 - 0.9). If the gradient is 1, -1, 1, -1 instead, the velocity is 1,
+# then 0.9 - 1 = -0.1, then -0.09 + 1 = 0.91: it stays small.
+
+
+# %%
+def velocities(gradients, momentum=0.9):
+    """Return the velocity after each step."""
+    velocity, history = 0.0, []
+    for gradient in gradients:
+        velocity = momentum * velocity + gradient
+        history.append(velocity)
+    return np.array(history)
+
+
+steady, shaking = np.ones(60), np.array([1.0, -1.0] * 30)
+print("steady ", velocities(steady)[[0, 1, 2, 59]].round(2))
+print("shaking", velocities(shaking)[[0, 1, 2, 59]].round(2))
+
+# %% [markdown]
+# So momentum strengthens what all steps agree on, up to tenfold, and dampens what changes its sign. Written out, the
+# velocity after step 3 is `gradient_3 + 0.9 * gradient_2 + 0.81 * gradient_1`: a gradient of 22 steps ago still counts
+# a tenth.
+#
+# Here is what it is good for. The loss below is a long valley, 25 times steeper across than along. A learning rate
+# that is safe across is too small along, and without momentum the walk crawls.
+
+
+# %%
+def walk(momentum, steps=40, learning_rate=0.03):
+    """Return the places of a walk down the valley (along**2 + 25 * across**2) / 2, (steps + 1, 2)."""
+    place, velocity, places = np.array([-10.0, 2.0]), np.zeros(2), [np.array([-10.0, 2.0])]
+    for _ in range(steps):
+        velocity = momentum * velocity + place * [1, 25]
+        place = place - learning_rate * velocity
+        places.append(place)
+    return np.array(places)
+
+
+# %%
+along, across = np.meshgrid(np.linspace(-11, 6, 100), np.linspace(-3, 3, 100))
+fig, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
+axes.contour(along, across, along**2 + 25 * across**2, levels=[1, 5, 20, 50, 100, 200], colors="0.8")
+for momentum, colour, marker in ((0.0, "#D55E00", "s"), (0.9, "#0072B2", "o")):
+    places = walk(momentum)
+    distance = np.hypot(*places[-1])
+    label = f"momentum {momentum}: after 40 steps {distance:.1f} from the bottom"
+    axes.plot(*places.T, color=colour, marker=marker, markersize=3, label=label)
+axes.set(title="40 steps down a valley", xlabel="along", ylabel="across")
+axes.legend()
+plt.show()
+
+# %% [markdown]
+# The walk with momentum swings across the valley and shoots past the bottom before it comes back, but it gets along
+# faster. The library's step is this, for all parameters of a network:
+
+# %%
+course.show_source(sgd_step)
+
+# %% [markdown]
+# **Exercise 1.** Write the step for one array. Don't change the arrays in place: return the new weight and the new
+# velocity.
+
+
+# %% tags=["exercise"]
+def my_momentum_step(weight, gradient, velocity, learning_rate, momentum):
+    """Return the new weight and the new velocity."""
+    # your code: about 3 lines
+    velocity = momentum * velocity + gradient
+    weight = weight - learning_rate * velocity
+    return weight, velocity
+    # end of your code
+
+
+# %% tags=["check"]
+course.check("momentum_step", my_momentum_step)
+
+# %% [markdown]
+# ## The data
+#
+# The cells are synthetic: irregular outlines, some dark and some bright, many of them touching, seen through a
+# microscope that blurs and adds noise. There are 12 images to train on and 3 to *validate*: the network never trains
+# on these, so they tell whether it has understood cells or only remembers images.
+
+# %%
+dataset = synthetic_dataset(seed=8, num_train=12, num_validation=3, height=160, width=160)
+normalisation = fit_normalisation(dataset.train)
+images = [normalise(sample.image, normalisation) for sample in dataset.train]
+weight_maps = loss_weights(dataset.train)
+validation_images = [normalise(sample.image, normalisation) for sample in dataset.validation]
+print(f"an image {images[0].shape}, mean {images[0].mean():.2f}, standard deviation {images[0].std():.2f}")
+
+fig, axes = plt.subplots(1, 3, figsize=(9, 3.3), layout="constrained")
+course.draw_image(axes[0], images[0][0], "image")
+course.draw(axes[1], dataset.train[0].labels, "labels: 1 is cell")
+shown = axes[2].imshow(weight_maps[0], cmap="gray")
+axes[2].set(title="weights", xlabel="W = 160", xticks=[], yticks=[])
+fig.colorbar(shown, ax=axes[2], shrink=0.7)
+plt.show()
+
+# %% [markdown]
+# The images are *normalised*: the mean of the training images was subtracted, and they were divided by their standard
+# deviation, since He's weights expect inputs of size 1. A thin line of background separates cells that touch, and the
+# weight map makes the pixels of such lines count up to ten times as much.
+#
+# Most pixels are background. A network that calls each pixel background has a pixel error of 0.37 on the validation
+# images, and has learnt nothing. Keep this *majority error* in mind when you read errors.
+
+# %%
+majority = np.mean([majority_pixel_error(sample.labels) for sample in dataset.validation])
+print(f"pixel error of calling everything background: {majority:.2f}")
+
+# %% [markdown]
+# A step sees one *tile*, a random piece of a random image, turned and flipped at random. We take tiles of 108 pixels.
+# With depth 2 the output has 68, so the labels and weights are those of the tile's middle. Each step's tile depends on
+# the step's number only: run the page again, and you get the same tiles.
+
+# %%
+TILE, DEPTH, OUTPUT = 108, 2, output_size(108, depth=2)
+
+
+def draw_tile(step):
+    """Return x (1, 1, 108, 108), labels (1, 68, 68) and weights (1, 68, 68)."""
+    rng = np.random.default_rng([8, step])
+    i = rng.integers(len(images))
+    planes = images[i], dataset.train[i].labels, weight_maps[i]
+    return tuple(plane[None] for plane in random_tile(*planes, rng, (TILE, TILE), (OUTPUT, OUTPUT)))
+
+
+# %%
+fig, axes = plt.subplots(1, 4, figsize=(8, 2.3), layout="constrained")
+for step, ax in enumerate(axes):
+    x, labels, weights = draw_tile(step)
+    course.draw_image(ax, x[0, 0], f"step {step}")
+    ax.contour(np.arange(20, 88), np.arange(20, 88), labels[0], levels=[0.5], colors="#E69F00", linewidths=1)
+    ax.add_patch(plt.Rectangle((19.5, 19.5), OUTPUT, OUTPUT, fill=False, edgecolor="#56B4E9", linewidth=2))
+plt.show()
+
+# %% [markdown]
+# Each picture shows `x`; the blue square is the output, and the orange lines are the cells' outlines within it. What
+# lies outside the square is there to be looked at, as the *context* that valid convolutions need.
+#
+# ## One training step
+#
+# This is the whole of it: forward, loss, backward, step. All the earlier notebooks are in these ten lines.
+
+
+# %%
+def training_step(params, velocity, tile, learning_rate, momentum=0.9):
+    """Change params and velocity in place by one step; return the loss before it."""
+    x, labels, weights = tile
+    logits, cache = unet_forward(params, x)
+    loss, loss_cache = softmax_cross_entropy_forward(logits, labels, weights)
+    dloss = 1.0
+    dlogits = softmax_cross_entropy_backward(dloss, loss_cache)
+    grads = unet_backward(dlogits, cache)
+    sgd_step(params, grads, velocity, learning_rate, momentum)
+    return float(loss)
+
+
+# %% [markdown]
+# Why is `dloss` 1? Because the question is by how much the *loss* changes, and if the loss grows by one, the loss
+# grows by one. (The momentum of 0.9 is not the paper's 0.99, which wants far longer runs than a minute.)
+#
+# The library's own step is the same, with a device to choose and dropout on top.
+
+# %%
+course.show_source(train_step)
+
+
+# %%
+def fresh():
+    """Return the same random parameters each time, and velocities of zero."""
+    params = init_unet(np.random.default_rng(0), base_channels=16, depth=DEPTH)
+    return params, init_velocity(params)
+
+
+some_params, some_velocity = fresh()
+for _ in range(5):
+    print(f"loss {training_step(some_params, some_velocity, draw_tile(0), learning_rate=0.01):.3f}")
+
+# %% [markdown]
+# ## Is the first loss plausible?
+#
+# Before anything is trained you can know one number. A network that says "1/2" for both classes at each pixel has a
+# loss of `-log(1/2) = 0.693`, times the mean of the weights. We get such a network by setting the weights of the head
+# to zero. Our loss begins at 1.6, somewhat above, because random logits are not zero, and a confident guess that is
+# wrong costs more than no guess. If your first loss is ten times what it should be, or a tenth, look for the reason
+# before you train.
+
+# %%
+undecided, _ = fresh()
+undecided["head"]["weight"][:] = 0
+tile_x, tile_labels, tile_weights = draw_tile(0)
+undecided_logits, _ = unet_forward(undecided, tile_x)
+first_loss, _ = softmax_cross_entropy_forward(undecided_logits, tile_labels, tile_weights)
+print(f"loss {first_loss:.4f}, log(2) * mean weight {np.log(2) * tile_weights.mean():.4f}")
+
+# %% [markdown]
+# ## Is the gradient right?
+#
+# The step joins two backward passes, that of the loss and that of the network. Check the pair as one function of the
+# parameters, in float64, with fewer channels. Expect a relative error near 1e-8, as in notebook 07.
+
+
+# %%
+def loss_forward(params):
+    logits, cache = unet_forward(params, tile_x.astype(np.float64))
+    loss, loss_cache = softmax_cross_entropy_forward(logits, tile_labels, tile_weights)
+    return loss, (cache, loss_cache)
+
+
+def loss_backward(dloss, caches):
+    cache, loss_cache = caches
+    return unet_backward(softmax_cross_entropy_backward(dloss, loss_cache), cache)
+
+
+small = init_unet(np.random.default_rng(0), base_channels=4, depth=DEPTH, dtype=np.float64)
+print(gradcheck(loss_forward, loss_backward, (small,)))
+
+# %% [markdown]
+# **Exercise 2.** Write the training yourself: one step for each tile, with momentum. `params` is as from `init_unet`,
+# and `tiles` is a list of `(x, labels, weights)`. Return the losses in an array. You may call the library's functions,
+# `init_velocity(params)` and `sgd_step` among them, but not `training_step`: write its lines out from memory, and look
+# up only what you must.
+
+
+# %% tags=["exercise"]
+def my_losses_of_training(params, tiles, learning_rate, momentum):
+    """Train params in place, one step a tile; return the loss of each step, (steps,)."""
+    # your code: about 10 lines
+    velocity = init_velocity(params)
+    losses = []
+    for x, labels, weights in tiles:
+        logits, cache = unet_forward(params, x)
+        loss, loss_cache = softmax_cross_entropy_forward(logits, labels, weights)
+        dlogits = softmax_cross_entropy_backward(1.0, loss_cache)
+        grads = unet_backward(dlogits, cache)
+        sgd_step(params, grads, velocity, learning_rate, momentum)
+        losses.append(loss)
+    return np.array(losses)
+    # end of your code
+
+
+# %% tags=["check"]
+course.check("losses_of_training", my_losses_of_training)
+
+# %% [markdown]
+# ## First overfit one image
+#
+# Before a long run, give the network one and the same tile in each step. It has 117,000 parameters, and the tile 68 *
+# 68 = 4,624 pixels to answer for. So it must be able to learn the tile by heart, and the loss must go to nearly zero.
+# If it does not, there is no point in going on: something is broken, and with one tile you find it in seconds.
+#
+# Expect a loss below 0.01 after 150 steps, and hardly a wrong pixel.
+
+# %%
+ONE_TILE_STEPS = 15 if QUICK else 150
+one_params, one_velocity = fresh()
+one_losses = [training_step(one_params, one_velocity, draw_tile(0), 0.01) for _ in range(ONE_TILE_STEPS)]
+one_logits, _ = unet_forward(one_params, tile_x)
+print(f"loss {one_losses[0]:.3f} -> {one_losses[-1]:.4f}")
+print(f"pixel error on the tile {np.mean(one_logits.argmax(axis=1) != tile_labels):.4f}")
+
+fig, axes = plt.subplots(1, 3, figsize=(9, 3), layout="constrained", width_ratios=[1.5, 1, 1])
+axes[0].plot(one_losses, color="#0072B2")
+axes[0].set(title="one tile, again and again", xlabel="step", ylabel="loss", yscale="log")
+course.draw(axes[1], one_logits[0].argmax(axis=0), "what it says")
+course.draw(axes[2], tile_labels[0], "labels")
+plt.show()
+
+# %% [markdown]
+# What does it prove? That forward, loss, backward and step fit together, that the learning rate is not absurd, and
+# that labels and image belong to each other in shape. A wrong sign, a loss that is never passed on or parameters that
+# never change would all show here.
+#
+# What does it not prove? We have tried it with a backward pass that forgets the skip connections at the fork, and it
+# learns the tile by heart as well: a wrong gradient often still points downhill. For that there is the gradient check.
+# And a network that knows one tile by heart knows little about cells, as its errors on the validation images show.
+
+
+# %%
+def validation_errors(params):
+    """Return the pixel error on each validation image."""
+    predictions = [predict(params, image).argmax(axis=0) for image in validation_images]
+    return [pixel_error(s.labels, p) for s, p in zip(dataset.validation, predictions, strict=True)]
+
+
+print(f"pixel error on the validation images {np.mean(validation_errors(one_params)):.3f}")
+
+# %% [markdown]
+# **Exercise 3.** `pixel_error` is the share of pixels whose class is wrong. Write it for logits (N, K, H, W) and
+# labels (N, H, W). The softmax is not needed: the largest logit has the largest probability.
+
+
+# %% tags=["exercise"]
+def my_pixel_error_of_logits(logits, labels):
+    """Return the share of pixels whose most probable class is not their label, from 0 to 1."""
+    # your code: about 2 lines
+    classes = logits.argmax(axis=1)
+    return np.mean(classes != labels)
+    # end of your code
+
+
+# %% tags=["check"]
+course.check("pixel_error_of_logits", my_pixel_error_of_logits)
+
+# %% [markdown]
+# ## How large may a step be?
+#
+# The learning rate is the one number that you must find by trying. Three short runs, with the same start and the same
+# tiles: one rate is too small, one right, and one too large. The losses of single tiles jump, since some tiles are
+# harder than others; so the picture shows a mean over the last ten steps.
+
+# %%
+SHORT = 12 if QUICK else 60
+RATES = {0.0002: "#D55E00", 0.02: "black", 0.2: "#0072B2"}
+short_runs = {}
+for rate in RATES:
+    short_params, short_velocity = fresh()
+    with np.errstate(all="ignore"):  # one of the three overflows, on purpose
+        short_runs[rate] = [training_step(short_params, short_velocity, draw_tile(i), rate) for i in range(SHORT)]
+    print(f"{rate}: " + ", ".join(f"{loss:.2g}" for loss in short_runs[rate][:10]))
+
+
+# %%
+def running_mean(losses, width=10):
+    """Return, for each step, the mean of the last `width` losses, or of as many as there are."""
+    return np.array([np.mean(losses[max(0, i + 1 - width) : i + 1]) for i in range(len(losses))])
+
+
+fig, axes = plt.subplots(figsize=(7, 3.3), layout="constrained")
+for rate, colour in RATES.items():
+    axes.plot(running_mean(short_runs[rate]), color=colour, label=f"learning rate {rate}")
+axes.set(title="the same tiles, three learning rates", xlabel="step", ylabel="loss, mean of 10 steps")
+axes.set(yscale="log", ylim=(0.1, 10))
+axes.legend()
+plt.show()
+
+# %% [markdown]
+# With 0.0002 the loss falls, and takes its time: with 0.02 it is lower after ten steps than with 0.0002 after forty.
+# (Both rise at the end. The tiles there are harder; compare curves at the same tiles only.) With 0.2 all looks well
+# for six steps. Then one step overshoots, the next gradient is larger for it, and two steps later the loss is NaN,
+# "not a number": the activations have overflowed.
+#
+# NaN is the kinder way to fail. We have also seen runs with 0.2 that exploded, came down again and stayed near the
+# loss of a constant answer: the steps had thrown the weights into a place where the ReLUs are closed for all pixels.
+# No gradient passes a closed ReLU, so such a network looks calm, and is dead.
+#
+# A way to find the rate: begin small, multiply by three, and stop before it explodes. Take a rate a few times below
+# that. If you change the momentum, change the rate too: a steady gradient moves a weight `1 / (1 - momentum)` times as
+# far.
+#
+# ## The long run
+#
+# Now 1000 steps, each on another tile. The rate starts at 0.02 and falls in a straight line to zero: large steps get
+# far, and small ones settle. From time to time we look at the validation images; they are never trained on. Two
+# measures are kept: the pixel error, and *SEG*, which asks for each true cell how well one predicted cell covers it, 1
+# at best. Two cells that have grown together count as one, and so SEG falls.
+
+# %%
+STEPS = 60 if QUICK else 1000
+SNAPSHOTS = [0, 10, 30, 60] if QUICK else [0, 10, 100, 1000]
+
+
+def seg(params, i):
+    """Return the SEG of a validation image: the mean overlap of each true cell with its predicted one."""
+    cells = components(predict(params, validation_images[i]).argmax(axis=0))
+    return seg_score(dataset.validation[i].instances, cells)
+
+
+# %%
+params, velocity = fresh()
+losses, errors, segs, snapshots = [], {}, {}, {}
+for step in range(STEPS + 1):
+    if step in SNAPSHOTS:
+        snapshots[step] = predict(params, validation_images[2])[1]
+    if step % (STEPS // 20) == 0 or step in SNAPSHOTS:
+        errors[step] = np.mean(validation_errors(params))
+        segs[step] = np.mean([seg(params, i) for i in range(3)])
+    if step < STEPS:
+        losses.append(training_step(params, velocity, draw_tile(step), 0.02 * (1 - step / STEPS)))
+
+# %%
+for step in SNAPSHOTS:
+    print(f"after {step:>4} steps: pixel error {errors[step]:.3f}, SEG {segs[step]:.2f}")
+
+# %% [markdown]
+# Look at one validation image. In the four pictures white is a probability of 1 for "cell", and black one of 0.
+
+# %%
+fig, axes = plt.subplots(2, 3, figsize=(7.5, 5.3), layout="constrained")
+course.draw_image(axes[0, 0], validation_images[2][0], "validation image")
+for (step, p), ax in zip(snapshots.items(), [axes[0, 1], axes[0, 2], *axes[1, :2]], strict=True):
+    ax.imshow(p, cmap="gray", vmin=0, vmax=1)
+    ax.set(title=f"after {step} steps", xlabel="W = 160", xticks=[], yticks=[])
+course.draw(axes[1, 2], dataset.validation[2].labels, "labels")
+plt.show()
+
+# %% [markdown]
+# At step 0 the random network shows a pattern of small squares: the four taps of each up-convolution have different
+# random weights. After ten steps it has found that bright means cell, and this alone brings the pixel error down to a
+# tenth; but neighbours have grown together, and SEG is at 0.27. Between 10 and 100 it learns the lines between
+# touching cells, which the weight map makes dear, and SEG jumps to 0.65. The other 900 steps go into details, and take
+# another third of the pixel error away.
+#
+# Now the curves: on top the loss of each step with its running mean, below the pixel error on the validation images.
+
+# %%
+fig, axes = plt.subplots(2, 1, figsize=(8, 5.4), layout="constrained", sharex=True)
+axes[0].plot(losses, color="0.8", linewidth=0.7, label="each step")
+axes[0].plot(running_mean(losses, 50), color="#0072B2", label="mean of the last 50")
+axes[0].set(title="training loss", ylabel="loss", yscale="log")
+axes[1].plot(list(errors), list(errors.values()), color="#D55E00", marker="o", markersize=4, label="network")
+axes[1].axhline(majority, color="black", linestyle="--", label="everything background")
+axes[1].set(title="validation", xlabel="step", ylabel="pixel error", yscale="log")
+for ax in axes:
+    ax.legend()
+plt.show()
+
+# %% [markdown]
+# Three things to see. A single loss says little: it jumps by a factor of ten from one tile to the next. The running
+# mean falls fast at first and then ever more slowly. And the validation error goes up and down by a fifth between
+# neighbouring looks while the rate is high, and calms down as the rate goes to zero.
+#
+# ## What the gradient looks like
+#
+# At the end of notebook 06 stood `dlogits = weights * (p - onehot)`, divided by the number of pixels. It is the force
+# that the loss applies to each pixel. Here it is for one validation tile, before the run and after it.
+
+# %%
+look_x = validation_images[2][None, :, 20:128, 30:138]
+look_labels = dataset.validation[2].labels[None, 40:108, 50:118]
+look_weights = loss_weights(dataset.validation)[2][None, 40:108, 50:118]
+forces = []
+for look_params in (fresh()[0], params):
+    look_logits, _ = unet_forward(look_params, look_x)
+    _, look_cache = softmax_cross_entropy_forward(look_logits, look_labels, look_weights)
+    forces.append(softmax_cross_entropy_backward(1.0, look_cache)[0, 1])
+
+limit = np.percentile(np.abs(forces[0]), 99)
+fig, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
+course.draw_image(axes[0], look_x[0, 0, 20:88, 20:88], "the tile's middle")
+for ax, force, when in zip(axes[1:], forces, ("before", "after"), strict=True):
+    course.draw(ax, force, f"dlogits of class 1, {when}", gradient=True, limit=limit)
+plt.show()
+print(f"sum of |dlogits|: {np.abs(forces[0]).sum():.3f} before, {np.abs(forces[1]).sum():.3f} after")
+
+# %% [markdown]
+# Blue pixels are to become cell, since there the loss falls if the logit of class 1 grows; red ones are to become
+# background. Before the run the whole tile pulls, and most of all the lines between touching cells. Afterwards nearly
+# all pixels are white: `p` is what the label says, and they pull no more. What is left lies on the outlines, and in
+# one narrow gap that the network still calls cell.
+
+# %%
+fig, axes = plt.subplots(1, 3, figsize=(7.5, 2.7), layout="constrained")
+course.draw_image(axes[0], validation_images[1][0], "another validation image")
+course.draw(axes[1], predict(params, validation_images[1])[1], "after the run")
+course.draw(axes[2], dataset.validation[1].labels, "labels")
+plt.show()
+
+# %% [markdown]
+# **Question 4.** On this image the network finds all bright cells, and of some dark ones it sees half or nothing. Its
+# receptive field is 44 pixels wide (notebook 07), and the cells are 24 to 44 pixels wide. Give two reasons why dark
+# cells might be hard, and for each an experiment that would tell whether it is the reason.
+
+# %% [markdown] tags=["answer"]
+# Two of several. (a) Dark cells are rare among 12 training images, so few steps push in their favour: train on more
+# images, or change the grey values of the training tiles by a random factor (notebook 09), and see whether the error
+# on dark cells falls. (b) The field is too small: in the middle of a dark cell, 22 pixels in each direction may hold
+# no outline at all, and dim grey looks like haze. Train with depth 3, whose field is 92 pixels or more, for as many
+# steps on the same images. To be sure, count the errors on dark cells apart from the others; the mean over all pixels
+# may hide them.
+
+# %% [markdown]
+# ## Reading curves
+#
+# The next picture is drawn, not measured: four pairs of curves as you will meet them.
+
+# %%
+t = np.linspace(0, 1, 100)
+noise = np.random.default_rng(0).normal(scale=0.02, size=(2, 100))
+fall = np.exp(-6 * t)
+pairs = {
+    "A": (0.1 + 0.9 * fall, 0.15 + 0.85 * fall),
+    "B": (0.02 + 0.98 * fall, 0.3 + 0.7 * np.exp(-10 * t) + 0.35 * t),
+    "C": (0.75 + 0.25 * np.exp(-1.5 * t), 0.78 + 0.22 * np.exp(-1.5 * t)),
+    "D": (0.5 + 6 * noise[1], 0.55 + 6 * noise[0]),
+}
+
+# %%
+fig, axes = plt.subplots(1, 4, figsize=(9, 2.6), layout="constrained", sharey=True)
+for ax, (name, (training, validation)) in zip(axes, pairs.items(), strict=True):
+    ax.plot(t, training + noise[0], color="#0072B2", label="training")
+    ax.plot(t, validation + noise[1], color="#D55E00", label="validation")
+    ax.set(title=name, xlabel="time", xticks=[], ylim=(0, 1.2))
+axes[0].set_ylabel("loss")
+axes[0].legend()
+plt.show()
+
+# %% [markdown]
+# **Question 5.** Which of the four is well, which has learnt its images by heart, which has too small a learning rate,
+# and which too large a one? What would you do next in each case? And which of the four does our long run resemble?
+
+# %% [markdown] tags=["answer"]
+# A is well: both curves fall and stay close. More steps bring little; a larger network or more data might.
+#
+# B has learnt by heart: the training loss goes to zero while the validation loss rises again. More images, or more
+# variation of those that there are (notebook 09); or stop where the validation curve is lowest.
+#
+# C creeps: the rate is too small, or the gradient is wrong. Multiply the rate by three, and see; if that changes
+# nothing, overfit one image, and check the gradient.
+#
+# D jumps about a level and gets no lower: the rate is too large. Divide it by three, or let it fall towards the end.
+#
+# Ours resembles A, with some of D while the rate is high. Its two curves show different measures, though, a weighted
+# loss and a pixel error; to judge "by heart or not" properly, one would plot the same measure for both.
+
+# %% [markdown]
+# ## In three lines
+#
+# A step is forward, loss, backward, and `weight -= learning_rate * velocity`, where the velocity is a running sum of
+# gradients.
+#
+# Before the long run: check the gradient, check the first loss, overfit one tile, and try three learning rates.
+#
+# Judge by images that were never trained on, beside the majority error, and look at pictures: a tenth of the pixels
+# wrong is reached in ten steps, and the outlines take the other 990.
+#
+# ## Where to read more
+#
+# [train.py](../minunet/train.py) does what this page does, with a warm-up of the rate, more kinds of data and a
+# resumable state; [optim.py](../minunet/optim.py) is the step. [benchmarks/README.md](../benchmarks/README.md) tells
+# what was measured for other ways to start the weights. In a terminal, `minunet train` makes the same kind of run.
+#
+# The paper: Ronneberger, Fischer and Brox, *U-Net*, [arXiv 1505.04597](https://arxiv.org/abs/1505.04597), section 3.
+# Goodfellow, Bengio and Courville, *Deep Learning*, chapter 8, on momentum and learning rates. Karpathy, *A Recipe for
+# Training Neural Networks* (2019), on overfitting one batch first. Notebook 09 asks how few images are enough.
