@@ -29,6 +29,8 @@ from minunet.fast.layers import (
     crop_concat_forward,
     max_pool_backward,
     max_pool_forward,
+    up_conv_backward,
+    up_conv_forward,
 )
 from minunet.init import init_conv2d, init_up_conv
 from minunet.layers.checks import check_axes, check_same_device
@@ -37,7 +39,7 @@ from minunet.layers.crop_concat import CropConcatCache
 from minunet.layers.dropout import DropoutCache, dropout_backward, dropout_forward
 from minunet.layers.pool import MaxPoolCache
 from minunet.layers.relu import ReluCache
-from minunet.layers.up_conv import UpConvCache, up_conv_backward, up_conv_forward
+from minunet.layers.up_conv import UpConvCache
 from minunet.shapes import trace
 
 
@@ -184,8 +186,8 @@ def unet_backward(dlogits: Array, cache: UnetCache, with_dx: bool = False) -> di
 
     for level in reversed(cache.encode):
         dy = max_pool_backward(dy, level.pool)
-        dy = dy + dskips.pop()  # the fork: the pool's gradient and the skip connection's
-        dy, conv_grads = double_conv_backward(dy, level.conv)
+        dy += dskips.pop()  # the fork: the pool's gradient and the skip connection's
+        dy, conv_grads = double_conv_backward(dy, level.conv, with_dx or bool(dskips))  # the image's, if wanted
         encode.insert(0, conv_grads)
 
     grads = {"encode": encode, "bottom": bottom, "decode": decode, "head": head}
@@ -199,10 +201,10 @@ def double_conv_forward(params: dict, x: Array) -> tuple[Array, DoubleConvCache]
     return y, DoubleConvCache(conv1, relu1, conv2, relu2)
 
 
-def double_conv_backward(dy: Array, cache: DoubleConvCache) -> tuple[Array, dict]:
-    """Return dx (N, C, H, W) and the gradients of conv1 and conv2."""
+def double_conv_backward(dy: Array, cache: DoubleConvCache, with_dx: bool = True) -> tuple[Array | None, dict]:
+    """Return dx (N, C, H, W), which may be None if it is not wanted, and the gradients of conv1 and conv2."""
     dy, conv2 = _conv_grads(conv2d_relu_backward(dy, (cache.conv2, cache.relu2)))
-    dy, conv1 = _conv_grads(conv2d_relu_backward(dy, (cache.conv1, cache.relu1)))
+    dy, conv1 = _conv_grads(conv2d_relu_backward(dy, (cache.conv1, cache.relu1), with_dx))
     return dy, {"conv1": conv1, "conv2": conv2}
 
 

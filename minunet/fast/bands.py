@@ -27,67 +27,55 @@ from collections.abc import Iterator
 import numpy as np
 
 from minunet.backend import Array
-from minunet.layers.checks import check_conv2d, check_gradient
-from minunet.layers.conv import Conv2dCache
 
 BAND_PIXELS, BAND_ROWS = 8192, 16  # a band has about so many pixels of y, and at least so many rows
 
 
-def conv2d_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Conv2dCache]:
-    """Do what `minunet.layers.conv.conv2d_forward` does; same arguments, results and errors."""
-    check_conv2d(x, weight, bias)
-    return _correlate(x, weight, bias), Conv2dCache(x, weight)
-
-
-def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]:
-    """Do what `minunet.layers.conv.conv2d_backward` does; same arguments, results and errors."""
-    x, weight = cache
-    N, C, H, W = x.shape
-    F, _, KH, KW = weight.shape
-    check_gradient(dy, (N, F, H - KH + 1, W - KW + 1), x)
-    dy = dy.astype(x.dtype, copy=False)
-    framed_dy = np.pad(dy, [(0, 0), (0, 0), (KH - 1, KH - 1), (KW - 1, KW - 1)])
-    turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, F, KH, KW)
-    dx = _correlate(framed_dy, turned, np.zeros(C, x.dtype))  # (N, C, H, W)
-    return dx, _dweight(dy, x, KH, KW), dy.sum(axis=(0, 2, 3))
-
-
-def _dweight(dy: np.ndarray, x: np.ndarray, KH: int, KW: int) -> np.ndarray:
-    """Return the sum over all pixels of dy (N, F, OH, OW) times what the kernel saw of x, (F, C, KH, KW)."""
-    N, F, OH, OW = dy.shape
-    C = x.shape[1]
-    flat_dy = np.ascontiguousarray(dy).reshape(N, F, OH * OW)
-    dweight = np.zeros((KH, F, KW * C), x.dtype)
-    for n, band, columns in _bands(x, KH, KW):
-        pixels = band.stop - band.start
-        for kh in range(KH):
-            seen = columns[:, kh * OW : kh * OW + pixels]  # (KW C, rows OW)
-            dweight[kh] += flat_dy[n, :, band] @ seen.T  # (F, rows OW) @ (rows OW, KW C) -> (F, KW C)
-    return np.ascontiguousarray(dweight.reshape(KH, F, KW, C).transpose(1, 3, 0, 2))
-
-
-def _correlate(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """Return the valid cross-correlation of x (N, C, H, W) with weight (F, C, KH, KW), plus bias, (N, F, OH, OW)."""
-    N, C, H, W = x.shape
-    F, _, KH, KW = weight.shape
-    OH, OW = H - KH + 1, W - KW + 1
+def forward(x: Array, weight: Array, bias: Array, y: Array, with_relu: bool = False) -> None:
+    """Convolve x (N, C, H, W) with weight (F, C, KH, KW), add the bias, and write the result to y (N, F, OH, OW)."""
+    F, C, KH, KW = weight.shape
+    OH, OW = y.shape[2:]
     stacked = np.ascontiguousarray(weight.transpose(2, 0, 3, 1)).reshape(KH * F, KW * C)
-    y = np.empty((N, F, OH * OW), x.dtype)
     buffer = np.empty(KH * F * (_rows(OH, OW) + KH - 1) * OW, x.dtype)  # one for all bands
-    for n, band, columns in _bands(x, KH, KW):
-        pixels = band.stop - band.start
+    for n, top, rows, columns in _bands(x, KH, KW):
         product = buffer[: KH * F * columns.shape[1]].reshape(KH * F, columns.shape[1])
         np.matmul(stacked, columns, out=product)  # (KH F, KW C) @ (KW C, (rows + KH - 1) OW)
-        product = product.reshape(KH, F, -1)
-        y_band = y[n, :, band]  # (F, rows OW)
-        np.add(product[0, :, :pixels], bias[:, None], out=y_band)
+        product = product.reshape(KH, F, rows + KH - 1, OW)
+        y_band = y[n, :, top : top + rows]  # (F, rows, OW)
+        np.add(product[0, :, :rows], bias[:, None, None], out=y_band)
         for kh in range(1, KH):
-            y_band += product[kh, :, kh * OW : kh * OW + pixels]
-    return y.reshape(N, F, OH, OW)
+            y_band += product[kh, :, kh : kh + rows]
+        if with_relu:
+            np.maximum(y_band, 0, out=y_band)
 
 
-def _bands(x: np.ndarray, KH: int, KW: int) -> Iterator[tuple[int, slice, np.ndarray]]:
-    """Yield the image's index, the pixels of a band in the flat y, and its columns (KW * C, (rows + KH - 1) * OW).
+def backward(dy: Array, y: Array | None, x: Array, weight: Array, dx: Array | None, dweight: Array) -> Array:
+    """Write the gradients to dx (N, C, H, W), unless that is None, and dweight (F, C, KH, KW); return dbias (F,).
+
+    `y` is what `forward` with_relu wrote, and the way back begins with that ReLU; or None.
+    """
+    N, C, H, W = x.shape
+    F, _, KH, KW = weight.shape
+    framed_dy = np.zeros((N, F, H + KH - 1, W + KW - 1), x.dtype)
+    inside = framed_dy[:, :, KH - 1 : H, KW - 1 : W]  # (N, F, OH, OW)
+    np.multiply(dy, 1 if y is None else y > 0, out=inside, casting="same_kind")
+    if dx is not None:
+        turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, F, KH, KW)
+        forward(framed_dy, turned, np.zeros(C, x.dtype), dx)
+
+    product = np.zeros((KH, F, KW * C), x.dtype)
+    for n, top, rows, columns in _bands(x, KH, KW):
+        flat_dy = inside[n, :, top : top + rows].reshape(F, -1)
+        OW = inside.shape[3]
+        for kh in range(KH):
+            seen = columns[:, kh * OW : (kh + rows) * OW]  # (KW C, rows OW)
+            product[kh] += flat_dy @ seen.T  # (F, rows OW) @ (rows OW, KW C) -> (F, KW C)
+    dweight[:] = product.reshape(KH, F, KW, C).transpose(1, 3, 0, 2)
+    return inside.sum(axis=(0, 2, 3))
+
+
+def _bands(x: np.ndarray, KH: int, KW: int) -> Iterator[tuple[int, int, int, np.ndarray]]:
+    """Yield the image's index, a band's first row of y and how many it has, and its columns (KW C, (rows + KH - 1) OW).
 
     The columns lie in one buffer, which the next band overwrites.
     """
@@ -101,8 +89,7 @@ def _bands(x: np.ndarray, KH: int, KW: int) -> Iterator[tuple[int, slice, np.nda
             columns = buffer[: KW * C * height * OW].reshape(KW, C, height, OW)
             for kw in range(KW):
                 columns[kw] = x[n, :, top : top + height, kw : kw + OW]
-            band = slice(top * OW, (top + height - KH + 1) * OW)
-            yield n, band, columns.reshape(KW * C, height * OW)
+            yield n, top, height - KH + 1, columns.reshape(KW * C, height * OW)
 
 
 def _rows(OH: int, OW: int) -> int:

@@ -22,34 +22,42 @@ import numpy as np
 
 from minunet.backend import Array, array_module
 from minunet.errors import InputError
-from minunet.fast import bands, winograd
+from minunet.fast import bands, split, winograd
 from minunet.fast.choose import choose
 from minunet.fast.cuda import winograd as winograd_kernels
 from minunet.fast.layers import relu_backward, relu_forward
 from minunet.layers import conv as readable
-from minunet.layers.checks import check_conv2d
+from minunet.layers.checks import check_conv2d, check_gradient
 from minunet.layers.conv import Conv2dCache
 from minunet.layers.relu import ReluCache
 
-MANY_FORWARD, MANY_BACKWARD, TILES = 128, 32, 48
+MANY_FORWARD, MANY_BACKWARD, TILES = 32, 32, 48
+IN_PARTS = bands, winograd
 WAYS = ("auto", "readable", "direct", "winograd")
 
 
 def conv2d_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Conv2dCache]:
     """Do what `minunet.layers.conv.conv2d_forward` does; same arguments, results and errors."""
     check_conv2d(x, weight, bias)
-    return quickest(x, weight, MANY_FORWARD).conv2d_forward(x, weight, bias)
+    way = quickest(x, weight, MANY_FORWARD)
+    if way in IN_PARTS:
+        return split.forward(way, x, weight, bias, with_relu=False), Conv2dCache(x, weight)
+    return way.conv2d_forward(x, weight, bias)
 
 
 def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]:
     """Do what `minunet.layers.conv.conv2d_backward` does; same arguments, results and errors."""
-    return quickest(cache.x, cache.weight, MANY_BACKWARD).conv2d_backward(dy, cache)
+    check_gradient(dy, output_shape(*cache), cache.x)
+    way = quickest(*cache, MANY_BACKWARD)
+    if way in IN_PARTS:
+        return split.backward(way, dy, None, *cache, with_dx=True)
+    return way.conv2d_backward(dy, cache)
 
 
 def conv2d_relu_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, tuple[Conv2dCache, ReluCache]]:
     """Convolve, and set everything negative to zero: `conv2d_forward` and `relu_forward` in one.
 
-    The CUDA kernel that adds the bias applies the ReLU too: that saves a pass over y, and on the way back two over dy.
+    Where the bias is added, y is still in a cache, or in a register of the GPU: there the ReLU costs next to nothing.
 
     Parameters
     ----------
@@ -64,6 +72,9 @@ def conv2d_relu_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, tu
     """
     check_conv2d(x, weight, bias)
     way = quickest(x, weight, MANY_FORWARD)
+    if way in IN_PARTS:
+        y = split.forward(way, x, weight, bias, with_relu=True)
+        return y, (Conv2dCache(x, weight), ReluCache(y))
     if way is winograd_kernels:
         return way.conv2d_relu_forward(x, weight, bias)
     y, conv_cache = way.conv2d_forward(x, weight, bias)
@@ -71,25 +82,39 @@ def conv2d_relu_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, tu
     return y, (conv_cache, relu_cache)
 
 
-def conv2d_relu_backward(dy: Array, cache: tuple[Conv2dCache, ReluCache]) -> tuple[Array, Array, Array]:
+def conv2d_relu_backward(
+    dy: Array, cache: tuple[Conv2dCache, ReluCache], with_dx: bool = True
+) -> tuple[Array | None, Array, Array]:
     """Go back through both.
 
     Parameters
     ----------
     dy : array, (N, F, OH, OW)
     cache : (Conv2dCache, ReluCache)
+    with_dx : bool
+        Whether dx is wanted: for the network's first layer, whose x is the image, it mostly is not.
 
     Returns
     -------
-    dx : array, (N, C, H, W)
+    dx : array, (N, C, H, W); without `with_dx` it may be None
     dweight : array, (F, C, KH, KW)
     dbias : array, (F,)
     """
     conv_cache, relu_cache = cache
-    way = quickest(conv_cache.x, conv_cache.weight, MANY_BACKWARD)
+    check_gradient(dy, output_shape(*conv_cache), conv_cache.x)
+    way = quickest(*conv_cache, MANY_BACKWARD)
+    if way in IN_PARTS:
+        return split.backward(way, dy, relu_cache.y, *conv_cache, with_dx)
     if way is winograd_kernels:
         return way.conv2d_relu_backward(dy, cache)
     return way.conv2d_backward(relu_backward(dy, relu_cache), conv_cache)
+
+
+def output_shape(x: Array, weight: Array) -> tuple[int, int, int, int]:
+    """Return the shape of y, (N, F, OH, OW)."""
+    N, _, H, W = x.shape
+    F, _, KH, KW = weight.shape
+    return N, F, H - KH + 1, W - KW + 1
 
 
 def quickest(x: Array, weight: Array, many: int):

@@ -4,17 +4,21 @@ On NumPy arrays these are the functions of `minunet/layers`, called by another n
 is several passes over the memory, one for each operation; a kernel of `minunet/fast/cuda` is one.
 """
 
-from minunet.backend import Array, Constant
+import numpy as np
+
+from minunet.backend import Array, Constant, array_module
+from minunet.fast import parts
 from minunet.fast.choose import choose
 from minunet.fast.cuda import crop_concat as crop_concat_kernels
 from minunet.fast.cuda import loss as loss_kernels
 from minunet.fast.cuda import pool as pool_kernels
 from minunet.fast.cuda import relu as relu_kernels
-from minunet.layers import crop_concat, loss, pool, relu
+from minunet.layers import crop_concat, loss, pool, relu, up_conv
 from minunet.layers.crop_concat import CropConcatCache
 from minunet.layers.loss import SoftmaxCrossEntropyCache
 from minunet.layers.pool import MaxPoolCache
 from minunet.layers.relu import ReluCache
+from minunet.layers.up_conv import UpConvCache
 
 
 def relu_forward(x: Array) -> tuple[Array, ReluCache]:
@@ -29,12 +33,22 @@ def relu_backward(dy: Array, cache: ReluCache) -> Array:
 
 def max_pool_forward(x: Array) -> tuple[Array, MaxPoolCache]:
     """Do what `minunet.layers.pool.max_pool_forward` does; same arguments, results and errors."""
-    return choose(pool, pool_kernels, x).max_pool_forward(x)
+    return choose(parts, pool_kernels, x).max_pool_forward(x)
 
 
 def max_pool_backward(dy: Array, cache: MaxPoolCache) -> Array:
     """Do what `minunet.layers.pool.max_pool_backward` does; same arguments, results and errors."""
-    return choose(pool, pool_kernels, dy).max_pool_backward(dy, cache)
+    return choose(parts, pool_kernels, dy).max_pool_backward(dy, cache)
+
+
+def up_conv_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, UpConvCache]:
+    """Do what `minunet.layers.up_conv.up_conv_forward` does; same arguments, results and errors."""
+    return (parts if array_module(x) is np else up_conv).up_conv_forward(x, weight, bias)
+
+
+def up_conv_backward(dy: Array, cache: UpConvCache) -> tuple[Array, Array, Array]:
+    """Do what `minunet.layers.up_conv.up_conv_backward` does; same arguments, results and errors."""
+    return (parts if array_module(cache.x) is np else up_conv).up_conv_backward(dy, cache)
 
 
 def crop_concat_forward(skip: Array, x: Array) -> tuple[Array, CropConcatCache]:

@@ -33,8 +33,6 @@ import numpy as np
 
 from minunet.backend import Array, array_module
 from minunet.errors import InputError
-from minunet.layers.checks import check_conv2d, check_gradient
-from minunet.layers.conv import Conv2dCache
 
 B = np.array(  # (6, 6)
     [
@@ -50,56 +48,66 @@ G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0
 A = np.array(  # (4, 6)
     [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
 )
-BAND_TILES = 128  # about so many tiles are worked on at once; more where there are more channels than that
+POINT_1_1 = 7  # of the 36: 1 along both axes
+BAND = 2**14  # about so many numbers, tiles times channels, are worked on at once in each of the 36 products
 
 
-def conv2d_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Conv2dCache]:
-    """Do what `minunet.layers.conv.conv2d_forward` does, for a 3x3 kernel; same arguments, results and errors."""
-    check_conv2d(x, weight, bias)
-    check_kernel(weight)
+def forward(x: Array, weight: Array, bias: Array, y: Array, with_relu: bool = False) -> None:
+    """Convolve x (N, C, H, W) with weight (F, C, 3, 3), add the bias, and write the result to y (N, F, H - 2, W - 2).
+
+    The bias is added at the point 1 along both axes, which is interpolated to all 16 pixels of a tile as it is.
+    """
     xp = array_module(x)
-    N, C, H, W = x.shape
-    F = len(weight)
+    F, C = weight.shape[:2]
     B2, G2, A2 = _matrices(xp, x.dtype)
     U = _evaluate_kernels(G2, weight)  # (36, F, C)
-    y = xp.empty((N, F, H - 2, W - 2), x.dtype)
-    for n, top, tiles in _bands(x, F):  # tiles (6, 6, rows, columns, C)
-        rows, columns = tiles.shape[2:4]
-        V = (B2 @ tiles.reshape(36, -1)).reshape(36, rows * columns, C)
-        M = V @ U.transpose(0, 2, 1)  # (tiles, C) @ (C, F) -> (tiles, F), 36 times
-        y_tiles = A2 @ M.reshape(36, -1)  # (16, rows columns F)
-        y_tiles = y_tiles.reshape(4, 4, rows, columns, F)
-        y_band = y_tiles.transpose(4, 2, 0, 3, 1).reshape(F, 4 * rows, 4 * columns)
-        height = min(4 * rows, H - 2 - top)
-        y[n, :, top : top + height] = y_band[:, :height, : W - 2] + bias[:, None, None]
-    return y, Conv2dCache(x, weight)
+    for n, top, rows, columns in _bands(y, C):
+        V = _evaluate_tiles(B2, x[n, :, top:], rows, columns)  # (36, C, tiles)
+        M = U @ V  # (F, C) @ (C, tiles) -> (F, tiles), 36 times
+        M[POINT_1_1] += bias[:, None]
+        image = xp.empty((F, 4 * rows, 4 * columns), x.dtype)
+        _pixels(image)[:] = (A2 @ M.reshape(36, -1)).reshape(4, 4, F, rows, columns)
+        y_band = y[n, :, top : top + 4 * rows]  # less what lies beyond the edge
+        seen = image[:, : y_band.shape[1], : y_band.shape[2]]
+        if with_relu:
+            xp.maximum(seen, 0, out=y_band)
+        else:
+            y_band[:] = seen
 
 
-def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]:
-    """Do what `minunet.layers.conv.conv2d_backward` does, for a 3x3 kernel; same arguments, results and errors."""
-    x, weight = cache
-    check_kernel(weight)
+def backward(dy: Array, y: Array | None, x: Array, weight: Array, dx: Array | None, dweight: Array) -> Array:
+    """Write the gradients to dx (N, C, H, W), unless that is None, and dweight (F, C, 3, 3); return dbias (F,).
+
+    `y` is what `forward` with_relu wrote, and the way back begins with that ReLU; or None.
+    """
     xp = array_module(x)
-    N, C, H, W = x.shape
-    F = len(weight)
-    check_gradient(dy, (N, F, H - 2, W - 2), x)
+    F, C = weight.shape[:2]
     B2, G2, A2 = _matrices(xp, x.dtype)
     U = _evaluate_kernels(G2, weight)  # (36, F, C)
-    dU = xp.zeros_like(U)
-    dx = xp.zeros((N, C, H, W), x.dtype)
-    for n, top, tiles in _bands(x, F):
-        rows, columns = tiles.shape[2:4]
-        V = (B2 @ tiles.reshape(36, -1)).reshape(36, rows * columns, C)
-        dy_tiles = _dy_tiles(dy[n, :, top : top + 4 * rows], rows, columns)  # (4, 4, rows, columns, F)
-        dM = (A2.T @ dy_tiles.reshape(16, -1)).reshape(36, rows * columns, F)
-        dU += dM.transpose(0, 2, 1) @ V  # (F, tiles) @ (tiles, C) -> (F, C), 36 times
-        dV = dM @ U  # (tiles, F) @ (F, C) -> (tiles, C), 36 times
-        dx_tiles = (B2.T @ dV.reshape(36, -1)).reshape(6, 6, rows, columns, C)
-        dx_band = _overlap_and_add(dx_tiles)[: H - top, :W]  # (4 rows + 2, 4 columns + 2, C), less what lies beyond x
-        dx[n, :, top : top + len(dx_band)] += dx_band.transpose(2, 0, 1)
-    dweight = G2.T @ dU.reshape(36, F * C)  # (9, F C)
-    dweight = xp.ascontiguousarray(dweight.T).reshape(F, C, 3, 3)
-    return dx, dweight, dy.sum(axis=(0, 2, 3), dtype=x.dtype)
+    dU, dbias = xp.zeros_like(U), xp.zeros(F, x.dtype)
+    for n, top, rows, columns in _bands(dy, C):
+        V = _evaluate_tiles(B2, x[n, :, top:], rows, columns)  # (36, C, tiles)
+        dy_band = dy[n, :, top : top + 4 * rows]
+        image = xp.zeros((F, 4 * rows, 4 * columns), x.dtype)
+        seen = image[:, : dy_band.shape[1], : dy_band.shape[2]]
+        xp.multiply(dy_band, 1 if y is None else y[n, :, top : top + 4 * rows] > 0, out=seen)
+        dM = (A2.T @ _pixels(image).reshape(16, -1)).reshape(36, F, rows * columns)
+        dbias += dM[POINT_1_1].sum(axis=1)
+        dU += dM @ V.transpose(0, 2, 1)  # (F, tiles) @ (tiles, C) -> (F, C), 36 times
+        if dx is None:
+            continue
+        dV = U.transpose(0, 2, 1) @ dM  # (C, F) @ (F, tiles) -> (C, tiles), 36 times
+        tiles = (B2.T @ dV.reshape(36, -1)).reshape(6, 6, C, rows, columns)
+        image = xp.zeros((C, 4 * rows + 4, 4 * columns + 4), x.dtype)
+        for part, place in _quarters(tiles, _pixels(image)):
+            place += part
+        if top:
+            image[:, :2] += below
+        below = image[:, 4 * rows : 4 * rows + 2]  # the rim that belongs to the next band, too
+        dx_band = dx[n, :, top : top + 4 * rows + 2]
+        dx_band[:] = image[:, : dx_band.shape[1], : dx_band.shape[2]]
+    dweight[:] = (G2.T @ dU.reshape(36, F * C)).T.reshape(F, C, 3, 3)
+    return dbias
 
 
 def _matrices(xp, dtype) -> tuple[Array, Array, Array]:
@@ -113,48 +121,49 @@ def _evaluate_kernels(G2: Array, weight: Array) -> Array:
     return (G2 @ weight.reshape(F * C, 9).T).reshape(36, F, C)
 
 
-def _bands(x: Array, F: int) -> Iterator[tuple[int, int, Array]]:
-    """Yield the image's index, the first row of a band of y, and its tiles of x, (6, 6, rows, columns, C).
+def _bands(y: Array, C: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield, band by band, the image's index, the first row of y, and how many rows and columns of tiles it has.
 
-    A band has at least F tiles, if there are as many, since each band reads all kernels, and may hold the whole image.
-
-    tiles[i, j, row, column, c] = x[n, c, top + 4 row + i, 4 column + j], and 0 beyond the edge of x.
+    On a CPU a band has at least F tiles, if there are as many, since each reads all kernels; on a GPU it is all rows.
     """
-    xp = array_module(x)
-    N, C, H, W = x.shape
-    all_rows, columns = -(-(H - 2) // 4), -(-(W - 2) // 4)
-    band_rows = min(all_rows, max(1, max(BAND_TILES, F) // columns)) if xp is np else all_rows
+    N, F, OH, OW = y.shape
+    all_rows, columns = -(-OH // 4), -(-OW // 4)
+    least = max(F, BAND // (C + F)) if array_module(y) is np else all_rows * columns
+    count = min(all_rows, max(1, all_rows * columns // least))
+    band_rows = -(-all_rows // count)
     for n in range(N):
         for row in range(0, all_rows, band_rows):
-            rows, top = min(band_rows, all_rows - row), 4 * row
-            pixels = xp.zeros((4 * rows + 2, 4 * columns + 2, C), x.dtype)
-            seen = x[n, :, top : top + 4 * rows + 2]  # fewer rows at the lower edge
-            pixels[: seen.shape[1], :W] = seen.transpose(1, 2, 0)
-            sh, sw, sc = pixels.strides
-            shape, strides = (6, 6, rows, columns, C), (sh, sw, 4 * sh, 4 * sw, sc)
-            yield n, top, xp.ascontiguousarray(xp.lib.stride_tricks.as_strided(pixels, shape, strides))
+            yield n, 4 * row, min(band_rows, all_rows - row), columns
 
 
-def _dy_tiles(dy: Array, rows: int, columns: int) -> Array:
-    """Return dy (F, height, OW) in tiles, (4, 4, rows, columns, F), with 0 beyond its edge."""
-    xp = array_module(dy)
-    F, height, OW = dy.shape
-    pixels = xp.zeros((4 * rows, 4 * columns, F), dy.dtype)
-    pixels[:height, :OW] = dy.transpose(1, 2, 0)
-    return xp.ascontiguousarray(pixels.reshape(rows, 4, columns, 4, F).transpose(1, 3, 0, 2, 4))
+def _evaluate_tiles(B2: Array, x: Array, rows: int, columns: int) -> Array:
+    """Return V of the uppermost tiles of an image x (C, height, W), (36, C, rows * columns)."""
+    xp = array_module(x)
+    C, _, W = x.shape
+    image = xp.zeros((C, 4 * rows + 4, 4 * columns + 4), x.dtype)  # 0 beyond the edge
+    seen = x[:, : 4 * rows + 2]
+    image[:, : seen.shape[1], :W] = seen
+    tiles = xp.empty((6, 6, C, rows, columns), x.dtype)
+    for part, place in _quarters(tiles, _pixels(image)):
+        part[:] = place
+    return (B2 @ tiles.reshape(36, -1)).reshape(36, C, rows * columns)
 
 
-def _overlap_and_add(tiles: Array) -> Array:
-    """Return the sum of tiles (6, 6, rows, columns, C) in their places, (4 rows + 2, 4 columns + 2, C)."""
-    rows, columns, C = tiles.shape[2:]
-    pixels = array_module(tiles).zeros((4 * rows + 2, 4 * columns + 2, C), tiles.dtype)
-    for i in range(6):
-        for j in range(6):
-            pixels[i : i + 4 * rows - 3 : 4, j : j + 4 * columns - 3 : 4] += tiles[i, j]
-    return pixels
+def _pixels(image: Array) -> Array:
+    """Return a view of an image (C, 4 rows, 4 columns): of its blocks of 4x4 pixels the first, the second ...
+
+    pixels[i, j, c, row, column] = image[c, 4 row + i, 4 column + j]     (4, 4, C, rows, columns)
+    """
+    C, height, width = image.shape
+    return image.reshape(C, height // 4, 4, width // 4, 4).transpose(2, 4, 0, 1, 3)
 
 
-def check_kernel(weight: Array) -> None:
-    """Raise unless the kernel is 3x3."""
-    if weight.shape[2:] != (3, 3):
-        raise InputError(f"Winograd's F(4x4, 3x3) needs a 3x3 kernel, got weight {weight.shape}; use minunet.fast.conv")
+def _quarters(tiles: Array, pixels: Array) -> Iterator[tuple[Array, Array]]:
+    """Yield tiles of 6x6 pixels, (6, 6, C, rows, columns), in four parts, each with its place in the image's pixels.
+
+    The first 4x4 are a block of the image, the others belong to the next block to the right, below, and both.
+    """
+    yield tiles[:4, :4], pixels[:, :, :, :-1, :-1]
+    yield tiles[4:, :4], pixels[:2, :, :, 1:, :-1]
+    yield tiles[:4, 4:], pixels[:, :2, :, :-1, 1:]
+    yield tiles[4:, 4:], pixels[:2, :2, :, 1:, 1:]

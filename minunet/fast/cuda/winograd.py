@@ -13,7 +13,6 @@ from collections.abc import Iterator
 
 from minunet.backend import Array, array_module
 from minunet.fast.cuda.loader import NULL, launch, on_gpu
-from minunet.fast.winograd import check_kernel
 from minunet.layers.checks import check_conv2d, check_gradient
 from minunet.layers.conv import Conv2dCache
 from minunet.layers.relu import ReluCache
@@ -47,7 +46,6 @@ def conv2d_relu_backward(dy: Array, cache: tuple[Conv2dCache, ReluCache]) -> tup
 
 def _forward(x: Array, weight: Array, bias: Array, with_relu: int) -> Array:
     check_conv2d(x, weight, bias)
-    check_kernel(weight)
     N, C, H, W = x.shape
     F = len(weight)
     x, bias = on_gpu("x", x, x.dtype), on_gpu("bias", bias, x.dtype)
@@ -62,7 +60,6 @@ def _forward(x: Array, weight: Array, bias: Array, with_relu: int) -> Array:
 def _backward(dy: Array, cache: Conv2dCache, y: Array | None) -> tuple[Array, Array, Array]:
     """Return dx, dweight and dbias; `y` is the output of the ReLU that comes after the convolution, if one does."""
     x, weight = cache
-    check_kernel(weight)
     xp = array_module(x)
     N, C, H, W = x.shape
     F = len(weight)

@@ -1,0 +1,71 @@
+"""Work on several parts of an array at once, one on each core.
+
+NumPy's matrix products use all cores, everything else in it one: during copies, sums and maxima the other cores have
+nothing to do. But NumPy lets go of Python's lock while it works, so threads do run side by side. Each takes a part of
+the array, and does all that is done to it; meanwhile the matrix products are told to keep to one core each.
+
+There are as many threads as BLAS, the library of the matrix products, would use: OPENBLAS_NUM_THREADS=1, or
+threadpoolctl, keeps minunet to one core, too.
+"""
+
+import contextvars
+import functools
+import itertools
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+_one_at_a_time = threading.Lock()  # two that set and restore the number of BLAS's threads would cross
+
+
+def in_parallel(work: Callable, parts: Sequence) -> list:
+    """Return [work(part) for part in parts]; if there are several, on several cores at once.
+
+    A single part keeps to one core, too: the threads of BLAS, once woken, look for more work for a while, and would be
+    in the way of those that come next.
+    """
+    pool, blas = _pool()
+    settings = contextvars.copy_context()  # np.errstate is one
+    with _one_at_a_time, blas.limit(limits=1):
+        if len(parts) == 1:
+            return [work(parts[0])]
+        return list(pool.map(lambda part: settings.copy().run(work, part), parts))
+
+
+def slices(size: int, multiple: int = 1, at_most: int | None = None) -> list[slice]:
+    """Cut range(size) into slices of about the same length, one for each core, or more.
+
+    Parameters
+    ----------
+    size : int
+    multiple : int
+        Each slice begins at a multiple of it.
+    at_most : int
+        How long a slice may be; as long as it likes by default.
+    """
+    units = -(-size // multiple)
+    count = min(units, max(threads(), -(-size // (at_most or size))))
+    edges = [min(size, multiple * (units * k // count)) for k in range(count + 1)]
+    return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
+
+
+def threads() -> int:
+    """Return how many threads BLAS would use; 1 if it does not say."""
+    return max((library.num_threads for library in _blas().lib_controllers), default=1)
+
+
+@functools.cache
+def _blas():
+    from threadpoolctl import ThreadpoolController  # here, since to look for BLAS takes a while
+
+    return ThreadpoolController().select(user_api="blas")
+
+
+@functools.cache
+def _pool():
+    return ThreadPoolExecutor(threads(), "minunet"), _blas()
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has none of its parent's threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
