@@ -72,12 +72,12 @@ def _backward(dy: Array, cache: Conv2dCache, y: Array | None) -> tuple[Array, Ar
     dU, dbias = xp.zeros((36, F, C), x.dtype), xp.zeros(F, x.dtype)
     dx = xp.empty(x.shape, x.dtype)
     for images in _groups(x, F):
-        V = _evaluate_tiles(x[images])
-        dM = xp.empty((36, F, V.shape[2]), x.dtype)
+        turned_V = xp.ascontiguousarray(_evaluate_tiles(x[images]).transpose(0, 2, 1))  # as a product of CuPy wants it
+        dM = xp.empty((36, F, turned_V.shape[1]), x.dtype)
         gate = NULL if y is None else y[images]
         _launch_on_tiles("interpolate_tiles_transposed", F, dy[images], dy[images], gate, dM)
-        dU += dM @ V.transpose(0, 2, 1)  # (F, T) @ (T, C) -> (F, C), 36 times; CuPy makes a copy of the transposed V
-        del V
+        dU += dM @ turned_V  # (F, T) @ (T, C) -> (F, C), 36 times
+        del turned_V
         dV = turned_U @ dM  # (C, F) @ (F, T) -> (C, T), 36 times
         dbias += dM[POINT_1_1].sum(axis=1)
         _launch_on_blocks(dV, dx[images])
