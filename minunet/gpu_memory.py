@@ -18,7 +18,7 @@ from minunet.errors import InputError
 from minunet.shapes import fits
 from minunet.summary import layer_rows, memory
 
-LARGE = 6
+LARGE = 8
 SHARE = 0.9  # of the memory is used: the pool of CuPy cannot fill every gap
 
 

@@ -1,13 +1,12 @@
-"""Every CUDA kernel, run on the CPU through `cuda_shim.py` by its own launching code, equals the readable layer."""
+"""Every CUDA kernel, run on the CPU on the strict stand-in for CuPy, equals the readable layer."""
 
-import sys
-
-import cuda_shim
 import numpy as np
 import pytest
+from strict_cupy import raw_module
 
 from minunet import InputError, flatten, unet_backward, unet_forward
-from minunet.backend import array_module, map_tree
+from minunet.backend import array_module, map_tree, to_device, to_host
+from minunet.course import pretend_gpu
 from minunet.fast import conv as fast_conv
 from minunet.fast import layers as fast
 from minunet.fast import winograd
@@ -20,15 +19,16 @@ from minunet.fast.cuda import relu as relu_kernels
 from minunet.fast.cuda import winograd as winograd_kernels
 from minunet.layers import conv, crop_concat, loss, pool, relu
 
-pytestmark = pytest.mark.skipif(cuda_shim.COMPILER is None, reason="g++ is not there to run the kernels on the CPU")
-CUPY = cuda_shim.fake_cupy()  # one for all tests, so that each source is compiled once
+pytestmark = [
+    pytest.mark.skipif(raw_module.COMPILER is None, reason="g++ is not there to run the kernels on the CPU"),
+    pytest.mark.usefixtures("stand_in"),
+]
 
 
 @pytest.fixture(autouse=True)
-def cupy(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cupy", CUPY)
+def no_choice(monkeypatch):
     monkeypatch.delenv("MINUNET_KERNELS", raising=False)
-    return CUPY
+    monkeypatch.delenv("MINUNET_CONVOLUTION", raising=False)
 
 
 @pytest.fixture(params=[(np.float32, "int"), (np.float64, "long long")], ids=["float", "double"])
@@ -40,13 +40,13 @@ def dtype(request, monkeypatch):
 
 
 def on_device(x):
-    return np.array(x).view(cuda_shim.DeviceArray)
+    return to_device(x, "gpu")
 
 
 def assert_same(result, expected, tolerance=0.0):
     assert array_module(result).__name__ == "cupy"
     assert result.dtype == expected.dtype and result.shape == expected.shape
-    np.testing.assert_allclose(np.asarray(result), expected, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(to_host(result), expected, rtol=tolerance, atol=tolerance)
 
 
 def with_ties(rng, shape, dtype):
@@ -115,12 +115,12 @@ def test_loss(rng, dtype, shape, with_weights, labels_dtype):
     args = [None if x is None else on_device(x) for x in (logits, labels, weights)]
     value_kernel, cache_kernel = loss_kernels.softmax_cross_entropy_forward(*args)
     tolerance = 20 * np.finfo(dtype).eps
-    np.testing.assert_allclose(value_kernel, value, rtol=tolerance)
+    np.testing.assert_allclose(to_host(value_kernel), value, rtol=tolerance)
     assert_same(cache_kernel.p, cache.p, tolerance)
     dlogits = loss_kernels.softmax_cross_entropy_backward(on_device(dloss), cache_kernel)
     assert_same(dlogits, loss.softmax_cross_entropy_backward(dloss, cache), tolerance / 10)
     if with_weights:
-        assert not np.asarray(dlogits)[:, :, 0].any()
+        assert not to_host(dlogits)[:, :, 0].any()
 
 
 CONVOLUTIONS = [  # N, C, F, H, W
@@ -170,32 +170,102 @@ def test_winograd_with_relu(rng, dtype, shape):
 def test_winograds_transforms_are_those_of_its_matrices(rng):
     x, weight, *_ = convolution(rng, (2, 3, 4, 12, 9), np.float64)
     U = np.einsum("ip,jq,fcpq->ijfc", winograd.G, winograd.G, weight).reshape(36, 4, 3)
-    np.testing.assert_allclose(winograd_kernels._evaluate_kernels(on_device(weight)), U, atol=1e-14)
+    np.testing.assert_allclose(to_host(winograd_kernels._evaluate_kernels(on_device(weight))), U, atol=1e-14)
     padded = np.pad(x, [(0, 0), (0, 0), (0, 2), (0, 1)])  # 3 x 2 tiles of 6x6 pixels, 4 apart
     tiles = np.array([padded[n, :, h : h + 6, w : w + 6] for n in range(2) for h in (0, 4, 8) for w in (0, 4)])
     V = np.einsum("ip,jq,tcpq->ijct", winograd.B, winograd.B, tiles).reshape(36, 3, 12)
-    np.testing.assert_allclose(winograd_kernels._evaluate_tiles(on_device(x)), V, atol=1e-13)
+    np.testing.assert_allclose(to_host(winograd_kernels._evaluate_tiles(on_device(x))), V, atol=1e-13)
+
+
+@pytest.mark.parametrize("label", [-1, 3, 255, 2**32, -(2**32)])
+def test_a_wrong_label_makes_the_loss_nan_unless_it_weighs_nothing(rng, dtype, label):
+    logits, labels = rng.standard_normal((2, 3, 4, 5)).astype(dtype), rng.integers(0, 3, (2, 4, 5))
+    weights = rng.random(labels.shape).astype(dtype)
+    labels[1, 2, 3] = label
+    for given in (None, weights):
+        args = [x if x is None else on_device(x) for x in (logits, labels, given)]
+        value, cache = loss_kernels.softmax_cross_entropy_forward(*args)
+        expected, expected_cache = loss.softmax_cross_entropy_forward(*args)
+        assert np.isnan(float(value)) and np.isnan(float(expected))
+        dlogits = loss_kernels.softmax_cross_entropy_backward(dtype(1), cache)
+        assert_same(dlogits, to_host(loss.softmax_cross_entropy_backward(dtype(1), expected_cache)), 1e-6)
+    weights[1, 2, 3] = 0
+    value, _ = loss_kernels.softmax_cross_entropy_forward(*(on_device(x) for x in (logits, labels, weights)))
+    assert np.isfinite(float(value))
+
+
+def test_numbers_that_are_none_spread_as_in_the_readable_layers(rng, dtype):
+    x = rng.standard_normal((2, 3, 8, 10)).astype(dtype)
+    x[rng.random(x.shape) < 0.2] = np.nan
+    x[rng.random(x.shape) < 0.2] = -np.inf
+    labels = rng.integers(0, 3, (2, 8, 10))
+    with np.errstate(invalid="ignore"):
+        _, cache = loss.softmax_cross_entropy_forward(x, labels)
+    assert 0 < np.isnan(cache.p).mean() < 1
+    assert_same(loss_kernels.softmax_cross_entropy_forward(on_device(x), on_device(labels))[1].p, cache.p, 1e-6)
+    dy = x[:, :, ::2, ::2]
+    y, cache = pool.max_pool_forward(x)
+    y_kernel, cache_kernel = pool_kernels.max_pool_forward(on_device(x))
+    assert_same(y_kernel, y)
+    with np.errstate(invalid="ignore"):
+        dx = pool.max_pool_backward(dy, cache)
+        assert_same(pool_kernels.max_pool_backward(on_device(dy), cache_kernel), dx)
+        y, cache = relu.relu_forward(x)
+        dx = relu.relu_backward(x[::-1], cache)
+    assert_same(relu_kernels.relu_backward(on_device(x[::-1]), relu_kernels.relu_forward(on_device(x))[1]), dx)
+
+
+def strewn(x):
+    """Return the device's x with gaps in its memory, and read-only."""
+    x = on_device(np.repeat(x, 2, axis=-1))[..., ::2]
+    x._memory.flags.writeable = False
+    assert not x.flags.c_contiguous
+    return x
 
 
 def test_arguments_of_any_layout(rng):
-    x = rng.standard_normal((2, 3, 8, 6))
-    odd = on_device(np.repeat(x, 2, axis=3))[..., ::2]
-    odd.flags.writeable = False
-    assert not odd.flags.c_contiguous
-    assert_same(pool_kernels.max_pool_forward(odd)[0], pool.max_pool_forward(x)[0])
-    dy = rng.standard_normal((2, 3, 4, 6))[..., ::2]
-    cache = pool.max_pool_forward(x)[1]
-    device_cache = pool_kernels.max_pool_forward(odd)[1]
-    assert_same(
-        pool_kernels.max_pool_backward(dy.view(cuda_shim.DeviceArray), device_cache), pool.max_pool_backward(dy, cache)
-    )
+    x, skip, weight = (rng.standard_normal(shape) for shape in ((2, 3, 8, 6), (2, 2, 12, 9), (4, 3, 3, 3)))
+    bias, labels, weights = rng.standard_normal(4), rng.integers(0, 3, (2, 8, 6)), rng.random((2, 8, 6))
+    for kernels, readable, name, args in [
+        (relu_kernels, relu, "relu", (x,)),
+        (pool_kernels, pool, "max_pool", (x,)),
+        (crop_concat_kernels, crop_concat, "crop_concat", (skip, x)),
+        (loss_kernels, loss, "softmax_cross_entropy", (x, labels, weights)),
+        (winograd_kernels, conv, "conv2d", (x, weight, bias)),
+    ]:
+        y, cache = getattr(readable, f"{name}_forward")(*args)
+        y_kernel, cache_kernel = getattr(kernels, f"{name}_forward")(*(strewn(arg) for arg in args))
+        assert_same(y_kernel, np.asarray(y), 1e-13)
+        dy = rng.standard_normal(np.shape(y))
+        expected = getattr(readable, f"{name}_backward")(dy, cache)
+        result = getattr(kernels, f"{name}_backward")(strewn(dy) if dy.ndim else on_device(dy), cache_kernel)
+        for gradient, wanted in zip(flatten([result]).values(), flatten([expected]).values(), strict=True):
+            assert_same(gradient, wanted, 1e-13)
 
 
-def test_host_arrays_among_those_of_the_device_are_refused(rng):
-    x, dy = rng.standard_normal((2, 1, 2, 4, 4))
-    _, cache = relu_kernels.relu_forward(on_device(x))
-    with pytest.raises(InputError, match="dy must be on the GPU, as the other arguments are, got a NumPy array"):
-        fast.relu_backward(dy, cache)
+def test_an_array_of_the_host_among_those_of_the_device_is_named(rng):
+    x, skip, weight = (rng.standard_normal(shape) for shape in ((2, 3, 8, 6), (2, 2, 12, 8), (4, 3, 3, 3)))
+    bias, labels, weights = np.zeros(4), np.zeros((2, 8, 6), int), np.ones((2, 8, 6))
+    for kernels, name, args in [
+        (crop_concat_kernels, "crop_concat", {"skip": skip, "x": x}),
+        (loss_kernels, "softmax_cross_entropy", {"logits": x, "labels": labels, "weights": weights}),
+        (winograd_kernels, "conv2d", {"x": x, "weight": weight, "bias": bias}),
+    ]:
+        for moved in list(args)[1:]:
+            mixed = [x if argument == moved else on_device(x) for argument, x in args.items()]
+            with pytest.raises(
+                InputError, match=rf"^{moved} must be on the device of \w+ \(GPU\), got an array on the host"
+            ):
+                getattr(kernels, f"{name}_forward")(*mixed)
+    for kernels, name, args in [
+        (relu_kernels, "relu", [x]),
+        (pool_kernels, "max_pool", [x]),
+        (winograd_kernels, "conv2d", [x, weight, bias]),
+        (winograd_kernels, "conv2d_relu", [x, weight, bias]),
+    ]:
+        y, cache = getattr(kernels, f"{name}_forward")(*(on_device(arg) for arg in args))
+        with pytest.raises(InputError, match=r"^dy must be on the device of cache \(GPU\), got an array on the host"):
+            getattr(kernels, f"{name}_backward")(to_host(y), cache)
 
 
 def test_arrays_of_numpy_take_the_readable_layer_and_those_of_cupy_the_kernel(monkeypatch, rng):
@@ -240,25 +310,32 @@ def test_the_whole_network_and_its_loss(monkeypatch, rng, small_unet):
     expected = step(small_unet, x, labels, weights)
     result = step(map_tree(on_device, small_unet), *(on_device(a) for a in (x, labels, weights)))
     for name, value in expected.items():
-        np.testing.assert_allclose(np.asarray(result[name]), value, rtol=1e-10, atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(to_host(result[name]), value, rtol=1e-10, atol=1e-12, err_msg=name)
 
 
-def test_a_kernel_that_does_not_compile_gives_way_with_one_warning(monkeypatch, rng):
-    x = on_device(rng.standard_normal((1, 2, 4, 6)))
-    broken = cuda_shim.fake_cupy()
-    broken.RawModule = lambda code, options: cuda_shim.RawModule(
-        code=code + "\n__global__ void half_a_kernel(", options=options
+def test_kernels_that_do_not_compile_give_way_with_one_warning(monkeypatch, stand_in, rng, small_unet):
+    def broken(*, code, options):
+        return raw_module.RawModule(code=code + "\n__global__ void half_a_kernel(", options=options)
+
+    monkeypatch.setattr(stand_in, "RawModule", broken)
+    x, labels = rng.standard_normal((1, 1, 44, 44)), rng.integers(0, 3, (1, 4, 4))
+    logits, cache = unet_forward(small_unet, x)
+    params, x, labels = map_tree(on_device, [small_unet, x, labels])
+    message = (
+        r"slower layers .* take the place .* do not compile; the first was winograd.cu for float64: RuntimeError: "
     )
-    monkeypatch.setitem(sys.modules, "cupy", broken)
-    with pytest.warns(
-        RuntimeWarning, match=r"kernels of pool.cu do not compile for float64.*RuntimeError: .*error"
-    ) as caught:
-        y, cache = fast.max_pool_forward(x)
-        dx = fast.max_pool_backward(y, cache)
+    with pytest.warns(RuntimeWarning, match=message) as caught:
+        for _ in range(2):
+            logits_device, cache_device = unet_forward(params, x)
+            _, loss_cache = fast.softmax_cross_entropy_forward(logits_device, labels)
+            unet_backward(fast.softmax_cross_entropy_backward(np.float64(1), loss_cache), cache_device)
     assert len(caught) == 1
-    expected, expected_cache = pool.max_pool_forward(np.asarray(x))
-    assert_same(y, expected)
-    assert_same(dx, pool.max_pool_backward(expected, expected_cache))
+    assert_same(logits_device, logits, 1e-12)
+
+
+def test_a_library_that_compiles_no_kernels_takes_the_readable_layers_without_a_warning(rng):
+    with pretend_gpu.installed():
+        assert choose(pool, pool_kernels, on_device(rng.standard_normal((1, 2, 4, 6)))) is pool
 
 
 def test_the_largest_array_decides_how_the_kernels_count(monkeypatch):

@@ -92,8 +92,9 @@ def test_every_way_of_convolution(rng, way, shape):
 
 
 @pytest.mark.parametrize("choice", ["auto", "readable", "direct", "winograd"])
-def test_every_choice_of_convolution_runs_there(rng, monkeypatch, choice):
+def test_every_choice_of_convolution_runs_there_without_kernels(rng, monkeypatch, choice):
     monkeypatch.setenv("MINUNET_CONVOLUTION", choice)
+    monkeypatch.setenv("MINUNET_KERNELS", "readable")
     x, weight = to_gpu((rng.standard_normal((1, 64, 50, 50)), rng.standard_normal((64, 64, 3, 3))))
     assert conv.quickest(x, weight, many=64) is (winograd if choice == "winograd" else readable)
 
@@ -145,8 +146,12 @@ def test_a_tile_drawn_there_equals_that_drawn_on_the_cpu(rng, config, augmentati
         assert_equal_on_both(draw_tile(config, planes, step), tile, 1e-4)  # a GPU weighs in float32
 
 
-@pytest.mark.parametrize("augmentation", ["symmetries", "elastic"])
-def test_a_training_step_never_waits_for_the_gpu(config, augmentation):
+@pytest.mark.parametrize(
+    ("augmentation", "kernels"), [("symmetries", "auto"), ("elastic", "auto"), ("symmetries", "readable")]
+)
+def test_a_training_step_never_waits_for_the_gpu(config, monkeypatch, augmentation, kernels):
+    if kernels == "readable":
+        monkeypatch.setenv("MINUNET_KERNELS", "readable")
     config = config._replace(augmentation=augmentation)
     dataset = load_data(config.data)
     run, run_gpu = (start(config._replace(device=device), dataset) for device in ("cpu", "gpu"))

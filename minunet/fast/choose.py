@@ -14,7 +14,7 @@ WAYS = ("auto", "readable")
 def choose(readable, kernels, x: Array):
     """Return `kernels`, a module of `minunet/fast/cuda`, for CuPy arrays such as `x`, else the module `readable`.
 
-    Should the kernels not compile, the readable layer takes their place, which knows CuPy too, and one warning says so.
+    Should kernels not compile, the readable layers take their place, which know CuPy too, and one warning says so.
     MINUNET_KERNELS=readable in the environment rules them out.
 
     Raises

@@ -6,6 +6,7 @@
 It refuses what CuPy refuses: to become a NumPy array unasked, operands of both kinds, names and arguments that CuPy
 14.2 lacks (names.txt, made by make_names.py from its wheel). It also refuses what CuPy lets pass at a price, masks
 and index arrays of the host, which are copied to the GPU each time.
+CUDA kernels run on it, one thread after the other, where there is a C++ compiler (raw_module.py).
 What it cannot show: speed, rounding, races between streams, and most indices out of range (CuPy wraps them, this
 raises, but for take_along_axis).
 """

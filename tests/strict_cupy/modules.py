@@ -10,6 +10,7 @@ import scipy.ndimage
 
 from strict_cupy.arrays import call, ndarray, on_device, unwrapped
 from strict_cupy.names import check_arguments, check_name
+from strict_cupy.raw_module import RawModule
 
 FROM_HOST = ("array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray")
 FREE, TOTAL = 70 * 2**30, 80 * 2**30  # bytes of memory that the stand-in claims to have
@@ -78,7 +79,7 @@ class OutOfMemoryError(MemoryError):
 
 def modules() -> dict[str, types.ModuleType]:
     """Return the modules by their names, each an attribute of its parent."""
-    own = {"ndarray": ndarray, "asnumpy": _asnumpy, "get_array_module": _get_array_module}
+    own = {"ndarray": ndarray, "asnumpy": _asnumpy, "get_array_module": _get_array_module, "RawModule": RawModule}
     own["get_default_memory_pool"] = lambda: types.SimpleNamespace(total_bytes=lambda: 0)
     own["take_along_axis"] = functools.partial(_function, "cupy.take_along_axis", _take_along_axis)
     nothing = types.SimpleNamespace()

@@ -1,7 +1,7 @@
 """Crop and concatenate by the kernels of `crop_concat.cu`; the readable layer is `minunet/layers/crop_concat.py`."""
 
 from minunet.backend import Array, array_module
-from minunet.fast.cuda.loader import launch, on_gpu
+from minunet.fast.cuda.loader import contiguous, launch
 from minunet.layers.checks import check_crop_concat, check_gradient
 from minunet.layers.crop_concat import CropConcatCache
 
@@ -14,7 +14,7 @@ def crop_concat_forward(skip: Array, x: Array) -> tuple[Array, CropConcatCache]:
     cache = CropConcatCache(skip.shape, x.shape)
     N, S, _, _ = skip.shape
     _, C, H, W = x.shape
-    skip, x = on_gpu("skip", skip, x.dtype), on_gpu("x", x, x.dtype)
+    skip, x = contiguous(skip, x.dtype), contiguous(x, x.dtype)
     y = array_module(x).empty((N, S + C, H, W), x.dtype)
     launch(SOURCE, "crop_concat_forward", y.size, skip, x, y, y.size, *_sizes(cache))
     return y, cache
@@ -25,7 +25,7 @@ def crop_concat_backward(dy: Array, cache: CropConcatCache) -> tuple[Array, Arra
     N, S, _, _ = cache.skip_shape
     _, C, H, W = cache.x_shape
     check_gradient(dy, (N, S + C, H, W))
-    dy = on_gpu("dy", dy, dy.dtype)
+    dy = contiguous(dy, dy.dtype)
     xp = array_module(dy)
     dskip, dx = xp.empty(cache.skip_shape, dy.dtype), xp.empty(cache.x_shape, dy.dtype)
     threads = dskip.size + dx.size

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from minunet.backend import Array, array_module
-from minunet.errors import InputError
 
 REAL = {"float32": "float", "float64": "double"}
 INDEX = {"int": np.int32, "long long": np.int64}
@@ -34,23 +33,16 @@ def read(source: str, dtype: str, index: str) -> str:
 def compiles(source: str, x: Array) -> bool:
     """Return whether the kernels of `source` are there for arrays of the dtype of `x`.
 
-    If they cannot be compiled, a warning says so, once, and why.
-    """
-    return x.dtype.name in REAL and _compiles(source, array_module(x), x.dtype.name)
-
-
-def on_gpu(name: str, x: Array, dtype) -> Array:
-    """Return the argument `name` as a kernel reads it: contiguous, and of this dtype.
-
-    Raises
-    ------
-    InputError
-        If it is a NumPy array: that is no place for a hidden copy to the GPU.
+    If they cannot be compiled, a warning says so, and why: one in all, for what keeps one from it keeps all. What has
+    no compiler, as NumPy and the course's pretend GPU have none, is no surprise.
     """
     xp = array_module(x)
-    if xp is np:
-        raise InputError(f"{name} must be on the GPU, as the other arguments are, got a NumPy array; use to_device")
-    return xp.ascontiguousarray(x, dtype).reshape(x.shape)  # NumPy would make one axis of none
+    return x.dtype.name in REAL and hasattr(xp, "RawModule") and _compiles(source, xp, x.dtype.name)
+
+
+def contiguous(x: Array, dtype) -> Array:
+    """Return `x` as a kernel reads it: row after row, and of this dtype."""
+    return array_module(x).ascontiguousarray(x, dtype).reshape(x.shape)  # NumPy would make one axis of none
 
 
 def launch(source: str, name: str, threads: int, *args) -> None:
@@ -80,15 +72,19 @@ def _compiles(source: str, xp, dtype: str) -> bool:
     try:
         _module(source, xp, dtype, "int").compile()
     except Exception as error:  # of whatever kind: no compiler, no headers, a GPU too old, a mistake of ours
-        reason = " ".join(str(error).split())[:300]
-        warnings.warn(
-            f"the CUDA kernels of {source}.cu do not compile for {dtype}, so the slower layer of minunet/layers takes "
-            f"their place: {type(error).__name__}: {reason}",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        _warn_once(xp, f"{source}.cu for {dtype}: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
         return False
     return True
+
+
+_warned = []  # of which modules
+
+
+def _warn_once(xp, what: str) -> None:
+    if xp not in _warned:
+        _warned.append(xp)
+        message = "the slower layers of minunet/layers take the place of CUDA kernels that do not compile"
+        warnings.warn(f"{message}; the first was {what}", RuntimeWarning, stacklevel=2)
 
 
 @functools.cache

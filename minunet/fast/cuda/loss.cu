@@ -5,17 +5,17 @@
 //     dlogits[n,k,h,w]  = (p[n,k,h,w] - onehot[n,k,h,w]) * dloss / (N H W) * weights[n,h,w]
 //
 // One thread = one pixel, all of its K classes. The logits of a pixel lie H W apart, and neighbouring threads read
-// neighbouring pixels. `weights` may be null: then each pixel weighs 1. A pixel of weight 0 may carry any label, which
-// is never used as an index.
+// neighbouring pixels. `weights` may be null: then each pixel weighs 1. A pixel of weight 0 may carry any label; elsewhere
+// a label that is no class makes the loss NaN. Neither is ever used as an index.
 
-extern "C" __global__ void loss_forward(const real *logits,   // (N, K, H, W)
-                                        const int *labels,    // (N, H, W)
-                                        const real *weights,  // (N, H, W) or null
-                                        real *p,              // (N, K, H, W)
-                                        real *surprise,       // (N, H, W)
-                                        index_t size,         // N H W
+extern "C" __global__ void loss_forward(const real *logits,       // (N, K, H, W)
+                                        const long long *labels,  // (N, H, W)
+                                        const real *weights,      // (N, H, W) or null
+                                        real *p,                  // (N, K, H, W)
+                                        real *surprise,           // (N, H, W)
+                                        index_t size,             // N H W
                                         index_t K,
-                                        index_t pixels)       // H W
+                                        index_t pixels)           // H W
 {
     const index_t i = (index_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= size) return;
@@ -32,26 +32,29 @@ extern "C" __global__ void loss_forward(const real *logits,   // (N, K, H, W)
     for (index_t k = 0; k < K; ++k) p[first + k * pixels] = exp(logits[first + k * pixels] - largest - log_sum);
 
     const real weight = weights ? weights[i] : 1;
-    const index_t label = weight == 0 ? 0 : labels[i];
-    surprise[i] = (log_sum - (logits[first + label * pixels] - largest)) * weight;
+    const long long label = weight == 0 ? 0 : labels[i];
+    const bool is_class = 0 <= label && label < K;
+    const real log_p = is_class ? logits[first + (index_t)label * pixels] - largest - log_sum : nan("");
+    surprise[i] = -log_p * weight;
 }
 
-extern "C" __global__ void loss_backward(const real *dloss,    // one number
-                                         const real *p,        // (N, K, H, W)
-                                         const int *labels,    // (N, H, W)
-                                         const real *weights,  // (N, H, W) or null
-                                         real *dlogits,        // (N, K, H, W)
-                                         index_t size,         // N H W
+extern "C" __global__ void loss_backward(const real *dloss,        // one number
+                                         const real *p,            // (N, K, H, W)
+                                         const long long *labels,  // (N, H, W)
+                                         const real *weights,      // (N, H, W) or null
+                                         real *dlogits,            // (N, K, H, W)
+                                         index_t size,             // N H W
                                          index_t K,
-                                         index_t pixels)       // H W
+                                         index_t pixels)           // H W
 {
     const index_t i = (index_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= size) return;
     const index_t first = i / pixels * K * pixels + i % pixels;
 
-    const real weight = weights ? weights[i] : 1;
+    const real weight = weights ? weights[i] : 1, dsurprise = *dloss / size;
+    const long long label = labels[i];
     for (index_t k = 0; k < K; ++k) {
-        const real onehot = labels[i] == k;
-        dlogits[first + k * pixels] = (p[first + k * pixels] - onehot) * (*dloss / size) * weight;
+        const real onehot = label == k;
+        dlogits[first + k * pixels] = (p[first + k * pixels] - onehot) * dsurprise * weight;
     }
 }

@@ -3,8 +3,8 @@
 import numpy as np
 
 from minunet.backend import Array, Constant, array_module
-from minunet.fast.cuda.loader import NULL, launch, on_gpu
-from minunet.layers.checks import check_gradient, check_loss
+from minunet.fast.cuda.loader import NULL, contiguous, launch
+from minunet.layers.checks import check_gradient, check_loss, check_same_device
 from minunet.layers.loss import SoftmaxCrossEntropyCache
 
 SOURCE = "loss"
@@ -17,9 +17,9 @@ def softmax_cross_entropy_forward(
     check_loss(logits, labels, weights)
     xp = array_module(logits)
     N, K, H, W = logits.shape
-    logits = on_gpu("logits", logits, logits.dtype)
-    labels = on_gpu("labels", labels, np.int32)
-    weights = None if weights is None else on_gpu("weights", weights, logits.dtype)
+    logits = contiguous(logits, logits.dtype)
+    labels = contiguous(labels, np.int64)  # as wide as any: a wrong label stays wrong
+    weights = None if weights is None else contiguous(weights, logits.dtype)
     p, surprise = xp.empty(logits.shape, logits.dtype), xp.empty(labels.shape, logits.dtype)
     pointer = NULL if weights is None else weights
     launch(SOURCE, "loss_forward", labels.size, logits, labels, pointer, p, surprise, labels.size, K, H * W)
@@ -30,6 +30,7 @@ def softmax_cross_entropy_backward(dloss: Array, cache: SoftmaxCrossEntropyCache
     """Do what `minunet.layers.loss.softmax_cross_entropy_backward` does; same arguments, results and errors."""
     p, labels, weights = cache
     xp = array_module(p)
+    check_same_device(p=p, dloss=dloss)
     dloss = xp.asarray(dloss, p.dtype)
     check_gradient(dloss, ())
     N, K, H, W = p.shape

@@ -42,8 +42,10 @@ extern "C" __global__ void max_pool_backward(const real *dy,               // (N
     if (window >= windows) return;
     const index_t row = window / OW, w = window % OW;
 
+    const real gradient = dy[window];
+    const int first = winner[window];
     for (int k = 0; k < 4; ++k) {
         const int i = k / 2, j = k % 2;
-        dx[(2 * row + i) * 2 * OW + 2 * w + j] = dy[window] * (real)(winner[window] == k);
+        dx[(2 * row + i) * 2 * OW + 2 * w + j] = gradient * (real)(first == k);
     }
 }

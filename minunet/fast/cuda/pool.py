@@ -3,7 +3,7 @@
 import numpy as np
 
 from minunet.backend import Array, array_module
-from minunet.fast.cuda.loader import launch, on_gpu
+from minunet.fast.cuda.loader import contiguous, launch
 from minunet.layers.checks import check_gradient, check_max_pool
 from minunet.layers.pool import MaxPoolCache
 
@@ -17,15 +17,15 @@ def max_pool_forward(x: Array) -> tuple[Array, MaxPoolCache]:
     N, C, H, W = x.shape
     y = xp.empty((N, C, H // 2, W // 2), x.dtype)
     winner = xp.empty(y.shape, np.uint8)
-    launch(SOURCE, "max_pool_forward", y.size, on_gpu("x", x, x.dtype), y, winner, y.size, W // 2)
+    launch(SOURCE, "max_pool_forward", y.size, contiguous(x, x.dtype), y, winner, y.size, W // 2)
     return y, MaxPoolCache(winner)
 
 
 def max_pool_backward(dy: Array, cache: MaxPoolCache) -> Array:
     """Do what `minunet.layers.pool.max_pool_backward` does; same arguments, results and errors."""
-    check_gradient(dy, cache.winner.shape)
+    check_gradient(dy, cache.winner.shape, cache.winner)
     N, C, OH, OW = dy.shape
-    dy = on_gpu("dy", dy, dy.dtype)
+    dy = contiguous(dy, dy.dtype)
     dx = array_module(dy).empty((N, C, 2 * OH, 2 * OW), dy.dtype)
-    launch(SOURCE, "max_pool_backward", dy.size, dy, on_gpu("winner", cache.winner, np.uint8), dx, dy.size, OW)
+    launch(SOURCE, "max_pool_backward", dy.size, dy, contiguous(cache.winner, np.uint8), dx, dy.size, OW)
     return dx

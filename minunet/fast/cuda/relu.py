@@ -1,7 +1,7 @@
 """ReLU by the kernels of `relu.cu`; the readable layer is `minunet/layers/relu.py`."""
 
 from minunet.backend import Array, array_module
-from minunet.fast.cuda.loader import launch, on_gpu
+from minunet.fast.cuda.loader import contiguous, launch
 from minunet.layers.checks import check_floating, check_gradient
 from minunet.layers.relu import ReluCache
 
@@ -11,7 +11,7 @@ SOURCE = "relu"
 def relu_forward(x: Array) -> tuple[Array, ReluCache]:
     """Do what `minunet.layers.relu.relu_forward` does; same arguments, results and errors."""
     check_floating(x, "x")
-    x = on_gpu("x", x, x.dtype)
+    x = contiguous(x, x.dtype)
     y = array_module(x).empty(x.shape, x.dtype)
     launch(SOURCE, "relu_forward", x.size, x, y, x.size)
     return y, ReluCache(y)
@@ -19,8 +19,8 @@ def relu_forward(x: Array) -> tuple[Array, ReluCache]:
 
 def relu_backward(dy: Array, cache: ReluCache) -> Array:
     """Do what `minunet.layers.relu.relu_backward` does; same arguments, results and errors."""
-    check_gradient(dy, cache.y.shape)
-    y = on_gpu("y", cache.y, cache.y.dtype)
+    check_gradient(dy, cache.y.shape, cache.y)
+    y = contiguous(cache.y, cache.y.dtype)
     dx = array_module(y).empty(y.shape, y.dtype)
-    launch(SOURCE, "relu_backward", y.size, on_gpu("dy", dy, y.dtype), y, dx, y.size)
+    launch(SOURCE, "relu_backward", y.size, contiguous(dy, y.dtype), y, dx, y.size)
     return dx

@@ -14,7 +14,8 @@
 // Threads of neighbouring tiles are neighbours, so that they read and write one run of memory together, at each of the
 // 36 points. `rows` x `columns` tiles cover an image, and t counts the tiles of all images of the batch.
 
-// out = B in: one column of a tile, at the points 0, 1, -1, 2, -2 and infinity. Rows 1 and 2, and 3 and 4, differ in the sign of their odd terms.
+// out = B in: one column of a tile, at the points 0, 1, -1, 2, -2 and infinity. Rows 1 and 2, and 3 and 4, differ in the
+// sign of their odd terms.
 static __device__ __forceinline__ void evaluate(const real in[6], real out[6])
 {
     const real even1 = in[4] - 4 * in[2], odd1 = in[3] - 4 * in[1];
@@ -210,6 +211,7 @@ extern "C" __global__ void interpolate_tiles(
     const index_t t = k % T, f = k / T;
     const index_t w = 4 * (t % columns), h = 4 * (t / columns % rows), n = t / columns / rows;
     real *pixels = y + (n * F + f) * OH * OW;
+    const real shift = bias[f];
 
     real half[4][6];  // A M
     for (int j = 0; j < 6; ++j) {
@@ -222,7 +224,7 @@ extern "C" __global__ void interpolate_tiles(
         real out[4];
         interpolate(half[i], out);
         for (int j = 0; j < 4; ++j) {
-            const real pixel = out[j] + bias[f];
+            const real pixel = out[j] + shift;
             if (h + i < OH && w + j < OW) pixels[(h + i) * OW + w + j] = with_relu && pixel <= 0 ? 0 : pixel;
         }
     }

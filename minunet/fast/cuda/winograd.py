@@ -12,7 +12,7 @@ The gradient of the bias comes for free: at the point 1 along both axes, dM is t
 from collections.abc import Iterator
 
 from minunet.backend import Array, array_module
-from minunet.fast.cuda.loader import NULL, launch, on_gpu
+from minunet.fast.cuda.loader import NULL, contiguous, launch
 from minunet.layers.checks import check_conv2d, check_gradient
 from minunet.layers.conv import Conv2dCache
 from minunet.layers.relu import ReluCache
@@ -41,14 +41,14 @@ def conv2d_relu_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, tu
 def conv2d_relu_backward(dy: Array, cache: tuple[Conv2dCache, ReluCache]) -> tuple[Array, Array, Array]:
     """Do what `minunet.fast.conv.conv2d_relu_backward` does, for a 3x3 kernel."""
     conv, relu = cache
-    return _backward(dy, conv, on_gpu("y", relu.y, relu.y.dtype))
+    return _backward(dy, conv, contiguous(relu.y, relu.y.dtype))
 
 
 def _forward(x: Array, weight: Array, bias: Array, with_relu: int) -> Array:
     check_conv2d(x, weight, bias)
     N, C, H, W = x.shape
     F = len(weight)
-    x, bias = on_gpu("x", x, x.dtype), on_gpu("bias", bias, x.dtype)
+    x, bias = contiguous(x, x.dtype), contiguous(bias, x.dtype)
     U = _evaluate_kernels(weight)  # (36, F, C)
     y = array_module(x).empty((N, F, H - 2, W - 2), x.dtype)
     for images in _groups(x, F):
@@ -63,18 +63,18 @@ def _backward(dy: Array, cache: Conv2dCache, y: Array | None) -> tuple[Array, Ar
     xp = array_module(x)
     N, C, H, W = x.shape
     F = len(weight)
-    check_gradient(dy, (N, F, H - 2, W - 2))
-    x, dy = on_gpu("x", x, x.dtype), on_gpu("dy", dy, x.dtype)
+    check_gradient(dy, (N, F, H - 2, W - 2), x)
+    x, dy = contiguous(x, x.dtype), contiguous(dy, x.dtype)
     turned_U = _evaluate_kernels(weight.transpose(1, 0, 2, 3))  # U', (36, C, F)
     dU, dbias = xp.zeros((36, F, C), x.dtype), xp.zeros(F, x.dtype)
     dx = xp.empty(x.shape, x.dtype)
     for images in _groups(x, F):
-        V = _evaluate_tiles(x[images])
-        dM = xp.empty((36, F, V.shape[2]), x.dtype)
+        turned_V = xp.ascontiguousarray(_evaluate_tiles(x[images]).transpose(0, 2, 1))  # as a product of CuPy wants it
+        dM = xp.empty((36, F, turned_V.shape[1]), x.dtype)
         gate = NULL if y is None else y[images]
         _launch_on_tiles("interpolate_tiles_transposed", F, dy[images], dy[images], gate, dM)
-        dU += dM @ V.transpose(0, 2, 1)  # (F, T) @ (T, C) -> (F, C), 36 times; CuPy makes a copy of the transposed V
-        del V
+        dU += dM @ turned_V  # (F, T) @ (T, C) -> (F, C), 36 times
+        del turned_V
         dV = turned_U @ dM  # (C, F) @ (F, T) -> (C, T), 36 times
         dbias += dM[POINT_1_1].sum(axis=1)
         _launch_on_blocks(dV, dx[images])
@@ -87,7 +87,7 @@ def _evaluate_kernels(weight: Array) -> Array:
     """Return U, (36, F, C)."""
     F, C = weight.shape[:2]
     U = array_module(weight).empty((36, F, C), weight.dtype)
-    launch(SOURCE, "evaluate_kernels", F * C, on_gpu("weight", weight, weight.dtype), U, F * C)
+    launch(SOURCE, "evaluate_kernels", F * C, contiguous(weight, weight.dtype), U, F * C)
     return U
 
 

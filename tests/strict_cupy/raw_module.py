@@ -1,10 +1,7 @@
 """CUDA kernels on a CPU: `RawModule` does with g++ what CuPy's does with NVRTC, thread after thread.
 
 Each array is handed to the kernel as a copy between two margins of bytes 0xFF. A write beyond the array is found in a
-margin, and a read from there is not a number. Arguments of the wrong number or size are refused.
-
-`fake_cupy()` is a module that calls itself CuPy and computes with NumPy. It lets pass much that CuPy refuses; its empty
-arrays are full of 0xFF, so that an element which no thread has written is seen.
+margin, and a read from there is not a number. Arguments of the wrong number, kind or size are refused.
 """
 
 import ctypes
@@ -13,18 +10,15 @@ import re
 import shutil
 import subprocess
 import tempfile
-import types
 from pathlib import Path
 
 import numpy as np
 
-HEADER = Path(__file__).parent / "cuda_shim.h"
+from strict_cupy.arrays import ndarray
+
+HEADER = Path(__file__).with_name("raw_module.h")
 MARGIN = 4096  # bytes
 COMPILER = shutil.which("g++")
-
-
-class DeviceArray(np.ndarray):
-    """An array that `array_module` takes for CuPy's."""
 
 
 class RawModule:
@@ -40,7 +34,8 @@ class RawModule:
 
 def _run(launcher, grid, block, args):
     """Call a kernel as CuPy's RawKernel is called: with arrays of the device and NumPy's scalars."""
-    arrays = {i: np.asarray(x) for i, x in enumerate(args) if not isinstance(x, np.generic)}
+    assert all(isinstance(x, (ndarray, np.generic)) for x in args), "a kernel takes arrays of the device, and scalars"
+    arrays = {i: x._memory for i, x in enumerate(args) if isinstance(x, ndarray)}
     framed = {i: _between_margins(x) for i, x in arrays.items()}
     values = [np.array([framed[i].ctypes.data + MARGIN if i in arrays else x]) for i, x in enumerate(args)]
     count = len(args)
@@ -78,24 +73,3 @@ def _library(code, options):
         if result.returncode:
             raise RuntimeError(result.stderr)
         return ctypes.CDLL(str(library))
-
-
-def fake_cupy():
-    """Return a module to be put into sys.modules as "cupy"."""
-    module = types.ModuleType("cupy")
-    module.ndarray, module.RawModule, module.empty = DeviceArray, RawModule, _empty
-    module.asnumpy = np.array
-    module.__getattr__ = lambda name: _on_device(getattr(np, name))
-    return module
-
-
-def _empty(shape, dtype):
-    x = np.empty(shape, dtype).view(DeviceArray)
-    x.reshape(-1).view(np.uint8)[...] = 0xFF
-    return x
-
-
-def _on_device(function):
-    if isinstance(function, (type, types.ModuleType)) or not callable(function):
-        return function
-    return lambda *args, **kwargs: np.asarray(function(*args, **kwargs)).view(DeviceArray)

@@ -11,9 +11,10 @@
 #define __restrict__
 
 struct dim3 { unsigned x, y, z; };
-static dim3 gridDim, blockDim, blockIdx, threadIdx;
+static thread_local dim3 gridDim, blockDim, blockIdx, threadIdx;
 using std::exp;
 using std::log;
+using std::nan;
 
 template <class... Args, std::size_t... k>
 int run(void (*kernel)(Args...), unsigned blocks, unsigned threads, void **args, const int *sizes, int count,
