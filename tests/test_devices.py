@@ -9,7 +9,7 @@ import pytest
 import minunet as m
 from minunet.backend import map_tree
 from minunet.cli import main
-from minunet.fast import winograd
+from minunet.fast import conv
 from minunet.gradchecking.cases import cases
 
 MIXED = {
@@ -48,11 +48,14 @@ def test_a_backward_pass_names_dy(cupy, name, there):
         backward(dy, cache)
 
 
-def test_a_dy_elsewhere_is_named_by_winograd_too(cupy, rng):
+def test_a_dy_elsewhere_is_named_by_the_fast_convolution_too(cupy, rng):
     x, weight, bias = rng.standard_normal((1, 2, 6, 6)), rng.standard_normal((3, 2, 3, 3)), np.zeros(3)
-    y, cache = winograd.conv2d_forward(x, weight, bias)
+    y, cache = conv.conv2d_forward(x, weight, bias)
     with pytest.raises(m.InputError, match="dy must be on the device of cache"):
-        winograd.conv2d_backward(m.to_device(y, "gpu"), cache)
+        conv.conv2d_backward(m.to_device(y, "gpu"), cache)
+    y, cache = conv.conv2d_relu_forward(x, weight, bias)
+    with pytest.raises(m.InputError, match="dy must be on the device of cache"):
+        conv.conv2d_relu_backward(m.to_device(y, "gpu"), cache)
 
 
 def test_dloss_may_be_a_number_of_the_host_but_no_array_of_the_gpu_for_a_host_loss(cupy):

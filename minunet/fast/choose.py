@@ -1,4 +1,4 @@
-"""Kernel or readable layer: the data decides, and whether the kernels compile."""
+"""Which of a layer's implementations: the data decides, and whether the kernels compile."""
 
 import os
 
@@ -11,8 +11,18 @@ from minunet.fast.cuda.loader import compiles
 WAYS = ("auto", "readable")
 
 
-def choose(readable, kernels, x: Array):
-    """Return `kernels`, a module of `minunet/fast/cuda`, for CuPy arrays such as `x`, else the module `readable`.
+def choose(readable, kernels, x: Array, on_cpu=None):
+    """Return the module to take for arrays such as `x`.
+
+    Parameters
+    ----------
+    readable : module
+        Of `minunet/layers`.
+    kernels : module or None
+        Of `minunet/fast/cuda`, for CuPy arrays.
+    x : array
+    on_cpu : module or None
+        For NumPy arrays, in place of the readable one.
 
     Should kernels not compile, the readable layers take their place, which know CuPy too, and one warning says so.
     MINUNET_KERNELS=readable in the environment rules them out.
@@ -25,6 +35,8 @@ def choose(readable, kernels, x: Array):
     way = os.environ.get("MINUNET_KERNELS", "auto")
     if way not in WAYS:
         raise InputError(f"MINUNET_KERNELS must be one of {', '.join(WAYS)}, got {way!r}; unset it for auto")
-    if way == "readable" or array_module(x) is np:
+    if array_module(x) is np:
+        return on_cpu or readable
+    if way == "readable" or kernels is None:
         return readable
     return kernels if compiles(kernels.SOURCE, x) else readable
