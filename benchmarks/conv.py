@@ -7,18 +7,23 @@ minunet/fast/conv.py takes. For PyTorch beside it see `minunet bench`: in one pr
 in each other's way.
 """
 
+import os
 import statistics
 import time
 
 import numpy as np
 
 from minunet.fast import bands, winograd
-from minunet.fast.conv import MANY_BACKWARD, MANY_FORWARD, quickest
+from minunet.fast.conv import MANY_BACKWARD, MANY_FORWARD, conv2d_backward, conv2d_forward, quickest
+from minunet.fast.memory import keep_freed_memory
 from minunet.layers import conv as readable
+from minunet.layers.conv import Conv2dCache
 
 LAYERS = [  # C, F, size of x: of base 16 at tile 220, of base 32 at tile 316, and of the full network at 572
     (16, 16, 218),
     (32, 16, 140),
+    (32, 32, 106),
+    (64, 32, 140),
     (32, 32, 314),
     (64, 64, 154),
     (128, 128, 50),
@@ -34,34 +39,39 @@ ROUNDS = 5
 WAYS = {"readable": readable, "direct": bands, "winograd": winograd}
 
 
-def of(module, x, weight, bias, dy) -> dict:
-    """Return the two passes of a way as functions."""
-    _, cache = module.conv2d_forward(x, weight, bias)
-    return {
-        "forward": lambda: module.conv2d_forward(x, weight, bias),
-        "backward": lambda: module.conv2d_backward(dy, cache),
-    }
+def seconds(way: str, run, *args) -> float:
+    """Return how long it takes with MINUNET_CONVOLUTION set to `way`."""
+    os.environ["MINUNET_CONVOLUTION"] = way
+    time.sleep(0.1)  # the threads of BLAS, woken by the readable way, stay awake for a while
+    run(*args)
+    began = time.perf_counter()
+    run(*args)
+    return time.perf_counter() - began
 
 
 def main() -> None:
+    keep_freed_memory()  # as the command line does
     rng = np.random.default_rng(0)
     print(f"{'':<20}{'forward':>30}{'backward':>30}")
     print(f"{'layer':<20}" + "".join(f"{name:>10}" for name in 2 * list(WAYS)))
     for C, F, size in LAYERS:
         shapes = (1, C, size, size), (F, C, 3, 3), (F,), (1, F, size - 2, size - 2)
         arrays = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
-        passes = {name: of(module, *arrays) for name, module in WAYS.items()}
+        x, weight, bias, dy = arrays
+        passes = {
+            "forward": (conv2d_forward, x, weight, bias),
+            "backward": (conv2d_backward, dy, Conv2dCache(x, weight)),
+        }
         flops = 2 * 9 * C * F * (size - 2) ** 2
         cells = []
         for count, name, many in ((1, "forward", MANY_FORWARD), (2, "backward", MANY_BACKWARD)):
             times = {way: [] for way in WAYS}
             for _ in range(ROUNDS):
                 for way in WAYS:
-                    began = time.perf_counter()
-                    passes[way][name]()
-                    times[way].append(time.perf_counter() - began)
+                    times[way].append(seconds(way, *passes[name]))
+            os.environ["MINUNET_CONVOLUTION"] = "auto"
             for way, module in WAYS.items():
-                mark = "*" if module is quickest(*arrays[:2], many) else ""
+                mark = "*" if module is quickest(x, weight, many) else ""
                 cells.append(f"{mark}{count * flops / statistics.median(times[way]) / 1e9:.0f}")
         print(f"{f'{C} -> {F} at {size}':<20}" + "".join(f"{cell:>10}" for cell in cells), flush=True)
 

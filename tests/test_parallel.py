@@ -119,7 +119,9 @@ def test_up_conv_in_parts(rng, monkeypatch, H, dtype):
     results = [y, *parts.up_conv_backward(dy, cache)]
     for result, wanted in zip(results, [expected, *up_conv.up_conv_backward(dy, expected_cache)], strict=True):
         assert result.dtype == wanted.dtype
-        np.testing.assert_allclose(result, wanted, rtol=0, atol=(1e-13 if dtype == np.float64 else 1e-5) * abs(wanted).max())
+        np.testing.assert_allclose(
+            result, wanted, rtol=0, atol=(1e-13 if dtype == np.float64 else 1e-5) * abs(wanted).max()
+        )
 
 
 @pytest.mark.parametrize("module", [pool, parts], ids=["readable", "parts"])

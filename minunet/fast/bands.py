@@ -8,7 +8,7 @@ one band, the rows of x that it sees are copied KW times, each time shifted by o
 
 Laid out flat, a shift by kh rows is an offset of kh * OW, as in the readable way, and no column runs on into the next
 row. So the sum over kw and c is a matrix product. For y the KH rows of the kernel are stacked to make it ONE, larger
-product, whose KH blocks are then added, each kh rows lower than the last:
+product, whose KH blocks are then added, each kh rows lower than the last; bias and ReLU follow while the band is at hand:
 
     product[(kh f), (h, w)]  = weight[(kh f), (kw c)] @ columns[(kw c), (h, w)]
     y[n, f, top + h, w]      = bias[f] + sum_kh  product[(kh f), (kh + h, w)]
@@ -56,17 +56,17 @@ def backward(dy: Array, y: Array | None, x: Array, weight: Array, dx: Array | No
     """
     N, C, H, W = x.shape
     F, _, KH, KW = weight.shape
+    OW = W - KW + 1
     framed_dy = np.zeros((N, F, H + KH - 1, W + KW - 1), x.dtype)
     inside = framed_dy[:, :, KH - 1 : H, KW - 1 : W]  # (N, F, OH, OW)
-    np.multiply(dy, 1 if y is None else y > 0, out=inside, casting="same_kind")
+    np.multiply(dy, 1 if y is None else y > 0, out=inside)
     if dx is not None:
         turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, F, KH, KW)
         forward(framed_dy, turned, np.zeros(C, x.dtype), dx)
 
     product = np.zeros((KH, F, KW * C), x.dtype)
     for n, top, rows, columns in _bands(x, KH, KW):
-        flat_dy = inside[n, :, top : top + rows].reshape(F, -1)
-        OW = inside.shape[3]
+        flat_dy = inside[n, :, top : top + rows].reshape(F, -1)  # (F, rows OW)
         for kh in range(KH):
             seen = columns[:, kh * OW : (kh + rows) * OW]  # (KW C, rows OW)
             product[kh] += flat_dy @ seen.T  # (F, rows OW) @ (rows OW, KW C) -> (F, KW C)

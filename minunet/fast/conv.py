@@ -4,6 +4,8 @@
     direct     minunet/fast/bands.py    bands of rows that stay in cache
     winograd   minunet/fast/winograd.py 3x3 kernels with a quarter of the multiplications
 
+The last two are done in parts, one for each core; see `split.py`. Each may end with the ReLU that follows.
+
 On a CPU the rule is measured (`python benchmarks/conv.py`) and goes by shapes alone, so that a layer is always computed
 in the same way: Winograd for 3x3 kernels with many channels in and out, on images of at least TILES tiles of 4x4
 pixels. With fewer channels its transforms cost more than it saves; with fewer tiles it is those of the kernels.
@@ -31,7 +33,7 @@ from minunet.layers.checks import check_conv2d, check_gradient
 from minunet.layers.conv import Conv2dCache
 from minunet.layers.relu import ReluCache
 
-MANY_FORWARD, MANY_BACKWARD, TILES = 32, 32, 48
+MANY_FORWARD, MANY_BACKWARD, TILES = 64, 32, 48
 IN_PARTS = bands, winograd
 WAYS = ("auto", "readable", "direct", "winograd")
 

@@ -14,7 +14,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 _one_at_a_time = threading.Lock()  # two that set and restore the number of BLAS's threads would cross
 
@@ -22,15 +22,28 @@ _one_at_a_time = threading.Lock()  # two that set and restore the number of BLAS
 def in_parallel(work: Callable, parts: Sequence) -> list:
     """Return [work(part) for part in parts]; if there are several, on several cores at once.
 
-    A single part keeps to one core, too: the threads of BLAS, once woken, look for more work for a while, and would be
-    in the way of those that come next.
+    The caller's thread takes its share: were it to wait, the system might put another thread on its core, and leave the
+    others idle. A single part keeps to one core, too: the threads of BLAS, once woken, look for more work for a while,
+    and would be in the way of those that come next.
     """
+    results = [None] * len(parts)
+    places = iter(range(len(parts)))  # each thread takes the next one that is left
+
+    def run() -> None:
+        for place in places:
+            results[place] = work(parts[place])
+
+    count = min(threads(), len(parts)) - 1
     pool, blas = _pool()
-    settings = contextvars.copy_context()  # np.errstate is one
     with _one_at_a_time, blas.limit(limits=1):
-        if len(parts) == 1:
-            return [work(parts[0])]
-        return list(pool.map(lambda part: settings.copy().run(work, part), parts))
+        others = [pool.submit(contextvars.copy_context().run, run) for _ in range(count)]
+        try:
+            run()
+        finally:
+            wait(others)
+    for other in others:
+        other.result()  # raises what was raised there
+    return results
 
 
 def slices(size: int, multiple: int = 1, at_most: int | None = None) -> list[slice]:

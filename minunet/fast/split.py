@@ -38,7 +38,10 @@ def backward(way, dy: Array, y: Array | None, x: Array, weight: Array, with_dx: 
     dweight = xp.empty(weight.shape, x.dtype)
     if with_dx:
         dx = xp.empty(x.shape, x.dtype)
-        parts = [(dy, y, x[:, part], weight[:, part], dx[:, part], dweight[:, part]) for part in _parts(x.shape[1], x, weight)]
+        parts = [
+            (dy, y, x[:, part], weight[:, part], dx[:, part], dweight[:, part])
+            for part in _parts(x.shape[1], x, weight)
+        ]
         dbias, *_ = in_parallel(lambda part: way.backward(*part), parts)
         return dx, dweight, dbias
     parts = [
