@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minunet.backend import to_device
+from minunet.backend import array_module, to_device
 from minunet.fast.conv import conv2d_backward, conv2d_forward
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from minunet.unet import init_unet, unet_backward, unet_forward
@@ -27,8 +27,8 @@ def step_passes(network: dict, device: str) -> list:
 
     def forward():
         logits, cache = unet_forward(params, x)
-        labels = np.zeros((1, *logits.shape[2:]), np.int64)
-        loss, loss_cache = softmax_cross_entropy_forward(logits, to_device(labels, device))
+        labels = array_module(logits).zeros((1, *logits.shape[2:]), np.int64)
+        loss, loss_cache = softmax_cross_entropy_forward(logits, labels)
         kept[:] = [loss, loss_cache, cache]
 
     def backward():

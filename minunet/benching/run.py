@@ -75,5 +75,6 @@ def _machine(device: str) -> str:
         import cupy
 
         name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
-        return f"{name}, CuPy {cupy.__version__}"
+        tf32 = "TF32 allowed" if os.environ.get("CUPY_TF32") == "1" else "float32 in full"
+        return f"{name}, CuPy {cupy.__version__}, {tf32}"
     return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}"

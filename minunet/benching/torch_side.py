@@ -1,4 +1,10 @@
-"""PyTorch's side of the comparison: the same layer and training step, by its autograd."""
+"""PyTorch's side of the comparison: the same layer and training step, by its autograd.
+
+On a GPU its products and convolutions are those of float32 in full, unless CUPY_TF32=1 allows TF32; see
+benchmarks/README.md.
+"""
+
+import os
 
 import numpy as np
 import torch
@@ -8,6 +14,7 @@ from minunet.benching import torch_unet
 from minunet.unet import init_unet
 
 DEVICES = {"cpu": "cpu", "gpu": "cuda"}
+torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = os.environ.get("CUPY_TF32") == "1"
 
 
 def layer_passes(arrays: dict, device: str) -> list:

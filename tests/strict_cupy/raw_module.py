@@ -1,7 +1,8 @@
 """CUDA kernels on a CPU: `RawModule` does with g++ what CuPy's does with NVRTC, thread after thread.
 
-Each array is handed to the kernel as a copy between two margins of bytes 0xFF. A write beyond the array is found in a
-margin, and a read from there is not a number. Arguments of the wrong number, kind or size are refused.
+Each array is handed to the kernel as a copy between two margins. What is read from there is not a number, and a write
+is found, even of what was read from another array's margin: each has a pattern of its own. Arguments of the wrong
+number, kind or size are refused.
 """
 
 import ctypes
@@ -36,7 +37,7 @@ def _run(launcher, grid, block, args):
     """Call a kernel as CuPy's RawKernel is called: with arrays of the device and NumPy's scalars."""
     assert all(isinstance(x, (ndarray, np.generic)) for x in args), "a kernel takes arrays of the device, and scalars"
     arrays = {i: x._memory for i, x in enumerate(args) if isinstance(x, ndarray)}
-    framed = {i: _between_margins(x) for i, x in arrays.items()}
+    framed = {i: _between_margins(x, _margin(i)) for i, x in arrays.items()}
     values = [np.array([framed[i].ctypes.data + MARGIN if i in arrays else x]) for i, x in enumerate(args)]
     count = len(args)
     pointers = (ctypes.c_void_p * count)(*(value.ctypes.data for value in values))
@@ -45,16 +46,21 @@ def _run(launcher, grid, block, args):
     assert not wrong, f"the kernel takes another number of arguments, or argument {wrong} has another size"
     for i, x in arrays.items():
         before, body, after = np.split(framed[i], [MARGIN, MARGIN + x.nbytes])
-        assert (before == 0xFF).all() and (after == 0xFF).all(), f"the kernel has written beyond argument {i + 1}"
+        assert before.tobytes() == after.tobytes() == _margin(i).tobytes(), (
+            f"the kernel has written beyond argument {i + 1}"
+        )
         if body.tobytes() != x.tobytes():
             x[...] = body.view(x.dtype).reshape(x.shape)
 
 
-def _between_margins(x):
+def _margin(i):
+    """Return the bytes around argument i: as float, double or half they are no numbers."""
+    return np.full(MARGIN // 4, 0xFFFFFF00 + i, np.uint32).view(np.uint8)
+
+
+def _between_margins(x, margin):
     assert x.flags.c_contiguous, "a kernel reads contiguous arrays"
-    framed = np.full(x.nbytes + 2 * MARGIN, 0xFF, np.uint8)
-    framed[MARGIN : MARGIN + x.nbytes] = np.frombuffer(x.tobytes(), np.uint8)
-    return framed
+    return np.concatenate([margin, np.frombuffer(x.tobytes(), np.uint8), margin])
 
 
 @functools.cache

@@ -248,8 +248,9 @@ extern "C" __global__ void interpolate_tiles_transposed(
     for (int j = 0; j < 4; ++j) {
         real in[4], out[6];
         for (int i = 0; i < 4; ++i) {
-            const index_t pixel = plane + (h + i) * OW + w + j;
-            in[i] = h + i < OH && w + j < OW ? dy[pixel] * (real)(!y || y[pixel] > 0) : 0;
+            const bool inside = h + i < OH && w + j < OW;
+            const index_t pixel = inside ? plane + (h + i) * OW + w + j : plane;
+            in[i] = inside ? dy[pixel] * (real)(!y || y[pixel] > 0) : 0;
         }
         interpolate_transposed(in, out);
         for (int i = 0; i < 6; ++i) half[i][j] = out[i];
