@@ -8,7 +8,7 @@ one band, the rows of x that it sees are copied KW times, each time shifted by o
 
 Laid out flat, a shift by kh rows is an offset of kh * OW, as in the readable way, and no column runs on into the next
 row. So the sum over kw and c is a matrix product. For y the KH rows of the kernel are stacked to make it ONE, larger
-product, whose KH blocks are then added, each kh rows lower than the last; bias and ReLU follow while the band is at hand:
+product, whose KH blocks are then added, each kh rows lower than the last, and the ReLU follows while they are at hand:
 
     product[(kh f), (h, w)]  = weight[(kh f), (kw c)] @ columns[(kw c), (h, w)]
     y[n, f, top + h, w]      = bias[f] + sum_kh  product[(kh f), (kh + h, w)]

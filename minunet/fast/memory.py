@@ -3,7 +3,7 @@
 A training step makes and drops hundreds of arrays of many megabytes. By default the C library returns each to the
 system at once, and the system clears every page anew before it hands one out: of the full network's step on two cores
 that takes nearly a third (`python benchmarks/memory.py`). Kept, the pages are ready. The peak stays what it was;
-between peaks the process looks larger than it is. One arena for all threads lets one of them take what another gave back.
+between peaks the process looks larger than it is. All threads share one arena, to take what another one gave back.
 """
 
 import ctypes
