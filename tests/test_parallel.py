@@ -43,7 +43,7 @@ def test_an_error_in_a_part_reaches_the_caller_and_blas_gets_its_threads_back():
         raise InputError(f"part {part}")
 
     for count in (1, 2):
-        with pytest.raises(InputError, match="part [01]"):
+        with pytest.raises(InputError, match=r"part [01]"):
             parallel.in_parallel(work, range(count))
     assert blas_threads() == before
 
