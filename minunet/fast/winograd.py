@@ -47,7 +47,7 @@ A = np.array(  # (4, 6)
     [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
 )
 POINT_1_1 = 7  # of the 36: 1 along both axes
-BAND = 2**14  # about so many numbers, tiles times channels, are worked on at once in each of the 36 products
+BAND = 2**14  # about so many numbers, tiles times channels, are worked on at once for each of the 36 points
 
 
 def forward(x: Array, weight: Array, bias: Array, y: Array, with_relu: bool = False) -> None:
@@ -55,22 +55,14 @@ def forward(x: Array, weight: Array, bias: Array, y: Array, with_relu: bool = Fa
 
     The bias is added at the point 1 along both axes, which is interpolated to all 16 pixels of a tile as it is.
     """
-    xp = array_module(x)
     F, C = weight.shape[:2]
-    B2, G2, A2 = _matrices(xp, x.dtype)
+    B2, G2, A2 = _matrices(array_module(x), x.dtype)
     U = _evaluate_kernels(G2, weight)  # (36, F, C)
     for n, top, rows, columns in _bands(y, C):
-        V = _evaluate_tiles(B2, x[n, :, top:], rows, columns)  # (36, C, tiles)
+        V = _evaluate_tiles(B2, x[n, :, top : top + 4 * rows + 2], rows, columns)  # (36, C, tiles)
         M = U @ V  # (F, C) @ (C, tiles) -> (F, tiles), 36 times
         M[POINT_1_1] += bias[:, None]
-        image = xp.empty((F, 4 * rows, 4 * columns), x.dtype)
-        _pixels(image)[:] = (A2 @ M.reshape(36, -1)).reshape(4, 4, F, rows, columns)
-        y_band = y[n, :, top : top + 4 * rows]  # less what lies beyond the edge
-        seen = image[:, : y_band.shape[1], : y_band.shape[2]]
-        if with_relu:
-            xp.maximum(seen, 0, out=y_band)
-        else:
-            y_band[:] = seen
+        _interpolate(A2, M, y[n, :, top : top + 4 * rows], rows, columns, with_relu)
 
 
 def backward(dy: Array, y: Array | None, x: Array, weight: Array, dx: Array | None, dweight: Array) -> Array:
@@ -84,23 +76,14 @@ def backward(dy: Array, y: Array | None, x: Array, weight: Array, dx: Array | No
     U = _evaluate_kernels(G2, weight)  # (36, F, C)
     dU, dbias = xp.zeros_like(U), xp.zeros(F, x.dtype)
     for n, top, rows, columns in _bands(dy, C):
-        V = _evaluate_tiles(B2, x[n, :, top:], rows, columns)  # (36, C, tiles)
-        dy_band = dy[n, :, top : top + 4 * rows]
-        image = xp.zeros((F, 4 * rows, 4 * columns), x.dtype)
-        seen = image[:, : dy_band.shape[1], : dy_band.shape[2]]
-        xp.multiply(dy_band, 1 if y is None else y[n, :, top : top + 4 * rows] > 0, out=seen)
-        dM = (A2.T @ _pixels(image).reshape(16, -1)).reshape(36, F, rows * columns)
+        band, seen = slice(top, top + 4 * rows), slice(top, top + 4 * rows + 2)
+        V = _evaluate_tiles(B2, x[n, :, seen], rows, columns)  # (36, C, tiles)
+        dM = _interpolate_back(A2, dy[n, :, band], None if y is None else y[n, :, band], rows, columns)
         dbias += dM[POINT_1_1].sum(axis=1)
         dU += dM @ V.transpose(0, 2, 1)  # (F, tiles) @ (tiles, C) -> (F, C), 36 times
-        if dx is None:
-            continue
-        dV = U.transpose(0, 2, 1) @ dM  # (C, F) @ (F, tiles) -> (C, tiles), 36 times
-        image = _overlap_and_add((B2.T @ dV.reshape(36, -1)).reshape(6, 6, C, rows, columns))
-        dx_band = dx[n, :, top : top + 4 * rows + 2]
-        seen = image[:, : dx_band.shape[1], : dx_band.shape[2]]
-        if top:
-            seen[:, :2] += dx_band[:, :2]  # the rim that it shares with the band above
-        dx_band[:] = seen
+        if dx is not None:
+            dV = U.transpose(0, 2, 1) @ dM  # (C, F) @ (F, tiles) -> (C, tiles), 36 times
+            _evaluate_back(B2, dV, dx[n, :, seen], rows, columns, is_first=not top)
     dweight[:] = (G2.T @ dU.reshape(36, F * C)).T.reshape(F, C, 3, 3)
     return dbias
 
@@ -132,25 +115,65 @@ def _bands(y: Array, C: int) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _evaluate_tiles(B2: Array, x: Array, rows: int, columns: int) -> Array:
-    """Return V of the uppermost tiles of an image x (C, height, W), (36, C, rows * columns)."""
+    """Return V, (36, C, tiles), of the band of x (C, height, W) that the tiles see."""
     xp = array_module(x)
-    C, _, W = x.shape
-    image = xp.zeros((C, 4 * rows + 4, 4 * columns + 4), x.dtype)  # 0 beyond the edge
-    seen = x[:, : 4 * rows + 2]
-    image[:, : seen.shape[1], :W] = seen
-    tiles = xp.empty((6, 6, C, rows, columns), x.dtype)
-    for part, place in _quarters(tiles, _pixels(image)):
-        part[:] = place
-    return (B2 @ tiles.reshape(36, -1)).reshape(36, C, rows * columns)
+    C, height, W = x.shape
+    V = xp.empty((36, C, rows * columns), x.dtype)
+    for part, in_flat in _channels(V):
+        image = xp.zeros((part.stop - part.start, 4 * rows + 4, 4 * columns + 4), x.dtype)  # 0 beyond the edge
+        image[:, :height, :W] = x[part]
+        tiles = xp.empty((6, 6, len(image), rows, columns), x.dtype)
+        for some, place in _quarters(tiles, _pixels(image)):
+            some[:] = place
+        xp.matmul(B2, tiles.reshape(36, -1), out=V.reshape(36, -1)[:, in_flat])
+    return V
 
 
-def _overlap_and_add(tiles: Array) -> Array:
-    """Return the image of which these are the tiles (6, 6, C, rows, columns), and where they share a rim their sum."""
-    C, rows, columns = tiles.shape[2:]
-    image = array_module(tiles).zeros((C, 4 * rows + 4, 4 * columns + 4), tiles.dtype)
-    for part, place in _quarters(tiles, _pixels(image)):
-        place += part
-    return image
+def _evaluate_back(B2: Array, dV: Array, dx: Array, rows: int, columns: int, is_first: bool) -> None:
+    """Write the gradient of what the tiles see to dx (C, height, W); where tiles share a rim, their sum."""
+    height, W = dx.shape[1:]
+    for part, in_flat in _channels(dV):
+        tiles = (B2.T @ dV.reshape(36, -1)[:, in_flat]).reshape(6, 6, -1, rows, columns)
+        image = array_module(dV).zeros((tiles.shape[2], 4 * rows + 4, 4 * columns + 4), dV.dtype)
+        for some, place in _quarters(tiles, _pixels(image)):
+            place += some
+        if not is_first:
+            image[:, :2, :W] += dx[part, :2]  # the rim that it shares with the band above
+        dx[part] = image[:, :height, :W]
+
+
+def _interpolate(A2: Array, M: Array, y: Array, rows: int, columns: int, with_relu: bool) -> None:
+    """Write the pixels of the tiles to y (F, height, OW), less what lies beyond its edge."""
+    xp = array_module(M)
+    height, OW = y.shape[1:]
+    for part, in_flat in _channels(M):
+        image = xp.empty((part.stop - part.start, 4 * rows, 4 * columns), M.dtype)
+        _pixels(image)[:] = (A2 @ M.reshape(36, -1)[:, in_flat]).reshape(4, 4, -1, rows, columns)
+        if with_relu:
+            xp.maximum(image[:, :height, :OW], 0, out=y[part])
+        else:
+            y[part] = image[:, :height, :OW]
+
+
+def _interpolate_back(A2: Array, dy: Array, y: Array | None, rows: int, columns: int) -> Array:
+    """Return dM, (36, F, tiles), of dy (F, height, OW), where y, if it is given, is positive."""
+    xp = array_module(dy)
+    F, height, OW = dy.shape
+    dM = xp.empty((36, F, rows * columns), A2.dtype)
+    for part, in_flat in _channels(dM):
+        image = xp.zeros((part.stop - part.start, 4 * rows, 4 * columns), dM.dtype)
+        xp.multiply(dy[part], 1 if y is None else y[part] > 0, out=image[:, :height, :OW])
+        xp.matmul(A2.T, _pixels(image).reshape(16, -1), out=dM.reshape(36, -1)[:, in_flat])
+    return dM
+
+
+def _channels(V: Array) -> Iterator[tuple[slice, slice]]:
+    """Yield some channels of V (36, C, tiles) after others, and their place in V.reshape(36, -1)."""
+    C, tiles = V.shape[1:]
+    step = max(1, BAND // tiles) if array_module(V) is np else C
+    for start in range(0, C, step):
+        stop = min(C, start + step)
+        yield slice(start, stop), slice(start * tiles, stop * tiles)
 
 
 def _pixels(image: Array) -> Array:
