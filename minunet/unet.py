@@ -186,7 +186,7 @@ def unet_backward(dlogits: Array, cache: UnetCache, with_dx: bool = False) -> di
 
     for level in reversed(cache.encode):
         dy = max_pool_backward(dy, level.pool)
-        dy += dskips.pop()  # the fork: the pool's gradient and the skip connection's
+        dy = dy + dskips.pop()  # the fork: the pool's gradient and the skip connection's
         dy, conv_grads = double_conv_backward(dy, level.conv, with_dx or bool(dskips))  # the image's, if wanted
         encode.insert(0, conv_grads)
 

@@ -244,7 +244,8 @@ for top in (8, 9):
 #
 # Here is the forward pass as the library has it. Read it with the picture beside you: the first loop goes down the
 # left arm and keeps each level's output in `skips`; the second climbs the right arm and takes them out again, deepest
-# first. Each layer's cache is put aside for the way back.
+# first. Each layer's cache is put aside for the way back. (`conv2d_relu_forward` is `conv2d_forward` and `relu_forward`
+# in one: the ReLU is done while a piece of y is still in the cache. Notebook 12 shows how.)
 
 # %%
 course.show_source(unet_forward, double_conv_forward)
@@ -255,7 +256,8 @@ course.show_source(unet_forward, double_conv_forward)
 # The backward pass has to answer one question for each parameter: by how much does the loss grow if it grows? It
 # starts at the logits with `dlogits`, and undoes the forward pass one layer after another. Each layer needs only the
 # gradient of its own output, and its own cache. (`_conv_grads` takes a convolution's three gradients apart: `dx` goes
-# on as the next `dy`, the two others are kept for the parameters.)
+# on as the next `dy`, the two others are kept for the parameters. For the very first convolution, `dx` would be the
+# gradient of the image; it is worked out only if somebody asks for it.)
 
 # %%
 course.show_source(unet_backward, double_conv_backward)

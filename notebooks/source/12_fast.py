@@ -26,10 +26,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import ListedColormap
 from numpy.lib.stride_tricks import sliding_window_view
+from threadpoolctl import threadpool_limits
 
 from minunet import conv2d_forward, course, gradcheck
-from minunet.fast import bands, winograd
+from minunet.fast import bands, split, winograd
 from minunet.fast.conv import MANY_BACKWARD, MANY_FORWARD, quickest
+from minunet.fast.conv import conv2d_forward as fast_conv2d_forward
+from minunet.fast.parallel import threads
 from minunet.layers import naive
 
 QUICK = "MINUNET_QUICK" in os.environ
@@ -226,17 +229,25 @@ for panel, marked, title, (H_name, W_name) in zip(axes, (seen, made), titles, le
 # This is the library's direct convolution. Its columns have one more trick: they hold KW copies of the band and not
 # KH * KW. The copies are shifted by kw columns and cut to OW, so a shift by kh rows is a plain offset of kh * OW, as
 # in the flat image of notebook 02, and no tap runs on into the next row. The KH rows of the kernel are stacked to one
-# matrix, so a band takes ONE product; its KH blocks are then added, each kh rows lower than the last.
+# matrix, so a band takes ONE product; its KH blocks are then added, each kh rows lower than the last. The result goes
+# into `y`, which the caller has made; and while the band is in the cache, a ReLU costs next to nothing.
 
 # %%
-course.show_source(bands._correlate, bands._bands)
+course.show_source(bands.forward, bands._bands)
 
 # %% [markdown]
 # And dx? It needs no code of its own: dx is the correlation of dy, in a frame of zeros, with the turned kernel, as
 # notebook 02 showed. So the same bands make it.
 
+
 # %%
-y_bands = bands._correlate(strip, weight, bias)
+def conv_by_bands(x, weight, bias):
+    y = np.empty((len(x), len(weight), x.shape[2] - 2, x.shape[3] - 2), x.dtype)
+    bands.forward(x, weight, bias, y)
+    return y
+
+
+y_bands = conv_by_bands(strip, weight, bias)
 print("largest difference from the loops:", f"{np.abs(y_bands - y_strip).max():.0e}")
 assert np.abs(y_bands - y_strip).max() < 1e-5
 
@@ -459,7 +470,7 @@ small = rng.normal(size=(2, 2, 6, 10)), rng.normal(size=(3, 2, 3, 3)), rng.norma
 for matrices in [(BT, G, AT), (BT6, G6, AT6)]:
     print(gradcheck(partial(winograd_forward, matrices=matrices), winograd_backward, small))
     assert np.allclose(winograd_forward(*small, matrices)[0], conv2d_forward(*small)[0])
-course.show_source(winograd.conv2d_forward, winograd.conv2d_backward)
+course.show_source(winograd.forward, winograd.backward)
 
 # %% [markdown]
 # ## What the gradient looks like
@@ -500,7 +511,7 @@ WAYS = {
     "loops": naive.conv2d,
     "taps": lambda x, weight, bias: conv2d_forward(x, weight, bias)[0],
     "im2col": conv_by_im2col,
-    "bands": bands._correlate,
+    "bands": conv_by_bands,
     "F(2x2, 3x3)": lambda x, weight, bias: winograd_forward(x, weight, bias)[0],
     "F(4x4, 3x3)": lambda x, weight, bias: winograd_forward(x, weight, bias, (BT6, G6, AT6))[0],
 }
@@ -607,6 +618,33 @@ legend = axes.legend(fontsize=8, ncols=2, loc="lower right")
 # layers, so that the ReLU is done on a band before it leaves the cache.
 
 # %% [markdown]
+# ## All cores at once
+#
+# What do the processor's other cores do all the while? During a matrix product they work too, for BLAS has threads of
+# its own. During a copy, a sum or a maximum they wait: NumPy does those on one core. Suppose a layer takes half of its
+# time for products and half for copies. Two cores halve the products only, so it takes 1/4 + 1/2 of the time: 1.33
+# times as fast, and with any number of cores never more than twice.
+#
+# So the library cuts the work, not the product. Each core gets some rows of y, and a thread of its own that does all
+# there is to do for them: copies, products, bias, ReLU. No two threads write to the same place. (Backward the parts
+# are channels of x, so that no two add to the same dweight either.) Python's threads do run side by side here, since
+# NumPy lets go of Python's lock while it works.
+
+# %%
+course.show_source(split.forward)
+
+# %% [markdown]
+# Expect nearly as many times as there are cores, and never more. On a computer with one core, or where
+# OPENBLAS_NUM_THREADS is 1, the two are the same.
+
+# %%
+x_wide, weight_wide, bias_wide = layer(64, 66 if QUICK else 250)
+everywhere = fastest(lambda: fast_conv2d_forward(x_wide, weight_wide, bias_wide))
+with threadpool_limits(1, "blas"):
+    on_one_core = fastest(lambda: fast_conv2d_forward(x_wide, weight_wide, bias_wide))
+print(f"{threads()} threads: {on_one_core / everywhere:.2f} times as fast as one")
+
+# %% [markdown]
 # ## What does it cost in digits?
 #
 # All of this was in float32, which keeps about seven digits. The sums are the same on paper, but they are rounded in
@@ -639,13 +677,14 @@ axes.invert_yaxis()
 # Bands of rows keep what they work on in a cache, which saves trips through memory; it counts where channels are few.
 #
 # Winograd makes 4 multiplications an output instead of 9, and its backward pass is each step transposed, in reverse
-# order; it counts where channels are many.
+# order; it counts where channels are many. On top of either, each core takes its own part of the image.
 #
 # ## Where to read more
 #
 # The library's bands are in [fast/bands.py](../minunet/fast/bands.py), its Winograd in
 # [fast/winograd.py](../minunet/fast/winograd.py), the choice between them in [fast/conv.py](../minunet/fast/conv.py),
-# the readable taps in [layers/conv.py](../minunet/layers/conv.py), and the tests that hold one against the other in
+# the parts in [fast/split.py](../minunet/fast/split.py), the readable taps in
+# [layers/conv.py](../minunet/layers/conv.py), and the tests that hold one against the other in
 # [tests/test_fast.py](../tests/test_fast.py). [benchmarks/conv.py](../benchmarks/conv.py) times them, layer by layer.
 # The matrices are from Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks* (2015); the roofline is
 # from Williams, Waterman and Patterson, *Roofline: An Insightful Visual Performance Model* (2009). Notebook 13 goes
