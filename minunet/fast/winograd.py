@@ -74,13 +74,14 @@ def backward(dy: Array, y: Array | None, x: Array, weight: Array, dx: Array | No
     F, C = weight.shape[:2]
     B2, G2, A2 = _matrices(xp, x.dtype)
     U = _evaluate_kernels(G2, weight)  # (36, F, C)
-    dU, dbias = xp.zeros_like(U), xp.zeros(F, x.dtype)
+    dU, dbias = None, xp.zeros(F, x.dtype)
     for n, top, rows, columns in _bands(dy, C):
         band, seen = slice(top, top + 4 * rows), slice(top, top + 4 * rows + 2)
         V = _evaluate_tiles(B2, x[n, :, seen], rows, columns)  # (36, C, tiles)
         dM = _interpolate_back(A2, dy[n, :, band], None if y is None else y[n, :, band], rows, columns)
         dbias += dM[POINT_1_1].sum(axis=1)
-        dU += dM @ V.transpose(0, 2, 1)  # (F, tiles) @ (tiles, C) -> (F, C), 36 times
+        product = dM @ V.transpose(0, 2, 1)  # (F, tiles) @ (tiles, C) -> (F, C), 36 times
+        dU = product if dU is None else xp.add(dU, product, out=dU)  # (36, F, C)
         if dx is not None:
             dV = U.transpose(0, 2, 1) @ dM  # (C, F) @ (F, tiles) -> (C, tiles), 36 times
             _evaluate_back(B2, dV, dx[n, :, seen], rows, columns, is_first=not top)
