@@ -76,9 +76,12 @@ def test_forward_and_backward_equal_those_on_the_cpu(name):
     assert_equal_on_both(backward(dy, cache), gradients)
 
 
-@pytest.mark.parametrize("way", [conv, winograd, readable], ids=["conv", "winograd", "readable"])
+@pytest.mark.parametrize("kernels", ["auto", "readable"])
+@pytest.mark.parametrize("way", ["auto", "winograd", "readable"])
 @pytest.mark.parametrize("shape", [(2, 3, 4, 7, 6), (1, 4, 3, 3, 3), (3, 2, 5, 22, 9)])
-def test_every_way_of_convolution(rng, way, shape):
+def test_every_way_of_convolution(rng, monkeypatch, way, kernels, shape):
+    monkeypatch.setenv("MINUNET_CONVOLUTION", way)
+    monkeypatch.setenv("MINUNET_KERNELS", kernels)
     N, C, F, H, W = shape
     sizes = (N, C, H, W), (F, C, 3, 3), (F,), (N, F, H - 2, W - 2)
     x, weight, bias, dy = (rng.standard_normal(size) for size in sizes)
@@ -86,8 +89,8 @@ def test_every_way_of_convolution(rng, way, shape):
     on_gpu = to_gpu((x, weight, bias))
     dy_gpu = to_device(dy, "gpu")
     with no_trips():
-        y_gpu, cache_gpu = way.conv2d_forward(*on_gpu)
-        gradients = way.conv2d_backward(dy_gpu, cache_gpu)
+        y_gpu, cache_gpu = conv.conv2d_forward(*on_gpu)
+        gradients = conv.conv2d_backward(dy_gpu, cache_gpu)
     assert_equal_on_both([y, readable.conv2d_backward(dy, cache)], [y_gpu, gradients], 1e-12)
 
 
