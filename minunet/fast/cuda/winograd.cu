@@ -1,5 +1,5 @@
 // Winograd's convolution F(4x4, 3x3): the steps before and after the 36 matrix products; see minunet/fast/winograd.py,
-// whose V, U and M these are, but for the order of their axes: here tiles lie last.
+// whose V, U and M these are.
 //
 //     V[(i j), c, t]      = B x_tile B'        B (6, 6), a tile of 6x6 pixels of x
 //     U[(i j), f, c]      = G weight G'        G (6, 3)
