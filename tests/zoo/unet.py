@@ -72,12 +72,12 @@ def pool_gradient_dropped_at_the_fork(dlogits, cache):
 
 @cage.bug("wrong", "params")
 def relu_gates_forgotten(dlogits, cache):
-    return _with("conv2d_relu_backward", lambda dy, cache: conv2d_backward(dy, cache[0]), dlogits, cache)
+    return _with("conv2d_relu_backward", lambda dy, cache, with_dx=True: conv2d_backward(dy, cache[0]), dlogits, cache)
 
 
 @cage.bug("wrong", "params")
 def relu_gates_leak(dlogits, cache):
-    def conv_relu(dy, cache):
+    def conv_relu(dy, cache, with_dx=True):
         conv, relu = cache
         return conv2d_backward(relu_backward(dy, relu) + 0.01 * dy, conv)
 
