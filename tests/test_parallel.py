@@ -9,7 +9,9 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from minunet import InputError
-from minunet.fast import parallel, parts
+from minunet.fast import parallel
+from minunet.fast import pool as fast_pool
+from minunet.fast import up_conv as fast_up_conv
 from minunet.layers import pool, up_conv
 
 
@@ -19,7 +21,8 @@ def blas_threads() -> list[int]:
 
 def three_threads(monkeypatch) -> None:
     monkeypatch.setattr(parallel, "threads", lambda: 3)
-    monkeypatch.setattr(parts, "WORTH", 0)
+    for module in (fast_pool, fast_up_conv):
+        monkeypatch.setattr(module, "WORTH", 0)
 
 
 def test_results_come_in_the_order_of_the_parts():
@@ -95,28 +98,30 @@ def test_a_forked_process_has_threads_of_its_own():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_max_pool_in_parts(rng, monkeypatch, pixels, dtype):
     three_threads(monkeypatch)
-    monkeypatch.setattr(parts, "PIXELS", pixels)
+    monkeypatch.setattr(fast_pool, "PIXELS", pixels)
     x = rng.integers(0, 3, (2, 7, 6, 10)).astype(dtype)  # with ties
     x[0, 2, 3, 4] = np.nan
-    y, cache = parts.max_pool_forward(x)
+    y, cache = fast_pool.max_pool_forward(x)
     expected, expected_cache = pool.max_pool_forward(x)
     dy = rng.standard_normal(y.shape).astype(dtype)
-    dx, expected_dx = parts.max_pool_backward(dy, cache), pool.max_pool_backward(dy, expected_cache)
+    dx, expected_dx = fast_pool.max_pool_backward(dy, cache), pool.max_pool_backward(dy, expected_cache)
     for result, wanted in ((y, expected), (cache.winner, expected_cache.winner), (dx, expected_dx)):
         assert result.dtype == wanted.dtype
         np.testing.assert_array_equal(result, wanted)
 
 
+@pytest.mark.parametrize("band", [1, 10**6])
 @pytest.mark.parametrize("H", [1, 2, 7])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_up_conv_in_parts(rng, monkeypatch, H, dtype):
+def test_up_conv_in_parts(rng, monkeypatch, H, dtype, band):
     three_threads(monkeypatch)
+    monkeypatch.setattr(fast_up_conv, "BAND", band)
     shapes = (2, 6, H, 5), (6, 4, 2, 2), (4,)
     args = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
-    y, cache = parts.up_conv_forward(*args)
+    y, cache = fast_up_conv.up_conv_forward(*args)
     expected, expected_cache = up_conv.up_conv_forward(*args)
     dy = rng.standard_normal(y.shape).astype(dtype)
-    results = [y, *parts.up_conv_backward(dy, cache)]
+    results = [y, *fast_up_conv.up_conv_backward(dy, cache)]
     for result, wanted in zip(results, [expected, *up_conv.up_conv_backward(dy, expected_cache)], strict=True):
         assert result.dtype == wanted.dtype
         np.testing.assert_allclose(
@@ -124,7 +129,7 @@ def test_up_conv_in_parts(rng, monkeypatch, H, dtype):
         )
 
 
-@pytest.mark.parametrize("module", [pool, parts], ids=["readable", "parts"])
+@pytest.mark.parametrize("module", [pool, fast_pool], ids=["readable", "fast"])
 def test_max_pool_refuses_what_the_readable_one_refuses(rng, module):
     with pytest.raises(InputError, match="max-pool needs even H and W, got H=3, W=4"):
         module.max_pool_forward(rng.standard_normal((1, 2, 3, 4)))
@@ -133,7 +138,7 @@ def test_max_pool_refuses_what_the_readable_one_refuses(rng, module):
         module.max_pool_backward(rng.standard_normal((1, 2, 4, 4)), cache)
 
 
-@pytest.mark.parametrize("module", [up_conv, parts], ids=["readable", "parts"])
+@pytest.mark.parametrize("module", [up_conv, fast_up_conv], ids=["readable", "fast"])
 def test_up_conv_refuses_what_the_readable_one_refuses(rng, module):
     x, weight, bias = (rng.standard_normal(shape) for shape in ((1, 3, 4, 4), (3, 2, 2, 2), (2,)))
     with pytest.raises(InputError, match="up-conv needs a 2x2 kernel"):

@@ -1,12 +1,13 @@
 """The other layers that the network uses: on a GPU by a CUDA kernel, on a CPU part by part, else the readable layer.
 
 On CuPy arrays a readable layer is several passes over the memory, one for each operation; a kernel of
-`minunet/fast/cuda` is one. On NumPy arrays a readable layer keeps one core busy; `minunet/fast/parts.py` gives each
-core a part of it.
+`minunet/fast/cuda` is one. On NumPy arrays most of a readable layer keeps one core busy; `minunet/fast/pool.py` and
+`up_conv.py` give each core a part of it.
 """
 
 from minunet.backend import Array, Constant
-from minunet.fast import parts
+from minunet.fast import pool as pool_in_parts
+from minunet.fast import up_conv as up_conv_stacked
 from minunet.fast.choose import choose
 from minunet.fast.cuda import crop_concat as crop_concat_kernels
 from minunet.fast.cuda import loss as loss_kernels
@@ -32,22 +33,22 @@ def relu_backward(dy: Array, cache: ReluCache) -> Array:
 
 def max_pool_forward(x: Array) -> tuple[Array, MaxPoolCache]:
     """Do what `minunet.layers.pool.max_pool_forward` does; same arguments, results and errors."""
-    return choose(pool, pool_kernels, x, parts).max_pool_forward(x)
+    return choose(pool, pool_kernels, x, pool_in_parts).max_pool_forward(x)
 
 
 def max_pool_backward(dy: Array, cache: MaxPoolCache) -> Array:
     """Do what `minunet.layers.pool.max_pool_backward` does; same arguments, results and errors."""
-    return choose(pool, pool_kernels, dy, parts).max_pool_backward(dy, cache)
+    return choose(pool, pool_kernels, dy, pool_in_parts).max_pool_backward(dy, cache)
 
 
 def up_conv_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, UpConvCache]:
     """Do what `minunet.layers.up_conv.up_conv_forward` does; same arguments, results and errors."""
-    return choose(up_conv, None, x, parts).up_conv_forward(x, weight, bias)
+    return choose(up_conv, None, x, up_conv_stacked).up_conv_forward(x, weight, bias)
 
 
 def up_conv_backward(dy: Array, cache: UpConvCache) -> tuple[Array, Array, Array]:
     """Do what `minunet.layers.up_conv.up_conv_backward` does; same arguments, results and errors."""
-    return choose(up_conv, None, cache.x, parts).up_conv_backward(dy, cache)
+    return choose(up_conv, None, cache.x, up_conv_stacked).up_conv_backward(dy, cache)
 
 
 def crop_concat_forward(skip: Array, x: Array) -> tuple[Array, CropConcatCache]:
