@@ -121,8 +121,9 @@ def _evaluate_tiles(B2: Array, x: Array, rows: int, columns: int) -> Array:
     C, height, W = x.shape
     V = xp.empty((36, C, rows * columns), x.dtype)
     for part, in_flat in _channels(V):
-        image = xp.zeros((part.stop - part.start, 4 * rows + 4, 4 * columns + 4), x.dtype)  # 0 beyond the edge
+        image = xp.empty((part.stop - part.start, 4 * rows + 4, 4 * columns + 4), x.dtype)
         image[:, :height, :W] = x[part]
+        _clear_beyond(image, height, W)
         tiles = xp.empty((6, 6, len(image), rows, columns), x.dtype)
         for some, place in _quarters(tiles, _pixels(image)):
             some[:] = place
@@ -135,8 +136,11 @@ def _evaluate_back(B2: Array, dV: Array, dx: Array, rows: int, columns: int, is_
     height, W = dx.shape[1:]
     for part, in_flat in _channels(dV):
         tiles = (B2.T @ dV.reshape(36, -1)[:, in_flat]).reshape(6, 6, -1, rows, columns)
-        image = array_module(dV).zeros((tiles.shape[2], 4 * rows + 4, 4 * columns + 4), dV.dtype)
-        for some, place in _quarters(tiles, _pixels(image)):
+        image = array_module(dV).empty((tiles.shape[2], 4 * rows + 4, 4 * columns + 4), dV.dtype)
+        (some, place), *others = _quarters(tiles, _pixels(image))
+        place[:] = some
+        _clear_beyond(image, 4 * rows, 4 * columns)
+        for some, place in others:
             place += some
         if not is_first:
             image[:, :2, :W] += dx[part, :2]  # the rim that it shares with the band above
@@ -162,8 +166,9 @@ def _interpolate_back(A2: Array, dy: Array, y: Array | None, rows: int, columns:
     F, height, OW = dy.shape
     dM = xp.empty((36, F, rows * columns), A2.dtype)
     for part, in_flat in _channels(dM):
-        image = xp.zeros((part.stop - part.start, 4 * rows, 4 * columns), dM.dtype)
+        image = xp.empty((part.stop - part.start, 4 * rows, 4 * columns), dM.dtype)
         xp.multiply(dy[part], 1 if y is None else y[part] > 0, out=image[:, :height, :OW])
+        _clear_beyond(image, height, OW)
         xp.matmul(A2.T, _pixels(image).reshape(16, -1), out=dM.reshape(36, -1)[:, in_flat])
     return dM
 
@@ -175,6 +180,12 @@ def _channels(V: Array) -> Iterator[tuple[slice, slice]]:
     for start in range(0, C, step):
         stop = min(C, start + step)
         yield slice(start, stop), slice(start * tiles, stop * tiles)
+
+
+def _clear_beyond(image: Array, height: int, width: int) -> None:
+    """Make an image (C, H, W) zero below `height` and to the right of `width`."""
+    image[:, height:] = 0
+    image[:, :height, width:] = 0
 
 
 def _pixels(image: Array) -> Array:
