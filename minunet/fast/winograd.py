@@ -47,7 +47,7 @@ A = np.array(  # (4, 6)
     [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
 )
 POINT_1_1 = 7  # of the 36: 1 along both axes
-BAND = 2**14  # about so many numbers, tiles times channels, are worked on at once for each of the 36 points
+BAND = 2**15  # about so many numbers, tiles times channels, are worked on at once for each of the 36 points
 
 
 def forward(x: Array, weight: Array, bias: Array, y: Array, with_relu: bool = False) -> None:
