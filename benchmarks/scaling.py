@@ -46,9 +46,10 @@ def draw(measured: dict[str, list[tuple[float, float]]]) -> Figure:
         proportion = [measured["minunet"][at_572][which] * p / pixels[at_572] for p in pixels]
         axes.loglog(pixels, proportion, "--", color="grey", label="in proportion to the pixels")
         axes.set_xticks(pixels, [f"{size}²" for size in SIZES])
-        axes.set_xticks([], minor=True)
+        axes.set_yticks([0.2, 0.5, 1, 2, 5, 10, 20], ["0.2", "0.5", "1", "2", "5", "10", "20"])
+        axes.minorticks_off()
         axes.set(xlabel="pixels of the input", ylabel=label, title=f"training step of the full network: {label}")
-        axes.grid(color="0.9", which="both")
+        axes.grid(color="0.9")
         axes.legend()
     return figure
 
