@@ -46,7 +46,7 @@ G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0
 A = np.array(  # (4, 6)
     [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
 )
-POINT_1_1 = 7  # of the 36: 1 along both axes
+POINT_1_1 = 6 * 1 + 1  # of the 36: 1 along h and along w
 BAND = 2**15  # about so many numbers, tiles times channels, are worked on at once for each of the 36 points
 
 

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 
 from minunet.backend import Array, array_module
 from minunet.fast.cuda.loader import NULL, contiguous, launch
+from minunet.fast.winograd import POINT_1_1
 from minunet.layers.checks import check_conv2d, check_gradient
 from minunet.layers.conv import Conv2dCache
 from minunet.layers.relu import ReluCache
 
 SOURCE = "winograd"
 BUFFER = 2**28  # elements, 1 GiB of float32
-POINT_1_1 = 6 * 1 + 1  # of the 36: 1 along h and along w
 
 
 def conv2d_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Conv2dCache]:
