@@ -32,11 +32,17 @@ def choose(readable, kernels, x: Array, on_cpu=None):
     InputError
         If MINUNET_KERNELS is set, and not to one of WAYS.
     """
-    way = os.environ.get("MINUNET_KERNELS", "auto")
-    if way not in WAYS:
-        raise InputError(f"MINUNET_KERNELS must be one of {', '.join(WAYS)}, got {way!r}; unset it for auto")
+    way = way_of("MINUNET_KERNELS", WAYS)
     if array_module(x) is np:
         return on_cpu or readable
     if way == "readable" or kernels is None:
         return readable
     return kernels if compiles(kernels.SOURCE, x) else readable
+
+
+def way_of(variable: str, ways: tuple[str, ...]) -> str:
+    """Return what the environment says, "auto" if nothing; raise InputError if it is none of `ways`."""
+    way = os.environ.get(variable, "auto")
+    if way not in ways:
+        raise InputError(f"{variable} must be one of {', '.join(ways)}, got {way!r}; unset it for auto")
+    return way

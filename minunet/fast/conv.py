@@ -18,14 +18,11 @@ MINUNET_CONVOLUTION=direct in the environment rules Winograd out (on a GPU it is
 winograd takes it wherever the kernel is 3x3.
 """
 
-import os
-
 import numpy as np
 
 from minunet.backend import Array, array_module
-from minunet.errors import InputError
 from minunet.fast import bands, split, winograd
-from minunet.fast.choose import choose
+from minunet.fast.choose import choose, way_of
 from minunet.fast.cuda import winograd as winograd_kernels
 from minunet.fast.layers import relu_backward, relu_forward
 from minunet.layers import conv as readable
@@ -127,9 +124,7 @@ def quickest(x: Array, weight: Array, many: int):
     InputError
         If MINUNET_CONVOLUTION is set, and not to one of WAYS.
     """
-    way = os.environ.get("MINUNET_CONVOLUTION", "auto")
-    if way not in WAYS:
-        raise InputError(f"MINUNET_CONVOLUTION must be one of {', '.join(WAYS)}, got {way!r}; unset it for auto")
+    way = way_of("MINUNET_CONVOLUTION", WAYS)
     is_3x3 = weight.shape[2:] == (3, 3)
     if array_module(x) is not np:
         if not is_3x3 or way in ("readable", "direct"):
