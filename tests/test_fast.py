@@ -5,7 +5,7 @@ import pytest
 
 from minunet import InputError, gradcheck, init_unet, unet_backward, unet_forward
 from minunet.backend import flatten, map_tree
-from minunet.fast import bands, conv, parallel, split, winograd
+from minunet.fast import bands, conv, parallel, split, winograd, winograd_tiles
 from minunet.layers import conv as readable
 from minunet.layers.relu import relu_backward, relu_forward
 
@@ -18,6 +18,9 @@ SHAPES = [  # N, C, F, H, W, KH, KW
     (3, 4, 3, 6, 5, 1, 1),
     (2, 3, 2, 8, 5, 8, 1),  # the kernel as high as the image
     (1, 2, 3, 4, 4, 4, 4),
+    (2, 3, 2, 23, 14, 3, 3),  # parts by rows, which see two rows of x in common
+    (2, 3, 1, 9, 7, 1, 1),  # and none
+    (2, 2, 1, 19, 9, 8, 3),  # and more than a part has
 ]
 BOTH = pytest.mark.parametrize("way", ["direct", "winograd"])
 
@@ -83,6 +86,7 @@ def test_bands_of_one_row_and_of_the_whole_image(rng, monkeypatch):
     for size in (1, 20, 10**9):
         monkeypatch.setattr(bands, "BAND_PIXELS", size)
         monkeypatch.setattr(winograd, "BAND", size)
+        monkeypatch.setattr(winograd_tiles, "CHUNK", size)
         for way in ("direct", "winograd"):
             assert_equal(run(way, *args), expected, 1e-13)
 

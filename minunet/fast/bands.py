@@ -49,29 +49,41 @@ def forward(x: Array, weight: Array, bias: Array, y: Array, with_relu: bool = Fa
             np.maximum(y_band, 0, out=y_band)
 
 
-def backward(dy: Array, y: Array | None, x: Array, weight: Array, dx: Array | None, dweight: Array) -> Array:
+def backward(
+    dy: Array, y: Array | None, x: Array, weight: Array, dx: Array | None, dweight: Array, rim: Array | None = None
+) -> Array:
     """Write the gradients to dx (N, C, H, W), unless that is None, and dweight (F, C, KH, KW); return dbias (F,).
 
-    `y` is what `forward` with_relu wrote, and the way back begins with that ReLU; or None.
+    `y` is what `forward` with_relu wrote, and the way back begins with that ReLU; or None. With a `rim`
+    (N, C, KH - 1, W), the first KH - 1 rows of dx are written there.
     """
     N, C, H, W = x.shape
     F, _, KH, KW = weight.shape
     OW = W - KW + 1
-    framed_dy = np.zeros((N, F, H + KH - 1, W + KW - 1), x.dtype)
-    inside = framed_dy[:, :, KH - 1 : H, KW - 1 : W]  # (N, F, OH, OW)
-    np.multiply(dy, 1 if y is None else y > 0, out=inside)
-    if dx is not None:
-        turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, F, KH, KW)
-        forward(framed_dy, turned, np.zeros(C, x.dtype), dx)
-
-    product = np.zeros((KH, F, KW * C), x.dtype)
+    framed_dy = None if dx is None else np.zeros((N, F, H + KH - 1, W + KW - 1), x.dtype)
+    product, dbias = np.zeros((KH, F, KW * C), x.dtype), np.zeros(F, x.dtype)
     for n, top, rows, columns in _bands(x, KH, KW):
-        flat_dy = inside[n, :, top : top + rows].reshape(F, -1)  # (F, rows OW)
+        dy_band = dy[n, :, top : top + rows] * (1 if y is None else y[n, :, top : top + rows] > 0)  # (F, rows, OW)
+        if framed_dy is not None:
+            framed_dy[n, :, KH - 1 + top : KH - 1 + top + rows, KW - 1 : W] = dy_band
+        flat_dy = dy_band.reshape(F, -1)
+        dbias += flat_dy.sum(axis=1)
         for kh in range(KH):
             seen = columns[:, kh * OW : (kh + rows) * OW]  # (KW C, rows OW)
             product[kh] += flat_dy @ seen.T  # (F, rows OW) @ (rows OW, KW C) -> (F, KW C)
     dweight[:] = product.reshape(KH, F, KW, C).transpose(1, 3, 0, 2)
-    return inside.sum(axis=(0, 2, 3))
+    if dx is not None:
+        _backward_to_x(framed_dy, weight, dx, rim)
+    return dbias
+
+
+def _backward_to_x(framed_dy: Array, weight: Array, dx: Array, rim: Array | None) -> None:
+    turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, F, KH, KW)
+    no_bias = np.zeros(len(turned), dx.dtype)
+    first = 0 if rim is None else rim.shape[2]
+    forward(framed_dy[:, :, first:], turned, no_bias, dx[:, :, first:])
+    if first:
+        forward(framed_dy[:, :, : 2 * first], turned, no_bias, rim)
 
 
 def _bands(x: np.ndarray, KH: int, KW: int) -> Iterator[tuple[int, int, int, np.ndarray]]:

@@ -1,8 +1,15 @@
 """A convolution in parts, one for each core: what `bands.py` and `winograd.py` do to an image, done to each part.
 
-Forward, a part is some rows of y, for which it reads all kernels; or, where there are more kernels than tiles of 4x4
-pixels to an image, some of the kernels, for which it reads all of x. Backward, a part is some channels of x: dx and
-dweight come apart along them, so that no two parts add to one place. Each reads all of dy.
+On images of many pixels a part is some rows of y, forward and backward, and reads all kernels. Backward, two
+neighbouring parts see KH - 1 rows of x in common, and dx is there the sum of both. Each part writes its first KH - 1
+rows of dx to a rim of its own, which is added when all are done:
+
+    part 0    ...  rows of dx  | rim |
+    part 1                     | rim |  rows of dx  ...
+
+On images with fewer tiles of 4x4 pixels than there are kernels, it is the kernels that are shared out. Forward, a part
+is some of them, and reads all of x. Backward, a part is some channels of x: dx and dweight come apart along them, and
+each part reads all of dy.
 """
 
 import numpy as np
@@ -17,38 +24,73 @@ def forward(way, x: Array, weight: Array, bias: Array, with_relu: bool) -> Array
     """Return y (N, F, OH, OW) of x (N, C, H, W), weight (F, C, KH, KW) and bias (F,); `way` is bands or winograd."""
     N, _, H, W = x.shape
     F, _, KH, KW = weight.shape
-    OH, OW = H - KH + 1, W - KW + 1
-    y = array_module(x).empty((N, F, OH, OW), x.dtype)
-    if OH * OW >= 16 * F:
-        rows = _parts(OH, x, weight, multiple=4)
-        parts = [(x[:, :, part.start : part.stop + KH - 1], weight, bias, y[:, :, part]) for part in rows]
+    y = array_module(x).empty((N, F, H - KH + 1, W - KW + 1), x.dtype)
+    if _is_by_rows(y):
+        parts = [(x[:, :, seen], weight, bias, y[:, :, rows]) for rows, seen in _rows(y, x, weight)]
     else:
-        parts = [(x, weight[part], bias[part], y[:, part]) for part in _parts(F, x, weight)]
+        parts = [(x, weight[some], bias[some], y[:, some]) for some in _parts(F, x, weight)]
     in_parallel(lambda part: way.forward(*part, with_relu), parts)
     return y
 
 
-def backward(way, dy: Array, y: Array | None, x: Array, weight: Array, with_dx: bool) -> tuple[Array, Array, Array]:
-    """Return dx (N, C, H, W), dweight (F, C, KH, KW) and dbias (F,).
+def backward(
+    way, dy: Array, y: Array | None, x: Array, weight: Array, with_dx: bool
+) -> tuple[Array | None, Array, Array]:
+    """Return dx (N, C, H, W), or None if it is not wanted, dweight (F, C, KH, KW) and dbias (F,).
 
-    `y` is the output of `forward` if that ended with the ReLU, else None. Without dx, which then is None, a part is
-    some of the kernels.
+    `y` is the output of `forward` if that ended with the ReLU, else None.
     """
+    dx = array_module(x).empty(x.shape, x.dtype) if with_dx else None
+    by = _backward_by_rows if _is_by_rows(dy) else _backward_by_channels
+    return dx, *by(way, dy, y, x, weight, dx)
+
+
+def _backward_by_rows(way, dy, y, x, weight, dx) -> tuple[Array, Array]:
+    """Write the gradient of x to dx, if that is not None; return dweight and dbias."""
     xp = array_module(x)
-    dweight = xp.empty(weight.shape, x.dtype)
-    if with_dx:
-        dx = xp.empty(x.shape, x.dtype)
-        parts = [
-            (dy, y, x[:, part], weight[:, part], dx[:, part], dweight[:, part])
-            for part in _parts(x.shape[1], x, weight)
-        ]
-        dbias, *_ = in_parallel(lambda part: way.backward(*part), parts)
-        return dx, dweight, dbias
-    parts = [
-        (dy[:, part], None if y is None else y[:, part], x, weight[part], None, dweight[part])
-        for part in _parts(len(weight), x, weight)
-    ]
-    return None, dweight, xp.concatenate(in_parallel(lambda part: way.backward(*part), parts))
+    N, C, _, W = x.shape
+    KH = weight.shape[2]
+    parts = _rows(dy, x, weight)
+    dweights = xp.empty((len(parts), *weight.shape), x.dtype)
+    rims = xp.empty((len(parts), N, C, KH - 1, W), x.dtype)
+
+    def work(k: int) -> Array:
+        rows, seen = parts[k]
+        y_part = None if y is None else y[:, :, rows]
+        dx_part = None if dx is None else dx[:, :, seen]
+        rim = rims[k] if k else None
+        return way.backward(dy[:, :, rows], y_part, x[:, :, seen], weight, dx_part, dweights[k], rim)
+
+    dbias = sum(in_parallel(work, range(len(parts))))
+    if dx is not None:
+        for (_, seen), rim in zip(parts[1:], rims[1:], strict=True):
+            dx[:, :, seen.start : seen.start + KH - 1] += rim
+    return dweights.sum(axis=0), dbias
+
+
+def _backward_by_channels(way, dy, y, x, weight, dx) -> tuple[Array, Array]:
+    """Write the gradient of x to dx, if that is not None; return dweight and dbias."""
+    dweight = array_module(x).empty(weight.shape, x.dtype)
+    dbias, *_ = in_parallel(
+        lambda some: way.backward(
+            dy, y, x[:, some], weight[:, some], None if dx is None else dx[:, some], dweight[:, some]
+        ),
+        _parts(x.shape[1], x, weight),
+    )
+    return dweight, dbias
+
+
+def _is_by_rows(y: Array) -> bool:
+    """Return whether parts of y (N, F, OH, OW) are rows: where there are at least F tiles of 4x4 pixels."""
+    _, F, OH, OW = y.shape
+    return OH * OW >= 16 * F
+
+
+def _rows(y: Array, x: Array, weight: Array) -> list[tuple[slice, slice]]:
+    """Return the rows of y that each part has, and those of x that it sees."""
+    KH = weight.shape[2]
+    parts = _parts(y.shape[2], x, weight, multiple=4)
+    return [(rows, slice(rows.start, rows.stop + KH - 1)) for rows in parts]
 
 
 def _parts(size: int, x: Array, weight: Array, multiple: int = 1) -> list[slice]:
