@@ -10,9 +10,10 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from minunet import InputError
 from minunet.fast import parallel
+from minunet.fast import crop_concat as fast_crop_concat
 from minunet.fast import pool as fast_pool
 from minunet.fast import up_conv as fast_up_conv
-from minunet.layers import pool, up_conv
+from minunet.layers import crop_concat, pool, up_conv
 
 
 def blas_threads() -> list[int]:
@@ -21,7 +22,7 @@ def blas_threads() -> list[int]:
 
 def three_threads(monkeypatch) -> None:
     monkeypatch.setattr(parallel, "threads", lambda: 3)
-    for module in (fast_pool, fast_up_conv):
+    for module in (fast_crop_concat, fast_pool, fast_up_conv):
         monkeypatch.setattr(module, "WORTH", 0)
 
 
@@ -65,7 +66,7 @@ def test_slices_cover_the_axis(monkeypatch, size, multiple, at_most):
     assert [place for part in slices for place in range(size)[part]] == list(range(size))
     assert all(part.start % multiple == 0 and part.stop > part.start for part in slices)
     if multiple == 1:
-        assert len(slices) >= min(size, 3)
+        assert len(slices) == size or len(slices) % 3 == 0  # no core is left over in the last round
         assert max(part.stop - part.start for part in slices) <= (at_most or size)
 
 
@@ -127,6 +128,31 @@ def test_up_conv_in_parts(rng, monkeypatch, H, dtype, band):
         np.testing.assert_allclose(
             result, wanted, rtol=0, atol=(1e-13 if dtype == np.float64 else 1e-5) * abs(wanted).max()
         )
+
+
+@pytest.mark.parametrize(("S", "C"), [(5, 5), (2, 7), (7, 1)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_crop_concat_in_parts(rng, monkeypatch, S, C, dtype):
+    three_threads(monkeypatch)
+    skip, x = (rng.standard_normal(shape).astype(dtype) for shape in ((2, S, 9, 8), (2, C, 4, 6)))
+    y, cache = fast_crop_concat.crop_concat_forward(skip, x)
+    expected, expected_cache = crop_concat.crop_concat_forward(skip, x)
+    dy = rng.standard_normal(y.shape).astype(dtype)
+    gradients = fast_crop_concat.crop_concat_backward(dy, cache)
+    expected_gradients = crop_concat.crop_concat_backward(dy, expected_cache)
+    assert cache == expected_cache
+    for result, wanted in zip((y, *gradients), (expected, *expected_gradients), strict=True):
+        assert result.dtype == wanted.dtype
+        np.testing.assert_array_equal(result, wanted)
+
+
+@pytest.mark.parametrize("module", [crop_concat, fast_crop_concat], ids=["readable", "fast"])
+def test_crop_concat_refuses_what_the_readable_one_refuses(rng, module):
+    with pytest.raises(InputError, match="crop-concat needs a skip at least as large as x"):
+        module.crop_concat_forward(rng.standard_normal((1, 2, 3, 4)), rng.standard_normal((1, 2, 4, 4)))
+    y, cache = module.crop_concat_forward(rng.standard_normal((1, 2, 5, 4)), rng.standard_normal((1, 3, 4, 4)))
+    with pytest.raises(InputError, match="dy must have the shape of the forward output"):
+        module.crop_concat_backward(y[:, 1:], cache)
 
 
 @pytest.mark.parametrize("module", [pool, fast_pool], ids=["readable", "fast"])

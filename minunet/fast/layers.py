@@ -1,11 +1,12 @@
 """The other layers that the network uses: on a GPU by a CUDA kernel, on a CPU part by part, else the readable layer.
 
 On CuPy arrays a readable layer is several passes over the memory, one for each operation; a kernel of
-`minunet/fast/cuda` is one. On NumPy arrays most of a readable layer keeps one core busy; `minunet/fast/pool.py` and
-`up_conv.py` give each core a part of it.
+`minunet/fast/cuda` is one. On NumPy arrays most of a readable layer keeps one core busy; `minunet/fast/pool.py`,
+`up_conv.py` and `crop_concat.py` give each core a part of it.
 """
 
 from minunet.backend import Array, Constant
+from minunet.fast import crop_concat as crop_concat_in_parts
 from minunet.fast import pool as pool_in_parts
 from minunet.fast import up_conv as up_conv_stacked
 from minunet.fast.choose import choose
@@ -53,12 +54,12 @@ def up_conv_backward(dy: Array, cache: UpConvCache) -> tuple[Array, Array, Array
 
 def crop_concat_forward(skip: Array, x: Array) -> tuple[Array, CropConcatCache]:
     """Do what `minunet.layers.crop_concat.crop_concat_forward` does; same arguments, results and errors."""
-    return choose(crop_concat, crop_concat_kernels, x).crop_concat_forward(skip, x)
+    return choose(crop_concat, crop_concat_kernels, x, crop_concat_in_parts).crop_concat_forward(skip, x)
 
 
 def crop_concat_backward(dy: Array, cache: CropConcatCache) -> tuple[Array, Array]:
     """Do what `minunet.layers.crop_concat.crop_concat_backward` does; same arguments, results and errors."""
-    return choose(crop_concat, crop_concat_kernels, dy).crop_concat_backward(dy, cache)
+    return choose(crop_concat, crop_concat_kernels, dy, crop_concat_in_parts).crop_concat_backward(dy, cache)
 
 
 def softmax_cross_entropy_forward(

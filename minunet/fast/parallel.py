@@ -47,7 +47,7 @@ def in_parallel(work: Callable, parts: Sequence) -> list:
 
 
 def slices(size: int, multiple: int = 1, at_most: int | None = None) -> list[slice]:
-    """Cut range(size) into slices of about the same length, one for each core, or more.
+    """Cut range(size) into slices of about the same length, the same number of them for each core.
 
     Parameters
     ----------
@@ -58,7 +58,8 @@ def slices(size: int, multiple: int = 1, at_most: int | None = None) -> list[sli
         How long a slice may be; as long as it likes by default.
     """
     units = -(-size // multiple)
-    count = min(units, max(threads(), -(-size // (at_most or size))))
+    rounds = -(-size // (threads() * (at_most or size)))
+    count = min(units, rounds * threads())
     edges = [min(size, multiple * (units * k // count)) for k in range(count + 1)]
     return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
 
