@@ -626,9 +626,9 @@ legend = axes.legend(fontsize=8, ncols=2, loc="lower right")
 # times as fast, and with any number of cores never more than twice.
 #
 # So the library cuts the work, not the product. Each core gets some rows of y, and a thread of its own that does all
-# there is to do for them: copies, products, bias, ReLU. No two threads write to the same place. (Backward the parts
-# are channels of x, so that no two add to the same dweight either.) Python's threads do run side by side here, since
-# NumPy lets go of Python's lock while it works.
+# there is to do for them: copies, products, bias, ReLU. No two threads write to the same place. (Backward each sums a
+# dweight of its own, and the two rows of dx that neighbours have in common are added when both are done.) Python's
+# threads do run side by side here, since NumPy lets go of Python's lock while it works.
 
 # %%
 course.show_source(split.forward)
