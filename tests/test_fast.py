@@ -5,22 +5,24 @@ import pytest
 
 from minunet import InputError, gradcheck, init_unet, unet_backward, unet_forward
 from minunet.backend import flatten, map_tree
-from minunet.fast import bands, conv, parallel, split, winograd, winograd_tiles
+from minunet.fast import bands, conv, few, parallel, split, winograd, winograd_tiles
 from minunet.layers import conv as readable
 from minunet.layers.relu import relu_backward, relu_forward
 
 SHAPES = [  # N, C, F, H, W, KH, KW
-    (2, 3, 4, 7, 6, 3, 3),
-    (1, 4, 3, 3, 3, 3, 3),  # a single output pixel
-    (3, 2, 5, 12, 9, 3, 3),  # one row of tiles beyond the last whole one, and three columns
+    (2, 5, 4, 7, 6, 3, 3),
+    (1, 6, 3, 3, 3, 3, 3),  # a single output pixel
+    (3, 5, 5, 12, 9, 3, 3),  # one row of tiles beyond the last whole one, and three columns
     (1, 16, 8, 230, 47, 3, 3),  # bands that do not divide the image
     (1, 5, 2, 9, 33, 2, 5),
-    (3, 4, 3, 6, 5, 1, 1),
-    (2, 3, 2, 8, 5, 8, 1),  # the kernel as high as the image
-    (1, 2, 3, 4, 4, 4, 4),
-    (2, 3, 2, 23, 14, 3, 3),  # parts by rows, which see two rows of x in common
-    (2, 3, 1, 9, 7, 1, 1),  # and none
-    (2, 2, 1, 19, 9, 8, 3),  # and more than a part has
+    (3, 6, 3, 6, 5, 1, 1),
+    (2, 5, 2, 8, 5, 8, 1),  # the kernel as high as the image
+    (1, 5, 3, 4, 4, 4, 4),
+    (2, 6, 2, 23, 14, 3, 3),  # parts by rows, which see two rows of x in common
+    (2, 5, 3, 9, 7, 1, 1),  # and none
+    (2, 5, 3, 19, 9, 8, 3),  # and more than a part has
+    (2, 1, 4, 11, 6, 3, 3),  # few channels
+    (2, 3, 2, 21, 9, 2, 5),
 ]
 BOTH = pytest.mark.parametrize("way", ["direct", "winograd"])
 
@@ -80,7 +82,7 @@ def test_equals_the_readable_way(rng, way, shape, dtype, tolerance):
 
 
 def test_bands_of_one_row_and_of_the_whole_image(rng, monkeypatch):
-    args = arguments(rng, (2, 3, 4, 15, 11, 3, 3))
+    args = arguments(rng, (2, 5, 4, 15, 11, 3, 3))
     expected = expected_results(*args)
     monkeypatch.setattr(bands, "BAND_ROWS", 1)
     for size in (1, 20, 10**9):
@@ -93,7 +95,7 @@ def test_bands_of_one_row_and_of_the_whole_image(rng, monkeypatch):
 
 @BOTH
 def test_strided_transposed_and_read_only_arguments(rng, way):
-    x, weight, bias, dy = arguments(rng, (2, 3, 4, 8, 6, 3, 3))
+    x, weight, bias, dy = arguments(rng, (2, 5, 4, 8, 6, 3, 3))
     expected = expected_results(x, weight, bias, dy)
     wide = np.repeat(x, 2, axis=3)[..., ::2]
     odd = [
@@ -109,7 +111,7 @@ def test_strided_transposed_and_read_only_arguments(rng, way):
 
 @BOTH
 def test_results_do_not_depend_on_the_batch(rng, way):
-    x, weight, bias, dy = arguments(rng, (3, 4, 5, 20, 12, 3, 3), np.float32)
+    x, weight, bias, dy = arguments(rng, (3, 6, 5, 20, 12, 3, 3), np.float32)
     together, alone = run(way, x, weight, bias, dy), run(way, x[1:2], weight, bias, dy[1:2])
     for name in ("y", "dx"):
         np.testing.assert_array_equal(together[name][1:2], alone[name])
@@ -172,6 +174,9 @@ def test_winograds_matrices_are_those_of_polynomials():
         ("readable", 64, 50, 3, readable),
         ("winograd", 2, 6, 3, winograd),
         ("winograd", 2, 6, 1, bands),
+        ("direct", 4, 50, 3, few),
+        (None, 4, 50, 1, bands),
+        (None, 5, 50, 3, bands),
     ],
 )
 def test_which_way_is_taken(monkeypatch, choice, C, size, kernel, expected):

@@ -9,8 +9,8 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from minunet import InputError
-from minunet.fast import parallel
 from minunet.fast import crop_concat as fast_crop_concat
+from minunet.fast import parallel
 from minunet.fast import pool as fast_pool
 from minunet.fast import up_conv as fast_up_conv
 from minunet.layers import crop_concat, pool, up_conv

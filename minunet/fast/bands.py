@@ -57,27 +57,39 @@ def backward(
     `y` is what `forward` with_relu wrote, and the way back begins with that ReLU; or None. With a `rim`
     (N, C, KH - 1, W), the first KH - 1 rows of dx are written there.
     """
-    N, C, H, W = x.shape
-    F, _, KH, KW = weight.shape
-    OW = W - KW + 1
-    framed_dy = None if dx is None else np.zeros((N, F, H + KH - 1, W + KW - 1), x.dtype)
+    F, C, KH, KW = weight.shape
+    framed_dy, inside = frame(dy, KH, KW) if dx is not None else (None, None)
     product, dbias = np.zeros((KH, F, KW * C), x.dtype), np.zeros(F, x.dtype)
     for n, top, rows, columns in _bands(x, KH, KW):
-        dy_band = dy[n, :, top : top + rows] * (1 if y is None else y[n, :, top : top + rows] > 0)  # (F, rows, OW)
-        if framed_dy is not None:
-            framed_dy[n, :, KH - 1 + top : KH - 1 + top + rows, KW - 1 : W] = dy_band
-        flat_dy = dy_band.reshape(F, -1)
+        band = n, slice(None), slice(top, top + rows)
+        dy_band = through_relu(dy[band], None if y is None else y[band])  # (F, rows, OW)
+        if dx is not None:
+            inside[band] = dy_band
+        flat_dy, OW = dy_band.reshape(F, -1), dy_band.shape[2]
         dbias += flat_dy.sum(axis=1)
         for kh in range(KH):
             seen = columns[:, kh * OW : (kh + rows) * OW]  # (KW C, rows OW)
             product[kh] += flat_dy @ seen.T  # (F, rows OW) @ (rows OW, KW C) -> (F, KW C)
     dweight[:] = product.reshape(KH, F, KW, C).transpose(1, 3, 0, 2)
     if dx is not None:
-        _backward_to_x(framed_dy, weight, dx, rim)
+        backward_to_x(framed_dy, weight, dx, rim)
     return dbias
 
 
-def _backward_to_x(framed_dy: Array, weight: Array, dx: Array, rim: Array | None) -> None:
+def through_relu(dy: Array, y: Array | None) -> Array:
+    """Return dy where y is positive, else 0; if there is no y, all of it."""
+    return dy * (1 if y is None else y > 0)
+
+
+def frame(dy: Array, KH: int, KW: int) -> tuple[Array, Array]:
+    """Return zeros, (N, F, OH + 2 KH - 2, OW + 2 KW - 2), and a view of what is inside a frame of KH - 1 and KW - 1."""
+    N, F, OH, OW = dy.shape
+    framed_dy = np.zeros((N, F, OH + 2 * KH - 2, OW + 2 * KW - 2), dy.dtype)
+    return framed_dy, framed_dy[:, :, KH - 1 : KH - 1 + OH, KW - 1 : KW - 1 + OW]
+
+
+def backward_to_x(framed_dy: Array, weight: Array, dx: Array, rim: Array | None) -> None:
+    """Write the gradient of x to dx (N, C, H, W) and, if there is one, to the rim in place of dx's first rows."""
     turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, F, KH, KW)
     no_bias = np.zeros(len(turned), dx.dtype)
     first = 0 if rim is None else rim.shape[2]

@@ -1,7 +1,7 @@
 """The convolution that the network uses: for each layer, the quickest of three ways to the same result.
 
     readable   minunet/layers/conv.py   9 products of the whole image
-    direct     minunet/fast/bands.py    bands of rows that stay in cache
+    direct     minunet/fast/bands.py    bands of rows that stay in cache; with few channels in, by way of fast/few.py
     winograd   minunet/fast/winograd.py 3x3 kernels with a quarter of the multiplications
 
 The last two are done in parts, one for each core; see `split.py`. Each may end with the ReLU that follows.
@@ -21,7 +21,7 @@ winograd takes it wherever the kernel is 3x3.
 import numpy as np
 
 from minunet.backend import Array, array_module
-from minunet.fast import bands, split, winograd
+from minunet.fast import bands, few, split, winograd
 from minunet.fast.choose import choose, way_of
 from minunet.fast.cuda import winograd as winograd_kernels
 from minunet.fast.layers import relu_backward, relu_forward
@@ -30,8 +30,8 @@ from minunet.layers.checks import check_conv2d, check_gradient
 from minunet.layers.conv import Conv2dCache
 from minunet.layers.relu import ReluCache
 
-MANY_FORWARD, MANY_BACKWARD, TILES = 64, 32, 48
-IN_PARTS = bands, winograd
+MANY_FORWARD, MANY_BACKWARD, TILES, FEW = 64, 32, 48, 4
+IN_PARTS = bands, few, winograd
 WAYS = ("auto", "readable", "direct", "winograd")
 
 
@@ -134,7 +134,7 @@ def quickest(x: Array, weight: Array, many: int):
         return readable
     if is_3x3 and (way == "winograd" or (way == "auto" and _is_worth_winograd(x, weight, many))):
         return winograd
-    return bands
+    return few if weight.shape[1] <= FEW and weight.shape[2] > 1 else bands
 
 
 def _is_worth_winograd(x: Array, weight: Array, many: int) -> bool:
