@@ -19,9 +19,9 @@ SHAPES = [  # N, C, F, H, W, KH, KW
     (2, 5, 2, 8, 5, 8, 1),  # the kernel as high as the image
     (1, 5, 3, 4, 4, 4, 4),
     (2, 6, 2, 23, 14, 3, 3),  # parts by rows, which see two rows of x in common
-    (2, 5, 3, 9, 7, 1, 1),  # and none
+    (2, 5, 3, 9, 11, 1, 1),  # and none
     (2, 5, 3, 19, 9, 8, 3),  # and more than a part has
-    (2, 1, 4, 11, 6, 3, 3),  # few channels
+    (2, 1, 4, 19, 9, 3, 3),  # few channels
     (2, 3, 2, 21, 9, 2, 5),
 ]
 BOTH = pytest.mark.parametrize("way", ["direct", "winograd"])
@@ -30,7 +30,8 @@ BOTH = pytest.mark.parametrize("way", ["direct", "winograd"])
 @pytest.fixture(params=[1, 3], ids=["one core", "three cores"], autouse=True)
 def cores(request, monkeypatch):
     """Cut each convolution into so many parts."""
-    monkeypatch.setattr(parallel, "threads", lambda: request.param)
+    for module in (parallel, split):
+        monkeypatch.setattr(module, "threads", lambda: request.param)
     monkeypatch.setattr(split, "WORTH", 0)
 
 

@@ -7,15 +7,15 @@ rows of dx to a rim of its own, which is added when all are done:
     part 0    ...  rows of dx  | rim |
     part 1                     | rim |  rows of dx  ...
 
-On images with fewer tiles of 4x4 pixels than there are kernels, it is the kernels that are shared out. Forward, a part
-is some of them, and reads all of x. Backward, a part is some channels of x: dx and dweight come apart along them, and
-each part reads all of dy.
+Where a part would have few pixels and many kernels to read, it is the kernels that are shared out. Forward, a part is
+some of them, and reads all of x. Backward, a part is some channels of x: dx and dweight come apart along them, and each
+part reads all of dy.
 """
 
 import numpy as np
 
 from minunet.backend import Array, array_module
-from minunet.fast.parallel import in_parallel, slices
+from minunet.fast.parallel import in_parallel, slices, threads
 
 WORTH = 5 * 10**7  # multiplications: with fewer, some milliseconds, threads wait for each other longer than they work
 
@@ -81,9 +81,9 @@ def _backward_by_channels(way, dy, y, x, weight, dx) -> tuple[Array, Array]:
 
 
 def _is_by_rows(y: Array) -> bool:
-    """Return whether parts of y (N, F, OH, OW) are rows: where there are at least F tiles of 4x4 pixels."""
+    """Return whether parts of y (N, F, OH, OW) are rows: where each has at least F / 2 tiles of 4x4 pixels."""
     _, F, OH, OW = y.shape
-    return OH * OW >= 16 * F
+    return OH * OW >= 8 * F * threads()
 
 
 def _rows(y: Array, x: Array, weight: Array) -> list[tuple[slice, slice]]:
