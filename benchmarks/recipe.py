@@ -1,7 +1,7 @@
 """Train the default recipe, and variations of it that differ in one thing each, and print a table.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/recipe.py > benchmarks/results/recipe.md
-    OPENBLAS_NUM_THREADS=1 python benchmarks/recipe.py --data isbi:DIR --seeds 0
+    OPENBLAS_NUM_THREADS=1 python benchmarks/recipe.py --data isbi:DIR --seeds 0 --only default elastic
 
 All runs have the same number of steps, and for one seed the same data and first weights. The numbers are means over the
 seeds, on held-out images. Runs are not timed: the steps of all variations cost the same, but for the elastic ones'
@@ -53,12 +53,13 @@ def main() -> None:
     parser.add_argument("--data", default="synthetic")
     parser.add_argument("--steps", type=int, default=Config().steps)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--only", metavar="VARIATION", choices=VARIATIONS, nargs="+", default=list(VARIATIONS))
     options = parser.parse_args()
     columns = (*MEASURES, "best pixel_error", "best v_rand")
     print(f"`{options.data.partition(':')[0]}`, {options.steps} steps, mean over seeds {options.seeds}\n")
     print(f"| | {' | '.join(columns)} |\n|---{'|---' * len(columns)}|")
-    for name, changes in tqdm(VARIATIONS.items(), unit="variation"):
-        rows = [measure(options.data, options.steps, seed, **changes) for seed in options.seeds]
+    for name in tqdm(options.only, unit="variation"):
+        rows = [measure(options.data, options.steps, seed, **VARIATIONS[name]) for seed in options.seeds]
         means = [statistics.fmean(row.get(column, math.nan) for row in rows) for column in columns]
         print(f"| {name} | {' | '.join(f'{value:.4f}' for value in means)} |", flush=True)
 
