@@ -20,7 +20,8 @@ read from the bottom up:
 
 and since neighbouring tiles of x share a rim of 2 pixels, their dx_tile are added there.
 
-The image is worked through in bands of a few rows of tiles, so that what belongs to a band stays in cache.
+The image is worked through in bands of a few rows of tiles, so that what belongs to a band stays in cache. See
+`winograd_tiles.py` for how tiles are cut from a band and put back to it.
 
 The price is accuracy: evaluating at 2 and -2 magnifies rounding. In float32 a layer is off by about 1e-5 of its largest
 value, where the direct way is off by 1e-6. In float64 neither can be seen.
