@@ -5,7 +5,7 @@ import numpy as np
 from minunet.backend import Array
 from minunet.fast.parallel import in_parallel, slices
 from minunet.layers.checks import check_crop_concat, check_gradient
-from minunet.layers.crop_concat import CropConcatCache
+from minunet.layers.crop_concat import CropConcatCache, _centre
 
 WORTH = 2**20  # numbers in y: with fewer, threads wait for each other longer than they work
 
@@ -15,11 +15,12 @@ def crop_concat_forward(skip: Array, x: Array) -> tuple[Array, CropConcatCache]:
     check_crop_concat(skip, x)
     N, S, _, _ = skip.shape
     _, C, H, W = x.shape
+    rows, columns = _centre(skip.shape, x.shape)
     y = np.empty((N, S + C, H, W), np.result_type(skip, x))
     from_skip, from_x = y[:, :S], y[:, S:]
 
     def work(channels: slice) -> None:
-        from_skip[:, channels] = _centre(skip[:, channels], H, W)
+        from_skip[:, channels] = skip[:, channels, rows, columns]
         from_x[:, channels] = x[:, channels]
 
     in_parallel(work, _channels(max(S, C), y))
@@ -31,22 +32,17 @@ def crop_concat_backward(dy: Array, cache: CropConcatCache) -> tuple[Array, Arra
     N, S, _, _ = cache.skip_shape
     _, C, H, W = cache.x_shape
     check_gradient(dy, (N, S + C, H, W))
+    rows, columns = _centre(cache.skip_shape, cache.x_shape)
     dskip, dx = np.empty(cache.skip_shape, dy.dtype), np.empty(cache.x_shape, dy.dtype)
     to_skip, to_x = dy[:, :S], dy[:, S:]
 
     def work(channels: slice) -> None:
         dskip[:, channels] = 0
-        _centre(dskip[:, channels], H, W)[:] = to_skip[:, channels]
+        dskip[:, channels, rows, columns] = to_skip[:, channels]
         dx[:, channels] = to_x[:, channels]
 
     in_parallel(work, _channels(max(S, C), dy))
     return dskip, dx
-
-
-def _centre(skip: Array, H: int, W: int) -> Array:
-    """Return a view of the centre, (N, S, H, W), of skip (N, S, SH, SW)."""
-    top, left = (skip.shape[2] - H) // 2, (skip.shape[3] - W) // 2
-    return skip[:, :, top : top + H, left : left + W]
 
 
 def _channels(count: int, y: Array) -> list[slice]:
