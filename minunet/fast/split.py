@@ -1,4 +1,4 @@
-"""A convolution in parts, one for each core: what `bands.py` and `winograd.py` do to an image, done to each part.
+"""A convolution in parts, one for each core: what `bands.py`, `few.py` and `winograd.py` do to an image, done to each.
 
 On images of many pixels a part is some rows of y, forward and backward, and reads all kernels. Backward, two
 neighbouring parts see KH - 1 rows of x in common, and dx is there the sum of both. Each part writes its first KH - 1
@@ -21,7 +21,7 @@ WORTH = 5 * 10**7  # multiplications: with fewer, some milliseconds, threads wai
 
 
 def forward(way, x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
-    """Return y (N, F, OH, OW) of x (N, C, H, W), weight (F, C, KH, KW) and bias (F,); `way` is bands or winograd."""
+    """Return y (N, F, OH, OW) of x (N, C, H, W), weight (F, C, KH, KW) and bias (F,); `way` is one of those."""
     N, _, H, W = x.shape
     F, _, KH, KW = weight.shape
     y = array_module(x).empty((N, F, H - KH + 1, W - KW + 1), x.dtype)

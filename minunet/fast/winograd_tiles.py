@@ -57,11 +57,10 @@ def interpolate(A2: Array, M: Array, y: Array, rows: int, columns: int, with_rel
     least = 0 if with_relu else -xp.inf
     for part, in_flat in _channels(M):
         tiles = (A2 @ M.reshape(36, -1)[:, in_flat]).reshape(4, 4, -1, rows, columns)
-        if (height, OW) == (4 * rows, 4 * columns):
-            xp.maximum(tiles, least, out=_windows(y[part], 4))
-        else:
-            image = xp.empty((part.stop - part.start, 4 * rows, 4 * columns), M.dtype)
-            xp.maximum(tiles, least, out=_windows(image, 4))
+        fits = (height, OW) == (4 * rows, 4 * columns)
+        image = y[part] if fits else xp.empty((part.stop - part.start, 4 * rows, 4 * columns), M.dtype)
+        xp.maximum(tiles, least, out=_windows(image, 4))
+        if not fits:
             y[part] = image[:, :height, :OW]
 
 
