@@ -19,10 +19,11 @@ SHAPES = [  # N, C, F, H, W, KH, KW
     (2, 5, 2, 8, 5, 8, 1),  # the kernel as high as the image
     (1, 5, 3, 4, 4, 4, 4),
     (2, 6, 2, 23, 14, 3, 3),  # parts by rows, which see two rows of x in common
-    (2, 5, 3, 9, 11, 1, 1),  # and none
-    (2, 5, 3, 19, 9, 8, 3),  # and more than a part has
-    (2, 1, 4, 19, 9, 3, 3),  # few channels
+    (2, 5, 2, 9, 11, 1, 1),  # and none
+    (2, 5, 2, 19, 11, 8, 3),  # and more than a part has
+    (2, 1, 2, 19, 9, 3, 3),  # few channels
     (2, 3, 2, 21, 9, 2, 5),
+    (2, 1, 4, 8, 9, 3, 3),  # and too few pixels for parts by rows
 ]
 BOTH = pytest.mark.parametrize("way", ["direct", "winograd"])
 

@@ -4,7 +4,8 @@
     direct     minunet/fast/bands.py    bands of rows that stay in cache; with few channels in, by way of fast/few.py
     winograd   minunet/fast/winograd.py 3x3 kernels with a quarter of the multiplications
 
-The last two are done in parts, one for each core; see `split.py`. Each may end with the ReLU that follows.
+The last two are done in parts, one for each core: see `split.py`, and `winograd_deep.py` for deep layers. Each may end
+with the ReLU that follows.
 
 On a CPU the rule is measured (`python benchmarks/conv.py`) and goes by shapes alone, so that a layer is always computed
 in the same way: Winograd for 3x3 kernels with many channels in and out, on images of at least TILES tiles of 4x4

@@ -9,12 +9,13 @@ rows of dx to a rim of its own, which is added when all are done:
 
 Where a part would have few pixels and many kernels to read, it is the kernels that are shared out. Forward, a part is
 some of them, and reads all of x. Backward, a part is some channels of x: dx and dweight come apart along them, and each
-part reads all of dy.
+part reads all of dy. With Winograd's way it pays to transform what all parts read once for all: `winograd_deep.py`.
 """
 
 import numpy as np
 
 from minunet.backend import Array, array_module
+from minunet.fast import winograd, winograd_deep
 from minunet.fast.parallel import in_parallel, slices, threads
 
 WORTH = 5 * 10**7  # multiplications: with fewer, some milliseconds, threads wait for each other longer than they work
@@ -22,14 +23,17 @@ WORTH = 5 * 10**7  # multiplications: with fewer, some milliseconds, threads wai
 
 def forward(way, x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
     """Return y (N, F, OH, OW) of x (N, C, H, W), weight (F, C, KH, KW) and bias (F,); `way` is one of those."""
-    N, _, H, W = x.shape
+    N, C, H, W = x.shape
     F, _, KH, KW = weight.shape
     y = array_module(x).empty((N, F, H - KH + 1, W - KW + 1), x.dtype)
+    channels, kernels = _parts(C, x, weight), _parts(F, x, weight)
     if _is_by_rows(y):
         parts = [(x[:, :, seen], weight, bias, y[:, :, rows]) for rows, seen in _rows(y, x, weight)]
+        in_parallel(lambda part: way.forward(*part, with_relu), parts)
+    elif way is winograd:
+        winograd_deep.forward(x, weight, bias, y, with_relu, channels, kernels)
     else:
-        parts = [(x, weight[some], bias[some], y[:, some]) for some in _parts(F, x, weight)]
-    in_parallel(lambda part: way.forward(*part, with_relu), parts)
+        in_parallel(lambda some: way.forward(x, weight[some], bias[some], y[:, some], with_relu), kernels)
     return y
 
 
@@ -41,8 +45,13 @@ def backward(
     `y` is the output of `forward` if that ended with the ReLU, else None.
     """
     dx = array_module(x).empty(x.shape, x.dtype) if with_dx else None
-    by = _backward_by_rows if _is_by_rows(dy) else _backward_by_channels
-    return dx, *by(way, dy, y, x, weight, dx)
+    F, C = weight.shape[:2]
+    channels, kernels = _parts(C, x, weight), _parts(F, x, weight)
+    if _is_by_rows(dy):
+        return dx, *_backward_by_rows(way, dy, y, x, weight, dx)
+    if way is winograd:
+        return dx, *winograd_deep.backward(dy, y, x, weight, dx, channels, kernels)
+    return dx, *_backward_by_channels(way, dy, y, x, weight, dx, channels)
 
 
 def _backward_by_rows(way, dy, y, x, weight, dx) -> tuple[Array, Array]:
@@ -68,22 +77,22 @@ def _backward_by_rows(way, dy, y, x, weight, dx) -> tuple[Array, Array]:
     return dweights.sum(axis=0), dbias
 
 
-def _backward_by_channels(way, dy, y, x, weight, dx) -> tuple[Array, Array]:
+def _backward_by_channels(way, dy, y, x, weight, dx, channels) -> tuple[Array, Array]:
     """Write the gradient of x to dx, if that is not None; return dweight and dbias."""
     dweight = array_module(x).empty(weight.shape, x.dtype)
-    dbias, *_ = in_parallel(
-        lambda some: way.backward(
-            dy, y, x[:, some], weight[:, some], None if dx is None else dx[:, some], dweight[:, some]
-        ),
-        _parts(x.shape[1], x, weight),
-    )
+
+    def work(some: slice) -> Array:
+        dx_part = None if dx is None else dx[:, some]
+        return way.backward(dy, y, x[:, some], weight[:, some], dx_part, dweight[:, some])
+
+    dbias, *_ = in_parallel(work, channels)
     return dweight, dbias
 
 
 def _is_by_rows(y: Array) -> bool:
-    """Return whether parts of y (N, F, OH, OW) are rows: where each has at least F / 2 tiles of 4x4 pixels."""
+    """Return whether parts of y (N, F, OH, OW) are rows: where each has at least F tiles of 4x4 pixels."""
     _, F, OH, OW = y.shape
-    return OH * OW >= 8 * F * threads()
+    return OH * OW >= 16 * F * threads()
 
 
 def _rows(y: Array, x: Array, weight: Array) -> list[tuple[slice, slice]]:
