@@ -32,7 +32,7 @@ def save_checkpoint(
     config : dict
         How the network was trained: numbers, strings and None.
     normalisation : dict of arrays, as from `fit_normalisation`
-    velocity : the structure of `params`, optional
+    velocity : the structure of `params`, or with Adam two of it, mean and square; optional
     history : list of dicts, optional
         Velocity and history let a run be resumed; a checkpoint for prediction does without.
     """

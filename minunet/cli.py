@@ -9,6 +9,7 @@ from minunet.data.normalise import SCOPES
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError
 from minunet.fast.memory import keep_freed_memory
+from minunet.optim import LEARNING_RATES, OPTIMISERS
 from minunet.recipes import RECIPES
 from minunet.rotations import COUNTS
 
@@ -63,7 +64,13 @@ def _add_train(commands) -> None:
     length = command.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help=f"length of the run in steps; default {default.steps}")
     length.add_argument("--minutes", type=float, metavar="M", help="length of the run in minutes")
-    command.add_argument("--learning-rate", type=float, metavar="R", help=f"default {default.learning_rate}")
+    command.add_argument(
+        "--optimiser",
+        choices=OPTIMISERS,
+        help=f"gradient descent with momentum, or Adam; default {default.optimiser}",
+    )
+    rates = f"default {LEARNING_RATES['sgd']}, with adam {LEARNING_RATES['adam']}"
+    command.add_argument("--learning-rate", type=float, metavar="R", help=rates)
     command.add_argument("--momentum", type=float, metavar="M", help=f"default {default.momentum}")
     command.add_argument(
         "--dropout-rate", type=float, metavar="P", help=f"at the bottom; default {default.dropout_rate}"

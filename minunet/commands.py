@@ -16,6 +16,7 @@ from minunet.gpu_memory import name_a_tile_that_fits
 from minunet.gradcheck import gradcheck as check_gradients
 from minunet.gradchecking.cases import cases
 from minunet.networks import CELLS
+from minunet.optim import LEARNING_RATES
 from minunet.predict_files import checkpoint_and_images, predict_files, read_images
 from minunet.progress import train_with_bar
 from minunet.recipes import RECIPES
@@ -35,7 +36,9 @@ def train(options) -> int:
         run = run_folder.resume_run(folder, **given)
         dataset = load_data(run.config.data, run.config.seed)
     else:
-        config = Config(**{**RECIPES[options.recipe or "quick"], **given})
+        settings = {**RECIPES[options.recipe or "quick"], **given}
+        rate = LEARNING_RATES[settings.get("optimiser", "sgd")]
+        config = Config(**{"learning_rate": rate, **settings})
         folder = run_folder.new_folder(options.out, f"runs/{config.data.partition(':')[0]}")
         dataset = load_data(config.data, config.seed)
         with name_a_tile_that_fits(config, dataset):

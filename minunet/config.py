@@ -7,6 +7,7 @@ from minunet.data.augment import AUGMENTATIONS
 from minunet.data.normalise import SCOPES
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError
+from minunet.optim import LEARNING_RATES, OPTIMISERS
 from minunet.shapes import output_size
 
 INITS = ("centred", "he")
@@ -23,7 +24,8 @@ class Config(NamedTuple):
     minutes: float | None = None  # in place of steps
     device: str = "cpu"
     seed: int = 0
-    learning_rate: float = 0.03
+    optimiser: str = "sgd"
+    learning_rate: float = LEARNING_RATES["sgd"]
     momentum: float = 0.9
     dropout_rate: float = 0.0
     weights: str = "auto"
@@ -40,7 +42,7 @@ def check(config: Config) -> None:
         if value is not None and not 0 < value < math.inf:
             raise InputError(f"{name.replace('_', ' ')} must be above 0, got {value}; choose a larger number")
     words = {"weights": KINDS, "augmentation": AUGMENTATIONS, "init": INITS, "normalisation": SCOPES}
-    for name, choices in words.items():
+    for name, choices in {**words, "optimiser": OPTIMISERS}.items():
         if getattr(config, name) not in choices:
             known, default = ", ".join(choices), Config._field_defaults[name]
             raise InputError(f"{name} must be one of {known}, got {getattr(config, name)!r}; the default is {default}")

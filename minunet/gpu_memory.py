@@ -2,7 +2,7 @@
 
 A training step needs, by estimate,
 
-    3 arrays for each parameter: itself, its velocity, its gradient
+    3 arrays for each parameter: itself, its velocity, its gradient; with Adam 4, since it keeps two
     the cache from forward to backward, see `summary.memory`
     LARGE arrays of the size of the largest output or input of a layer: what a layer works with while it runs
 
@@ -35,6 +35,7 @@ def name_a_tile_that_fits(config: Config, dataset: Dataset):
             "num_classes": dataset.num_classes,
             "base_channels": config.base_channels,
             "depth": config.depth,
+            "optimiser": config.optimiser,
         }
         needed, there = step_bytes(config.tile, **network) + data_bytes(dataset), gpu_memory()
         tile = largest_tile(config.tile, int(SHARE * there) - data_bytes(dataset), **network)
@@ -51,12 +52,13 @@ def largest_tile(below: int, budget: int, depth: int, **network) -> int | None:
     return next((n for n in smaller if step_bytes(n, depth=depth, **network) <= budget), None)
 
 
-def step_bytes(tile: int, **network) -> int:
+def step_bytes(tile: int, optimiser: str = "sgd", **network) -> int:
     """Return about how many bytes a training step needs, in float32; `network` as for `summary.layer_rows`."""
     rows = layer_rows(tile, tile, **network)
     largest = max(max(row.in_channels, row.out_channels) * row.height * row.width for row in rows)
     parameters = sum(row.parameters for row in rows)
-    return 12 * parameters + memory(rows, tile, tile)["cache"] + 4 * LARGE * largest
+    arrays = 4 if optimiser == "adam" else 3
+    return 4 * arrays * parameters + memory(rows, tile, tile)["cache"] + 4 * LARGE * largest
 
 
 def data_bytes(dataset: Dataset) -> int:

@@ -1,12 +1,27 @@
-"""Stochastic gradient descent with momentum (section 3).
+"""Gradient descent: with momentum, as in the paper (section 3), or Adam (Kingma and Ba 2015, algorithm 1).
+
+Momentum adds up the gradients, the older ones counting less:
 
     velocity = momentum * velocity + gradient
     weight   = weight - learning_rate * velocity
+
+Adam keeps a running mean of the gradient, and of its square, and divides one by the root of the other. So each weight
+moves by about the learning rate, however large or small its gradients are:
+
+    mean     = momentum * mean + (1 - momentum) * gradient
+    square   =    decay * square + (1 - decay)  * gradient^2
+    weight   = weight - learning_rate * mean / (1 - momentum^step) / (sqrt(square / (1 - decay^step)) + epsilon)
+
+Both means begin at 0, and the divisions by 1 - momentum^step and 1 - decay^step make up for that.
 
 The one place in minunet that changes arrays in place: parameters and velocities are too many to copy each step.
 """
 
 from minunet.backend import array_module, flatten, map_tree
+
+OPTIMISERS = ("sgd", "adam")
+LEARNING_RATES = {"sgd": 0.03, "adam": 0.001}  # to begin with
+DECAY, EPSILON = 0.999, 1e-8
 
 
 def init_velocity(params):
@@ -22,3 +37,19 @@ def sgd_step(params, grads, velocity, learning_rate: float, momentum: float) -> 
         step *= momentum
         step += flat_grads[name]
         weight -= learning_rate * step
+
+
+def init_moments(params) -> dict:
+    """Return Adam's state: `mean` and `square`, zeros with the structure of `params`."""
+    return {"mean": init_velocity(params), "square": init_velocity(params)}
+
+
+def adam_step(params, grads, moments: dict, learning_rate: float, momentum: float, step: int) -> None:
+    """Update `params` and `moments` in place; `step` counts from 1."""
+    flat_grads, means, squares = (flatten(tree) for tree in (grads, moments["mean"], moments["square"]))
+    for name, weight in flatten(params).items():
+        gradient, mean, square = flat_grads[name], means[name], squares[name]
+        mean += (1 - momentum) * (gradient - mean)
+        square += (1 - DECAY) * (gradient**2 - square)
+        root = array_module(weight).sqrt(square / (1 - DECAY**step))
+        weight -= learning_rate / (1 - momentum**step) * mean / (root + EPSILON)

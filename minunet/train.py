@@ -39,7 +39,7 @@ from minunet.errors import InputError
 from minunet.evaluate import mean, pixel_errors, predict_samples
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from minunet.init import centre
-from minunet.optim import init_velocity, sgd_step
+from minunet.optim import adam_step, init_moments, init_velocity, sgd_step
 from minunet.shapes import output_size
 from minunet.unet import init_unet, unet_backward, unet_forward
 
@@ -52,7 +52,7 @@ class Run(NamedTuple):
 
     config: Config
     params: dict
-    velocity: dict
+    velocity: dict  # the optimiser's state
     normalisation: dict  # empty if each image has its own
     history: list[dict]  # a row a step: step, seconds, wait, learning_rate, loss and, at times, validation_error
 
@@ -68,7 +68,8 @@ def start(config: Config, dataset: Dataset) -> Run:
         centre(params)
     params = to_device(params, config.device)
     normalisation = fit_normalisation(dataset.train) if config.normalisation == "dataset" else {}
-    return Run(config, params, init_velocity(params), normalisation, [])
+    velocity = init_moments(params) if config.optimiser == "adam" else init_velocity(params)
+    return Run(config, params, velocity, normalisation, [])
 
 
 def train_steps(run: Run, dataset: Dataset, weights: list[np.ndarray | None] | None = None):
@@ -133,7 +134,10 @@ def train_step(run: Run, tile: tuple, step: int, rate: float) -> Array:
     loss, loss_cache = softmax_cross_entropy_forward(logits, labels, weights)
     dlogits = softmax_cross_entropy_backward(xp.ones((), x.dtype), loss_cache)
     grads = unet_backward(dlogits, cache)
-    sgd_step(run.params, grads, run.velocity, rate, config.momentum)
+    if config.optimiser == "adam":
+        adam_step(run.params, grads, run.velocity, rate, config.momentum, step + 1)
+    else:
+        sgd_step(run.params, grads, run.velocity, rate, config.momentum)
     return loss
 
 

@@ -17,7 +17,7 @@ from minunet.data import load_data
 from minunet.fast import conv, winograd
 from minunet.gradchecking.cases import cases
 from minunet.layers import conv as readable
-from minunet.optim import init_velocity, sgd_step
+from minunet.optim import adam_step, init_moments, init_velocity, sgd_step
 from minunet.run_folder import resume_run, save_run
 from minunet.train import draw_tile, start, train_step, train_steps
 
@@ -115,11 +115,14 @@ def test_an_optimiser_step_equals_that_on_the_cpu(rng):
     grads = map_tree(lambda x: rng.standard_normal(x.shape), params)
     on_gpu = to_gpu(copy.deepcopy([params, grads]))
     velocity, velocity_gpu = init_velocity(params), init_velocity(on_gpu[0])
-    for _ in range(2):
+    moments, moments_gpu = init_moments(params), init_moments(on_gpu[0])
+    for step in (1, 2):
         sgd_step(params, grads, velocity, 0.1, 0.9)
+        adam_step(params, grads, moments, 0.1, 0.9, step)
         with no_trips():
             sgd_step(*on_gpu, velocity_gpu, 0.1, 0.9)
-    assert_equal_on_both([params, velocity], [on_gpu[0], velocity_gpu])
+            adam_step(*on_gpu, moments_gpu, 0.1, 0.9, step)
+    assert_equal_on_both([params, velocity, moments], [on_gpu[0], velocity_gpu, moments_gpu])
 
 
 @pytest.mark.parametrize("rotations", [1, 7, 8])

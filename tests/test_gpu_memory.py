@@ -13,6 +13,7 @@ from minunet.fast.cuda import crop_concat, loss, pool, relu, winograd
 from minunet.gpu_memory import data_bytes, largest_tile, step_bytes
 from minunet.optim import init_velocity
 from minunet.shapes import output_size
+from minunet.summary import layer_rows
 from minunet.train import Run, prediction_tile, train_step
 from minunet.unet import init_unet
 
@@ -46,6 +47,11 @@ def test_the_estimate_is_the_peak_of_a_step_or_up_to_a_third_more(stand_in, rng,
     finally:
         tracemalloc.stop()
     assert peak <= step_bytes(tile, **network) <= 4 / 3 * peak
+
+
+def test_adam_needs_one_more_array_for_each_parameter():
+    parameters = sum(row.parameters for row in layer_rows(220, 220, **NETWORK))
+    assert step_bytes(220, "adam", **NETWORK) - step_bytes(220, "sgd", **NETWORK) == 4 * parameters
 
 
 def test_the_largest_tile_is_the_largest():

@@ -5,7 +5,7 @@ import pytest
 
 import minunet as m
 from minunet.backend import map_tree
-from minunet.optim import init_velocity, sgd_step
+from minunet.optim import adam_step, init_moments, init_velocity, sgd_step
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; test_references.py has its frozen results")
 F = torch.nn.functional
@@ -214,20 +214,26 @@ def test_network_equals_pytorch_in_every_memory_layout(layout):
     assert_network_equals_pytorch(params, draw(rng, 2, 2, 48, 44), rng, layout)
 
 
-def test_ten_training_steps_equal_pytorch():
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_ten_training_steps_equal_pytorch(name):
     rng = np.random.default_rng(3)
     params = unet(rng, depth=2, base_channels=4, in_channels=1, num_classes=3)
     x, labels = draw(rng, 2, 1, 48, 52), rng.integers(0, 3, (2, 8, 12))
     weights = rng.random((2, 8, 12)) * (rng.random((2, 8, 12)) < 0.8)
     tensors = {name: leaf(array) for name, array in m.flatten(params).items()}
-    optimiser = torch.optim.SGD(tensors.values(), lr=0.02, momentum=0.9)
-    velocity = init_velocity(params)
+    if name == "adam":
+        optimiser, state = torch.optim.Adam(tensors.values(), lr=0.003, betas=(0.9, 0.999)), init_moments(params)
+    else:
+        optimiser, state = torch.optim.SGD(tensors.values(), lr=0.02, momentum=0.9), init_velocity(params)
     losses, expected = [], []
-    for _ in range(10):
+    for step in range(1, 11):
         logits, cache = m.unet_forward(params, x)
         loss, loss_cache = m.softmax_cross_entropy_forward(logits, labels, weights)
         grads = m.unet_backward(m.softmax_cross_entropy_backward(np.array(1.0), loss_cache), cache)
-        sgd_step(params, grads, velocity, learning_rate=0.02, momentum=0.9)
+        if name == "adam":
+            adam_step(params, grads, state, 0.003, 0.9, step)
+        else:
+            sgd_step(params, grads, state, learning_rate=0.02, momentum=0.9)
         losses.append(float(loss))
 
         optimiser.zero_grad()

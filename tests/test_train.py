@@ -15,7 +15,7 @@ from minunet.cli import main
 from minunet.config import Config
 from minunet.data import load_data
 from minunet.errors import InputError
-from minunet.optim import init_velocity, sgd_step
+from minunet.optim import adam_step, init_moments, init_velocity, sgd_step
 from minunet.run_folder import new_folder, resume_run, save_run
 from minunet.train import draw_tile, learning_rate, progress, start, train_steps
 
@@ -56,9 +56,14 @@ def test_labels_of_one_class_are_refused_before_anything_is_written(tmp_path, ce
     assert not out.exists()
 
 
-@pytest.mark.parametrize(("stop", "augmentation"), [(1, "elastic"), (5, "symmetries"), (5, "elastic"), (11, "elastic")])
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, config, dataset, stop, augmentation):
-    config = config._replace(augmentation=augmentation, weights="map")
+@pytest.mark.parametrize(
+    ("stop", "augmentation", "optimiser"),
+    [(1, "elastic", "sgd"), (5, "symmetries", "sgd"), (5, "elastic", "adam"), (11, "elastic", "sgd")],
+)
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
+    tmp_path, config, dataset, stop, augmentation, optimiser
+):
+    config = config._replace(augmentation=augmentation, weights="map", optimiser=optimiser, learning_rate=0.003)
     whole = trained(start(config, dataset), dataset)
     save_run(trained(start(config, dataset), dataset, stop), tmp_path)
     resumed = resume_run(tmp_path)
@@ -166,6 +171,37 @@ def test_sgd_by_hand():
     np.testing.assert_allclose(grads["weight"], [0.5, -1.0])
 
 
+def test_adam_by_hand():
+    params, grads = {"weight": np.array([1.0, 2.0])}, {"weight": np.array([0.5, -100.0])}
+    moments = init_moments(params)
+    adam_step(params, grads, moments, learning_rate=0.1, momentum=0.9, step=1)
+    np.testing.assert_allclose(params["weight"], [0.9, 2.1], rtol=1e-7)  # by the learning rate, whatever the gradient
+    grads = {"weight": np.array([0.0, 100.0])}
+    adam_step(params, grads, moments, learning_rate=0.1, momentum=0.9, step=2)
+    # means 0.09 * 0.5 and 0.09 * -100 + 0.1 * 100 over 0.19; squares 0.000999 * 0.25 and 0.001999 * 1e4 over 0.001999
+    moved = 0.1 * np.array([0.045 / 0.19 / np.sqrt(0.00024975 / 0.001999), 1 / 0.19 / 100])
+    np.testing.assert_allclose(params["weight"], np.array([0.9, 2.1]) - moved, rtol=1e-7)
+    np.testing.assert_allclose(grads["weight"], [0.0, 100.0])
+
+
+def test_adam_trains_and_starts_from_its_own_learning_rate(tmp_path, cells_folder):
+    small = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--steps", "3", "--optimiser", "adam"]
+    for name, rates in (("own", []), ("given", ["--learning-rate", "0.03"])):
+        out = tmp_path / name
+        assert main(["train", "--data", f"folder:{cells_folder}", *small, *rates, "--out", str(out)]) == 0
+    configs = [json.loads((tmp_path / name / "config.json").read_text()) for name in ("own", "given")]
+    assert [config["learning_rate"] for config in configs] == [0.001, 0.03]
+    assert {config["optimiser"] for config in configs} == {"adam"}
+
+
+def test_a_run_counts_adams_steps_from_one_and_goes_on_when_resumed(tmp_path, monkeypatch, config, dataset):
+    counts = []
+    monkeypatch.setattr("minunet.train.adam_step", lambda *args: counts.append(args[-1]))
+    save_run(trained(start(config._replace(optimiser="adam"), dataset), dataset, 2), tmp_path)
+    trained(resume_run(tmp_path), dataset, 1)
+    assert counts == [1, 2, 3]
+
+
 def test_a_run_folder_holds_its_files(tmp_path, config, dataset):
     run = trained(start(config, dataset), dataset)
     save_run(run, tmp_path / "run")
@@ -203,6 +239,7 @@ def test_default_folders_are_numbered(tmp_path):
         ({"augmentation": "plastic"}, "augmentation must be one of symmetries, elastic, got 'plastic'"),
         ({"weights": "heavy"}, "weights must be one of auto, map, border, none, got 'heavy'"),
         ({"init": "zero"}, "init must be one of centred, he, got 'zero'"),
+        ({"optimiser": "lion"}, "optimiser must be one of sgd, adam, got 'lion'; the default is sgd"),
         ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"base_channels": 0}, "base_channels must be a whole number of at least 1, got 0"),
         ({"device": "gpuu"}, "device must be 'cpu' or 'gpu', got 'gpuu'"),
