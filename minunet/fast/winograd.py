@@ -58,13 +58,11 @@ def forward(x: Array, weight: Array, bias: Array, y: Array, with_relu: bool = Fa
 
     The bias is added at the point 1 along both axes, which is interpolated to all 16 pixels of a tile as it is.
     """
-    xp = array_module(x)
     C = weight.shape[1]
-    B2, G2, A2 = matrices(xp, x.dtype)
+    B2, G2, A2 = matrices(array_module(x), x.dtype)
     U = evaluate_kernels(G2, weight)  # (36, F, C)
     for n, top, rows, columns in _bands(y, C):
-        V = xp.empty((36, C, rows * columns), x.dtype)
-        evaluate(B2, x[n, :, top : top + 4 * rows + 2], V, rows, columns)
+        V = evaluate(B2, x[n, :, top : top + 4 * rows + 2], rows, columns)  # (36, C, tiles)
         M = U @ V  # (F, C) @ (C, tiles) -> (F, tiles), 36 times
         M[POINT_1_1] += bias[:, None]
         interpolate(A2, M, y[n, :, top : top + 4 * rows], rows, columns, with_relu)
@@ -85,10 +83,8 @@ def backward(
     dU, dbias = None, xp.zeros(F, x.dtype)
     for n, top, rows, columns in _bands(dy, C):
         band, seen = slice(top, top + 4 * rows), slice(top, top + 4 * rows + 2)
-        V = xp.empty((36, C, rows * columns), x.dtype)
-        dM = xp.empty((36, F, rows * columns), x.dtype)
-        evaluate(B2, x[n, :, seen], V, rows, columns)
-        interpolate_back(A2, dy[n, :, band], None if y is None else y[n, :, band], dM, rows, columns)
+        V = evaluate(B2, x[n, :, seen], rows, columns)  # (36, C, tiles)
+        dM = interpolate_back(A2, dy[n, :, band], None if y is None else y[n, :, band], rows, columns)
         dbias += dM[POINT_1_1].sum(axis=1)
         product = dM @ V.transpose(0, 2, 1)  # (F, tiles) @ (tiles, C) -> (F, C), 36 times
         dU = product if dU is None else xp.add(dU, product, out=dU)  # (36, F, C)

@@ -29,7 +29,7 @@ def forward(
 
     def evaluate_some(part: slice) -> None:
         for n, image in enumerate(x):
-            evaluate(B2, image[part], V[n, :, part], rows, columns)
+            evaluate(B2, image[part], rows, columns, out=V[n, :, part])
 
     def multiply_some(part: slice) -> None:
         U = evaluate_kernels(G2, weight[part])
@@ -63,13 +63,13 @@ def backward(
 
     def interpolate_some(part: slice) -> None:
         for n, image in enumerate(dy):
-            interpolate_back(A2, image[part], None if y is None else y[n, part], dM[n, :, part], rows, columns)
+            gate = None if y is None else y[n, part]
+            interpolate_back(A2, image[part], gate, rows, columns, out=dM[n, :, part])
 
     def multiply_some(part: slice) -> None:
-        V = xp.empty((36, part.stop - part.start, rows * columns), x.dtype)
         U, dU = evaluate_kernels(G2, weight[:, part]), None
         for n, image in enumerate(x):
-            evaluate(B2, image[part], V, rows, columns)
+            V = evaluate(B2, image[part], rows, columns)  # (36, C, tiles)
             product = dM[n] @ V.transpose(0, 2, 1)  # (F, tiles) @ (tiles, C) -> (F, C), 36 times
             dU = product if dU is None else xp.add(dU, product, out=dU)
             if dx is not None:

@@ -20,11 +20,14 @@ from minunet.backend import Array, array_module
 CHUNK = 2**15  # about so many numbers, tiles times channels, for each of the 36 points
 
 
-def evaluate(B2: Array, x: Array, V: Array, rows: int, columns: int) -> None:
-    """Write to V (36, C, tiles) what the points make of the band of x (C, height, W) that the tiles see."""
+def evaluate(B2: Array, x: Array, rows: int, columns: int, out: Array | None = None) -> Array:
+    """Return V, (36, C, tiles), of the band of x (C, height, W) that the tiles see; written to `out` if it is given."""
+    xp = array_module(x)
+    V = xp.empty((36, len(x), rows * columns), x.dtype) if out is None else out
     for part, in_flat in _channels(V):
         image = _with_edges(x[part], 4 * rows + 2, 4 * columns + 2)
-        array_module(x).matmul(B2, _windows(image, 6).reshape(36, -1), out=V.reshape(36, -1)[:, in_flat])
+        xp.matmul(B2, _windows(image, 6).reshape(36, -1), out=V.reshape(36, -1)[:, in_flat])
+    return V
 
 
 def evaluate_back(B2: Array, dV: Array, dx: Array, top_rows: Array, rows: int, columns: int, is_first: bool) -> None:
@@ -61,15 +64,17 @@ def interpolate(A2: Array, M: Array, y: Array, rows: int, columns: int, with_rel
             y[part] = image[:, :height, :OW]
 
 
-def interpolate_back(A2: Array, dy: Array, y: Array | None, dM: Array, rows: int, columns: int) -> None:
-    """Write the gradient of M to dM (36, F, tiles), from dy (F, height, OW) where y, if it is given, is positive."""
+def interpolate_back(A2: Array, dy: Array, y: Array | None, rows: int, columns: int, out: Array | None = None) -> Array:
+    """Return dM, (36, F, tiles), of dy (F, height, OW) where y, if any, is positive; written to `out` if given."""
     xp = array_module(dy)
-    height, OW = dy.shape[1:]
+    F, height, OW = dy.shape
+    dM = xp.empty((36, F, rows * columns), A2.dtype) if out is None else out
     for part, in_flat in _channels(dM):
         image = xp.empty((part.stop - part.start, 4 * rows, 4 * columns), dM.dtype)
         xp.multiply(dy[part], 1 if y is None else y[part] > 0, out=image[:, :height, :OW])
         _clear_beyond(image, height, OW)
         xp.matmul(A2.T, _windows(image, 4).reshape(16, -1), out=dM.reshape(36, -1)[:, in_flat])
+    return dM
 
 
 def _channels(V: Array) -> Iterator[tuple[slice, slice]]:

@@ -629,6 +629,9 @@ legend = axes.legend(fontsize=8, ncols=2, loc="lower right")
 # there is to do for them: copies, products, bias, ReLU. No two threads write to the same place. (Backward each sums a
 # dweight of its own, and the two rows of dx that neighbours have in common are added when both are done.) Python's
 # threads do run side by side here, since NumPy lets go of Python's lock while it works.
+#
+# A deep layer has few rows and many kernels: there each core gets some kernels. All of them need all of x, so what
+# Winograd makes of x is made first, some channels a core, and then read by all.
 
 # %%
 course.show_source(split.forward)
@@ -683,7 +686,8 @@ axes.invert_yaxis()
 #
 # The library's bands are in [fast/bands.py](../minunet/fast/bands.py), its Winograd in
 # [fast/winograd.py](../minunet/fast/winograd.py), the choice between them in [fast/conv.py](../minunet/fast/conv.py),
-# the parts in [fast/split.py](../minunet/fast/split.py), the readable taps in
+# the parts in [fast/split.py](../minunet/fast/split.py) and, for deep layers,
+# [fast/winograd_deep.py](../minunet/fast/winograd_deep.py), the readable taps in
 # [layers/conv.py](../minunet/layers/conv.py), and the tests that hold one against the other in
 # [tests/test_fast.py](../tests/test_fast.py). [benchmarks/conv.py](../benchmarks/conv.py) times them, layer by layer.
 # The matrices are from Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks* (2015); the roofline is
