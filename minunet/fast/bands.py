@@ -13,7 +13,7 @@ product, whose KH blocks are then added, each kh rows lower than the last, and t
     product[(kh f), (h, w)]  = weight[(kh f), (kw c)] @ columns[(kw c), (h, w)]
     y[n, f, top + h, w]      = bias[f] + sum_kh  product[(kh f), (kh + h, w)]
 
-    dweight[kh, f, (kw c)]  += dy[n, f, (h, w)] @ columns[(kw c), (kh + h, w)].T
+    dweight[kh, (kw c), f]  += columns[(kw c), (kh + h, w)] @ dy[n, f, (h, w)].T
 
 and dx is a convolution too: of dy, within a frame of KH - 1 and KW - 1 zeros, with the kernel turned by half a turn.
 
@@ -59,7 +59,7 @@ def backward(
     """
     F, C, KH, KW = weight.shape
     framed_dy, inside = frame(dy, KH, KW) if dx is not None else (None, None)
-    product, dbias = np.zeros((KH, F, KW * C), x.dtype), np.zeros(F, x.dtype)
+    product, dbias = np.zeros((KH, KW * C, F), x.dtype), np.zeros(F, x.dtype)
     for n, top, rows, columns in _bands(x, KH, KW):
         band = n, slice(None), slice(top, top + rows)
         dy_band = through_relu(dy[band], None if y is None else y[band])  # (F, rows, OW)
@@ -69,8 +69,8 @@ def backward(
         dbias += flat_dy.sum(axis=1)
         for kh in range(KH):
             seen = columns[:, kh * OW : (kh + rows) * OW]  # (KW C, rows OW)
-            product[kh] += flat_dy @ seen.T  # (F, rows OW) @ (rows OW, KW C) -> (F, KW C)
-    dweight[:] = product.reshape(KH, F, KW, C).transpose(1, 3, 0, 2)
+            product[kh] += seen @ flat_dy.T  # (KW C, rows OW) @ (rows OW, F) -> (KW C, F), the larger matrix first
+    dweight[:] = product.reshape(KH, KW, C, F).transpose(3, 2, 0, 1)
     if dx is not None:
         backward_to_x(framed_dy, weight, dx, rim)
     return dbias

@@ -31,7 +31,7 @@ from minunet.layers.checks import check_conv2d, check_gradient
 from minunet.layers.conv import Conv2dCache
 from minunet.layers.relu import ReluCache
 
-MANY_FORWARD, MANY_BACKWARD, TILES, FEW = 64, 32, 48, 4
+MANY_FORWARD, MANY_BACKWARD, TILES, FEW = 64, 32, 24, 4
 IN_PARTS = bands, few, winograd
 WAYS = ("auto", "readable", "direct", "winograd")
 

@@ -4,7 +4,7 @@
     y[n, f, 2h+i, 2w+j]        = bias[f] + product[(f i j), (h, w)]
 
     dx[n, c, (h, w)]           = sum_fij  weight[c, (f i j)] * dproduct[(f i j), (h, w)]      dproduct is dy, sorted
-    dweight[c, (f i j)]        = sum_nhw  x[n, c, (h, w)] * dproduct[(f i j), (h, w)]
+    dweight[c, (f i j)]        = sum_nhw  dproduct[(f i j), (h, w)] * x[n, c, (h, w)]
 
 The readable way makes four products each time, and goes over y, or dx, once for each. Rows of x know nothing of each
 other, but that all of them add to dweight; so a few rows at a time are worked on, on all cores.
@@ -52,12 +52,12 @@ def up_conv_backward(dy: Array, cache: UpConvCache) -> tuple[Array, Array, Array
         for n in range(N):
             dproduct = np.array(_sorted(dy[n], rows), x.dtype).reshape(4 * F, -1)  # (4 F, rows W)
             dx[n, :, rows] = (taps @ dproduct).reshape(C, -1, W)  # (C, 4 F) @ (4 F, rows W)
-            dtaps += x[n, :, rows].reshape(C, -1) @ dproduct.T  # (C, rows W) @ (rows W, 4 F)
+            dtaps += dproduct @ x[n, :, rows].reshape(C, -1).T  # (4 F, rows W) @ (rows W, C), the larger matrix first
             dbias += dproduct.reshape(F, -1).sum(axis=1)
         return dtaps, dbias
 
     dtaps, dbias = (sum(parts) for parts in zip(*in_parallel(work, _bands(x, weight)), strict=True))
-    return dx, dtaps.reshape(weight.shape), dbias
+    return dx, np.ascontiguousarray(dtaps.T).reshape(weight.shape), dbias
 
 
 def _sorted(y: Array, rows: slice) -> Array:
