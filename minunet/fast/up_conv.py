@@ -57,7 +57,7 @@ def up_conv_backward(dy: Array, cache: UpConvCache) -> tuple[Array, Array, Array
         return dtaps, dbias
 
     dtaps, dbias = (sum(parts) for parts in zip(*in_parallel(work, _bands(x, weight)), strict=True))
-    return dx, np.ascontiguousarray(dtaps.T).reshape(weight.shape), dbias
+    return dx, dtaps.T.reshape(weight.shape), dbias
 
 
 def _sorted(y: Array, rows: slice) -> Array:
