@@ -5,7 +5,7 @@ import pytest
 
 from minunet import InputError, gradcheck, init_unet, unet_backward, unet_forward
 from minunet.backend import flatten, map_tree
-from minunet.fast import bands, conv, few, parallel, split, winograd, winograd_tiles
+from minunet.fast import bands, conv, few, parallel, split, winograd, winograd_deep, winograd_tiles
 from minunet.layers import conv as readable
 from minunet.layers.relu import relu_backward, relu_forward
 
@@ -117,6 +117,27 @@ def test_results_do_not_depend_on_the_batch(rng, way):
     together, alone = run(way, x, weight, bias, dy), run(way, x[1:2], weight, bias, dy[1:2])
     for name in ("y", "dx"):
         np.testing.assert_array_equal(together[name][1:2], alone[name])
+
+
+def test_cores_share_what_winograd_makes_of_a_deep_layers_image(rng, monkeypatch):
+    x, weight, bias, dy = arguments(rng, (2, 7, 9, 10, 9, 3, 3))
+    channels, kernels = [], []
+
+    def evaluate(B2, image, *args, **kwargs):
+        channels.append(len(image))
+        return winograd_tiles.evaluate(B2, image, *args, **kwargs)
+
+    def interpolate_back(A2, image, *args, **kwargs):
+        kernels.append(len(image))
+        return winograd_tiles.interpolate_back(A2, image, *args, **kwargs)
+
+    monkeypatch.setattr(winograd_deep, "evaluate", evaluate)
+    monkeypatch.setattr(winograd_deep, "interpolate_back", interpolate_back)
+    monkeypatch.setenv("MINUNET_CONVOLUTION", "winograd")
+    _, cache = conv.conv2d_forward(x, weight, bias)
+    assert sum(channels) == 2 * 7  # of each image each channel once, whatever the number of cores
+    conv.conv2d_backward(dy, cache)
+    assert (sum(channels), sum(kernels)) == (2 * 2 * 7, 2 * 9)
 
 
 @BOTH
