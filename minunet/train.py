@@ -5,6 +5,7 @@ weight maps where instances are known. What it does not say, or says for ten hou
 
 learning rate   0.03, warmed up over 50 steps, then a half cosine down to 0 at the end of the run
 momentum        0.9 instead of 0.99, which needs far more steps than a few minutes hold
+optimiser       gradient descent with momentum, as the paper's; or Adam: see `optim.py`
 augmentation    symmetries: the tile's random place, and the eight symmetries of the square
                 elastic: any angle, elastic deformation and other grey values too; see `data/augment.py`
 

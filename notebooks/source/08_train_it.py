@@ -233,7 +233,8 @@ def training_step(params, velocity, tile, learning_rate, momentum=0.9):
 # Why is `dloss` 1? Because the question is by how much the *loss* changes, and if the loss grows by one, the loss
 # grows by one. (The momentum of 0.9 is not the paper's 0.99, which wants far longer runs than a minute.)
 #
-# The library's own step is the same, with a device to choose and dropout on top.
+# The library's own step is the same, with a device, dropout and another optimiser to choose. (Adam, the other one,
+# divides each gradient by its own usual size, so that every weight moves by about the learning rate.)
 
 # %%
 course.show_source(train_step)
@@ -601,8 +602,9 @@ plt.show()
 # ## Where to read more
 #
 # [train.py](../minunet/train.py) does what this page does, with a warm-up of the rate, more kinds of data and a
-# resumable state; [optim.py](../minunet/optim.py) is the step. [benchmarks/README.md](../benchmarks/README.md) tells
-# what was measured for other ways to start the weights. In a terminal, `minunet train` makes the same kind of run.
+# resumable state; [optim.py](../minunet/optim.py) is the step, with Adam's beside it.
+# [benchmarks/README.md](../benchmarks/README.md) tells what was measured for other ways to start the weights. In a
+# terminal, `minunet train` makes the same kind of run.
 #
 # The paper: Ronneberger, Fischer and Brox, *U-Net*, [arXiv 1505.04597](https://arxiv.org/abs/1505.04597), section 3.
 # Goodfellow, Bengio and Courville, *Deep Learning*, chapter 8, on momentum and learning rates. Karpathy, *A Recipe for
