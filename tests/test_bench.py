@@ -71,6 +71,7 @@ def test_bench_prints_and_draws(tmp_path, capsys):
         (["--rounds", "0"], "rounds must be at least 1, got 0"),
         (["--input", "573"], "input height 573 does not fit depth 4"),
         (["--out", "no/such/folder/bench.png"], "no/such/folder"),
+        (["--out", "bench"], "--out must end with .png, .pdf, .svg, got bench; try bench.png"),
     ],
 )
 def test_bad_options_are_refused_before_anything_is_timed(arguments, expected, capsys):

@@ -13,6 +13,8 @@ from minunet.benching.measure import roofs, time_layers, time_step
 from minunet.benching.report import layer_table, plot_roofline, step_table
 from minunet.errors import InputError
 
+PICTURES = (".png", ".pdf", ".svg")
+
 
 def run_bench(
     input: int = 572,
@@ -43,7 +45,8 @@ def run_bench(
     Raises
     ------
     InputError
-        If the input does not fit, PyTorch or the GPU is missing, or a side stops: out of memory, for example.
+        If the input does not fit, the plot cannot be written, PyTorch or the GPU is missing, or a side stops: out of
+        memory, for example.
     """
     if rounds < 1:
         raise InputError(f"rounds must be at least 1, got {rounds}")
@@ -56,6 +59,10 @@ def run_bench(
     if not out.parent.is_dir():
         raise InputError(
             f"--out must be in a folder that exists, got {out}; make {out.parent}, or choose another --out"
+        )
+    if out.suffix.lower() not in PICTURES:
+        raise InputError(
+            f"--out must end with {', '.join(PICTURES)}, got {out}; try {out.with_name(out.name + '.png')}"
         )
     devices = [device] if device else ["cpu"] + ["gpu"] * gpu_is_there()
     for number, where in enumerate(devices):
