@@ -1,7 +1,8 @@
 """Two networks beside each other on cells that touch: which does each take for one?
 
-    minunet train --data dsb2018:DIR --weights none --steps 1500 --augmentation elastic --normalisation image --out none
-    minunet train --data dsb2018:DIR --weights map --steps 1500 --augmentation elastic --normalisation image --out map
+    common="--data dsb2018:DIR --steps 1500 --optimiser sgd --augmentation elastic --normalisation image"
+    minunet train $common --weights none --out none
+    minunet train $common --weights map --out map
     python benchmarks/touching.py none/checkpoint.npz map/checkpoint.npz --data dsb2018:DIR --out touching.png
 
 Prints SEG of both on every held-out image, and draws the three images on which the second gains most over the first:

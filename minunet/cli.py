@@ -67,9 +67,9 @@ def _add_train(commands) -> None:
     command.add_argument(
         "--optimiser",
         choices=OPTIMISERS,
-        help=f"gradient descent with momentum, or Adam; default {default.optimiser}",
+        help=f"gradient descent with momentum, or Adam; default {RECIPES['quick']['optimiser']}",
     )
-    rates = f"default {LEARNING_RATES['sgd']}, with adam {LEARNING_RATES['adam']}"
+    rates = f"default {LEARNING_RATES['adam']}, with sgd {LEARNING_RATES['sgd']}"
     command.add_argument("--learning-rate", type=float, metavar="R", help=rates)
     command.add_argument("--momentum", type=float, metavar="M", help=f"default {default.momentum}")
     command.add_argument(

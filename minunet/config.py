@@ -24,7 +24,7 @@ class Config(NamedTuple):
     minutes: float | None = None  # in place of steps
     device: str = "cpu"
     seed: int = 0
-    optimiser: str = "sgd"
+    optimiser: str = "sgd"  # the quick recipe, and so `minunet train`, takes adam
     learning_rate: float = LEARNING_RATES["sgd"]
     momentum: float = 0.9
     dropout_rate: float = 0.0

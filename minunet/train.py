@@ -3,9 +3,9 @@
 What the paper says is kept where it pays in minutes rather than hours: batches of one tile, He initialisation,
 weight maps where instances are known. What it does not say, or says for ten hours on a GPU, is chosen here:
 
-learning rate   0.03, warmed up over 50 steps, then a half cosine down to 0 at the end of the run
+optimiser       gradient descent with momentum, as the paper's; or Adam (see `optim.py`), as `minunet train` has it
+learning rate   0.03, or Adam's 0.001; warmed up over 50 steps, then a half cosine down to 0 at the end of the run
 momentum        0.9 instead of 0.99, which needs far more steps than a few minutes hold
-optimiser       gradient descent with momentum, as the paper's; or Adam: see `optim.py`
 augmentation    symmetries: the tile's random place, and the eight symmetries of the square
                 elastic: any angle, elastic deformation and other grey values too; see `data/augment.py`
 

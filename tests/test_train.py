@@ -184,14 +184,21 @@ def test_adam_by_hand():
     np.testing.assert_allclose(grads["weight"], [0.0, 100.0])
 
 
-def test_adam_trains_and_starts_from_its_own_learning_rate(tmp_path, cells_folder):
-    small = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--steps", "3", "--optimiser", "adam"]
-    for name, rates in (("own", []), ("given", ["--learning-rate", "0.03"])):
-        out = tmp_path / name
-        assert main(["train", "--data", f"folder:{cells_folder}", *small, *rates, "--out", str(out)]) == 0
-    configs = [json.loads((tmp_path / name / "config.json").read_text()) for name in ("own", "given")]
-    assert [config["learning_rate"] for config in configs] == [0.001, 0.03]
-    assert {config["optimiser"] for config in configs} == {"adam"}
+@pytest.mark.parametrize(
+    ("options", "optimiser", "rate"),
+    [
+        ([], "adam", 0.001),
+        (["--optimiser", "sgd"], "sgd", 0.03),
+        (["--learning-rate", "0.002"], "adam", 0.002),
+        (["--recipe", "paper"], "sgd", 0.001),
+        (["--recipe", "paper", "--optimiser", "adam"], "adam", 0.001),
+    ],
+)
+def test_the_optimiser_and_its_learning_rate(tmp_path, cells_folder, options, optimiser, rate):
+    small = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--steps", "3"]
+    assert main(["train", "--data", f"folder:{cells_folder}", *small, *options, "--out", str(tmp_path / "run")]) == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (config["optimiser"], config["learning_rate"]) == (optimiser, rate)
 
 
 def test_a_run_counts_adams_steps_from_one_and_goes_on_when_resumed(tmp_path, monkeypatch, config, dataset):
