@@ -77,10 +77,10 @@ def train_out_of_memory(monkeypatch, cupy, cells_folder, free, where="minunet.tr
 def test_train_names_a_tile_that_fits_in_one_line(stand_in, monkeypatch, capsys, cells_folder, where):
     network = {**NETWORK, "depth": 2}
     data = data_bytes(load_data(f"folder:{cells_folder}"))
-    free = int((step_bytes(108, **network) + data) / 0.9) + 10
+    free = int((step_bytes(108, "adam", **network) + data) / 0.9) + 10
     assert train_out_of_memory(monkeypatch, stand_in, cells_folder, free, where) == 2
     error = capsys.readouterr().err.strip().split("\n")[-1]
-    needed = (step_bytes(140, **network) + data) / 1e9
+    needed = (step_bytes(140, "adam", **network) + data) / 1e9
     expected = (
         f"with tile 140 a run needs about {needed:.1f} GB, and {free / 1e9:.1f} GB are free; --tile 108 would fit"
     )
