@@ -37,8 +37,9 @@ def train(options) -> int:
         dataset = load_data(run.config.data, run.config.seed)
     else:
         settings = {**RECIPES[options.recipe or "quick"], **given}
-        rate = LEARNING_RATES[settings.get("optimiser", "sgd")]
-        config = Config(**{"learning_rate": rate, **settings})
+        config = Config(**settings)
+        if "learning_rate" not in settings:
+            config = config._replace(learning_rate=LEARNING_RATES[config.optimiser])
         folder = run_folder.new_folder(options.out, f"runs/{config.data.partition(':')[0]}")
         dataset = load_data(config.data, config.seed)
         with name_a_tile_that_fits(config, dataset):

@@ -41,8 +41,14 @@ def check(config: Config) -> None:
         value = getattr(config, name)
         if value is not None and not 0 < value < math.inf:
             raise InputError(f"{name.replace('_', ' ')} must be above 0, got {value}; choose a larger number")
-    words = {"weights": KINDS, "augmentation": AUGMENTATIONS, "init": INITS, "normalisation": SCOPES}
-    for name, choices in {**words, "optimiser": OPTIMISERS}.items():
+    words = {
+        "optimiser": OPTIMISERS,
+        "weights": KINDS,
+        "augmentation": AUGMENTATIONS,
+        "init": INITS,
+        "normalisation": SCOPES,
+    }
+    for name, choices in words.items():
         if getattr(config, name) not in choices:
             known, default = ", ".join(choices), Config._field_defaults[name]
             raise InputError(f"{name} must be one of {known}, got {getattr(config, name)!r}; the default is {default}")

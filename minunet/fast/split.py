@@ -26,14 +26,14 @@ def forward(way, x: Array, weight: Array, bias: Array, with_relu: bool) -> Array
     N, C, H, W = x.shape
     F, _, KH, KW = weight.shape
     y = array_module(x).empty((N, F, H - KH + 1, W - KW + 1), x.dtype)
-    channels, kernels = _parts(C, x, weight), _parts(F, x, weight)
     if _is_by_rows(y):
         parts = [(x[:, :, seen], weight, bias, y[:, :, rows]) for rows, seen in _rows(y, x, weight)]
         in_parallel(lambda part: way.forward(*part, with_relu), parts)
     elif way is winograd:
-        winograd_deep.forward(x, weight, bias, y, with_relu, channels, kernels)
+        winograd_deep.forward(x, weight, bias, y, with_relu, _parts(C, x, weight), _parts(F, x, weight))
     else:
-        in_parallel(lambda some: way.forward(x, weight[some], bias[some], y[:, some], with_relu), kernels)
+        parts = _parts(F, x, weight)
+        in_parallel(lambda some: way.forward(x, weight[some], bias[some], y[:, some], with_relu), parts)
     return y
 
 
@@ -46,12 +46,11 @@ def backward(
     """
     dx = array_module(x).empty(x.shape, x.dtype) if with_dx else None
     F, C = weight.shape[:2]
-    channels, kernels = _parts(C, x, weight), _parts(F, x, weight)
     if _is_by_rows(dy):
         return dx, *_backward_by_rows(way, dy, y, x, weight, dx)
     if way is winograd:
-        return dx, *winograd_deep.backward(dy, y, x, weight, dx, channels, kernels)
-    return dx, *_backward_by_channels(way, dy, y, x, weight, dx, channels)
+        return dx, *winograd_deep.backward(dy, y, x, weight, dx, _parts(C, x, weight), _parts(F, x, weight))
+    return dx, *_backward_by_channels(way, dy, y, x, weight, dx)
 
 
 def _backward_by_rows(way, dy, y, x, weight, dx) -> tuple[Array, Array]:
@@ -77,7 +76,7 @@ def _backward_by_rows(way, dy, y, x, weight, dx) -> tuple[Array, Array]:
     return dweights.sum(axis=0), dbias
 
 
-def _backward_by_channels(way, dy, y, x, weight, dx, channels) -> tuple[Array, Array]:
+def _backward_by_channels(way, dy, y, x, weight, dx) -> tuple[Array, Array]:
     """Write the gradient of x to dx, if that is not None; return dweight and dbias."""
     dweight = array_module(x).empty(weight.shape, x.dtype)
 
@@ -85,7 +84,7 @@ def _backward_by_channels(way, dy, y, x, weight, dx, channels) -> tuple[Array, A
         dx_part = None if dx is None else dx[:, some]
         return way.backward(dy, y, x[:, some], weight[:, some], dx_part, dweight[:, some])
 
-    dbias, *_ = in_parallel(work, channels)
+    dbias, *_ = in_parallel(work, _parts(x.shape[1], x, weight))
     return dweight, dbias
 
 

@@ -33,7 +33,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from minunet.backend import Array, array_module
-from minunet.fast.winograd_tiles import evaluate, evaluate_back, interpolate, interpolate_back
+from minunet.fast.winograd_tiles import count_tiles, evaluate, evaluate_back, interpolate, interpolate_back
 
 B = np.array(  # (6, 6)
     [
@@ -121,8 +121,8 @@ def _bands(y: Array, C: int) -> Iterator[tuple[int, int, int, int]]:
 
     On a CPU a band has at least F tiles, if there are as many, since each reads all kernels; on a GPU it is all rows.
     """
-    N, F, OH, OW = y.shape
-    all_rows, columns = -(-OH // 4), -(-OW // 4)
+    N, F = y.shape[:2]
+    all_rows, columns = count_tiles(y)
     least = max(F, BAND // (C + F)) if array_module(y) is np else all_rows * columns
     count = min(all_rows, max(1, all_rows * columns // least))
     band_rows = -(-all_rows // count)

@@ -15,7 +15,7 @@ The mathematics is that of `winograd.py`.
 from minunet.backend import Array, array_module
 from minunet.fast.parallel import in_parallel
 from minunet.fast.winograd import POINT_1_1, evaluate_kernels, evaluate_kernels_back, matrices
-from minunet.fast.winograd_tiles import evaluate, evaluate_back, interpolate, interpolate_back
+from minunet.fast.winograd_tiles import count_tiles, evaluate, evaluate_back, interpolate, interpolate_back
 
 
 def forward(
@@ -24,7 +24,7 @@ def forward(
     """Do what `winograd.forward` does, with C and F cut into `channels` and `kernels`."""
     xp = array_module(x)
     B2, G2, A2 = matrices(xp, x.dtype)
-    rows, columns = _tiles(y)
+    rows, columns = count_tiles(y)
     V = xp.empty((len(x), 36, x.shape[1], rows * columns), x.dtype)
 
     def evaluate_some(part: slice) -> None:
@@ -57,7 +57,7 @@ def backward(
     """
     xp = array_module(x)
     B2, G2, A2 = matrices(xp, x.dtype)
-    rows, columns = _tiles(dy)
+    rows, columns = count_tiles(dy)
     dM = xp.empty((len(x), 36, len(weight), rows * columns), x.dtype)
     dweight = xp.empty(weight.shape, x.dtype)
 
@@ -80,8 +80,3 @@ def backward(
     in_parallel(interpolate_some, kernels)
     in_parallel(multiply_some, channels)
     return dweight, dM[:, POINT_1_1].sum(axis=(0, 2))
-
-
-def _tiles(y: Array) -> tuple[int, int]:
-    """Return how many rows and columns of tiles y (N, F, OH, OW) has."""
-    return -(-y.shape[2] // 4), -(-y.shape[3] // 4)

@@ -77,6 +77,11 @@ def interpolate_back(A2: Array, dy: Array, y: Array | None, rows: int, columns: 
     return dM
 
 
+def count_tiles(y: Array) -> tuple[int, int]:
+    """Return how many rows and columns of tiles y (N, F, OH, OW) has."""
+    return -(-y.shape[2] // 4), -(-y.shape[3] // 4)
+
+
 def _channels(V: Array) -> Iterator[tuple[slice, slice]]:
     """Yield some channels of V (36, C, tiles) after others, and their place in V.reshape(36, -1)."""
     C, tiles = V.shape[1:]
