@@ -8,7 +8,7 @@ from minunet.benching.run import run_bench
 from minunet.checkpoint import load_checkpoint
 from minunet.config import Config
 from minunet.course.grading import grade_folder
-from minunet.data import load_data
+from minunet.data import Dataset, load_data
 from minunet.errors import InputError
 from minunet.evaluate import predict_samples
 from minunet.evaluation_table import table
@@ -45,6 +45,7 @@ def train(options) -> int:
         with name_a_tile_that_fits(config, dataset):
             run = start(config, dataset)
         run_folder.save_run(run, folder)
+    _print_note(dataset)
     print(f"{len(dataset.train)} images to train on, {len(dataset.validation)} held out; writing to {folder}")
 
     weights = run_folder.weights_of_run(run.config, dataset.train, folder)
@@ -74,7 +75,9 @@ def evaluate(options) -> int:
     stored = load_checkpoint(options.checkpoint or CELLS)
     data = options.data or stored["config"]["data"]
     folder = run_folder.new_folder(options.out, f"runs/evaluation-{data.partition(':')[0]}")
-    samples = load_data(data, stored["config"]["seed"]).validation
+    dataset = load_data(data, stored["config"]["seed"])
+    _print_note(dataset)
+    samples = dataset.validation
     choices = {"tile": options.tile, "rotations": options.rotations, "progress": True}
     probabilities = predict_samples(stored["params"], stored["normalisation"], samples, **choices)
     print(table(run_folder.write_evaluation(samples, probabilities, folder)))
@@ -121,6 +124,11 @@ def grade(options) -> int:
     remarks = sum(bool(row["remark"]) for row in rows)
     print(f"{len(rows)} notebooks graded, {remarks} with a remark; written to {options.out}")
     return 0
+
+
+def _print_note(dataset: Dataset) -> None:
+    if dataset.note:
+        print(f"{dataset.name}: {dataset.note}")
 
 
 def _folder_to_resume(out: str | None, given: dict, recipe: str | None) -> Path:

@@ -24,6 +24,7 @@ class Dataset(NamedTuple):
     train: list[Sample]
     validation: list[Sample]
     num_classes: int
+    note: str = ""  # what a reader did to the images that its user should know; one line
 
 
 def check_classes(dataset: Dataset) -> None:
