@@ -11,14 +11,17 @@ and the training images lie on the GPU, too. `tests/test_gpu_memory.py` holds th
 
 import contextlib
 
+import numpy as np
+
 from minunet.backend import gpu_memory, is_out_of_gpu_memory
 from minunet.config import Config
 from minunet.data import Dataset
 from minunet.errors import InputError
+from minunet.fast.cuda.loader import tile_size
 from minunet.shapes import fits
 from minunet.summary import layer_rows, memory
 
-LARGE = 8
+LARGE = {4: 8, 2: 19}  # by `tile_size`
 SHARE = 0.9  # of the memory is used: the pool of CuPy cannot fill every gap
 
 
@@ -58,7 +61,7 @@ def step_bytes(tile: int, optimiser: str = "sgd", **network) -> int:
     largest = max(max(row.in_channels, row.out_channels) * row.height * row.width for row in rows)
     parameters = sum(row.parameters for row in rows)
     arrays = 4 if optimiser == "adam" else 3
-    return 4 * arrays * parameters + memory(rows, tile, tile)["cache"] + 4 * LARGE * largest
+    return 4 * arrays * parameters + memory(rows, tile, tile)["cache"] + 4 * LARGE[tile_size(np.float32)] * largest
 
 
 def data_bytes(dataset: Dataset) -> int:

@@ -145,9 +145,17 @@ def assert_close(results, expected, dtype):
         assert_same(result, value, (2e-5 if dtype == np.float32 else 1e-13) * max(1, np.abs(value).max()))
 
 
+@pytest.fixture(params=[4, 2], ids=["F(4x4)", "F(2x2)"])
+def tile(request, monkeypatch):
+    """Return how large Winograd's tiles are in this test."""
+    for module in (loader, winograd_kernels):
+        monkeypatch.setattr(module, "tile_size", lambda dtype: request.param)
+    return request.param
+
+
 @pytest.mark.parametrize("buffer", [2**28, 1], ids=["together", "one_by_one"])
 @pytest.mark.parametrize("shape", CONVOLUTIONS)
-def test_winograd(rng, monkeypatch, dtype, shape, buffer):
+def test_winograd(rng, monkeypatch, dtype, tile, shape, buffer):
     monkeypatch.setattr(winograd_kernels, "BUFFER", buffer)
     x, weight, bias, dy = convolution(rng, shape, dtype)
     y, cache = conv.conv2d_forward(x, weight, bias)
@@ -157,7 +165,7 @@ def test_winograd(rng, monkeypatch, dtype, shape, buffer):
 
 
 @pytest.mark.parametrize("shape", CONVOLUTIONS)
-def test_winograd_with_relu(rng, dtype, shape):
+def test_winograd_with_relu(rng, dtype, tile, shape):
     x, weight, bias, dy = convolution(rng, shape, dtype)
     y, cache = conv.conv2d_forward(x, weight, bias)
     y, relu_cache = relu.relu_forward(y)
@@ -167,14 +175,28 @@ def test_winograd_with_relu(rng, dtype, shape):
     assert_close([y_kernel, *gradients], [y, *expected], dtype)
 
 
-def test_winograds_transforms_are_those_of_its_matrices(rng):
+B2 = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, -1, 0, 1]])  # of F(2x2, 3x3)
+G2 = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2
+
+
+def test_winograds_transforms_are_those_of_its_matrices(rng, tile):
+    B, G = (winograd.B, winograd.G) if tile == 4 else (B2, G2)
+    side, points = tile + 2, (tile + 2) ** 2
     x, weight, *_ = convolution(rng, (2, 3, 4, 12, 9), np.float64)
-    U = np.einsum("ip,jq,fcpq->ijfc", winograd.G, winograd.G, weight).reshape(36, 4, 3)
+    U = np.einsum("ip,jq,fcpq->ijfc", G, G, weight).reshape(points, 4, 3)
     np.testing.assert_allclose(to_host(winograd_kernels._evaluate_kernels(on_device(weight))), U, atol=1e-14)
-    padded = np.pad(x, [(0, 0), (0, 0), (0, 2), (0, 1)])  # 3 x 2 tiles of 6x6 pixels, 4 apart
-    tiles = np.array([padded[n, :, h : h + 6, w : w + 6] for n in range(2) for h in (0, 4, 8) for w in (0, 4)])
-    V = np.einsum("ip,jq,tcpq->ijct", winograd.B, winograd.B, tiles).reshape(36, 3, 12)
+    padded = np.pad(x, [(0, 0), (0, 0), (0, 2), (0, 1)])  # y has 10 x 7 pixels; it is covered by 12 x 8
+    corners = [(n, h, w) for n in range(2) for h in range(0, 10, tile) for w in range(0, 7, tile)]
+    tiles = np.array([padded[n, :, h : h + side, w : w + side] for n, h, w in corners])
+    V = np.einsum("ip,jq,tcpq->ijct", B, B, tiles).reshape(points, 3, len(corners))
     np.testing.assert_allclose(to_host(winograd_kernels._evaluate_tiles(on_device(x))), V, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_tf32_takes_the_smaller_tiles_for_float32_only(monkeypatch, dtype):
+    assert loader.tile_size(dtype) == 4
+    monkeypatch.setenv("CUPY_TF32", "1")
+    assert loader.tile_size(dtype) == (2 if dtype == np.float32 else 4)
 
 
 @pytest.mark.parametrize("label", [-1, 3, 255, 2**32, -(2**32)])
@@ -354,6 +376,6 @@ def test_the_largest_array_decides_how_the_kernels_count(monkeypatch):
         (2**33 + 1, "long long", np.int64, 2**25 + 1),
     ]:
         loader.launch("pool", "max_pool_forward", size, Huge(size), size)
-        *_, used, grid, block, args = launched.pop()
+        *_, used, _, grid, block, args = launched.pop()
         assert (used, grid, block) == (index, (blocks,), (256,))
         assert type(args[1]) is kind and args[1] == size

@@ -28,11 +28,13 @@ def test_every_source_has_a_limit_and_is_installed():
     assert "*.cu" in Path(loader.__file__).parents[3].joinpath("setup.cfg").read_text()
 
 
-@pytest.mark.parametrize(("dtype", "index"), [("float32", "int"), ("float64", "long long")])
+@pytest.mark.parametrize(
+    ("dtype", "index", "tile"), [("float32", "int", 4), ("float64", "long long", 4), ("float32", "int", 2)]
+)
 @pytest.mark.parametrize("source", SOURCES)
-def test_compiles_without_spills(tmp_path, source, dtype, index):
+def test_compiles_without_spills(tmp_path, source, dtype, index, tile):
     path = tmp_path / f"{source}.cu"
-    text = loader.read(source, dtype, index)
+    text = loader.read(source, dtype, index, tile)
     path.write_text(text)
     targets = [f"-gencode=arch=compute_{name[3:]},code={name}" for name in ARCHITECTURES]
     command = [NVCC, "-std=c++17", "-fatbin", *targets, "-Xptxas", "-v", "-Werror", "all-warnings", path.name]

@@ -120,15 +120,27 @@ def index(request, monkeypatch):
     monkeypatch.setattr(loader, "INT_LIMIT", request.param)
 
 
-@TYPES
-@NAMES
-def test_a_kernel_equals_the_readable_layer(index, name, dtype):
+def assert_equals_the_readable_layer(name, dtype):
     (forward, backward), (readable_forward, readable_backward), args = pairs(dtype)[name]
     y, cache = readable_forward(*args)
     dy = np.random.default_rng(4).standard_normal(y.shape).astype(dtype)
     y_gpu, cache_gpu = forward(*to_gpu(args))
     assert_close(y_gpu, y, dtype)
     assert_close(backward(to_device(dy, "gpu"), cache_gpu), readable_backward(dy, cache), dtype)
+
+
+@TYPES
+@NAMES
+def test_a_kernel_equals_the_readable_layer(index, name, dtype):
+    assert_equals_the_readable_layer(name, dtype)
+
+
+@TYPES
+@pytest.mark.parametrize("name", ["winograd", "winograd_with_relu"])
+def test_with_small_tiles_it_equals_the_readable_layer(monkeypatch, index, name, dtype):
+    for module in (loader, winograd_kernels):
+        monkeypatch.setattr(module, "tile_size", lambda dtype: 2)
+    assert_equals_the_readable_layer(name, dtype)
 
 
 @pytest.mark.parametrize("mode", ["elements", "directions"])

@@ -28,7 +28,9 @@ NETWORK = {"in_channels": 1, "num_classes": 2, "base_channels": 16, "depth": 3}
         ({**NETWORK, "depth": 1}, 132),
     ],
 )
-def test_the_estimate_is_the_peak_of_a_step_or_up_to_a_third_more(stand_in, rng, monkeypatch, network, tile):
+@pytest.mark.parametrize("tf32", ["0", "1"])
+def test_the_estimate_is_the_peak_of_a_step_or_up_to_a_third_more(stand_in, rng, monkeypatch, network, tile, tf32):
+    monkeypatch.setenv("CUPY_TF32", tf32)
     monkeypatch.delenv("MINUNET_KERNELS", raising=False)
     monkeypatch.setattr("minunet.fast.choose.compiles", lambda *args: True)
     for kernels in (crop_concat, loss, pool, relu, winograd):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minunet.backend import gpu_is_there
+from minunet.backend import gpu_is_there, tf32_is_allowed
 from minunet.benching.layer import layers_of
 from minunet.benching.measure import roofs, time_layers, time_step
 from minunet.benching.report import layer_table, plot_roofline, step_table
@@ -82,6 +82,6 @@ def _machine(device: str) -> str:
         import cupy
 
         name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
-        tf32 = "TF32 allowed" if os.environ.get("CUPY_TF32") == "1" else "float32 in full"
+        tf32 = "TF32 allowed" if tf32_is_allowed() else "float32 in full"
         return f"{name}, CuPy {cupy.__version__}, {tf32}"
     return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}"

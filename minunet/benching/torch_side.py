@@ -4,17 +4,15 @@ On a GPU its products and convolutions are those of float32 in full, unless CUPY
 benchmarks/README.md.
 """
 
-import os
-
 import numpy as np
 import torch
 
-from minunet.backend import flatten
+from minunet.backend import flatten, tf32_is_allowed
 from minunet.benching import torch_unet
 from minunet.unet import init_unet
 
 DEVICES = {"cpu": "cpu", "gpu": "cuda"}
-torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = os.environ.get("CUPY_TF32") == "1"
+torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32_is_allowed()
 
 
 def layer_passes(arrays: dict, device: str) -> list:

@@ -89,7 +89,8 @@ class PretendModule:
 
     __name__ = "pretend cupy"
     ndarray = PretendArray
-    cuda = SimpleNamespace(is_available=lambda: True)
+    cublas = SimpleNamespace(setMathMode=lambda handle, mode: None)  # it multiplies in full, always
+    cuda = SimpleNamespace(is_available=lambda: True, get_cublas_handle=lambda: None, cublas=cublas)
 
     def __getattr__(self, name):
         if name in MISSING:

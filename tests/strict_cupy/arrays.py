@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 
+from strict_cupy.cublas import as_multiplied
 from strict_cupy.names import NAMES, check_arguments, check_name
 
 # The values decide how large the result is, or whether there is one.
@@ -143,7 +144,10 @@ def _method(name: str, method, *args, **kwargs):
 def _operator(name: str):
     def operate(self, *others):
         _check_operands(f"cupy.ndarray.{name}", others)
-        result = getattr(self._memory, name)(*(unwrapped(f"cupy.ndarray.{name}", other) for other in others))
+        memory, others = self._memory, [unwrapped(f"cupy.ndarray.{name}", other) for other in others]
+        if name in ("__matmul__", "__rmatmul__"):
+            memory, others = as_multiplied(memory), [as_multiplied(other) for other in others]
+        result = getattr(memory, name)(*others)
         return self if result is self._memory else on_device(result)
 
     return operate
@@ -166,6 +170,8 @@ def call(name: str, function, args, kwargs):
     if isinstance(function, np.ufunc):
         _check_operands(name, args)
     args = [unwrapped(name, argument) for argument in args]
+    if short == "matmul":
+        args = [as_multiplied(argument) for argument in args]
     kwargs = {keyword: unwrapped(name, argument) for keyword, argument in kwargs.items()}
     out = kwargs.get("out")
     result = function(*args, **kwargs)

@@ -1,8 +1,8 @@
 """Write names.txt: what CuPy has, with the names of the arguments, read from its own wheel; no GPU is needed.
 
-    python -m pip download --no-deps --dest wheels cupy-cuda13x==14.2.0 cuda-pathfinder
-    for wheel in wheels/*.whl; do unzip -q $wheel -d unpacked; done
-    PYTHONPATH=unpacked python tests/strict_cupy/make_names.py
+    python -m venv unpacked
+    unpacked/bin/python -m pip install cupy-cuda13x==14.2.0 nvidia-cublas
+    unpacked/bin/python tests/strict_cupy/make_names.py
 
 A line is a dotted name, and the arguments of what can be called: cupy.sum(a, axis, dtype, out, keepdims). Names that
 CuPy marks as private are left out.
@@ -16,6 +16,7 @@ from pathlib import Path
 MODULES = (
     "cupy",
     "cupy.cuda",
+    "cupy.cuda.cublas",
     "cupy.cuda.memory",
     "cupy.cuda.runtime",
     "cupy.lib.stride_tricks",
@@ -27,11 +28,18 @@ MODULES = (
 
 
 def main() -> None:
-    owners = {name: importlib.import_module(name) for name in MODULES}
+    owners = {name: module_of(name) for name in MODULES}
     version = owners["cupy"].__version__
     owners["cupy.ndarray"] = owners["cupy"].ndarray
     lines = [line for prefix, owner in owners.items() for line in lines_of(prefix, owner)]
     Path(__file__).with_name("names.txt").write_text("\n".join([f"# CuPy {version}", *sorted(lines)]) + "\n")
+
+
+def module_of(name: str):
+    """Return the module of a dotted name, or what is an attribute of its package only, such as cupy.cuda.cublas."""
+    package, _, child = name.rpartition(".")
+    parent = importlib.import_module(package) if package else None
+    return getattr(parent, child, None) or importlib.import_module(name)
 
 
 def lines_of(prefix: str, owner) -> list[str]:

@@ -8,6 +8,7 @@ import types
 import numpy as np
 import scipy.ndimage
 
+from strict_cupy import cublas
 from strict_cupy.arrays import call, ndarray, on_device, unwrapped
 from strict_cupy.names import check_arguments, check_name
 from strict_cupy.raw_module import RawModule
@@ -85,7 +86,8 @@ def modules() -> dict[str, types.ModuleType]:
     nothing = types.SimpleNamespace()
     made = {
         "cupy": Module("cupy", np, **own),
-        "cupy.cuda": Module("cupy.cuda", nothing, is_available=lambda: True),
+        "cupy.cuda": Module("cupy.cuda", nothing, is_available=lambda: True, get_cublas_handle=lambda: cublas.HANDLE),
+        "cupy.cuda.cublas": Module("cupy.cuda.cublas", cublas),
         "cupy.cuda.memory": Module("cupy.cuda.memory", nothing, OutOfMemoryError=OutOfMemoryError),
         "cupy.cuda.runtime": Module("cupy.cuda.runtime", nothing, memGetInfo=lambda: (FREE, TOTAL)),
         "cupy.lib": Module("cupy.lib", nothing),
@@ -108,6 +110,7 @@ def installed():
     """Put the stand-in where `import cupy` looks, and put back what was there."""
     ours = modules()
     before = {name: sys.modules.get(name) for name in ours}
+    cublas.setMathMode(cublas.HANDLE, cublas.CUBLAS_DEFAULT_MATH)
     sys.modules.update(ours)
     try:
         yield ours["cupy"]

@@ -1,21 +1,25 @@
-// Winograd's convolution F(4x4, 3x3): the steps before and after the 36 matrix products; see minunet/fast/winograd.py,
-// whose V, U and M these are.
+// Winograd's convolution F(4x4, 3x3) or F(2x2, 3x3): the steps before and after the matrix products; see
+// minunet/fast/winograd.py, whose V, U and M these are. A tile has TILE = 4 or 2 pixels of y along each axis, and needs
+// SIDE = 6 or 4 of x; there are as many points, and their squares are the matrix products.
 //
-//     V[(i j), c, t]      = B x_tile B'        B (6, 6), a tile of 6x6 pixels of x
-//     U[(i j), f, c]      = G weight G'        G (6, 3)
+//     V[(i j), c, t]      = B x_tile B'        B (SIDE, SIDE)
+//     U[(i j), f, c]      = G weight G'        G (SIDE, 3)
 //     M[(i j), f, t]      = U[(i j), f, c] V[(i j), c, t]                          a matrix product, done by cuBLAS
-//     y_tile              = A M A' + bias      A (4, 6), a block of 4x4 pixels of y
+//     y_tile              = A M A' + bias      A (TILE, SIDE)
 //
 // and on the way back, each step transposed:
 //
 //     dM = A' dy_tile A       dx_tile = B' dV B       dweight = G' dU G
 //
-// One thread = one tile of one channel, or one kernel, from beginning to end: its 36 numbers stay in registers.
-// Threads of neighbouring tiles are neighbours, so that they read and write one run of memory together, at each of the
-// 36 points. `rows` x `columns` tiles cover an image, and t counts the tiles of all images of the batch.
+// One thread = one tile of one channel, or one kernel, from beginning to end: its numbers stay in registers. Threads of
+// neighbouring tiles are neighbours, so that they read and write one run of memory together, at each of the points.
+// `rows` x `columns` tiles cover an image, and t counts the tiles of all images of the batch.
 
-// out = B in: one column of a tile, at the points 0, 1, -1, 2, -2 and infinity. Rows 1 and 2, and 3 and 4, differ in the
-// sign of their odd terms.
+#define SIDE (TILE + 2)
+
+#if TILE == 4  // the points 0, 1, -1, 2, -2 and infinity
+
+// out = B in: one column of a tile. Rows 1 and 2, and 3 and 4, differ in the sign of their odd terms.
 static __device__ __forceinline__ void evaluate(const real in[6], real out[6])
 {
     const real even1 = in[4] - 4 * in[2], odd1 = in[3] - 4 * in[1];
@@ -87,38 +91,95 @@ static __device__ __forceinline__ void evaluate_taps_transposed(const real in[6]
     out[2] = sum2 / 6 - sum1 / 6 + in[5];
 }
 
+#else  // the points 0, 1, -1 and infinity: no number grows, and so does no rounding error
+
+// out = B in
+static __device__ __forceinline__ void evaluate(const real in[4], real out[4])
+{
+    out[0] = in[0] - in[2];
+    out[1] = in[2] + in[1];
+    out[2] = in[2] - in[1];
+    out[3] = in[3] - in[1];
+}
+
+// out = B' in
+static __device__ __forceinline__ void evaluate_transposed(const real in[4], real out[4])
+{
+    out[0] = in[0];
+    out[1] = in[1] - in[2] - in[3];
+    out[2] = in[1] + in[2] - in[0];
+    out[3] = in[3];
+}
+
+// out = A in
+static __device__ __forceinline__ void interpolate(const real in[4], real out[2])
+{
+    out[0] = in[0] + in[1] + in[2];
+    out[1] = in[1] - in[2] + in[3];
+}
+
+// out = A' in
+static __device__ __forceinline__ void interpolate_transposed(const real in[2], real out[4])
+{
+    out[0] = in[0];
+    out[1] = in[0] + in[1];
+    out[2] = in[0] - in[1];
+    out[3] = in[1];
+}
+
+// out = G in
+static __device__ __forceinline__ void evaluate_taps(const real in[3], real out[4])
+{
+    const real even = in[0] + in[2];
+    out[0] = in[0];
+    out[1] = (even + in[1]) / 2;
+    out[2] = (even - in[1]) / 2;
+    out[3] = in[2];
+}
+
+// out = G' in
+static __device__ __forceinline__ void evaluate_taps_transposed(const real in[4], real out[3])
+{
+    const real half_sum = (in[1] + in[2]) / 2;
+    out[0] = in[0] + half_sum;
+    out[1] = (in[1] - in[2]) / 2;
+    out[2] = half_sum + in[3];
+}
+
+#endif
+
 // V = B x_tile B'. A tile that reaches beyond the edge of x reads 0 there.
 extern "C" __global__ void evaluate_tiles(
     const real *x,  // (N, C, H, W)
-    real *V,        // (36, C, T), T = N rows columns
+    real *V,        // (points, C, T), T = N rows columns
     index_t size,   // C T
     index_t T, index_t C, index_t H, index_t W, index_t rows, index_t columns)
 {
     const index_t k = (index_t)blockIdx.x * blockDim.x + threadIdx.x;  // where the tile is in V[i, j]
     if (k >= size) return;
     const index_t t = k % T, c = k / T;
-    const index_t w = 4 * (t % columns), h = 4 * (t / columns % rows), n = t / columns / rows;
+    const index_t w = TILE * (t % columns), h = TILE * (t / columns % rows), n = t / columns / rows;
     const real *pixels = x + (n * C + c) * H * W;
 
-    real half[6][6];  // B x_tile, one column after the other
-    for (int j = 0; j < 6; ++j) {
-        real in[6], out[6];
-        for (int i = 0; i < 6; ++i) in[i] = h + i < H && w + j < W ? pixels[(h + i) * W + w + j] : 0;
+    real half[SIDE][SIDE];  // B x_tile, one column after the other
+    for (int j = 0; j < SIDE; ++j) {
+        real in[SIDE], out[SIDE];
+        for (int i = 0; i < SIDE; ++i) in[i] = h + i < H && w + j < W ? pixels[(h + i) * W + w + j] : 0;
         evaluate(in, out);
-        for (int i = 0; i < 6; ++i) half[i][j] = out[i];
+        for (int i = 0; i < SIDE; ++i) half[i][j] = out[i];
     }
-    for (int i = 0; i < 6; ++i) {
-        real out[6];
+    for (int i = 0; i < SIDE; ++i) {
+        real out[SIDE];
         evaluate(half[i], out);
-        for (int j = 0; j < 6; ++j) V[(6 * i + j) * size + k] = out[j];
+        for (int j = 0; j < SIDE; ++j) V[(SIDE * i + j) * size + k] = out[j];
     }
 }
 
-// dx, of the dx_tile = B' dV B that overlap there. A block of 4x4 pixels of dx lies in four tiles: in the one that
+// dx, of the dx_tile = B' dV B that overlap there. A block of TILE x TILE pixels of dx lies in four tiles: in the one that
 // begins where it does, and in the last two rows or columns, or both, of those above and to the left of it.
 // One thread = one such block, so that no two threads write the same pixel.
 extern "C" __global__ void evaluate_tiles_transposed(
-    const real *dV,  // (36, C, T)
+    const real *dV,  // (points, C, T)
     real *dx,        // (N, C, H, W)
     index_t size,    // N C (rows + 1) (columns + 1)
     index_t T, index_t C, index_t H, index_t W, index_t rows, index_t columns)
@@ -128,65 +189,65 @@ extern "C" __global__ void evaluate_tiles_transposed(
     const index_t column = k % (columns + 1), row = k / (columns + 1) % (rows + 1);
     const index_t plane = k / (columns + 1) / (rows + 1), c = plane % C, n = plane / C;
 
-    real block[4][4] = {};
+    real block[TILE][TILE] = {};
     for (int above = 0; above < 2; ++above)
         for (int left = 0; left < 2; ++left) {
             const index_t r = row - above, s = column - left;
             if (r < 0 || r == rows || s < 0 || s == columns) continue;
             const real *point = dV + c * T + (n * rows + r) * columns + s;
-            real half[6][6];  // B' dV, one column after the other
-            for (int j = 0; j < 6; ++j) {
-                real in[6], out[6];
-                for (int i = 0; i < 6; ++i) in[i] = point[(6 * i + j) * C * T];
+            real half[SIDE][SIDE];  // B' dV, one column after the other
+            for (int j = 0; j < SIDE; ++j) {
+                real in[SIDE], out[SIDE];
+                for (int i = 0; i < SIDE; ++i) in[i] = point[(SIDE * i + j) * C * T];
                 evaluate_transposed(in, out);
-                for (int i = 0; i < 6; ++i) half[i][j] = out[i];
+                for (int i = 0; i < SIDE; ++i) half[i][j] = out[i];
             }
-            for (int i = 4 * above; i < (above ? 6 : 4); ++i) {
-                real out[6];
+            for (int i = TILE * above; i < (above ? SIDE : TILE); ++i) {
+                real out[SIDE];
                 evaluate_transposed(half[i], out);
-                for (int j = 4 * left; j < (left ? 6 : 4); ++j) block[i - 4 * above][j - 4 * left] += out[j];
+                for (int j = TILE * left; j < (left ? SIDE : TILE); ++j) block[i - TILE * above][j - TILE * left] += out[j];
             }
         }
-    for (int i = 0; i < 4; ++i)
-        for (int j = 0; j < 4; ++j)
-            if (4 * row + i < H && 4 * column + j < W)
-                dx[(plane * H + 4 * row + i) * W + 4 * column + j] = block[i][j];
+    for (int i = 0; i < TILE; ++i)
+        for (int j = 0; j < TILE; ++j)
+            if (TILE * row + i < H && TILE * column + j < W)
+                dx[(plane * H + TILE * row + i) * W + TILE * column + j] = block[i][j];
 }
 
 // U = G weight G'. One thread = one kernel.
 extern "C" __global__ void evaluate_kernels(const real *weight,  // (F, C, 3, 3)
-                                            real *U,             // (36, F, C)
+                                            real *U,             // (points, F, C)
                                             index_t size)        // F C
 {
     const index_t k = (index_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (k >= size) return;
 
-    real half[6][3];  // G weight
+    real half[SIDE][3];  // G weight
     for (int j = 0; j < 3; ++j) {
-        real in[3], out[6];
+        real in[3], out[SIDE];
         for (int i = 0; i < 3; ++i) in[i] = weight[9 * k + 3 * i + j];
         evaluate_taps(in, out);
-        for (int i = 0; i < 6; ++i) half[i][j] = out[i];
+        for (int i = 0; i < SIDE; ++i) half[i][j] = out[i];
     }
-    for (int i = 0; i < 6; ++i) {
-        real out[6];
+    for (int i = 0; i < SIDE; ++i) {
+        real out[SIDE];
         evaluate_taps(half[i], out);
-        for (int j = 0; j < 6; ++j) U[(6 * i + j) * size + k] = out[j];
+        for (int j = 0; j < SIDE; ++j) U[(SIDE * i + j) * size + k] = out[j];
     }
 }
 
 // dweight = G' dU G
-extern "C" __global__ void evaluate_kernels_transposed(const real *dU,  // (36, F, C)
+extern "C" __global__ void evaluate_kernels_transposed(const real *dU,  // (points, F, C)
                                                        real *dweight,   // (F, C, 3, 3)
                                                        index_t size)    // F C
 {
     const index_t k = (index_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (k >= size) return;
 
-    real half[3][6];  // G' dU
-    for (int j = 0; j < 6; ++j) {
-        real in[6], out[3];
-        for (int i = 0; i < 6; ++i) in[i] = dU[(6 * i + j) * size + k];
+    real half[3][SIDE];  // G' dU
+    for (int j = 0; j < SIDE; ++j) {
+        real in[SIDE], out[3];
+        for (int i = 0; i < SIDE; ++i) in[i] = dU[(SIDE * i + j) * size + k];
         evaluate_taps_transposed(in, out);
         for (int i = 0; i < 3; ++i) half[i][j] = out[i];
     }
@@ -199,7 +260,7 @@ extern "C" __global__ void evaluate_kernels_transposed(const real *dU,  // (36, 
 
 // y_tile = A M A' + bias, and its ReLU if that is wanted, less what lies beyond the edge of y.
 extern "C" __global__ void interpolate_tiles(
-    const real *M,      // (36, F, T)
+    const real *M,      // (points, F, T)
     const real *bias,   // (F,)
     real *y,            // (N, F, OH, OW)
     index_t with_relu,  // 0 or 1
@@ -209,21 +270,21 @@ extern "C" __global__ void interpolate_tiles(
     const index_t k = (index_t)blockIdx.x * blockDim.x + threadIdx.x;  // where the tile is in M[i, j]
     if (k >= size) return;
     const index_t t = k % T, f = k / T;
-    const index_t w = 4 * (t % columns), h = 4 * (t / columns % rows), n = t / columns / rows;
+    const index_t w = TILE * (t % columns), h = TILE * (t / columns % rows), n = t / columns / rows;
     real *pixels = y + (n * F + f) * OH * OW;
     const real shift = bias[f];
 
-    real half[4][6];  // A M
-    for (int j = 0; j < 6; ++j) {
-        real in[6], out[4];
-        for (int i = 0; i < 6; ++i) in[i] = M[(6 * i + j) * size + k];
+    real half[TILE][SIDE];  // A M
+    for (int j = 0; j < SIDE; ++j) {
+        real in[SIDE], out[TILE];
+        for (int i = 0; i < SIDE; ++i) in[i] = M[(SIDE * i + j) * size + k];
         interpolate(in, out);
-        for (int i = 0; i < 4; ++i) half[i][j] = out[i];
+        for (int i = 0; i < TILE; ++i) half[i][j] = out[i];
     }
-    for (int i = 0; i < 4; ++i) {
-        real out[4];
+    for (int i = 0; i < TILE; ++i) {
+        real out[TILE];
         interpolate(half[i], out);
-        for (int j = 0; j < 4; ++j) {
+        for (int j = 0; j < TILE; ++j) {
             const real pixel = out[j] + shift;
             if (h + i < OH && w + j < OW) pixels[(h + i) * OW + w + j] = with_relu && pixel <= 0 ? 0 : pixel;
         }
@@ -234,30 +295,30 @@ extern "C" __global__ void interpolate_tiles(
 extern "C" __global__ void interpolate_tiles_transposed(
     const real *dy,  // (N, F, OH, OW)
     const real *y,   // (N, F, OH, OW) or null
-    real *dM,        // (36, F, T)
+    real *dM,        // (points, F, T)
     index_t size,    // F T
     index_t T, index_t F, index_t OH, index_t OW, index_t rows, index_t columns)
 {
     const index_t k = (index_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (k >= size) return;
     const index_t t = k % T, f = k / T;
-    const index_t w = 4 * (t % columns), h = 4 * (t / columns % rows), n = t / columns / rows;
+    const index_t w = TILE * (t % columns), h = TILE * (t / columns % rows), n = t / columns / rows;
     const index_t plane = (n * F + f) * OH * OW;
 
-    real half[6][4];  // A' dy_tile
-    for (int j = 0; j < 4; ++j) {
-        real in[4], out[6];
-        for (int i = 0; i < 4; ++i) {
+    real half[SIDE][TILE];  // A' dy_tile
+    for (int j = 0; j < TILE; ++j) {
+        real in[TILE], out[SIDE];
+        for (int i = 0; i < TILE; ++i) {
             const bool inside = h + i < OH && w + j < OW;
             const index_t pixel = inside ? plane + (h + i) * OW + w + j : plane;
             in[i] = inside ? dy[pixel] * (real)(!y || y[pixel] > 0) : 0;
         }
         interpolate_transposed(in, out);
-        for (int i = 0; i < 6; ++i) half[i][j] = out[i];
+        for (int i = 0; i < SIDE; ++i) half[i][j] = out[i];
     }
-    for (int i = 0; i < 6; ++i) {
-        real out[6];
+    for (int i = 0; i < SIDE; ++i) {
+        real out[SIDE];
         interpolate_transposed(half[i], out);
-        for (int j = 0; j < 6; ++j) dM[(6 * i + j) * size + k] = out[j];
+        for (int j = 0; j < SIDE; ++j) dM[(SIDE * i + j) * size + k] = out[j];
     }
 }

@@ -3,8 +3,9 @@
     forward     V from x       U from weight      M = U @ V              y from M, with bias and, if wanted, ReLU
     backward    dM from dy     dU = dM @ V'       dV = U' @ dM           dx from dV, dweight from dU
 
-Each product is one batched call of cuBLAS, 36 matrices at once: over all tiles of all images, for V holds as many
-images as fit in BUFFER elements. V, M and y are written once and read once.
+Each product is one batched call of cuBLAS, one matrix for each of the points: over all tiles of all images, for V holds
+as many images as fit in BUFFER elements. V, M and y are written once and read once. There are 36 points, for tiles of
+4x4 pixels of y; with TF32 16, for tiles of 2x2 (see `loader.tile_size`).
 
 The gradient of the bias comes for free: at the point 1 along both axes, dM is the sum of its tile of dy.
 """
@@ -12,8 +13,7 @@ The gradient of the bias comes for free: at the point 1 along both axes, dM is t
 from collections.abc import Iterator
 
 from minunet.backend import Array, array_module
-from minunet.fast.cuda.loader import NULL, contiguous, launch
-from minunet.fast.winograd import POINT_1_1
+from minunet.fast.cuda.loader import NULL, contiguous, launch, tile_size
 from minunet.layers.checks import check_conv2d, check_gradient
 from minunet.layers.conv import Conv2dCache
 from minunet.layers.relu import ReluCache
@@ -49,10 +49,10 @@ def _forward(x: Array, weight: Array, bias: Array, with_relu: int) -> Array:
     N, C, H, W = x.shape
     F = len(weight)
     x, bias = contiguous(x, x.dtype), contiguous(bias, x.dtype)
-    U = _evaluate_kernels(weight)  # (36, F, C)
+    U = _evaluate_kernels(weight)  # (points, F, C)
     y = array_module(x).empty((N, F, H - 2, W - 2), x.dtype)
     for images in _groups(x, F):
-        M = U @ _evaluate_tiles(x[images])  # (F, C) @ (C, T) -> (F, T), 36 times
+        M = U @ _evaluate_tiles(x[images])  # (F, C) @ (C, T) -> (F, T), at each point
         _launch_on_tiles("interpolate_tiles", F, y[images], M, bias, y[images], with_relu)
     return y
 
@@ -65,18 +65,18 @@ def _backward(dy: Array, cache: Conv2dCache, y: Array | None) -> tuple[Array, Ar
     F = len(weight)
     check_gradient(dy, (N, F, H - 2, W - 2), x)
     x, dy = contiguous(x, x.dtype), contiguous(dy, x.dtype)
-    turned_U = _evaluate_kernels(weight.transpose(1, 0, 2, 3))  # U', (36, C, F)
-    dU, dbias = xp.zeros((36, F, C), x.dtype), xp.zeros(F, x.dtype)
+    turned_U = _evaluate_kernels(weight.transpose(1, 0, 2, 3))  # U', (points, C, F)
+    dU, dbias = xp.zeros((_side(x) ** 2, F, C), x.dtype), xp.zeros(F, x.dtype)
     dx = xp.empty(x.shape, x.dtype)
     for images in _groups(x, F):
         turned_V = xp.ascontiguousarray(_evaluate_tiles(x[images]).transpose(0, 2, 1))  # as a product of CuPy wants it
-        dM = xp.empty((36, F, turned_V.shape[1]), x.dtype)
+        dM = xp.empty((len(turned_V), F, turned_V.shape[1]), x.dtype)
         gate = NULL if y is None else y[images]
         _launch_on_tiles("interpolate_tiles_transposed", F, dy[images], dy[images], gate, dM)
-        dU += dM @ turned_V  # (F, T) @ (T, C) -> (F, C), 36 times
+        dU += dM @ turned_V  # (F, T) @ (T, C) -> (F, C), at each point
         del turned_V
-        dV = turned_U @ dM  # (C, F) @ (F, T) -> (C, T), 36 times
-        dbias += dM[POINT_1_1].sum(axis=1)
+        dV = turned_U @ dM  # (C, F) @ (F, T) -> (C, T), at each point
+        dbias += dM[_side(x) + 1].sum(axis=1)  # the point 1 along h and along w
         _launch_on_blocks(dV, dx[images])
     dweight = xp.empty(weight.shape, x.dtype)
     launch(SOURCE, "evaluate_kernels_transposed", F * C, dU, dweight, F * C)
@@ -84,19 +84,19 @@ def _backward(dy: Array, cache: Conv2dCache, y: Array | None) -> tuple[Array, Ar
 
 
 def _evaluate_kernels(weight: Array) -> Array:
-    """Return U, (36, F, C)."""
+    """Return U, (points, F, C)."""
     F, C = weight.shape[:2]
-    U = array_module(weight).empty((36, F, C), weight.dtype)
+    U = array_module(weight).empty((_side(weight) ** 2, F, C), weight.dtype)
     launch(SOURCE, "evaluate_kernels", F * C, contiguous(weight, weight.dtype), U, F * C)
     return U
 
 
 def _evaluate_tiles(x: Array) -> Array:
-    """Return V, (36, C, T)."""
+    """Return V, (points, C, T)."""
     N, C, H, W = x.shape
-    rows, columns = _tiles(H - 2, W - 2)
+    rows, columns = _tiles(x, H - 2, W - 2)
     T = N * rows * columns
-    V = array_module(x).empty((36, C, T), x.dtype)
+    V = array_module(x).empty((_side(x) ** 2, C, T), x.dtype)
     launch(SOURCE, "evaluate_tiles", C * T, x, V, C * T, T, C, H, W, rows, columns)
     return V
 
@@ -104,28 +104,34 @@ def _evaluate_tiles(x: Array) -> Array:
 def _launch_on_tiles(name: str, F: int, y: Array, *args) -> None:
     """Launch a kernel with a thread for each tile of y, or dy, (N, F, OH, OW)."""
     N, _, OH, OW = y.shape
-    rows, columns = _tiles(OH, OW)
+    rows, columns = _tiles(y, OH, OW)
     T = N * rows * columns
     launch(SOURCE, name, F * T, *args, F * T, T, F, OH, OW, rows, columns)
 
 
 def _launch_on_blocks(dV: Array, dx: Array) -> None:
-    """Write dx, a thread for each of its blocks of 4x4 pixels: along each axis one more than there are tiles."""
+    """Write dx, a thread for each of its blocks as large as a tile: along each axis one more than there are tiles."""
     N, C, H, W = dx.shape
-    rows, columns = _tiles(H - 2, W - 2)
+    rows, columns = _tiles(dx, H - 2, W - 2)
     blocks = N * C * (rows + 1) * (columns + 1)
     launch(SOURCE, "evaluate_tiles_transposed", blocks, dV, dx, blocks, dV.shape[2], C, H, W, rows, columns)
 
 
-def _tiles(OH: int, OW: int) -> tuple[int, int]:
-    """Return how many rows and columns of 4x4 tiles cover an image of OH x OW pixels."""
-    return -(-OH // 4), -(-OW // 4)
+def _side(x: Array) -> int:
+    """Return how many pixels of x, along each axis, a tile needs; there are as many points."""
+    return tile_size(x.dtype) + 2
+
+
+def _tiles(x: Array, OH: int, OW: int) -> tuple[int, int]:
+    """Return how many rows and columns of tiles cover an image of OH x OW pixels."""
+    tile = tile_size(x.dtype)
+    return -(-OH // tile), -(-OW // tile)
 
 
 def _groups(x: Array, F: int) -> Iterator[slice]:
     """Yield the images that are done at once, so that neither V nor M has more than BUFFER elements, if it can be."""
     N, C, H, W = x.shape
-    rows, columns = _tiles(H - 2, W - 2)
-    step = max(1, BUFFER // (36 * max(C, F) * rows * columns))
+    rows, columns = _tiles(x, H - 2, W - 2)
+    step = max(1, BUFFER // (_side(x) ** 2 * max(C, F) * rows * columns))
     for n in range(0, N, step):
         yield slice(n, n + step)

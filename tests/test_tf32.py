@@ -1,0 +1,102 @@
+"""CUPY_TF32=1 lets the GPU multiply in TF32: batches of matrices, too, and with tiles that keep the network exact."""
+
+import numpy as np
+import pytest
+from strict_cupy import raw_module
+
+from minunet import (
+    flatten,
+    init_unet,
+    softmax_cross_entropy_backward,
+    softmax_cross_entropy_forward,
+    to_device,
+    unet_backward,
+    unet_forward,
+)
+from minunet.backend import TF32_TENSOR_OP_MATH, map_tree
+from minunet.course import pretend_gpu
+from minunet.fast.conv import conv2d_backward, conv2d_forward
+from minunet.fast.cuda import loader
+from minunet.fast.cuda import winograd as winograd_kernels
+
+pytestmark = pytest.mark.skipif(raw_module.COMPILER is None, reason="g++ is not there to run the kernels on the CPU")
+
+
+@pytest.fixture
+def math_mode(cupy):
+    """Return a function that asks cuBLAS how it multiplies; afterwards it multiplies in full again."""
+    cublas, handle = cupy.cuda.cublas, cupy.cuda.get_cublas_handle()
+    yield lambda: cublas.getMathMode(handle)
+    cublas.setMathMode(handle, cublas.CUBLAS_DEFAULT_MATH)
+
+
+def step(params, x, labels):
+    """Return the logits and all gradients of a step."""
+    logits, cache = unet_forward(params, x)
+    _, loss_cache = softmax_cross_entropy_forward(logits, labels)
+    grads, dx = unet_backward(softmax_cross_entropy_backward(np.asarray(1, x.dtype), loss_cache), cache, with_dx=True)
+    return to_device({"logits": logits, "dx": dx, **flatten(grads)}, "cpu")
+
+
+def layer(x, weight, bias, dy):
+    """Return y and all gradients of the network's convolution."""
+    y, cache = conv2d_forward(x, weight, bias)
+    return to_device(dict(zip(("y", "dx", "dweight", "dbias"), (y, *conv2d_backward(dy, cache)), strict=True)), "cpu")
+
+
+def errors_on_the_gpu(function, *args):
+    """Return {name: error} of a function in float32 on the GPU: root mean squares, error over result."""
+    expected = function(*args)
+    args = map_tree(lambda x: x.astype(np.float32) if x.dtype.kind == "f" else x, list(args))
+    result = function(*to_device(args, "gpu"))
+    return {name: np.sqrt(np.mean((result[name] - y) ** 2) / np.mean(y**2)) for name, y in expected.items()}
+
+
+def test_a_layer_in_tf32(monkeypatch, math_mode, rng):
+    shapes = (2, 5, 13, 18), (7, 5, 3, 3), (7,), (2, 7, 11, 16)
+    arrays = [rng.standard_normal(shape) for shape in shapes]
+    assert max(errors_on_the_gpu(layer, *arrays).values()) < 1e-5 and math_mode() == 0
+    monkeypatch.setenv("CUPY_TF32", "1")
+    errors = errors_on_the_gpu(layer, *arrays)
+    assert math_mode() == TF32_TENSOR_OP_MATH and errors.pop("dbias") < 1e-5  # a sum, no product
+    assert all(1e-4 < error < 1e-3 for error in errors.values())
+
+
+def test_the_network_in_tf32(monkeypatch, math_mode, rng):
+    """Small tiles err little more than the direct way, PyTorch's; large ones would err several times as much."""
+    params = init_unet(rng, base_channels=8, depth=2, dtype=np.float64)
+    args = params, rng.standard_normal((2, 1, 60, 52)), rng.integers(0, 2, (2, 20, 12))
+    assert max(errors_on_the_gpu(step, *args).values()) < 1e-5
+    monkeypatch.setenv("CUPY_TF32", "1")
+    with_small_tiles = errors_on_the_gpu(step, *args)
+    monkeypatch.setenv("MINUNET_CONVOLUTION", "direct")
+    direct = errors_on_the_gpu(step, *args)
+    monkeypatch.delenv("MINUNET_CONVOLUTION")
+    for module in (loader, winograd_kernels):
+        monkeypatch.setattr(module, "tile_size", lambda dtype: 4)
+    with_large_tiles = errors_on_the_gpu(step, *args)
+    assert 1e-4 < direct["logits"] and with_small_tiles["logits"] < 2 * direct["logits"]
+    assert with_large_tiles["logits"] > 3 * direct["logits"]
+
+
+def test_float64_stays_as_it_is(monkeypatch, math_mode, rng, small_unet):
+    monkeypatch.setenv("CUPY_TF32", "1")
+    x, labels = rng.standard_normal((1, 1, 44, 44)), rng.integers(0, 3, (1, 4, 4))
+    expected, result = step(small_unet, x, labels), step(*to_device([small_unet, x, labels], "gpu"))
+    for name, y in expected.items():
+        np.testing.assert_allclose(result[name], y, rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("value", ["0", "", None])
+def test_it_is_off_unless_the_environment_says_so(monkeypatch, math_mode, value):
+    if value is not None:
+        monkeypatch.setenv("CUPY_TF32", value)
+    to_device(np.ones(3), "gpu")
+    assert math_mode() == 0
+
+
+def test_the_pretend_gpu_has_no_tf32_and_does_not_mind(monkeypatch, rng):
+    monkeypatch.setenv("CUPY_TF32", "1")
+    with pretend_gpu.installed():
+        x = to_device(rng.standard_normal((3, 3)), "gpu")
+        np.testing.assert_array_equal(to_device(x @ x, "cpu"), to_device(x, "cpu") @ to_device(x, "cpu"))
