@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from minunet.benching.measure import time_step
 from minunet.benching.report import COLOURS
-from minunet.files import replace_atomically
+from minunet.files import picture_path, replace_atomically
 
 SIZES = (204, 396, 572, 1100)
 ROUNDS = 3
@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--against", choices=["torch"])
     parser.add_argument("--out", default="scaling.png")
     options = parser.parse_args()
+    out = picture_path(options.out)
     names = ["minunet", "torch"] if options.against else ["minunet"]
     print(f"{'input':<10}{'side':<10}{'seconds':>10}{'us a pixel':>12}{'peak GB':>10}")
     measured = {name: [] for name in names}
@@ -32,7 +33,7 @@ def main() -> None:
             measured[name].append((seconds, peak))
             print(f"{size:<10}{name:<10}{seconds:>10.3f}{1e6 * seconds / size**2:>12.1f}{peak:>10.2f}", flush=True)
     figure = draw(measured)
-    replace_atomically(options.out, lambda temporary: figure.savefig(temporary, dpi=120))
+    replace_atomically(out, lambda temporary: figure.savefig(temporary, dpi=120))
 
 
 def draw(measured: dict[str, list[tuple[float, float]]]) -> Figure:

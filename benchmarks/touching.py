@@ -18,6 +18,7 @@ from minunet.checkpoint import load_checkpoint
 from minunet.data import load_data
 from minunet.display import for_display
 from minunet.evaluate import predict_samples
+from minunet.files import picture_path, replace_atomically
 from minunet.metrics import components, seg_score
 from minunet.plot_weights import in_colours
 
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--names", nargs=2, default=["without weight map", "with weight map"])
     parser.add_argument("--out", default="touching.png")
     options = parser.parse_args()
+    out = picture_path(options.out)
     samples = load_data(options.data).validation
     proposals = [found_cells(path, samples) for path in options.checkpoints]
     scores = np.array(
@@ -40,7 +42,9 @@ def main() -> None:
         print(f"{sample.name[:8]}  {pair[0]:.4f}  {pair[1]:.4f}")
     print(f"mean      {scores[:, 0].mean():.4f}  {scores[:, 1].mean():.4f}")
     most = np.argsort(scores[:, 0] - scores[:, 1])[:ROWS]
-    draw([samples[i] for i in most], [[cells[i] for cells in proposals] for i in most], scores[most], options)
+    shown = [samples[i] for i in most], [[cells[i] for cells in proposals] for i in most], scores[most]
+    figure = draw(*shown, options.names)
+    replace_atomically(out, lambda temporary: figure.savefig(temporary, dpi=100))
 
 
 def found_cells(path: str, samples: list) -> list[np.ndarray]:
@@ -50,20 +54,20 @@ def found_cells(path: str, samples: list) -> list[np.ndarray]:
     return [components(p.argmax(axis=0) > 0) for p in probabilities]
 
 
-def draw(samples: list, proposals: list, scores: np.ndarray, options) -> None:
+def draw(samples: list, proposals: list, scores: np.ndarray, names: list) -> Figure:
     figure = Figure(figsize=(13, 3.4 * len(samples)), layout="constrained")
     for axes, sample, pair, score in zip(figure.subplots(len(samples), 4), samples, proposals, scores, strict=True):
         axes[0].imshow(for_display(sample.image), cmap="gray")
         axes[0].set_title(f"image {sample.name[:8]}")
         axes[1].imshow(in_colours(sample.instances), interpolation="nearest")
         axes[1].set_title(f"truth: {count(sample.instances)} nuclei")
-        for panel, cells, name, seg in zip(axes[2:], pair, options.names, score, strict=True):
+        for panel, cells, name, seg in zip(axes[2:], pair, names, score, strict=True):
             panel.imshow(in_colours(cells), interpolation="nearest")
             panel.set_title(f"{name}: {count(cells)}, SEG {seg:.2f}")
         for panel in axes:
             panel.set_xticks([])
             panel.set_yticks([])
-    figure.savefig(options.out, dpi=100)
+    return figure
 
 
 def count(cells: np.ndarray) -> int:

@@ -87,7 +87,9 @@ def _add_train(commands) -> None:
         choices=SCOPES,
         help="of grey values: one for the dataset, or each image its own; default " + default.normalisation,
     )
-    command.add_argument("--device", choices=("cpu", "gpu"), help=f"default {default.device}")
+    command.add_argument(
+        "--device", choices=("cpu", "gpu"), help=f"default {default.device}; CUPY_TF32=1 in the environment allows TF32"
+    )
     command.add_argument("--seed", type=int, metavar="N", help=f"of weights and tiles; default {default.seed}")
     command.add_argument("--out", metavar="DIR", help="run folder, new or empty; default runs/DATA-1, -2, ...")
     command.add_argument(

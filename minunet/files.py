@@ -4,6 +4,10 @@ import os
 import tempfile
 from pathlib import Path
 
+from minunet.errors import InputError
+
+PICTURES = (".png", ".pdf", ".svg")
+
 
 def replace_atomically(path: str | Path, write) -> None:
     """Call ``write(temporary)`` with a path in the same folder, then move the result to `path` in one step.
@@ -15,3 +19,17 @@ def replace_atomically(path: str | Path, write) -> None:
         temporary = Path(folder) / path.name  # the suffix tells Pillow and matplotlib the format
         write(temporary)
         os.replace(temporary, path)
+
+
+def picture_path(out: str | Path) -> Path:
+    """Return `out` as a path; raise InputError unless a picture can be written there. Ask before the long work."""
+    out = Path(out)
+    if not out.parent.is_dir():
+        raise InputError(
+            f"--out must be in a folder that exists, got {out}; make {out.parent}, or choose another --out"
+        )
+    if out.suffix.lower() not in PICTURES:
+        raise InputError(
+            f"--out must end with {', '.join(PICTURES)}, got {out}; try {out.with_name(out.name + '.png')}"
+        )
+    return out

@@ -12,8 +12,7 @@ from minunet.benching.layer import layers_of
 from minunet.benching.measure import roofs, time_layers, time_step
 from minunet.benching.report import layer_table, plot_roofline, step_table
 from minunet.errors import InputError
-
-PICTURES = (".png", ".pdf", ".svg")
+from minunet.files import picture_path
 
 
 def run_bench(
@@ -55,15 +54,7 @@ def run_bench(
     network = {"height": input, "width": input, "base_channels": base_channels, "depth": depth}
     layers = layers_of(network)
     names = ["minunet"] + ([against] if against else [])
-    out = Path(out)
-    if not out.parent.is_dir():
-        raise InputError(
-            f"--out must be in a folder that exists, got {out}; make {out.parent}, or choose another --out"
-        )
-    if out.suffix.lower() not in PICTURES:
-        raise InputError(
-            f"--out must end with {', '.join(PICTURES)}, got {out}; try {out.with_name(out.name + '.png')}"
-        )
+    out = picture_path(out)
     devices = [device] if device else ["cpu"] + ["gpu"] * gpu_is_there()
     for number, where in enumerate(devices):
         print(f"{_machine(where)}; input {input}, {base_channels} base channels, depth {depth}, medians of {rounds}")
