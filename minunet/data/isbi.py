@@ -23,6 +23,8 @@ def read_isbi(directory: str | Path) -> Dataset:
     The labels of this challenge lie half a pixel beside the membranes, all in the same direction. So the images, those
     held out too, are moved to where the labels of the training slices are; the labels stay as they are. See
     `registration.py`; the `note` of the data set says how far. If nothing has to be moved, grey values are the file's.
+    A network trained on them finds membranes where an image has them: on an image that nobody has moved, that is half a
+    pixel beside where these annotators' labels would be.
     """
     directory = existing_folder(directory, LAYOUT)
     images, truth = (read_stack(_find(directory, name)) for name in ("train-volume.tif", "train-labels.tif"))

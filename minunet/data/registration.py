@@ -40,8 +40,8 @@ def label_offset(images: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     c = np.zeros((len(steps), len(steps)))
     for i, dy in enumerate(steps):
         for j, dx in enumerate(steps):
-            moved = images[:, REACH - dy : H - REACH - dy, REACH - dx : W - REACH - dx]
-            c[i, j] = abs(np.mean([_correlation(*pair) for pair in zip(moved, inner, strict=True)]))
+            shifted = images[:, REACH - dy : H - REACH - dy, REACH - dx : W - REACH - dx]
+            c[i, j] = abs(np.mean([_correlation(*pair) for pair in zip(shifted, inner, strict=True)]))
     i, j = np.unravel_index(c.argmax(), c.shape)
     at_the_rim = {i, j} & {0, 2 * REACH}
     if at_the_rim or c[i, j] < LEAST_CORRELATION:
