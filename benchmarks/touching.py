@@ -5,8 +5,9 @@
     minunet train $common --weights map --out map
     python benchmarks/touching.py none/checkpoint.npz map/checkpoint.npz --data dsb2018:DIR --out touching.png
 
-Prints SEG of both on every held-out image, and draws the three images on which the second gains most over the first:
-image, truth, and the cells that each network finds, in colours that differ between neighbours.
+Prints SEG of both on every held-out image, each at the threshold where its mean is best, and draws the three images on
+which the second gains most over the first: image, truth, and the cells that each network finds, in colours that differ
+between neighbours.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from minunet.data import load_data
 from minunet.display import for_display
 from minunet.evaluate import predict_samples
 from minunet.files import picture_path, replace_atomically
-from minunet.metrics import components, seg_score
+from minunet.metrics import best_over_thresholds, components, seg_score
 from minunet.plot_weights import in_colours
 
 ROWS = 3
@@ -48,10 +49,12 @@ def main() -> None:
 
 
 def found_cells(path: str, samples: list) -> list[np.ndarray]:
-    """Return the cells that a network finds in each image, (H, W): the components of what is not background."""
+    """Return the cells that a network finds in each image, (H, W), at the threshold where SEG is best."""
     network = load_checkpoint(path)
-    probabilities = predict_samples(network["params"], network["normalisation"], samples)
-    return [components(p.argmax(axis=0) > 0) for p in probabilities]
+    cells = [1 - p[0] for p in predict_samples(network["params"], network["normalisation"], samples)]
+    best = best_over_thresholds([s.instances for s in samples], cells, with_seg=True)["seg"]
+    print(f"{path}: SEG {best['score']:.4f} at threshold {best['threshold']}")
+    return [components(p > best["threshold"]) for p in cells]
 
 
 def draw(samples: list, proposals: list, scores: np.ndarray, names: list) -> Figure:

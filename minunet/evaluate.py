@@ -68,7 +68,8 @@ def evaluate(samples: list[Sample], probabilities: list[np.ndarray], progress: b
     for row, sample, p in zip(todo, samples, probabilities, strict=True):
         row.update(_measures(sample, p))
     true_cells, knowns = [_true_cells(sample) for sample in samples], [sample.known for sample in samples]
-    best = best_over_thresholds(true_cells, [1 - p[0] for p in probabilities], knowns, progress)
+    with_seg = all(sample.instances is not None for sample in samples)
+    best = best_over_thresholds(true_cells, [1 - p[0] for p in probabilities], knowns, progress, with_seg)
     return {**mean(rows), "images": rows, "best_over_thresholds": best}
 
 

@@ -56,7 +56,8 @@ def test_every_measure_of_every_image(samples, probabilities):
     best = evaluation["best_over_thresholds"]
     for name in ("pixel_error", "pixel_error_f_score"):
         assert best[name]["score"] <= evaluation[name]
-    assert {"v_rand", "v_info", "v_rand_thinned", "v_info_thinned"} < set(best)
+    assert {"v_rand", "v_info", "v_rand_thinned", "v_info_thinned", "seg"} < set(best)
+    assert best["seg"]["score"] >= evaluation["seg"]
 
 
 def test_without_instances_the_components_are_the_cells_and_there_is_no_seg(samples, probabilities):
@@ -66,7 +67,8 @@ def test_without_instances_the_components_are_the_cells_and_there_is_no_seg(samp
     assert "seg" not in evaluation and "seg" in expected
     for name in MEASURES:
         assert evaluation[name] == expected[name]
-    assert evaluation["best_over_thresholds"] == expected["best_over_thresholds"]
+    best, expected_best = evaluation["best_over_thresholds"], expected["best_over_thresholds"]
+    assert expected_best == {**best, "seg": expected_best["seg"]} and "seg" not in best
 
 
 def test_three_classes_are_cell_and_not_cell(samples, probabilities):
@@ -112,6 +114,7 @@ def test_a_measure_that_some_images_lack(samples, probabilities):
     some = [samples[0]._replace(instances=None), *samples[1:]]
     evaluation = evaluate(some, probabilities)
     assert evaluation["seg"] == pytest.approx(np.mean([row["seg"] for row in evaluation["images"][1:]]))
+    assert "seg" not in evaluation["best_over_thresholds"]
     assert table(evaluation).splitlines()[2].split()[-1] == "-"
     assert math.isnan(mean([{"name": "a", "seg": math.nan}])["seg"])
 

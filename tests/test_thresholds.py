@@ -7,7 +7,7 @@ import pytest
 import scipy
 
 from minunet.errors import InputError
-from minunet.metrics import best_over_thresholds, components, v_info, v_rand, watershed
+from minunet.metrics import best_over_thresholds, components, seg_score, v_info, v_rand, watershed
 
 
 def highest_pass(height, seed):
@@ -71,15 +71,22 @@ def two_cells(membrane):
     return truth, np.where(truth > 0, 0.95, membrane)
 
 
-@pytest.mark.parametrize("measure", [v_rand, v_info])
+@pytest.mark.parametrize("measure", [v_rand, v_info, seg_score])
 def test_the_threshold_is_common_and_the_mean_is_over_images(measure):
     (truth, low), (_, high) = two_cells(0.25), two_cells(0.85)
     assert best_over_thresholds([truth, truth], [low, high])["v_rand"] == {"score": 1, "threshold": 0.9}
     low[:, :3] = 0.35  # now the first image wants a threshold of 0.3, and the second one of 0.9
     by_threshold = [np.mean([measure(truth, components(p > k / 10)) for p in (low, high)]) for k in range(10)]
     expected = {"score": pytest.approx(max(by_threshold)), "threshold": by_threshold.index(max(by_threshold)) / 10}
-    assert best_over_thresholds([truth, truth], [low, high])[measure.__name__] == expected
+    best = best_over_thresholds([truth, truth], [low, high], with_seg=True)
+    assert best[measure.__name__.removesuffix("_score")] == expected
     assert max(by_threshold) < 1
+
+
+def test_seg_is_left_out_unless_it_is_wanted():
+    truth, p = two_cells(0.25)
+    without = best_over_thresholds([truth], [p])
+    assert best_over_thresholds([truth], [p], with_seg=True) == {**without, "seg": {"score": 1, "threshold": 0.3}}
 
 
 def test_no_image_at_all():

@@ -34,7 +34,12 @@ def seg_score(truth: np.ndarray, proposal: np.ndarray, known: np.ndarray | None 
     InputError
         If the shapes differ, no pixel is known, or labels are not whole numbers from 0 on.
     """
-    i, j, common = contingency(truth, proposal, known)
+    return seg_score_of(contingency(truth, proposal, known))
+
+
+def seg_score_of(table: tuple[np.ndarray, np.ndarray, np.ndarray]) -> float:
+    """Return SEG of a table as from `contingency`."""
+    i, j, common = table
     truth_areas, proposal_areas = (_areas(labels, common) for labels in (i, j))  # (pairs,)
     matched = (i > 0) & (j > 0) & (2 * common > truth_areas)
     ious = common / (truth_areas + proposal_areas - common)

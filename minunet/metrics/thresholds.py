@@ -16,6 +16,7 @@ from minunet.metrics.contingency import contingency
 from minunet.metrics.pairs import info_scores_of, rand_scores_of
 from minunet.metrics.pixels import pixel_error, pixel_error_f_score
 from minunet.metrics.regions import components, watershed
+from minunet.metrics.seg import seg_score_of
 
 THRESHOLDS = tuple(k / 10 for k in range(10))  # 0, 0.1, ..., 0.9: p > 1 would find no cell
 
@@ -25,6 +26,7 @@ def best_over_thresholds(
     probabilities: list[np.ndarray],
     knowns: list[np.ndarray | None] | None = None,
     progress: bool = False,
+    with_seg: bool = False,
 ) -> dict[str, dict[str, float]]:
     """Return the best mean over the images of each score, and its threshold.
 
@@ -38,13 +40,15 @@ def best_over_thresholds(
         Pixels where it is False are left out.
     progress : bool
         Show a progress bar by images.
+    with_seg : bool
+        SEG of the plain cells, too. It is a measure of true instances, not of the components of a binary truth.
 
     Returns
     -------
     best : dict
         ``{"v_rand": {"score": 0.97, "threshold": 0.6}, ...}`` for pixel_error, pixel_error_f_score (the smallest), and
-        v_rand, v_info, v_rand_thinned, v_info_thinned (the largest). The score is NaN if no image has a cell. Of equal
-        scores, the lowest threshold is named.
+        v_rand, v_info, v_rand_thinned, v_info_thinned and seg (the largest). The score is NaN if no image has a cell.
+        Of equal scores, the lowest threshold is named.
 
     Raises
     ------
@@ -56,7 +60,7 @@ def best_over_thresholds(
     knowns = [None] * len(truths) if knowns is None else knowns
     images = zip(truths, probabilities, knowns, strict=True)
     images = tqdm(images, total=len(truths), unit="image", disable=None if progress else True, leave=False)
-    scores = [[_scores(*image, threshold) for threshold in THRESHOLDS] for image in images]
+    scores = [[_scores(*image, threshold, with_seg) for threshold in THRESHOLDS] for image in images]
     best = {}
     for name in scores[0][0]:
         by_threshold = [mean_of_numbers([rows[t][name] for rows in scores]) for t in range(len(THRESHOLDS))]
@@ -66,12 +70,12 @@ def best_over_thresholds(
     return best
 
 
-def _scores(truth, probability, known, threshold: float) -> dict[str, float]:
+def _scores(truth, probability, known, threshold: float, with_seg: bool) -> dict[str, float]:
     """Return all scores of one image at one threshold."""
     cell = probability > threshold
     plain = components(cell)
     table, thinned = (contingency(truth, labels, known) for labels in (plain, watershed(-probability, plain)))
-    return {
+    scores = {
         "pixel_error": pixel_error(truth > 0, cell, known),
         "pixel_error_f_score": pixel_error_f_score(truth > 0, cell, known),
         "v_rand": rand_scores_of(table).f_score,
@@ -79,6 +83,7 @@ def _scores(truth, probability, known, threshold: float) -> dict[str, float]:
         "v_rand_thinned": rand_scores_of(thinned).f_score,
         "v_info_thinned": info_scores_of(thinned).f_score,
     }
+    return {**scores, "seg": seg_score_of(table)} if with_seg else scores
 
 
 def mean_of_numbers(scores: list[float]) -> float:
