@@ -1,6 +1,6 @@
 // Winograd's convolution F(4x4, 3x3) or F(2x2, 3x3): the steps before and after the matrix products; see
-// minunet/fast/winograd.py, whose V, U and M these are. A tile has TILE = 4 or 2 pixels of y along each axis, and needs
-// SIDE = 6 or 4 of x; there are as many points, and their squares are the matrix products.
+// minunet/fast/winograd.py, whose V, U and M these are. Along each axis a tile has TILE = 4 or 2 pixels of y, and needs
+// SIDE = 6 or 4 of x and as many points: SIDE * SIDE in all, and a matrix product for each.
 //
 //     V[(i j), c, t]      = B x_tile B'        B (SIDE, SIDE)
 //     U[(i j), f, c]      = G weight G'        G (SIDE, 3)
@@ -91,7 +91,7 @@ static __device__ __forceinline__ void evaluate_taps_transposed(const real in[6]
     out[2] = sum2 / 6 - sum1 / 6 + in[5];
 }
 
-#else  // the points 0, 1, -1 and infinity: no number grows, and so does no rounding error
+#else  // the points 0, 1, -1 and infinity: no factor is above 1, so that rounding errors stay small
 
 // out = B in
 static __device__ __forceinline__ void evaluate(const real in[4], real out[4])
