@@ -1,6 +1,6 @@
 """Two networks beside each other on cells that touch: which does each take for one?
 
-    common="--data dsb2018:DIR --steps 1500 --optimiser sgd --augmentation elastic --normalisation image"
+    common="--data dsb2018:DIR --steps 1500 --augmentation elastic --normalisation image"
     minunet train $common --weights none --out none
     minunet train $common --weights map --out map
     python benchmarks/touching.py none/checkpoint.npz map/checkpoint.npz --data dsb2018:DIR --out touching.png
