@@ -13,9 +13,10 @@ import time
 
 import numpy as np
 
-from minunet.fast import bands, winograd
 from minunet.fast.conv import MANY_BACKWARD, MANY_FORWARD, conv2d_backward, conv2d_forward, quickest
-from minunet.fast.memory import keep_freed_memory
+from minunet.fast.cpu import direct as bands
+from minunet.fast.cpu import winograd
+from minunet.fast.cpu.memory import keep_freed_memory
 from minunet.layers import conv as readable
 from minunet.layers.conv import Conv2dCache
 

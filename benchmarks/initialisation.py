@@ -1,4 +1,5 @@
-"""Train the same network from plain and from centred He weights (see minunet/init.py), at two learning rates.
+"""Train the same network from plain and from centred He weights (see minunet/network/initialise.py), at two learning
+rates.
 
     python benchmarks/initialisation.py --data isbi:DIR --steps 1000
 
@@ -7,9 +8,9 @@ Prints the pixel error on held-out images along each run: the runs differ in not
 
 import argparse
 
-from minunet.config import Config
 from minunet.data import load_data
-from minunet.train import start, train_steps
+from minunet.training.config import Config
+from minunet.training.train import start, train_steps
 
 LEARNING_RATES = (0.01, 0.03)
 

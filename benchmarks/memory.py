@@ -10,8 +10,8 @@ import subprocess
 import sys
 import time
 
-from minunet.benching.minunet_side import step_passes
-from minunet.fast.memory import keep_freed_memory
+from minunet.cli.bench.minunet_side import step_passes
+from minunet.fast.cpu.memory import keep_freed_memory
 
 NETWORK = {"height": 572, "width": 572, "base_channels": 64, "depth": 4}
 ROUNDS = 3

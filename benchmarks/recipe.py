@@ -14,10 +14,11 @@ import statistics
 
 from tqdm import tqdm
 
-from minunet import train
-from minunet.config import Config
 from minunet.data import AUGMENTATIONS, Augmentation, load_data
-from minunet.evaluate import evaluate, predict_samples
+from minunet.metrics.evaluation import evaluate
+from minunet.prediction.predict import predict_samples
+from minunet.training import train
+from minunet.training.config import Config
 
 AUGMENTATIONS["half elastic"] = Augmentation(elastic=5.0, gain=0.05, offset=0.05)
 AUGMENTATIONS["symmetries, grey values"] = Augmentation(elastic=0.0, rotation=False)

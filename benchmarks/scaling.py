@@ -9,8 +9,8 @@ import argparse
 
 from matplotlib.figure import Figure
 
-from minunet.benching.measure import time_step
-from minunet.benching.report import COLOURS
+from minunet.cli.bench.report import COLOURS
+from minunet.cli.bench.sides import time_step
 from minunet.files import picture_path, replace_atomically
 
 SIZES = (204, 396, 572, 1100)

@@ -11,7 +11,7 @@ import functools
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from minunet.fast import winograd
+from minunet.fast.cpu import winograd
 
 LARGE_TILES = winograd.B, winograd.G, winograd.A
 SMALL_TILES = (  # the points 0, 1, -1 and infinity

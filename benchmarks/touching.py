@@ -15,13 +15,13 @@ import argparse
 import numpy as np
 from matplotlib.figure import Figure
 
-from minunet.checkpoint import load_checkpoint
 from minunet.data import load_data
-from minunet.display import for_display
-from minunet.evaluate import predict_samples
 from minunet.files import picture_path, replace_atomically
 from minunet.metrics import best_over_thresholds, components, seg_score
-from minunet.plot_weights import in_colours
+from minunet.pictures.colours import for_display
+from minunet.pictures.weights import in_colours
+from minunet.prediction.predict import predict_samples
+from minunet.training.checkpoint import load_checkpoint
 
 ROWS = 3
 

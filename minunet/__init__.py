@@ -10,10 +10,10 @@ Arrays are NCHW, NumPy or CuPy, float32 to train and float64 to check.
 """
 
 from minunet.backend import array_module, flatten, to_device
-from minunet.data.bend import elastic_deform
-from minunet.data.weight_map import separate_touching, weight_map
+from minunet.data.elastic import elastic_deform
+from minunet.data.weight_maps import separate_touching, weight_map
 from minunet.errors import InputError
-from minunet.gradcheck import gradcheck
+from minunet.gradcheck.check import gradcheck
 from minunet.layers.conv import conv2d_backward, conv2d_forward
 from minunet.layers.crop_concat import crop_concat_backward, crop_concat_forward
 from minunet.layers.dropout import dropout_backward, dropout_forward
@@ -22,6 +22,6 @@ from minunet.layers.pool import max_pool_backward, max_pool_forward
 from minunet.layers.relu import relu_backward, relu_forward
 from minunet.layers.up_conv import up_conv_backward, up_conv_forward
 from minunet.metrics import iou, pixel_error, seg_score, v_info, v_rand, warping_error
-from minunet.predict import predict
-from minunet.shapes import output_size, smallest_input_size
-from minunet.unet import init_unet, unet_backward, unet_forward
+from minunet.network.sizes import output_size, smallest_input_size
+from minunet.network.unet import init_unet, unet_backward, unet_forward
+from minunet.prediction.predict import predict

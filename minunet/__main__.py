@@ -2,6 +2,6 @@
 
 import sys
 
-from minunet.cli import main
+from minunet.cli.main import main
 
 sys.exit(main())

@@ -122,3 +122,18 @@ def _import_cupy():
             "install the driver (nvidia.com/drivers; nvidia-smi shows whether it works), or use 'cpu'"
         )
     return cupy
+
+
+def check_same_device(**arrays: Array) -> None:
+    """Raise unless all arrays lie where the first one does; numbers, and scalars of NumPy, lie anywhere."""
+    (first, there), *others = arrays.items()
+    for name, array in others:
+        if array_module(array) is not array_module(there) and (np.ndim(array) or array_module(array) is not np):
+            raise InputError(
+                f"{name} must be on the device of {first} ({_device(there)}), got an array on the {_device(array)}; "
+                "move it with minunet.to_device"
+            )
+
+
+def _device(array: Array) -> str:
+    return "host" if array_module(array) is np else "GPU"

@@ -12,7 +12,7 @@ from strict_cupy import raw_module
 
 from minunet import flatten, init_unet
 from minunet.backend import gpu_is_there
-from minunet.cli import main
+from minunet.cli.main import main
 
 SMALL = ["--base-channels", "2", "--depth", "1", "--tile", "36"]
 

@@ -1,6 +1,6 @@
 """The tests of another file once more, with minunet's functions on the device: arguments go there, results come back.
 
-globals().update(on_device("test_layers"))
+globals().update(on_device("layers/test_layers"))
 """
 
 import functools
@@ -17,7 +17,7 @@ from minunet.backend import array_module, flatten, map_tree, to_device
 
 def on_device(name: str, only: tuple[str, ...] | None = None) -> dict:
     """Return what a test module defines, executed with `minunet` replaced; `only` names the tests to keep."""
-    spec = importlib.util.spec_from_file_location(f"{name}_on_device", Path(__file__).with_name(f"{name}.py"))
+    spec = importlib.util.spec_from_file_location(f"{Path(name).name}_on_device", Path(__file__).parent / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["minunet"] = _minunet_on_device()
     try:

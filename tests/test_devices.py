@@ -8,9 +8,9 @@ import pytest
 
 import minunet as m
 from minunet.backend import map_tree
-from minunet.cli import main
+from minunet.cli.gradcheck_cases import cases
+from minunet.cli.main import main
 from minunet.fast import conv
-from minunet.gradchecking.cases import cases
 
 MIXED = {
     "conv2d": (("x", "weight", "bias"), [(0, "weight"), (1, "weight"), (2, "bias")]),

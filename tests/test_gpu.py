@@ -11,15 +11,16 @@ import strict_cupy
 
 from minunet import InputError, flatten, gradcheck, init_unet, metrics, predict, to_device
 from minunet.backend import array_module, gpu_is_there, map_tree, to_host
-from minunet.cli import main
-from minunet.config import Config
+from minunet.cli.gradcheck_cases import cases
+from minunet.cli.main import main
 from minunet.data import load_data
-from minunet.fast import conv, winograd
-from minunet.gradchecking.cases import cases
+from minunet.fast import conv
+from minunet.fast.cpu import winograd
 from minunet.layers import conv as readable
-from minunet.optim import adam_step, init_moments, init_velocity, sgd_step
-from minunet.run_folder import resume_run, save_run
-from minunet.train import draw_tile, start, train_step, train_steps
+from minunet.training.config import Config
+from minunet.training.optimisers import adam_step, init_moments, init_velocity, sgd_step
+from minunet.training.run_folder import resume_run, save_run
+from minunet.training.train import draw_tile, start, train_step, train_steps
 
 THERE_IS_A_GPU = gpu_is_there()  # asked before the stand-in takes CuPy's place
 MEASURES = [
@@ -173,7 +174,7 @@ def test_a_training_step_never_waits_for_the_gpu(config, monkeypatch, augmentati
 
 def test_a_run_draws_its_tiles_on_the_gpu(config, monkeypatch):
     config, tiles = config._replace(device="gpu", steps=2), []
-    monkeypatch.setattr("minunet.train.train_step", lambda run, tile, step, rate: tiles.append(tile) or 1.0)
+    monkeypatch.setattr("minunet.training.train.train_step", lambda run, tile, step, rate: tiles.append(tile) or 1.0)
     dataset = load_data(config.data)
     list(train_steps(start(config, dataset), dataset))
     assert {array_module(x).__name__ for tile in tiles for x in tile} == {"cupy"} and len(tiles) == 2
@@ -231,7 +232,7 @@ def test_thresholds_of_probabilities_on_the_gpu(rng):
 
 
 def test_train_on_the_gpu(tmp_path, cells_folder, monkeypatch):
-    monkeypatch.setattr("minunet.run_folder.plot_curves", lambda *a: None)  # slow, and the same everywhere
+    monkeypatch.setattr("minunet.training.run_folder.plot_curves", lambda *a: None)  # slow, and the same everywhere
     small = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--steps", "10"]
     out = ["--device", "gpu", "--out", str(tmp_path / "run")]
     assert main(["train", "--data", f"folder:{cells_folder}", *small, *out]) == 0

@@ -12,9 +12,9 @@ import numpy as np
 
 from minunet.course.exercise import Exercise
 from minunet.course.exercises import find
-from minunet.course.failing import FailedCheckError, run, where_it_failed
 from minunet.course.side_by_side import side_by_side
-from minunet.gradcheck import gradcheck
+from minunet.course.student_errors import FailedCheckError, run, where_it_failed
+from minunet.gradcheck.check import gradcheck
 
 
 class Verdict(NamedTuple):

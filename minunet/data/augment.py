@@ -28,7 +28,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.backend import array_module
-from minunet.data.bend import bicubic, check_pair, interpolate
+from minunet.data.elastic import bicubic, check_pair, interpolate
 from minunet.data.tiles import cut, margins, place, random_tile
 
 MARGIN = 12  # pixels: in a cubic spline, what lies farther away counts less than 1e-6

@@ -6,6 +6,8 @@ import numpy as np
 
 from minunet.errors import InputError
 
+LONGEST_NAME = 28  # characters, in a table or under a picture
+
 
 class Sample(NamedTuple):
     """One image and what is known about it."""
@@ -33,3 +35,8 @@ def check_classes(dataset: Dataset) -> None:
     if len(classes) < 2:
         found = {0: "background", 1: "cell"}.get(classes.pop(), "one class")
         raise InputError(f"expected cells and background in the training labels, got only {found}; check the masks")
+
+
+def shortened(name: str, longest: int = LONGEST_NAME) -> str:
+    """Return the name, without its end if it is longer than that."""
+    return name if len(name) <= longest else name[: longest - 3] + "..."

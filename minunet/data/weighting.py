@@ -16,7 +16,7 @@ import numpy as np
 import scipy  # it imports scipy.ndimage at its first use
 
 from minunet.data.sample import Sample
-from minunet.data.weight_map import balanced_weights, weight_map
+from minunet.data.weight_maps import balanced_weights, weight_map
 from minunet.errors import InputError
 from minunet.files import replace_atomically
 

@@ -1,11 +1,11 @@
 """The convolution that the network uses: for each layer, the quickest of three ways to the same result.
 
     readable   minunet/layers/conv.py   9 products of the whole image
-    direct     minunet/fast/bands.py    bands of rows that stay in cache; with few channels in, by way of fast/few.py
-    winograd   minunet/fast/winograd.py 3x3 kernels with a quarter of the multiplications
+    direct     minunet/fast/cpu/direct.py    bands of rows that stay in cache; few channels in: direct_few_channels.py
+    winograd   minunet/fast/cpu/winograd.py 3x3 kernels with a quarter of the multiplications
 
-The last two are done in parts, one for each core: see `split.py`, and `winograd_deep.py` for deep layers. Each may end
-with the ReLU that follows.
+The last two are done in parts, one for each core: see `cpu/conv.py`, and `winograd_deep.py` for deep layers. Each
+may end with the ReLU that follows.
 
 On a CPU the rule is measured (`python benchmarks/conv.py`) and goes by shapes alone, so that a layer is always computed
 in the same way: Winograd for 3x3 kernels with many channels in and out, on images of at least TILES tiles of 4x4
@@ -22,8 +22,11 @@ winograd takes it wherever the kernel is 3x3.
 import numpy as np
 
 from minunet.backend import Array, array_module
-from minunet.fast import bands, few, split, winograd
 from minunet.fast.choose import choose, way_of
+from minunet.fast.cpu import conv as split
+from minunet.fast.cpu import direct as bands
+from minunet.fast.cpu import direct_few_channels as few
+from minunet.fast.cpu import winograd
 from minunet.fast.cuda import winograd as winograd_kernels
 from minunet.fast.layers import relu_backward, relu_forward
 from minunet.layers import conv as readable

@@ -1,15 +1,15 @@
 """The other layers that the network uses: on a GPU by a CUDA kernel, on a CPU part by part, else the readable layer.
 
 On CuPy arrays a readable layer is several passes over the memory, one for each operation; a kernel of
-`minunet/fast/cuda` is one. On NumPy arrays most of a readable layer keeps one core busy; `minunet/fast/pool.py`,
+`minunet/fast/cuda` is one. On NumPy arrays most of a readable layer keeps one core busy; `minunet/fast/cpu/pool.py`,
 `up_conv.py` and `crop_concat.py` give each core a part of it.
 """
 
 from minunet.backend import Array, Constant
-from minunet.fast import crop_concat as crop_concat_in_parts
-from minunet.fast import pool as pool_in_parts
-from minunet.fast import up_conv as up_conv_stacked
 from minunet.fast.choose import choose
+from minunet.fast.cpu import crop_concat as crop_concat_in_parts
+from minunet.fast.cpu import pool as pool_in_parts
+from minunet.fast.cpu import up_conv as up_conv_stacked
 from minunet.fast.cuda import crop_concat as crop_concat_kernels
 from minunet.fast.cuda import loss as loss_kernels
 from minunet.fast.cuda import pool as pool_kernels

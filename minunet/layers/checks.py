@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minunet.backend import Array, array_module
+from minunet.backend import Array, array_module, check_same_device
 from minunet.errors import InputError
 
 
@@ -19,17 +19,6 @@ def check_axes(x: Array, name: str, axes: str) -> None:
     check_floating(x, name)
     if x.ndim != len(axes.split(",")):
         raise InputError(f"{name} must have shape ({axes}), got {x.shape}; add or remove axes with reshape")
-
-
-def check_same_device(**arrays: Array) -> None:
-    """Raise unless all arrays lie where the first one does; numbers, and scalars of NumPy, lie anywhere."""
-    (first, there), *others = arrays.items()
-    for name, array in others:
-        if array_module(array) is not array_module(there) and (np.ndim(array) or array_module(array) is not np):
-            raise InputError(
-                f"{name} must be on the device of {first} ({_device(there)}), got an array on the {_device(array)}; "
-                "move it with minunet.to_device"
-            )
 
 
 def check_gradient(dy: Array, shape: tuple[int, ...], cached: Array | None = None) -> None:
@@ -135,10 +124,6 @@ def _check_same_kind(layer: str, **arrays: Array) -> None:
     if len(set(dtypes)) > 1:
         raise InputError(f"{layer} needs arguments of one dtype, got {', '.join(dtypes)}; convert with .astype")
     check_same_device(**arrays)
-
-
-def _device(array: Array) -> str:
-    return "host" if array_module(array) is np else "GPU"
 
 
 def _check_channels(layer: str, axes: str, channels: int, expected: int, shape: tuple) -> None:

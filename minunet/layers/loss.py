@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minunet.backend import Array, Constant, array_module
-from minunet.layers.checks import check_gradient, check_loss, check_same_device
+from minunet.backend import Array, Constant, array_module, check_same_device
+from minunet.layers.checks import check_gradient, check_loss
 
 
 class SoftmaxCrossEntropyCache(NamedTuple):

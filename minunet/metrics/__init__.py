@@ -5,9 +5,9 @@ borders that are only shifted, `seg` matches cell by cell; `thresholds` chooses 
 challenge does.
 """
 
-from minunet.metrics.pairs import info_scores, rand_scores, v_info, v_rand
 from minunet.metrics.pixels import iou, majority_pixel_error, pixel_error, pixel_error_f_score
 from minunet.metrics.regions import components, watershed
 from minunet.metrics.seg import seg_score
 from minunet.metrics.thresholds import best_over_thresholds
+from minunet.metrics.v_rand_v_info import info_scores, rand_scores, v_info, v_rand
 from minunet.metrics.warping import warping_error

@@ -5,9 +5,8 @@ All on the host, or all on a GPU; what is no array counts as one of the host.
 
 import numpy as np
 
-from minunet.backend import array_module
+from minunet.backend import array_module, check_same_device
 from minunet.errors import InputError
-from minunet.layers.checks import check_same_device
 
 LARGEST_LABEL = 2**31 - 1  # so that a pair of labels fits one int64
 

@@ -13,10 +13,10 @@ from tqdm import tqdm
 
 from minunet.errors import InputError
 from minunet.metrics.contingency import contingency
-from minunet.metrics.pairs import info_scores_of, rand_scores_of
 from minunet.metrics.pixels import pixel_error, pixel_error_f_score
 from minunet.metrics.regions import components, watershed
 from minunet.metrics.seg import seg_score_of
+from minunet.metrics.v_rand_v_info import info_scores_of, rand_scores_of
 
 THRESHOLDS = tuple(k / 10 for k in range(10))  # 0, 0.1, ..., 0.9: p > 1 would find no cell
 

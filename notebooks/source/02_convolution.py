@@ -23,7 +23,7 @@ import scipy
 from matplotlib.colors import ListedColormap
 
 from minunet import conv2d_backward, conv2d_forward, course, gradcheck
-from minunet.data.synthetic import synthetic_cells
+from minunet.data.synthetic.cells import synthetic_cells
 from minunet.layers import naive
 
 np.set_printoptions(precision=4, suppress=True)

@@ -26,12 +26,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-import minunet.unet
+import minunet.network.unet
 from minunet import course, crop_concat_backward, crop_concat_forward, gradcheck, max_pool_backward, max_pool_forward
 from minunet.data import synthetic_cells
 from minunet.layers import crop_concat
-from minunet.shapes import trace
-from minunet.unet import double_conv_backward
+from minunet.network.sizes import trace
+from minunet.network.unet import double_conv_backward
 
 # %% [markdown]
 # ## Two sizes that do not fit
@@ -477,7 +477,7 @@ for name, array in minunet.flatten(params).items():
     if name.endswith("bias"):
         array += np.random.default_rng(len(name)).uniform(0.2, 1, array.shape)  # so that no ReLU is closed for good
 tile = np.random.default_rng(5).standard_normal((1, 1, 20, 20))
-with mock.patch.object(minunet.unet, "crop_concat_backward", dskip_lost):
+with mock.patch.object(minunet.network.unet, "crop_concat_backward", dskip_lost):
     rows = gradcheck(minunet.unet_forward, minunet.unet_backward, (params, tile)).rows
 
 figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
@@ -510,7 +510,7 @@ labels = (instances > 0).astype(int)[None, border:-border, border:-border]  # (1
 def losses_of_60_steps(crop_backward):
     params = minunet.init_unet(np.random.default_rng(1), base_channels=8, depth=1)
     losses = []
-    with mock.patch.object(minunet.unet, "crop_concat_backward", crop_backward):
+    with mock.patch.object(minunet.network.unet, "crop_concat_backward", crop_backward):
         for _ in range(60):
             logits, cache = minunet.unet_forward(params, x_cells)
             loss, loss_cache = minunet.softmax_cross_entropy_forward(logits, labels)
@@ -587,6 +587,7 @@ plt.show()
 # gradients; forget one, and the network trains all the same.
 #
 # **Read more.** [crop_concat.py](../minunet/layers/crop_concat.py) and the last loop of
-# [unet.py](../minunet/unet.py); [shapes.py](../minunet/shapes.py) for the sizes; Fig. 1 and section 2 of the paper
+# [unet.py](../minunet/network/unet.py); [shapes.py](../minunet/network/sizes.py) for the sizes; Fig. 1 and section 2
+# of the paper
 # ([arXiv 1505.04597](https://arxiv.org/abs/1505.04597)). The sum at the fork is the multivariate chain rule of every
 # calculus text; in *Deep Learning* by Goodfellow, Bengio and Courville it is section 6.5.

@@ -38,12 +38,12 @@ from minunet import (
 )
 from minunet.backend import map_tree
 from minunet.course.exercises import n07_the_whole_u as mini
-from minunet.data.synthetic import synthetic_cells
+from minunet.data.synthetic.cells import synthetic_cells
 from minunet.errors import InputError
 from minunet.layers.conv import conv2d_forward
-from minunet.shapes import output_size, trace
-from minunet.summary import layer_rows, summary
-from minunet.unet import double_conv_backward, double_conv_forward
+from minunet.network.sizes import output_size, trace
+from minunet.network.summary import layer_rows, summary
+from minunet.network.unet import double_conv_backward, double_conv_forward
 
 # %% [markdown]
 # ## Sizes, by hand
@@ -619,10 +619,11 @@ plt.show()
 #
 # ## Where to read more
 #
-# The code of this page: [unet.py](../minunet/unet.py), [shapes.py](../minunet/shapes.py),
-# [summary.py](../minunet/summary.py) and [init.py](../minunet/init.py), which also tells of a second way to start,
+# The code of this page: [unet.py](../minunet/network/unet.py), [shapes.py](../minunet/network/sizes.py),
+# [summary.py](../minunet/network/summary.py) and [init.py](../minunet/network/initialise.py), which also tells of a
+# second way to start,
 # with weights that sum to zero. The gradient check along directions:
-# [directions.py](../minunet/gradchecking/directions.py).
+# [directions.py](../minunet/gradcheck/directions.py).
 #
 # The paper: Ronneberger, Fischer and Brox, *U-Net*, [arXiv 1505.04597](https://arxiv.org/abs/1505.04597), section 2
 # for the network and section 3 for its weights. He, Zhang, Ren and Sun, *Delving Deep into Rectifiers* (2015), derive

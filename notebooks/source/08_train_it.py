@@ -33,9 +33,9 @@ from minunet import (
 )
 from minunet.data import fit_normalisation, loss_weights, normalise, random_tile, synthetic_dataset
 from minunet.metrics import components, majority_pixel_error
-from minunet.optim import init_velocity, sgd_step
-from minunet.shapes import output_size
-from minunet.train import train_step
+from minunet.network.sizes import output_size
+from minunet.training.optimisers import init_velocity, sgd_step
+from minunet.training.train import train_step
 
 QUICK = "MINUNET_QUICK" in os.environ  # fewer steps, for the tests; the text has the numbers of the full run
 
@@ -601,8 +601,9 @@ plt.show()
 #
 # ## Where to read more
 #
-# [train.py](../minunet/train.py) does what this page does, with a warm-up of the rate, more kinds of data and a
-# resumable state; [optim.py](../minunet/optim.py) is the step, with Adam's beside it.
+# [train.py](../minunet/training/train.py) does what this page does, with a warm-up of the rate, more kinds of data and
+# a
+# resumable state; [optim.py](../minunet/training/optimisers.py) is the step, with Adam's beside it.
 # [benchmarks/README.md](../benchmarks/README.md) tells what was measured for other ways to start the weights. In a
 # terminal, `minunet train` makes the same kind of run.
 #

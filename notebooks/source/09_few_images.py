@@ -29,11 +29,11 @@ import numpy as np
 from scipy import ndimage
 
 from minunet import course, elastic_deform, gradcheck, pixel_error, predict, unet_forward
-from minunet.config import Config
 from minunet.data import AUGMENTATIONS, augmented_tile, cut, fit_normalisation, normalise, synthetic_dataset
-from minunet.data.bend import _spline, bicubic, interpolate
+from minunet.data.elastic import _spline, bicubic, interpolate
 from minunet.layers.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
-from minunet.train import learning_rate, start, train_step
+from minunet.training.config import Config
+from minunet.training.train import learning_rate, start, train_step
 
 QUICK = "MINUNET_QUICK" in os.environ  # fewer training steps, for the tests of this page
 
@@ -646,7 +646,7 @@ plt.show()
 # 2. Every pixel has one position: the image is read there by blending, labels from the nearest pixel.
 # 3. On one image, without augmentation learnt by heart, the error on new images was halved, mostly by the symmetries.
 #
-# **Read more.** [bend.py](../minunet/data/bend.py) and [augment.py](../minunet/data/augment.py) are the library's
+# **Read more.** [bend.py](../minunet/data/elastic.py) and [augment.py](../minunet/data/augment.py) are the library's
 # code, with [tiles.py](../minunet/data/tiles.py) for the mirror and the symmetries. The paper has it in section 3.1
 # ([arXiv 1505.04597](https://arxiv.org/abs/1505.04597)). Simard, Steinkraus and Platt, "Best practices for
 # convolutional neural networks applied to visual document analysis" (2003), bent digits in this way long before.

@@ -27,12 +27,12 @@ import numpy as np
 from scipy import ndimage
 
 from minunet import course, gradcheck, init_unet, pixel_error, predict, unet_backward, unet_forward
-from minunet.config import Config
 from minunet.data import cut, mirror_pad, normalise, synthetic_dataset
 from minunet.data.tiles import _mirrored
-from minunet.predict import _probabilities, _windows
-from minunet.shapes import border
-from minunet.train import start, train_steps
+from minunet.network.sizes import border
+from minunet.prediction.predict import _probabilities, _windows
+from minunet.training.config import Config
+from minunet.training.train import start, train_steps
 
 QUICK = "MINUNET_QUICK" in os.environ  # fewer training steps, for the tests of this page
 
@@ -560,8 +560,10 @@ for rotations in (1, 4, 7, 8):
 # 2. Input tiles overlap, output tiles stand multiples of `2**depth` apart: the result is that of one shot.
 # 3. Memory is bounded by the tile, the price is the border computed twice; averaging turned versions helps a little.
 #
-# **Read more.** [predict.py](../minunet/predict.py) is the strategy, [tiles.py](../minunet/data/tiles.py) the
-# mirror, [rotations.py](../minunet/rotations.py) the turned versions, and [shapes.py](../minunet/shapes.py) the
+# **Read more.** [predict.py](../minunet/prediction/predict.py) is the strategy, [tiles.py](../minunet/data/tiles.py)
+# the
+# mirror, [rotations.py](../minunet/prediction/rotations.py) the turned versions, and
+# [shapes.py](../minunet/network/sizes.py) the
 # arithmetic of sizes. In the paper: Fig. 2 and section 2 ([arXiv 1505.04597](https://arxiv.org/abs/1505.04597)).
 # Odena, Dumoulin and Olah, "Deconvolution and Checkerboard Artifacts" (Distill, 2016), look at other traces that
 # arithmetic leaves in pictures. Notebook [11](11_electron_microscopy.ipynb) puts it all to work on the electron

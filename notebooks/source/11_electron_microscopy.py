@@ -27,13 +27,13 @@ from scipy.spatial import KDTree
 
 import minunet
 from minunet import course, data, metrics
-from minunet.display import right_and_wrong
-from minunet.evaluate import predict_samples
-from minunet.metrics import pairs
+from minunet.metrics import v_rand_v_info as pairs
 from minunet.metrics.warping import warp
-from minunet.recipes import RECIPES
-from minunet.summary import layer_rows
-from minunet.train import Config, draw_tile, start, train_steps
+from minunet.network.summary import layer_rows
+from minunet.pictures.colours import right_and_wrong
+from minunet.prediction.predict import predict_samples
+from minunet.training.recipes import RECIPES
+from minunet.training.train import Config, draw_tile, start, train_steps
 
 QUICK = "MINUNET_QUICK" in os.environ  # fewer steps, for the tests of this course
 
@@ -59,7 +59,8 @@ else:
 
 # %% [markdown]
 # The labels of the real stack lie half a pixel above what they outline, in every slice. Nobody sees that, but a network
-# that is shown each tile in eight orientations cannot learn it. [registration.py](../minunet/data/registration.py)
+# that is shown each tile in eight orientations cannot learn it.
+# [registration.py](../minunet/data/readers/isbi_registration.py)
 # finds it without a network, and `read_isbi` moves the images to match.
 #
 # Where the stack is missing, this page goes on with **synthetic tissue**, and nothing else about it changes. Numbers
@@ -445,7 +446,8 @@ for step, one in enumerate(axes):
 # %% [markdown]
 # ## The network of the paper
 #
-# `minunet/recipes.py` holds the paper's settings by name, and where the paper is silent, a choice with its reason. The
+# `minunet/training/recipes.py` holds the paper's settings by name, and where the paper is silent, a choice with its
+# reason. The
 # whole network has 64 channels at the top, four levels and tiles of 572 x 572 pixels: 23 convolutional layers,
 # 31,030,658 parameters, and 903 GFLOP a training step. A step takes nine seconds on two cores (`benchmarks/README.md`
 # has the measurement), so the recipe's 10,000 steps take a day. The whole thing is a matter for a GPU, and where the
@@ -454,7 +456,8 @@ for step, one in enumerate(axes):
 #
 # On a CPU the page trains a **reduced form**: 8 channels at the top instead of 64, depth 3 instead of 4, tiles of 220
 # pixels, 600 steps. So short a run also needs a quicker descent: momentum 0.9, learning rate 0.03, centred initial
-# weights (`minunet/init.py` says why) and no dropout. The weight map and the elastic augmentation are the paper's.
+# weights (`minunet/network/initialise.py` says why) and no dropout. The weight map and the elastic augmentation are
+# the paper's.
 
 # %%
 reduced = {"base_channels": 8, "depth": 3, "tile": 220, "steps": 600}
@@ -644,8 +647,9 @@ for name, best in metrics.best_over_thresholds(true_cells[:1], probabilities[:1]
 #
 # ## Where to read more
 #
-# [recipes.py](../minunet/recipes.py) has the paper's settings and [train.py](../minunet/train.py) the training;
-# [pixels.py](../minunet/metrics/pixels.py), [pairs.py](../minunet/metrics/pairs.py),
+# [recipes.py](../minunet/training/recipes.py) has the paper's settings and [train.py](../minunet/training/train.py)
+# the training;
+# [pixels.py](../minunet/metrics/pixels.py), [pairs.py](../minunet/metrics/v_rand_v_info.py),
 # [warping.py](../minunet/metrics/warping.py) and [thresholds.py](../minunet/metrics/thresholds.py) the measures. The
 # same at full length: `minunet train --data isbi:DIR --recipe paper`, then `minunet evaluate`. In the
 # [paper](https://arxiv.org/abs/1505.04597), sections 3 and 4. The measures come from Arganda-Carreras et al.,

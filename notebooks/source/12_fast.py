@@ -29,10 +29,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 from threadpoolctl import threadpool_limits
 
 from minunet import conv2d_forward, course, gradcheck
-from minunet.fast import bands, split, winograd
 from minunet.fast.conv import MANY_BACKWARD, MANY_FORWARD, quickest
 from minunet.fast.conv import conv2d_forward as fast_conv2d_forward
-from minunet.fast.parallel import threads
+from minunet.fast.cpu import conv as split
+from minunet.fast.cpu import direct as bands
+from minunet.fast.cpu import winograd
+from minunet.fast.cpu.parallel import threads
 from minunet.layers import naive
 
 QUICK = "MINUNET_QUICK" in os.environ
@@ -684,12 +686,14 @@ axes.invert_yaxis()
 #
 # ## Where to read more
 #
-# The library's bands are in [fast/bands.py](../minunet/fast/bands.py), its Winograd in
-# [fast/winograd.py](../minunet/fast/winograd.py), the choice between them in [fast/conv.py](../minunet/fast/conv.py),
-# the parts in [fast/split.py](../minunet/fast/split.py) and, for deep layers,
-# [fast/winograd_deep.py](../minunet/fast/winograd_deep.py), the readable taps in
+# The library's bands are in [fast/bands.py](../minunet/fast/cpu/direct.py), its Winograd in
+# [fast/winograd.py](../minunet/fast/cpu/winograd.py), the choice between them in
+# [fast/conv.py](../minunet/fast/conv.py),
+# the parts in [fast/split.py](../minunet/fast/cpu/conv.py) and, for deep layers,
+# [fast/winograd_deep.py](../minunet/fast/cpu/winograd_deep.py), the readable taps in
 # [layers/conv.py](../minunet/layers/conv.py), and the tests that hold one against the other in
-# [tests/test_fast.py](../tests/test_fast.py). [benchmarks/conv.py](../benchmarks/conv.py) times them, layer by layer.
+# [tests/fast/test_fast.py](../tests/fast/test_fast.py). [benchmarks/conv.py](../benchmarks/conv.py) times them, layer
+# by layer.
 # The matrices are from Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks* (2015); the roofline is
 # from Williams, Waterman and Patterson, *Roofline: An Insightful Visual Performance Model* (2009). Notebook 13 goes
 # on to the GPU.

@@ -31,7 +31,7 @@ import minunet
 from minunet import array_module, conv2d_backward, conv2d_forward, course, relu_backward, relu_forward, to_device
 from minunet.course import pretend_gpu
 from minunet.layers import conv as readable
-from minunet.train import Config, start, train_step
+from minunet.training.train import Config, start, train_step
 
 # %% [markdown]
 # ## Is there one?

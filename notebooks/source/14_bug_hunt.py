@@ -23,7 +23,7 @@ import numpy as np
 
 import minunet
 from minunet import conv2d_backward, conv2d_forward, course, gradcheck, max_pool_backward, relu_backward
-from minunet.course import suspects
+from minunet.course import bug_hunt as suspects
 from minunet.layers.pool import CORNERS
 
 BLUE, ORANGE = "#0072B2", "#D55E00"
@@ -436,7 +436,7 @@ course.show_source(suspects.suspect_loss_again)
 # Counts and factors point at sizes, so choose arguments whose sizes all differ, and look for what is computed or
 # cached and never used.
 #
-# **Where to read more.** How the hints are found: [hints.py](../minunet/gradchecking/hints.py); the kinds and how
-# each is recognised: the top of [gradcheck.py](../minunet/gradcheck.py). More than eighty further bugs, by layer,
+# **Where to read more.** How the hints are found: [hints.py](../minunet/gradcheck/hints.py); the kinds and how
+# each is recognised: the top of [gradcheck.py](../minunet/gradcheck/check.py). More than eighty further bugs, by layer,
 # live in [tests/zoo](../tests/zoo/conv2d.py): each is a suspect that you can put before `gradcheck`. Andreas Zeller's
 # book *Why Programs Fail* teaches this way of searching for any program.

@@ -1,6 +1,6 @@
 import numpy as np
 
-import minunet.unet
+import minunet.network.unet
 from minunet import (
     conv2d_backward,
     crop_concat_backward,
@@ -36,12 +36,12 @@ deep = _params(2), np.random.default_rng(18).standard_normal((1, 1, 44, 48))
 
 def _with(layer: str, wrong, dlogits, cache):
     """Run the backward pass with one layer's backward replaced."""
-    right = getattr(minunet.unet, layer)
-    setattr(minunet.unet, layer, wrong)
+    right = getattr(minunet.network.unet, layer)
+    setattr(minunet.network.unet, layer, wrong)
     try:
         return _backward_with_dx(dlogits, cache)
     finally:
-        setattr(minunet.unet, layer, right)
+        setattr(minunet.network.unet, layer, right)
 
 
 @cage.bug("wrong", "params.encode")

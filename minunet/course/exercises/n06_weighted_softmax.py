@@ -3,7 +3,7 @@
 import numpy as np
 
 from minunet.course.exercise import Exercise
-from minunet.data.weight_map import two_nearest, weight_map
+from minunet.data.weight_maps import two_nearest, weight_map
 from minunet.layers.loss import (
     SoftmaxCrossEntropyCache,
     softmax_cross_entropy_backward,

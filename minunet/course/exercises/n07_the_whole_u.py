@@ -18,7 +18,7 @@ from minunet.layers.crop_concat import CropConcatCache, crop_concat_backward, cr
 from minunet.layers.pool import MaxPoolCache, max_pool_backward, max_pool_forward
 from minunet.layers.relu import ReluCache, relu_backward, relu_forward
 from minunet.layers.up_conv import UpConvCache, up_conv_backward, up_conv_forward
-from minunet.shapes import output_size, smallest_input_size
+from minunet.network.sizes import output_size, smallest_input_size
 
 rng = np.random.default_rng(7)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minunet.course import suspects
+from minunet.course import bug_hunt as suspects
 from minunet.course.exercise import Exercise
 from minunet.layers.conv import conv2d_backward
 from minunet.layers.crop_concat import crop_concat_backward, crop_concat_forward

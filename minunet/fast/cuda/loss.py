@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from minunet.backend import Array, Constant, array_module
+from minunet.backend import Array, Constant, array_module, check_same_device
 from minunet.fast.cuda.loader import NULL, contiguous, launch
-from minunet.layers.checks import check_gradient, check_loss, check_same_device
+from minunet.layers.checks import check_gradient, check_loss
 from minunet.layers.loss import SoftmaxCrossEntropyCache
 
 SOURCE = "loss"

@@ -1,5 +1,5 @@
 // Winograd's convolution F(4x4, 3x3) or F(2x2, 3x3): the steps before and after the matrix products; see
-// minunet/fast/winograd.py, whose V, U and M these are. Along each axis a tile has TILE = 4 or 2 pixels of y, and needs
+// minunet/fast/cpu/winograd.py, whose V, U and M these are. Along each axis a tile has TILE = 4 or 2 pixels of y, and needs
 // SIDE = 6 or 4 of x and as many points: SIDE * SIDE in all, and a matrix product for each.
 //
 //     V[(i j), c, t]      = B x_tile B'        B (SIDE, SIDE)

@@ -1,4 +1,4 @@
-"""Winograd's convolution by the kernels of `winograd.cu` and cuBLAS; `minunet/fast/winograd.py` is the reference.
+"""Winograd's convolution by the kernels of `winograd.cu` and cuBLAS; `minunet/fast/cpu/winograd.py` is the reference.
 
     forward     V from x       U from weight      M = U @ V              y from M, with bias and, if wanted, ReLU
     backward    dM from dy     dU = dM @ V'       dV = U' @ dM           dx from dV, dweight from dU

@@ -1,0 +1,100 @@
+"""`minunet bench`: time every 3x3 layer and a training step, and draw bench.png."""
+
+import argparse
+import importlib.util
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+
+from minunet.backend import gpu_is_there, tf32_is_allowed
+from minunet.cli.bench.layer import layers_of
+from minunet.cli.bench.report import layer_table, plot_roofline, step_table
+from minunet.cli.bench.sides import roofs, time_layers, time_step
+from minunet.errors import InputError
+from minunet.files import picture_path
+
+HELP = "time every 3x3 layer and a training step, and draw bench.png"
+EXAMPLE = "minunet bench --against torch"
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    command.add_argument("--input", type=int, default=572, metavar="N", help="size; default 572")
+    command.add_argument("--base-channels", type=int, default=64, metavar="N", help="default 64")
+    command.add_argument("--depth", type=int, default=4, metavar="N", help="default 4")
+    command.add_argument("--device", choices=("cpu", "gpu"), help="default: cpu, and gpu where CuPy finds one")
+    command.add_argument("--against", choices=("torch",), help="PyTorch beside it, in turn, in a process of its own")
+    command.add_argument("--rounds", type=int, default=5, metavar="N", help="medians over so many; default 5")
+    command.add_argument("--out", default="bench.png", metavar="FILE", help="the plot; default bench.png")
+
+
+def run(options) -> int:
+    """Time layers and a training step, print tables, draw a roofline."""
+    given = {name: value for name, value in vars(options).items() if name != "command"}
+    run_bench(**given)
+    return 0
+
+
+def run_bench(
+    input: int = 572,
+    base_channels: int = 64,
+    depth: int = 4,
+    device: str | None = None,
+    against: str | None = None,
+    rounds: int = 5,
+    out: str | Path = "bench.png",
+) -> None:
+    """Time every shape of 3x3 layer and a training step on each device, print tables, and draw a roofline of each.
+
+    Batch of one, float32. Each side is a process of its own; they take turns, and the numbers are medians.
+
+    Parameters
+    ----------
+    input, base_channels, depth : int
+        The network, and the size of its input in pixels.
+    device : "cpu" or "gpu", optional
+        By default the CPU, and the GPU too where there is one.
+    against : "torch", optional
+        PyTorch beside it.
+    rounds : int
+        How often each pass is timed.
+    out : path
+        The plot; that of the GPU, beside one of the CPU, has -gpu in its name.
+
+    Raises
+    ------
+    InputError
+        If the input does not fit, the plot cannot be written, PyTorch or the GPU is missing, or a side stops: out of
+        memory, for example.
+    """
+    if rounds < 1:
+        raise InputError(f"rounds must be at least 1, got {rounds}")
+    if against == "torch" and importlib.util.find_spec("torch") is None:
+        raise InputError("--against torch needs PyTorch, found none; install it with python -m pip install torch")
+    network = {"height": input, "width": input, "base_channels": base_channels, "depth": depth}
+    layers = layers_of(network)
+    names = ["minunet"] + ([against] if against else [])
+    out = picture_path(out)
+    devices = [device] if device else ["cpu"] + ["gpu"] * gpu_is_there()
+    for number, where in enumerate(devices):
+        print(f"{_machine(where)}; input {input}, {base_channels} base channels, depth {depth}, medians of {rounds}")
+        limits = roofs(where, rounds)
+        print(f"matrix product {limits['flops'] / 1e9:.0f} GFLOP/s, copy {limits['bytes'] / 1e9:.1f} GB/s\n")
+        rows = time_layers(layers, names, where, rounds)
+        print(layer_table(rows, names, limits), end="\n\n")
+        print(step_table(time_step(network, names, where, rounds)), end="\n\n")
+        path = out.with_stem(f"{out.stem}-{where}") if number else out
+        plot_roofline(rows, names, limits, path)
+        print(f"look at {path}")
+
+
+def _machine(device: str) -> str:
+    if device == "gpu":
+        import cupy
+
+        name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
+        tf32 = "TF32 allowed" if tf32_is_allowed() else "float32 in full"
+        return f"{name}, CuPy {cupy.__version__}, {tf32}"
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}"

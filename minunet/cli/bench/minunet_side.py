@@ -1,0 +1,68 @@
+"""minunet's side of a comparison, on NumPy or CuPy: a layer and a training step as functions to be timed."""
+
+import numpy as np
+
+from minunet.backend import array_module, to_device
+from minunet.fast.conv import conv2d_backward, conv2d_forward
+from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
+from minunet.network.unet import init_unet, unet_backward, unet_forward
+
+
+def layer_passes(arrays: dict, device: str) -> list:
+    """Return the forward and the backward pass of a convolution; `arrays` as from `worker.arrays_of`."""
+    arrays = to_device(arrays, device)
+    _, cache = conv2d_forward(arrays["x"], arrays["weight"], arrays["bias"])
+    return [
+        lambda: conv2d_forward(arrays["x"], arrays["weight"], arrays["bias"]),
+        lambda: conv2d_backward(arrays["dy"], cache),
+    ]
+
+
+def step_passes(network: dict, device: str) -> list:
+    """Return the two halves of a training step: forward with loss, and back to the gradient of every parameter."""
+    params = init_unet(np.random.default_rng(0), 1, 2, network["base_channels"], network["depth"])
+    x = np.random.default_rng(1).standard_normal((1, 1, network["height"], network["width"])).astype(np.float32)
+    params, x = to_device([params, x], device)
+    kept = []
+
+    def forward():
+        logits, cache = unet_forward(params, x)
+        labels = array_module(logits).zeros((1, *logits.shape[2:]), np.int64)
+        loss, loss_cache = softmax_cross_entropy_forward(logits, labels)
+        kept[:] = [loss, loss_cache, cache]
+
+    def backward():
+        loss, loss_cache, cache = kept
+        kept.clear()
+        unet_backward(softmax_cross_entropy_backward(loss * 0 + 1, loss_cache), cache)
+
+    return [forward, backward]
+
+
+def product(n: int, device: str):
+    """Return a product of two n x n matrices."""
+    a, b = to_device(list(np.random.default_rng(0).standard_normal((2, n, n)).astype(np.float32)), device)
+    return lambda: a @ b
+
+
+def copy(count: int, device: str):
+    """Return a copy of `count` numbers."""
+    a = to_device(np.ones(count, np.float32), device)
+    return a.copy
+
+
+def wait(device: str) -> None:
+    """Return when the device has done all it was given."""
+    if device == "gpu":
+        import cupy
+
+        cupy.cuda.Device().synchronize()
+
+
+def peak_bytes(device: str) -> int | None:
+    """Return the most memory that the arrays on the GPU have taken; None on a CPU, where the process is asked."""
+    if device == "cpu":
+        return None
+    import cupy
+
+    return cupy.get_default_memory_pool().total_bytes()  # the pool keeps what was freed

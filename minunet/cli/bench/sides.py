@@ -1,0 +1,98 @@
+"""The other end of `worker`: start a process for each side, and let them work in turn."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+
+from tqdm import tqdm
+
+from minunet.cli.bench.layer import Layer
+from minunet.errors import InputError
+
+PAUSE = 0.05  # seconds after each pass, so that one side's threads have gone to sleep before the other's start
+PRODUCT, COPY = 4096, 50_000_000  # rows and columns; numbers: for the machine's roofs
+
+
+class Side:
+    """A worker process; use it as a context."""
+
+    def __init__(self, name: str, device: str):
+        self.name, self.device = name, device
+
+    def __enter__(self):
+        command = [sys.executable, "-m", "minunet.cli.bench.worker", self.name, self.device]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        return self
+
+    def __exit__(self, *exception):
+        self.process.kill()
+        self.process.communicate()
+
+    def ask(self, **command) -> dict:
+        """Send a command and return the reply; raise InputError with the worker's last words if it died."""
+        try:
+            self.process.stdin.write(json.dumps(command) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has died; why, stands in stderr
+        reply = self.process.stdout.readline()
+        if not reply:
+            words = self.process.stderr.read().strip().splitlines() or ["no message; out of memory?"]
+            raise InputError(f"{self.name} on {self.device} stopped: {words[-1]}")
+        return json.loads(reply)
+
+    def seconds(self, which: int) -> float:
+        seconds = self.ask(time=which)["seconds"]
+        time.sleep(PAUSE)
+        return seconds
+
+
+def roofs(device: str, rounds: int) -> dict[str, float]:
+    """Return what the machine can do in a second: "flops" of a large matrix product, "bytes" moved by a copy."""
+    with Side("minunet", device) as side:
+        side.ask(prepare="product", size=PRODUCT)
+        flops = 2 * PRODUCT**3 / min(side.seconds(0) for _ in range(rounds))
+        side.ask(prepare="copy", size=COPY)
+        moved = 2 * 4 * COPY / min(side.seconds(0) for _ in range(rounds))
+    return {"flops": flops, "bytes": moved}
+
+
+def time_layers(layers: list[Layer], names: list[str], device: str, rounds: int) -> list[dict]:
+    """Return a row a layer: the layer, and the median seconds of forward and backward of each side."""
+    rows = []
+    for layer in tqdm(layers, unit="layer", disable=None, leave=False):
+        medians = _in_turn(names, device, rounds, prepare="layer", shape=list(layer))
+        rows.append({"layer": layer, **{name: medians[name]["seconds"] for name in names}})
+    return rows
+
+
+def time_step(network: dict, names: list[str], device: str, rounds: int) -> dict[str, dict]:
+    """Return for each side the median seconds of forward and backward, and the peak memory in bytes."""
+    return _in_turn(names, device, rounds, prepare="step", network=network)
+
+
+def _in_turn(names: list[str], device: str, rounds: int, **case) -> dict[str, dict]:
+    """Start all sides, let each prepare the case, and time forward and backward in turn."""
+    sides = [Side(name, device).__enter__() for name in names]
+    try:
+        times = {name: ([], []) for name in names}
+        for side in sides:
+            side.ask(**case)
+        for _ in tqdm(range(rounds), unit="round", disable=None if case["prepare"] == "step" else True, leave=False):
+            for side in sides:
+                for which in (0, 1):
+                    times[side.name][which].append(side.seconds(which))
+        return {
+            side.name: {
+                "seconds": [statistics.median(passes) for passes in times[side.name]],
+                "peak": side.ask(peak=True)["bytes"],
+            }
+            for side in sides
+        }
+    finally:
+        for side in sides:
+            side.__exit__()

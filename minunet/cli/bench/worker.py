@@ -1,0 +1,81 @@
+"""One side in a process of its own, which times what it is told: python -m minunet.cli.bench.worker SIDE DEVICE
+
+It reads a line of JSON for each command and answers with one. A process of its own, since the threads of NumPy and of
+PyTorch would be in each other's way in one.
+
+    {"prepare": "layer", "shape": [C, F, height, width]}    ->  {}
+    {"prepare": "step", "network": {...}}                   ->  {}
+    {"time": 0}                                             ->  {"seconds": 0.01}     0 forward, 1 backward
+    {"peak": true}                                          ->  {"bytes": 1400000000}
+"""
+
+import importlib
+import json
+import sys
+import time
+
+import numpy as np
+
+from minunet.cli.bench.layer import Layer
+from minunet.fast.cpu.memory import keep_freed_memory
+
+
+def main() -> None:
+    side, device = importlib.import_module(f"minunet.cli.bench.{sys.argv[1]}_side"), sys.argv[2]
+    if sys.argv[1] == "minunet":
+        keep_freed_memory()  # as the command line does
+    passes = []
+    for line in sys.stdin:
+        command = json.loads(line)
+        reply = {}
+        if "prepare" in command:
+            passes = []  # let go of the last case before the next one is made
+            passes = prepared(side, device, command)
+        elif "time" in command:
+            reply["seconds"] = seconds(passes[command["time"]], side, device)
+        else:
+            reply["bytes"] = side.peak_bytes(device) or peak_of_process()
+        print(json.dumps(reply), flush=True)
+
+
+def prepared(side, device: str, command: dict) -> list:
+    """Return the functions to be timed, each having run once."""
+    if command["prepare"] == "layer":
+        passes = side.layer_passes(arrays_of(Layer(*command["shape"])), device)
+    elif command["prepare"] == "step":
+        passes = side.step_passes(command["network"], device)
+    else:
+        passes = [getattr(side, command["prepare"])(command["size"], device)]
+    for run in passes:
+        run()
+    side.wait(device)
+    return passes
+
+
+def arrays_of(layer: Layer) -> dict[str, np.ndarray]:
+    """Return random x, weight, bias and dy of a layer, float32."""
+    C, F, H, W = layer
+    rng = np.random.default_rng(0)
+    shapes = {"x": (1, C, H, W), "weight": (F, C, 3, 3), "bias": (F,), "dy": (1, F, H - 2, W - 2)}
+    return {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def seconds(run, side, device: str) -> float:
+    began = time.perf_counter()
+    run()
+    side.wait(device)
+    return time.perf_counter() - began
+
+
+def peak_of_process() -> int:
+    """Return the most memory that this process has taken, in bytes; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+if __name__ == "__main__":
+    main()

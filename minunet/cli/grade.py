@@ -1,0 +1,24 @@
+"""`minunet grade`: grade the notebooks of a course, in a table."""
+
+import argparse
+from pathlib import Path
+
+from minunet.course.grading.grade import grade_folder
+
+HELP = "grade the notebooks of a course, in a table"
+EXAMPLE = "minunet grade submissions --out week1.csv"
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    command.add_argument("folder", metavar="DIR", help="notebooks that students handed in, also in folders within")
+    command.add_argument("--out", default="grades.csv", metavar="FILE", help="a new file; default grades.csv")
+    command.add_argument("--seconds", type=float, default=60, metavar="S", help="time limit for a cell; default 60")
+
+
+def run(options) -> int:
+    """Grade each notebook of a folder; write a table."""
+    rows = grade_folder(Path(options.folder), Path(options.out), options.seconds)
+    remarks = sum(bool(row["remark"]) for row in rows)
+    print(f"{len(rows)} notebooks graded, {remarks} with a remark; written to {options.out}")
+    return 0

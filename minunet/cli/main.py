@@ -1,0 +1,46 @@
+"""The command line: `minunet COMMAND ...` or `python -m minunet COMMAND ...`. Each command has a file of its own."""
+
+import argparse
+import sys
+
+from minunet.cli import evaluate, gradcheck, grade, predict, summary, train
+from minunet.cli.bench import command as bench
+from minunet.errors import InputError
+from minunet.fast.cpu.memory import keep_freed_memory
+
+COMMANDS = {
+    "train": train,
+    "predict": predict,
+    "evaluate": evaluate,
+    "gradcheck": gradcheck,
+    "summary": summary,
+    "bench": bench,
+    "grade": grade,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return 0, or 2 after one line on what was wrong with the input."""
+    options = _parser().parse_args(arguments)
+    keep_freed_memory()
+    try:
+        return COMMANDS[options.command].run(options)
+    except (InputError, OSError) as error:
+        print(f"minunet {options.command}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="minunet", description="A U-Net you can read: train, predict, evaluate, check."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        what = module.HELP
+        description = what[0].upper() + what[1:] + "."
+        command = commands.add_parser(name, help=what, description=description, epilog=f"example: {module.EXAMPLE}")
+        module.add_options(command)
+    return parser

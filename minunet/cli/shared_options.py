@@ -1,0 +1,30 @@
+"""What several commands have in common: the words for --data, and the options of a prediction."""
+
+import argparse
+
+from minunet.data import Dataset
+from minunet.prediction.rotations import COUNTS
+
+DATA_HELP = (
+    "synthetic (embedded), isbi:DIR (train-volume.tif, train-labels.tif), ctc:DIR (01/, 01_GT/, 01_ST/, ...), "
+    "dsb2018:DIR (ID/images/, ID/masks/) or folder:DIR (images/, masks/)"
+)
+
+
+def add_prediction_options(command: argparse.ArgumentParser) -> None:
+    """Declare --tile and --rotations."""
+    command.add_argument("--tile", type=int, metavar="N", help="input tile, in pixels; changes memory, not the result")
+    command.add_argument(
+        "--rotations",
+        type=int,
+        default=1,
+        choices=COUNTS,
+        help="average over quarter turns (4), turns by 360/7 degrees as in the paper (7) or all symmetries of the "
+        "square (8); default 1",
+    )
+
+
+def print_note(dataset: Dataset) -> None:
+    """Print what a reader did to the images, if it did anything."""
+    if dataset.note:
+        print(f"{dataset.name}: {dataset.note}")

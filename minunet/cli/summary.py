@@ -1,0 +1,28 @@
+"""`minunet summary`: sizes, crops, parameters, FLOPs and memory (Fig. 1)."""
+
+import argparse
+
+from minunet.errors import InputError
+from minunet.network.summary import summary
+
+HELP = "sizes, crops, parameters, FLOPs and memory (Fig. 1)"
+EXAMPLE = "minunet summary --input 572"
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    command.add_argument("--input", type=int, nargs="+", default=[572], metavar="N", help="size, or height and width")
+    command.add_argument("--in-channels", type=int, default=1, metavar="N", help="default 1")
+    command.add_argument("--num-classes", type=int, default=2, metavar="N", help="default 2")
+    command.add_argument("--base-channels", type=int, default=64, metavar="N", help="default 64")
+    command.add_argument("--depth", type=int, default=4, metavar="N", help="default 4")
+
+
+def run(options) -> int:
+    """Print the numbers of Fig. 1."""
+    if len(options.input) > 2:
+        raise InputError(f"--input takes one size, or height and width, got {len(options.input)} numbers")
+    height, width = options.input if len(options.input) == 2 else options.input * 2
+    network = {name: getattr(options, name) for name in ("in_channels", "num_classes", "base_channels", "depth")}
+    print(summary(height, width, **network))
+    return 0

@@ -1,0 +1,74 @@
+"""Nuclei in the layout of the Data Science Bowl 2018 (BBBC038): a folder an image, with a mask file a nucleus.
+
+ID/images/ID.png    the image
+ID/masks/*.png      a nucleus each: 0 outside, another value inside
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from minunet.data.readers.image_files import read_image, read_labels
+from minunet.data.readers.shared import existing_folder, hold_out_last, separated
+from minunet.data.sample import Dataset, Sample
+from minunet.errors import InputError
+
+LAYOUT = "ID/images/ID.png and ID/masks/*.png for each image"
+TOLERANCE = 0.05  # the share of the smaller nucleus that two masks may have in common
+
+
+def read_dsb2018(directory: str | Path) -> Dataset:
+    """Return the images with their nuclei, by sorted ID.
+
+    `directory` holds the folders of the images, or a folder stage1_train that does. Nuclei that touch are separated by
+    a line of background; so are those that overlap by a few pixels, as two in the public data do. An empty mask is no
+    nucleus. The last quarter of the images is held out, and at least one.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two images; if an image lacks its masks, or a mask has another size than the image;
+        if two masks share more than TOLERANCE of the smaller one.
+    """
+    directory = existing_folder(directory, LAYOUT)
+    if (directory / "stage1_train").is_dir():
+        directory = directory / "stage1_train"
+    folders = sorted(child for child in directory.iterdir() if (child / "images").is_dir())
+    if not folders:
+        raise InputError(f"{directory}: expected {LAYOUT}, found no folder with images in it; check the path")
+    return hold_out_last("dsb2018", [_sample(folder) for folder in folders], share=4)
+
+
+def _sample(folder: Path) -> Sample:
+    image = read_image(folder / "images" / f"{folder.name}.png")
+    paths = sorted((folder / "masks").glob("*.png"))
+    if not paths:
+        raise InputError(
+            f"{folder}: expected masks/*.png, one a nucleus, found none; add them (the test data have none), "
+            "or remove the folder"
+        )
+    nuclei = separated(_nuclei(paths, image.shape[1:]), folder / "masks")
+    return Sample(folder.name, image, (nuclei > 0).astype(np.uint8), nuclei)
+
+
+def _nuclei(paths: list[Path], shape: tuple[int, int]) -> np.ndarray:
+    """Return the nuclei of the mask files, numbered from 1, int32, (H, W); 0 where two of them overlap."""
+    nuclei, is_shared = np.zeros(shape, np.int32), np.zeros(shape, bool)
+    areas = [0]
+    for number, path in enumerate(paths, start=1):
+        mask = read_labels(path) != 0
+        if mask.shape != shape:
+            (H, W), (mask_H, mask_W) = shape, mask.shape
+            raise InputError(f"{path}: expected a mask of {H}x{W} like its image, got {mask_H}x{mask_W}; redo the mask")
+        areas.append(np.count_nonzero(mask))
+        shared = mask & (nuclei > 0)
+        for other, overlap in zip(*np.unique(nuclei[shared], return_counts=True), strict=True):
+            if overlap > TOLERANCE * min(areas[number], areas[other]):
+                raise InputError(
+                    f"{path.parent}: expected masks that do not overlap, got {overlap} pixels in both "
+                    f"{paths[other - 1].name} ({areas[other]} pixels) and {path.name} ({areas[number]}); "
+                    "remove one of them, or the pixels from one"
+                )
+        is_shared |= shared
+        nuclei[mask] = number
+    return np.where(is_shared, 0, nuclei)

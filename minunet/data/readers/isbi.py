@@ -1,0 +1,70 @@
+"""The EM segmentation challenge of the paper: a stack of membranes, in the challenge's own files."""
+
+from pathlib import Path
+
+import numpy as np
+
+from minunet.data.readers.image_files import read_stack
+from minunet.data.readers.isbi_registration import label_offset, moved
+from minunet.data.readers.shared import existing_folder
+from minunet.data.sample import Dataset, Sample
+from minunet.errors import InputError
+
+LAYOUT = "train-volume.tif and train-labels.tif (0 membrane, 255 cell)"
+
+
+def read_isbi(directory: str | Path) -> Dataset:
+    """Return the training stack of the EM challenge.
+
+    The folder holds train-volume.tif and train-labels.tif, with 0 for membrane and 255 for cell. Slices 25 to 29 of
+    the 30 are held out: neighbouring slices look alike, so the held-out ones lie together at the end. Of a stack of
+    another length, the last sixth is held out, and at least one slice.
+
+    The labels of this challenge lie half a pixel beside the membranes, all in the same direction. So the images, those
+    held out too, are moved to where the labels of the training slices are; the labels stay as they are. See
+    `registration.py`; the `note` of the data set says how far. If nothing has to be moved, grey values are the file's.
+    A network trained on them finds membranes where an image has them: on an image that nobody has moved, that is half a
+    pixel beside where these annotators' labels would be.
+    """
+    directory = existing_folder(directory, LAYOUT)
+    images, truth = (read_stack(_find(directory, name)) for name in ("train-volume.tif", "train-labels.tif"))
+    if images.shape != truth.shape:
+        raise InputError(
+            f"{directory}: expected both stacks of one shape (pages, H, W), got volume {images.shape} and labels "
+            f"{truth.shape}; take both from one data set"
+        )
+    if len(images) < 2:
+        raise InputError(f"{directory}: expected at least 2 slices, got 1; one is held out, the others are trained on")
+    images, labels = images.astype(np.float32), _cells(truth, directory / "train-labels.tif")
+    held_out = max(1, len(images) // 6)
+    offset = label_offset(images[:-held_out], labels[:-held_out])
+    samples = [
+        Sample(f"slice-{i:02d}", moved(image, offset)[None], label, None)  # image (1, H, W)
+        for i, (image, label) in enumerate(zip(images, labels, strict=True))
+    ]
+    return Dataset("isbi", samples[:-held_out], samples[-held_out:], num_classes=2, note=_note(offset))
+
+
+def _find(directory: Path, name: str) -> Path:
+    if not (directory / name).is_file():
+        raise InputError(f"{directory}: expected {LAYOUT}, found no {name}; put it there, or check the path")
+    return directory / name
+
+
+def _cells(truth: np.ndarray, path: Path) -> np.ndarray:
+    """Return 1 where the label is the larger of the two values, uint8, in the shape of `truth`."""
+    values = np.unique(truth)
+    if len(values) != 2:
+        shown = ", ".join(str(value) for value in values[:5]) + (", ..." if len(values) > 5 else "")
+        raise InputError(f"{path}: expected two values, 0 membrane and 255 cell, got {shown}; threshold the labels")
+    return (truth == values[1]).astype(np.uint8)
+
+
+def _note(offset: tuple[float, float]) -> str:
+    dy, dx = offset
+    if not (dy or dx):
+        return ""
+    return (
+        f"the labels lie {abs(dy):.2f} px {'below' if dy > 0 else 'above'} and {abs(dx):.2f} px "
+        f"{'right' if dx > 0 else 'left'} of what they outline: the images are moved to match them"
+    )

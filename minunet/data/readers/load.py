@@ -1,0 +1,47 @@
+"""Data by one word on the command line: `synthetic`, or KIND:DIR."""
+
+import os
+from pathlib import Path
+
+from minunet.data.readers.ctc import read_ctc
+from minunet.data.readers.dsb2018 import read_dsb2018
+from minunet.data.readers.folder import read_folder
+from minunet.data.readers.isbi import read_isbi
+from minunet.data.sample import Dataset
+from minunet.data.synthetic.cells import synthetic_dataset
+from minunet.errors import InputError
+
+FOLDER_READERS = {"isbi": read_isbi, "ctc": read_ctc, "dsb2018": read_dsb2018, "folder": read_folder}
+SIGNS = {  # files that only one kind of folder has
+    "isbi": ("train-volume.tif",),
+    "ctc": ("[0-9]*/t[0-9]*.tif", "t[0-9]*.tif"),
+    "dsb2018": ("*/images/*.png", "stage1_train/*/images/*.png"),
+    "folder": ("images/*",),
+}
+
+
+def load_data(spec: str, seed: int = 0) -> Dataset:
+    """Return the data set that `spec` names: "synthetic", or "isbi:DIR", "ctc:DIR", "dsb2018:DIR" or "folder:DIR".
+
+    `seed` draws the synthetic cells; files are read as they are. In DIR, ~ is the home folder.
+
+    Raises
+    ------
+    InputError
+        If the spec has another form, the folder is of another kind, or its reader refuses it.
+    """
+    if spec == "synthetic":
+        return synthetic_dataset(seed)
+    kind, _, directory = spec.partition(":")
+    if kind not in FOLDER_READERS or not directory:
+        forms = ", ".join(["synthetic", *(f"{name}:DIR" for name in FOLDER_READERS)])
+        raise InputError(f"expected data in one of the forms {forms}, got {spec!r}; write the folder after the colon")
+    folder = Path(os.path.expanduser(directory))
+    found = [name for name in SIGNS if _has_signs(folder, name)]
+    if found and kind not in found:
+        raise InputError(f"expected a folder of kind {kind}, got one of kind {found[0]}; write {found[0]}:{directory}")
+    return FOLDER_READERS[kind](folder)
+
+
+def _has_signs(folder: Path, kind: str) -> bool:
+    return any(True for pattern in SIGNS[kind] for _ in folder.glob(pattern))

@@ -1,0 +1,48 @@
+"""What the readers share: a folder that must be there, cells kept apart, and images held out."""
+
+from pathlib import Path
+
+import numpy as np
+
+from minunet.data.sample import Dataset, Sample
+from minunet.data.weight_maps import separate_touching
+from minunet.errors import InputError
+
+
+def existing_folder(directory: str | Path, layout: str) -> Path:
+    """Return the folder as a path; raise InputError, saying what it should hold, if there is none."""
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise InputError(f"expected a folder with {layout}, found no folder {directory}; check the path")
+    return directory
+
+
+def separated(instances: np.ndarray, where) -> np.ndarray:
+    """Return what `separate_touching` makes of the instances; say `where` they are from if it refuses them."""
+    try:
+        return separate_touching(instances)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def hold_out_last(name: str, samples: list[Sample], share: int) -> Dataset:
+    """Return a data set of two classes with the last 1 / `share` of the samples held out, and at least one.
+
+    Raises
+    ------
+    InputError
+        If the samples are fewer than 2, or do not all have as many channels as the first.
+    """
+    if len(samples) < 2:
+        raise InputError(
+            f"{name}: expected at least 2 images with truth, one of them to hold out, got {len(samples)}; add more"
+        )
+    first, *others = samples
+    for sample in others:
+        if len(sample.image) != len(first.image):
+            raise InputError(
+                f"expected images of equal channels, got {len(first.image)} in {first.name} and {len(sample.image)} in "
+                f"{sample.name}; convert all to grey or all to colour"
+            )
+    held_out = max(1, len(samples) // share)
+    return Dataset(name, samples[:-held_out], samples[-held_out:], num_classes=2)

@@ -1,0 +1,1 @@
+"""Synthetic touching cells, seen through a synthetic microscope."""

@@ -1,0 +1,82 @@
+"""Winograd's convolution of a deep layer, which has few pixels and many kernels: no core does what another one does.
+
+Were each core to take some kernels, and all of the image, it would evaluate the whole image for itself. So the work is
+done in two steps, and all cores share what comes of the first, for which the whole image is small enough:
+
+    forward    some channels each    V = B x_tile
+               some kernels each     U = G weight      M = U V       y_tile = A M
+    backward   some kernels each     dM = A' dy_tile
+               some channels each    V = B x_tile      dU = dM V'    dweight = G' dU
+                                     U = G weight      dV = U' dM    dx_tile = B' dV
+
+The mathematics is that of `winograd.py`.
+"""
+
+from minunet.backend import Array, array_module
+from minunet.fast.cpu.parallel import in_parallel
+from minunet.fast.cpu.winograd import POINT_1_1, evaluate_kernels, evaluate_kernels_back, matrices
+from minunet.fast.cpu.winograd_tiles import count_tiles, evaluate, evaluate_back, interpolate, interpolate_back
+
+
+def forward(
+    x: Array, weight: Array, bias: Array, y: Array, with_relu: bool, channels: list[slice], kernels: list[slice]
+) -> None:
+    """Do what `winograd.forward` does, with C and F cut into `channels` and `kernels`."""
+    xp = array_module(x)
+    B2, G2, A2 = matrices(xp, x.dtype)
+    rows, columns = count_tiles(y)
+    V = xp.empty((len(x), 36, x.shape[1], rows * columns), x.dtype)
+
+    def evaluate_some(part: slice) -> None:
+        for n, image in enumerate(x):
+            evaluate(B2, image[part], rows, columns, out=V[n, :, part])
+
+    def multiply_some(part: slice) -> None:
+        U = evaluate_kernels(G2, weight[part])
+        for n, image in enumerate(y):
+            M = U @ V[n]  # (F, C) @ (C, tiles) -> (F, tiles), 36 times
+            M[POINT_1_1] += bias[part, None]
+            interpolate(A2, M, image[part], rows, columns, with_relu)
+
+    in_parallel(evaluate_some, channels)
+    in_parallel(multiply_some, kernels)
+
+
+def backward(
+    dy: Array,
+    y: Array | None,
+    x: Array,
+    weight: Array,
+    dx: Array | None,
+    channels: list[slice],
+    kernels: list[slice],
+) -> tuple[Array, Array]:
+    """Write the gradient of x to dx, if that is not None; return dweight and dbias.
+
+    The arguments are those of `winograd.backward`, with C and F cut into `channels` and `kernels`.
+    """
+    xp = array_module(x)
+    B2, G2, A2 = matrices(xp, x.dtype)
+    rows, columns = count_tiles(dy)
+    dM = xp.empty((len(x), 36, len(weight), rows * columns), x.dtype)
+    dweight = xp.empty(weight.shape, x.dtype)
+
+    def interpolate_some(part: slice) -> None:
+        for n, image in enumerate(dy):
+            gate = None if y is None else y[n, part]
+            interpolate_back(A2, image[part], gate, rows, columns, out=dM[n, :, part])
+
+    def multiply_some(part: slice) -> None:
+        U, dU = evaluate_kernels(G2, weight[:, part]), None
+        for n, image in enumerate(x):
+            V = evaluate(B2, image[part], rows, columns)  # (36, C, tiles)
+            product = dM[n] @ V.transpose(0, 2, 1)  # (F, tiles) @ (tiles, C) -> (F, C), 36 times
+            dU = product if dU is None else xp.add(dU, product, out=dU)
+            if dx is not None:
+                dV = U.transpose(0, 2, 1) @ dM[n]  # (C, F) @ (F, tiles) -> (C, tiles), 36 times
+                evaluate_back(B2, dV, dx[n, part], dx[n, part, :2], rows, columns, is_first=True)
+        dweight[:, part] = evaluate_kernels_back(G2, dU)
+
+    in_parallel(interpolate_some, kernels)
+    in_parallel(multiply_some, channels)
+    return dweight, dM[:, POINT_1_1].sum(axis=(0, 2))

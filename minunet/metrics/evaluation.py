@@ -1,0 +1,89 @@
+"""How good a network is on images that it has not seen, with the majority-class baseline beside it."""
+
+import math
+
+import numpy as np
+from tqdm import tqdm
+
+from minunet.data.sample import Sample
+from minunet.metrics import (
+    best_over_thresholds,
+    components,
+    iou,
+    majority_pixel_error,
+    pixel_error,
+    pixel_error_f_score,
+    seg_score,
+    v_info,
+    v_rand,
+    warping_error,
+)
+from minunet.metrics.thresholds import mean_of_numbers
+
+
+def pixel_errors(samples: list[Sample], probabilities: list[np.ndarray]) -> list[dict]:
+    """Return one row a sample: its name, pixel_error, and majority_pixel_error; quick enough to ask while training.
+
+    The majority baseline calls every pixel the commoner class. A network that only ties with it has learnt nothing.
+    """
+    return [
+        {
+            "name": sample.name,
+            "pixel_error": pixel_error(sample.labels > 0, p.argmax(axis=0) > 0, sample.known),
+            "majority_pixel_error": majority_pixel_error(sample.labels > 0, sample.known),
+        }
+        for sample, p in zip(samples, probabilities, strict=True)
+    ]
+
+
+def evaluate(samples: list[Sample], probabilities: list[np.ndarray], progress: bool = False) -> dict:
+    """Return what metrics.json holds: the mean of each measure, `images`, and `best_over_thresholds`.
+
+    The cells of the proposal are the 4-connected components of what is not class 0. Those of the truth are its
+    instances where there are any; otherwise they are the components of the truth, and there is no `seg`.
+
+    Parameters
+    ----------
+    samples : not empty
+    probabilities : arrays, (K, H, W) each
+    progress : bool
+        Show a progress bar by images.
+
+    Returns
+    -------
+    evaluation : dict
+        `images` has a row a sample: its name and its measures. A measure is NaN where the truth has no cell to judge
+        by, and such images do not count in its mean. `best_over_thresholds` is of all images together; see there.
+    """
+    rows = pixel_errors(samples, probabilities)
+    todo = tqdm(rows, unit="image", disable=None if progress else True, leave=False)
+    for row, sample, p in zip(todo, samples, probabilities, strict=True):
+        row.update(_measures(sample, p))
+    true_cells, knowns = [_true_cells(sample) for sample in samples], [sample.known for sample in samples]
+    with_seg = all(sample.instances is not None for sample in samples)
+    best = best_over_thresholds(true_cells, [1 - p[0] for p in probabilities], knowns, progress, with_seg)
+    return {**mean(rows), "images": rows, "best_over_thresholds": best}
+
+
+def mean(rows: list[dict]) -> dict:
+    """Return the mean of each measure over the rows that have it as a number; NaN if none does."""
+    names = dict.fromkeys(name for row in rows for name in row if name != "name")
+    return {name: mean_of_numbers([row.get(name, math.nan) for row in rows]) for name in names}
+
+
+def _measures(sample: Sample, p: np.ndarray) -> dict:
+    """Return the measures that take longer, of one image and its probabilities (K, H, W)."""
+    truth, proposal, known = sample.labels > 0, p.argmax(axis=0) > 0, sample.known
+    true_cells, cells = _true_cells(sample), components(proposal)
+    measures = {
+        "pixel_error_f_score": pixel_error_f_score(truth, proposal, known),
+        "v_rand": v_rand(true_cells, cells, known),
+        "v_info": v_info(true_cells, cells, known),
+        "warping_error": warping_error(truth, proposal, 1 - p[0], known),
+        "iou": iou(truth, proposal, known),
+    }
+    return measures if sample.instances is None else {**measures, "seg": seg_score(true_cells, cells, known)}
+
+
+def _true_cells(sample: Sample) -> np.ndarray:
+    return components(sample.labels > 0) if sample.instances is None else sample.instances

@@ -1,0 +1,50 @@
+"""An evaluation as text that fits a terminal of 110 columns."""
+
+import math
+
+from minunet.data.sample import shortened
+
+HEADINGS = {  # over two lines where the name is long
+    "pixel_error": ("pixel_", "error"),
+    "majority_pixel_error": ("majority_", "pixel_error"),
+    "pixel_error_f_score": ("pixel_error_", "f_score"),
+    "v_rand": ("", "v_rand"),
+    "v_info": ("", "v_info"),
+    "warping_error": ("warping_", "error"),
+    "iou": ("", "iou"),
+    "seg": ("", "seg"),
+}
+
+
+def table(evaluation: dict) -> str:
+    """Return the measures of each image, their mean, and the best over thresholds; `evaluation` as from `evaluate`."""
+    rows = evaluation["images"]
+    names = [name for name in HEADINGS if name in evaluation]
+    lines = [["", *(HEADINGS[name][0] for name in names)], ["image", *(HEADINGS[name][1] for name in names)]]
+    lines += [[shortened(row["name"]), *(_shown(name, row) for name in names)] for row in rows]
+    lines += [["mean", *(_shown(name, evaluation) for name in names)]]
+    return _aligned(lines) + "\n\n" + _aligned(_threshold_lines(evaluation["best_over_thresholds"]))
+
+
+def _threshold_lines(best: dict) -> list[list[str]]:
+    lines = [["best over thresholds", "mean", "threshold"]]
+    for name, found in best.items():
+        lines.append([name, _shown("score", found), f"{found['threshold']:.1f}"])
+    return lines
+
+
+def _shown(name: str, values: dict) -> str:
+    """Return a number; the warping error is so small that it needs more digits."""
+    value = values.get(name, math.nan)
+    digits = 6 if name == "warping_error" else 4
+    return "-" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _aligned(lines: list[list[str]]) -> str:
+    """Return the lines as columns: the first to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    sides = "<" + ">" * (len(widths) - 1)
+    return "\n".join(
+        "  ".join(f"{text:{side}{width}}" for text, side, width in zip(line, sides, widths, strict=True)).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,88 @@
+"""Size arithmetic of the U: which sizes fit, what comes out, and the errors that explain it.
+
+One axis at a time, since height and width are independent. Two valid 3x3 convolutions take off 4 pixels; going
+down, a pooling halves what is left, and going up, an up-convolution doubles it. For depth 4: 572 -> 388 (Fig. 1).
+A size fits if what enters every pooling is even and something is left at the end. Sizes that fit lie 2**depth
+apart, and every one of them loses the same border.
+"""
+
+from typing import NamedTuple
+
+from minunet.errors import InputError
+
+CONV_LOSS = 4  # pixels that two valid 3x3 convolutions take off an axis
+
+
+class Trace(NamedTuple):
+    """The size after the two convolutions of each level; level 0 is the full-resolution level."""
+
+    down: list[int]  # for 572: 568, 280, 136, 64
+    bottom: int  # 28
+    up: list[int]  # 388, 196, 100, 52
+
+    def crops(self) -> list[int]:
+        """Return the pixels that each skip connection loses on each side: 88, 40, 16, 4."""
+        deeper = [*self.up[1:], self.bottom]
+        return [(skip - 2 * below) // 2 for skip, below in zip(self.down, deeper, strict=True)]
+
+
+def trace(n: int, depth: int = 4, axis: str = "size") -> Trace:
+    """Follow an input of size `n` through the network.
+
+    Raises
+    ------
+    InputError
+        If `n` does not fit `depth`; names the nearest sizes that do.
+    """
+    if not fits(n, depth):
+        raise InputError(f"input {axis} {n} does not fit depth {depth}; {_nearest(n, depth, axis)}")
+    down = []
+    for _ in range(depth):
+        down.append(n - CONV_LOSS)
+        n = down[-1] // 2
+    bottom = n - CONV_LOSS
+    up, n = [], bottom
+    for _ in range(depth):
+        n = 2 * n - CONV_LOSS
+        up.insert(0, n)
+    return Trace(down, bottom, up)
+
+
+def output_size(n: int, depth: int = 4) -> int:
+    """Return the output size for an input of size `n`, such as 388 for 572; raises as `trace` does."""
+    trace(n, depth)
+    return n - border(depth)
+
+
+def border(depth: int = 4) -> int:
+    """Return how much smaller the output is than the input: 184 for depth 4, whatever the input."""
+    if depth < 1:
+        raise InputError(f"depth must be at least 1, got {depth}; the paper's network has depth 4")
+    return CONV_LOSS * (3 * 2**depth - 2)
+
+
+def smallest_input_size(output: int, depth: int = 4) -> int:
+    """Return the smallest input size whose output is at least `output` pixels: 572 for 388."""
+    if output < 1:
+        raise InputError(f"output size must be at least 1, got {output}; ask for 1 pixel or more")
+    return _round_up(output + border(depth), depth)
+
+
+def fits(n: int, depth: int = 4) -> bool:
+    """Tell whether a U-Net of this depth can take an input of size `n`."""
+    return n == _round_up(n, depth)
+
+
+def _round_up(n: int, depth: int) -> int:
+    """Return the smallest size that fits and is at least `n`: more than the border, and 12 (mod 16) for depth 4."""
+    step = 2**depth
+    n = max(n, border(depth) + 1)
+    return n + (border(depth) + CONV_LOSS - n) % step
+
+
+def _nearest(n: int, depth: int, axis: str) -> str:
+    above = _round_up(n, depth)
+    below = above - 2**depth
+    if below <= border(depth):
+        return f"the smallest valid {axis} is {above}"
+    return f"the nearest valid {axis}s are {below} and {above}"

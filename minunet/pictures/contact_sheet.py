@@ -1,0 +1,56 @@
+"""contact_sheet.png: the held-out images with the worst first, since that is what a person wants to see."""
+
+from pathlib import Path
+
+import numpy as np
+
+from minunet.data.sample import Sample, shortened
+from minunet.files import replace_atomically
+from minunet.pictures.colours import for_display, legend, right_and_wrong
+
+PAPER = "#D8D8D8"  # neither the white of a cell nor the black of the background
+
+
+def plot_contact_sheet(
+    samples: list[Sample], probabilities: list[np.ndarray], errors: list[float], path: str | Path, count: int = 12
+) -> None:
+    """Draw image, truth, and right and wrong pixels side by side, for each sample, the largest error first.
+
+    Parameters
+    ----------
+    samples : not empty; the `count` worst are drawn
+    probabilities : arrays, (K, H, W) each
+    errors : the pixel error of each sample, written above it
+    """
+    from matplotlib.figure import Figure
+
+    worst = np.argsort(np.negative(errors), kind="stable")[:count]
+    columns = 1 if len(worst) <= 3 else 2
+    rows = -(-len(worst) // columns)
+    width = 14 / columns  # inches, of three pictures side by side
+    height = width / 3 * min(2, max(samples[i].image.shape[1] / samples[i].image.shape[2] for i in worst)) + 0.3
+    figure = Figure(figsize=(columns * width, rows * height + 0.9), layout="constrained", facecolor=PAPER)
+    all_axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in all_axes:
+        axes.set_axis_off()
+    for axes, i in zip(all_axes, worst, strict=False):  # an odd number leaves one empty
+        axes.imshow(strip(samples[i], probabilities[i]), interpolation="antialiased")
+        axes.set_title(f"{shortened(samples[i].name)}   pixel error {errors[i]:.4f}", fontsize=10, loc="left")
+    which = f"the {len(worst)} worst of {len(samples)} images" if len(worst) < len(samples) else "worst first"
+    figure.suptitle(f"image | truth | right and wrong pixels: {which}")
+    legend(figure, unknown=any(samples[i].known is not None for i in worst))
+    replace_atomically(path, lambda temporary: figure.savefig(temporary, dpi=150))
+
+
+def strip(sample: Sample, p: np.ndarray) -> np.ndarray:
+    """Return image, truth, and right and wrong, side by side with a gap, (H, about 3 W, 3)."""
+    from matplotlib.colors import to_rgb
+
+    truth, proposal = sample.labels > 0, p.argmax(axis=0) > 0  # (H, W)
+    image = _rgb(for_display(sample.image))
+    gap = np.broadcast_to(to_rgb(PAPER), (len(truth), max(1, truth.shape[1] // 40), 3))
+    return np.hstack([image, gap, _rgb(truth), gap, right_and_wrong(truth, proposal, sample.known)])
+
+
+def _rgb(image: np.ndarray) -> np.ndarray:
+    return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2).astype(float)

@@ -1,0 +1,70 @@
+"""When the memory of the GPU does not suffice: which tile would fit.
+
+A training step needs, by estimate,
+
+    3 arrays for each parameter: itself, its velocity, its gradient; with Adam 4, since it keeps two
+    the cache from forward to backward, see `summary.memory`
+    LARGE arrays of the size of the largest output or input of a layer: what a layer works with while it runs
+
+and the training images lie on the GPU, too. `tests/training/test_out_of_memory.py` holds the estimate against a
+measured step.
+"""
+
+import contextlib
+
+import numpy as np
+
+from minunet.backend import gpu_memory, is_out_of_gpu_memory
+from minunet.data import Dataset
+from minunet.errors import InputError
+from minunet.fast.cuda.loader import tile_size
+from minunet.network.sizes import fits
+from minunet.network.summary import layer_rows, memory
+from minunet.training.config import Config
+
+LARGE = {4: 8, 2: 19}  # by `tile_size`
+SHARE = 0.9  # of the memory is used: the pool of CuPy cannot fill every gap
+
+
+@contextlib.contextmanager
+def name_a_tile_that_fits(config: Config, dataset: Dataset):
+    """Turn the GPU's running out of memory within the block into an InputError that says what would fit."""
+    try:
+        yield
+    except MemoryError as error:
+        if not is_out_of_gpu_memory(error):
+            raise
+        network = {
+            "in_channels": dataset.train[0].image.shape[0],
+            "num_classes": dataset.num_classes,
+            "base_channels": config.base_channels,
+            "depth": config.depth,
+            "optimiser": config.optimiser,
+        }
+        needed, there = step_bytes(config.tile, **network) + data_bytes(dataset), gpu_memory()
+        tile = largest_tile(config.tile, int(SHARE * there) - data_bytes(dataset), **network)
+        remedy = f"--tile {tile} would fit" if tile else "no tile fits: try fewer --base-channels, or --device cpu"
+        raise InputError(
+            f"the GPU ran out of memory: with tile {config.tile} a run needs about {needed / 1e9:.1f} GB, "
+            f"and {there / 1e9:.1f} GB are free; {remedy}"
+        ) from error
+
+
+def largest_tile(below: int, budget: int, depth: int, **network) -> int | None:
+    """Return the largest tile under `below` whose step needs `budget` bytes at most; None if none does."""
+    smaller = (n for n in range(below - 1, 0, -1) if fits(n, depth))
+    return next((n for n in smaller if step_bytes(n, depth=depth, **network) <= budget), None)
+
+
+def step_bytes(tile: int, optimiser: str = "sgd", **network) -> int:
+    """Return about how many bytes a training step needs, in float32; `network` as for `summary.layer_rows`."""
+    rows = layer_rows(tile, tile, **network)
+    largest = max(max(row.in_channels, row.out_channels) * row.height * row.width for row in rows)
+    parameters = sum(row.parameters for row in rows)
+    arrays = 4 if optimiser == "adam" else 3
+    return 4 * arrays * parameters + memory(rows, tile, tile)["cache"] + 4 * LARGE[tile_size(np.float32)] * largest
+
+
+def data_bytes(dataset: Dataset) -> int:
+    """Return about how many bytes the images, labels and weights of the training images take."""
+    return sum(4 * sample.image.size + sample.labels.nbytes + 4 * sample.labels.size for sample in dataset.train)

@@ -1,0 +1,100 @@
+"""`minunet bench`: what it times is the network's, and it stops in one line where it cannot."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from minunet.cli.bench import minunet_side
+from minunet.cli.bench.layer import Layer, layers_of
+from minunet.cli.bench.report import layer_table, step_table
+from minunet.cli.bench.sides import Side
+from minunet.cli.bench.worker import arrays_of
+from minunet.cli.main import main
+from minunet.errors import InputError
+
+SMALL = {"height": 36, "width": 36, "base_channels": 2, "depth": 1}
+
+
+def test_the_layers_of_the_papers_network():
+    layers = layers_of({"height": 572, "width": 572, "base_channels": 64, "depth": 4})
+    assert len(layers) == 18 and layers[0] == Layer(1, 64, 572, 572) and layers[-1] == Layer(64, 64, 390, 390)
+    assert layers[1].flops == 2 * 9 * 64 * 64 * 568**2
+    assert layers[1].intensity == pytest.approx(layers[1].flops / 4 / (64 * 570**2 + 9 * 64**2 + 64 * 568**2))
+
+
+def test_the_passes_are_those_of_the_layer_and_of_the_network():
+    arrays = arrays_of(Layer(2, 3, 7, 6))
+    forward, backward = minunet_side.layer_passes(arrays, "cpu")
+    assert forward()[0].shape == (1, 3, 5, 4)
+    dx, dweight, _ = backward()
+    assert dx.shape == (1, 2, 7, 6) and dweight.shape == (3, 2, 3, 3)
+    forward, backward = minunet_side.step_passes(SMALL, "cpu")
+    for _ in range(2):
+        forward()
+        backward()
+
+
+def test_a_worker_times_and_tells_its_peak():
+    with Side("minunet", "cpu") as side:
+        assert side.ask(prepare="step", network=SMALL) == {}
+        assert 0 < side.seconds(0) < 10 and 0 < side.seconds(1) < 10
+        assert side.ask(peak=True)["bytes"] > 1_000_000
+        with pytest.raises(InputError, match=r"minunet on cpu stopped: .*nothing_such"):
+            side.ask(prepare="nothing_such", size=3)
+
+
+def test_tables_hold_speeds_and_ratios():
+    layer = Layer(64, 64, 66, 66)
+    seconds = layer.flops / 1e9  # at 1 GFLOP/s
+    rows = [{"layer": layer, "minunet": [seconds / 100, seconds / 50], "torch": [seconds / 80, seconds / 40]}]
+    line = layer_table(rows, ["minunet", "torch"], {"flops": 200e9}).splitlines()[1]
+    assert line.split() == ["64", "->", "64", "at", "66", "100", "80", "100", "80", "50%,", "50%"]
+    step = {"minunet": {"seconds": [1.0, 2.0], "peak": 1e9}, "torch": {"seconds": [2.0, 4.0], "peak": 4e9}}
+    assert step_table(step).splitlines()[-1].split() == ["ratio", "0.50", "0.50", "0.50", "0.25"]
+
+
+def test_bench_prints_and_draws(tmp_path, capsys):
+    out = tmp_path / "bench.png"
+    arguments = ["--input", "36", "--base-channels", "2", "--depth", "1", "--rounds", "1", "--device", "cpu"]
+    assert main(["bench", *arguments, "--out", str(out)]) == 0
+    text = capsys.readouterr().out
+    assert "matrix product" in text and "2 -> 2 at 34" in text and "training step" in text
+    assert out.stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--rounds", "0"], "rounds must be at least 1, got 0"),
+        (["--input", "573"], "input height 573 does not fit depth 4"),
+        (["--out", "no/such/folder/bench.png"], "no/such/folder"),
+        (["--out", "bench"], "--out must end with .png, .pdf, .svg, got bench; try bench.png"),
+    ],
+)
+def test_bad_options_are_refused_before_anything_is_timed(arguments, expected, capsys):
+    assert main(["bench", *arguments]) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_without_torch_it_says_what_to_install(capsys, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["bench", "--against", "torch"]) == 2
+    assert "needs PyTorch, found none; install it with python -m pip install torch" in capsys.readouterr().err
+
+
+def test_torchs_side_computes_the_same(tmp_path):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    code = """
+import json, numpy as np
+from minunet.cli.bench.import minunet_side, torch_side
+from minunet.cli.bench.layer import Layer
+from minunet.cli.bench.worker import arrays_of
+arrays = arrays_of(Layer(2, 3, 7, 6))
+ours, theirs = (side.layer_passes(arrays, "cpu")[1]() for side in (minunet_side, torch_side))
+print(json.dumps([float(np.abs(a - b.numpy()).max()) for a, b in zip(ours, theirs)]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert np.max(json.loads(done.stdout)) < 1e-4

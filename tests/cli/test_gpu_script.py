@@ -1,0 +1,54 @@
+"""benchmarks/gpu.sh goes on when a part fails, tells so at the end, and keeps what was printed."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gpu.sh"
+pytestmark = pytest.mark.skipif(not shutil.which("timeout"), reason="needs bash and timeout, as Linux has them")
+
+
+def run(folder, python, sanitizer=False):
+    """Run a copy of the script in `folder`, with this line of shell as `python`; return code, output and results."""
+    for name in ("benchmarks", "bin"):
+        (folder / name).mkdir()
+    shutil.copy(SCRIPT, folder / "benchmarks")
+    programs = {"python": python, "nvidia-smi": "echo a GPU", "git": "echo a commit"}
+    if sanitizer:
+        programs["compute-sanitizer"] = 'echo "pool $MINUNET_GPU_POOL: $*"'
+    for name, line in programs.items():
+        path = folder / "bin" / name
+        path.write_text(f"#!/bin/sh\n{line}\n")
+        path.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+    script = ["bash", str(folder / "benchmarks" / "gpu.sh")]
+    done = subprocess.run(script, env=environment, capture_output=True, text=True)
+    results = [path.read_text() for path in (folder / "benchmarks").glob("results/gpu-*.txt")]
+    return done.returncode, done.stdout + done.stderr, results
+
+
+def test_every_part_runs_and_the_results_are_kept(tmp_path):
+    code, printed, (results,) = run(tmp_path, '[ "$1" = -c ] || echo "TF32=$CUPY_TF32 $*"', sanitizer=True)
+    assert code == 0 and printed == results
+    parts = ["pytest -m gpu", "bench --device gpu --against torch", "latency.py --device gpu", "train --device gpu"]
+    assert all(part in results for part in parts)
+    assert "TF32=0 -m minunet bench" in results and "TF32=1 -m minunet bench" in results
+    assert "pool off: --tool memcheck" in results and results.endswith("every part passed\n")
+
+
+def test_it_goes_on_when_parts_fail_and_the_exit_code_tells(tmp_path):
+    fails = 'case "$*" in *pytest*) exit 3;; *latency*) exit 4;; *torch*) exit 1;; esac; echo "ran $*"'
+    code, _, (results,) = run(tmp_path, fails)
+    assert code == 1
+    assert "ran -m minunet bench --device gpu --rounds 3" in results and "ran -m minunet train" in results
+    assert "left out: compute-sanitizer" in results or shutil.which("compute-sanitizer")
+    assert "FAILED  tests on the GPU: exit code 3\nFAILED  latency: exit code 4\n" in results
+
+
+def test_without_a_gpu_it_says_so_and_writes_nothing(tmp_path):
+    code, printed, results = run(tmp_path, "exit 1")
+    assert code == 2 and results == []
+    assert printed == "CuPy is not installed, or finds no GPU: there is nothing to run here\n"

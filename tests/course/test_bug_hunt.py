@@ -1,0 +1,96 @@
+"""The bug hunt: each report says what the text of notebook 14 reads out of it, and each suspect fails its exercise."""
+
+import pytest
+
+import minunet
+from minunet import course, gradcheck
+from minunet.course import bug_hunt as suspects
+
+REPORTS = {  # forward, suspect, arguments; kind, the accused arguments, the count, and words of the hint
+    "pool": (minunet.max_pool_forward, suspects.suspect_pool, suspects.POOL, "wrong", ["x"], (108, 144), "no simple"),
+    "conv": (minunet.conv2d_forward, suspects.suspect_conv, suspects.CONV, "wrong", ["x"], (52, 60), "no simple"),
+    "loss": (
+        minunet.softmax_cross_entropy_forward,
+        suspects.suspect_loss,
+        suspects.LOSS,
+        "wrong",
+        ["logits"],
+        (120, 120),
+        "It is 3 times",
+    ),
+    "up_conv": (
+        minunet.up_conv_forward,
+        suspects.suspect_up_conv,
+        suspects.UP_CONV,
+        "wrong",
+        ["weight"],
+        (12, 24),
+        "last two axes swapped",
+    ),
+    "crop_concat": (
+        minunet.crop_concat_forward,
+        suspects.suspect_crop_concat,
+        suspects.CROP_CONCAT,
+        "wrong",
+        ["skip"],
+        (144, 288),
+        "shifted by one along the last axis",
+    ),
+    "relu": (minunet.relu_forward, suspects.suspect_relu, suspects.RELU, "mutated", ["dy"], (None, None), "copy"),
+    "conv_relu_conv": (
+        suspects.conv_relu_conv_forward,
+        suspects.suspect_conv_relu_conv,
+        suspects.CONV_RELU_CONV,
+        "wrong",
+        ["x", "weight1", "bias1"],
+        (83, 84),
+        "no simple",
+    ),
+    "loss_again": (
+        minunet.softmax_cross_entropy_forward,
+        suspects.suspect_loss_again,
+        suspects.LOSS_AGAIN,
+        "vacuous",
+        [None],
+        (None, None),
+        "choose other arguments",
+    ),
+}
+REPAIRS = {
+    "repaired_loss_backward": suspects.suspect_loss,
+    "repaired_up_conv_backward": suspects.suspect_up_conv,
+    "repaired_crop_concat_backward": suspects.suspect_crop_concat,
+    "repaired_relu_backward": suspects.suspect_relu,
+    "repaired_conv_relu_conv_backward": suspects.suspect_conv_relu_conv,
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_report_says_what_the_text_reads_out_of_it(name):
+    forward, suspect, args, kind, accused, count, words = REPORTS[name]
+    report = gradcheck(forward, suspect, args)
+    assert [finding.kind for finding in report.findings] == [kind] * len(accused), report
+    assert [finding.argument for finding in report.findings] == accused, report
+    first = report.findings[0]
+    assert (first.count, first.total) == count and words in first.hint, report
+
+
+def test_border_in_the_unet_lies_between_its_level_and_the_bottom():
+    report = gradcheck(minunet.unet_forward, suspects.suspect_unet, suspects.UNET)
+    for row in report.rows:
+        assert (row.error > 0.1) == row.argument.startswith("params.encode"), report
+        assert row.error > 0.1 or row.error < 1e-7, report
+
+
+def test_riddle_is_right_at_other_arguments():
+    assert gradcheck(minunet.softmax_cross_entropy_forward, suspects.suspect_loss_again, suspects.LOSS).ok
+
+
+@pytest.mark.parametrize("name", REPAIRS)
+def test_suspect_as_it_was_is_no_repair(name):
+    assert not course.check(name, REPAIRS[name]).ok
+
+
+def test_relu_that_writes_into_dy_passes_the_tiny_case_and_not_the_gradient_check():
+    text = str(course.check("repaired_relu_backward", suspects.suspect_relu))
+    assert "tiny case: equal" in text and "mutated in dy" in text, text

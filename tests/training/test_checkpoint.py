@@ -1,0 +1,124 @@
+"""A checkpoint gives back what was put in, and anything else in one line."""
+
+import json
+
+import numpy as np
+import pytest
+
+from minunet import flatten
+from minunet.errors import InputError
+from minunet.files import replace_atomically
+from minunet.training.checkpoint import load_checkpoint, save_checkpoint
+from minunet.training.optimisers import init_velocity
+
+NORMALISATION = {"mean": np.array([0.25], np.float32), "std": np.array([2.0], np.float32)}
+
+
+def save(path, params, **more):
+    save_checkpoint(path, params, {"data": "synthetic", "steps": 3}, NORMALISATION, **more)
+
+
+def test_everything_comes_back_bit_for_bit(tmp_path, small_unet):
+    history = [{"step": 1, "loss": 0.1 + 0.2}]
+    velocity = init_velocity(small_unet)
+    velocity["head"]["bias"] += np.pi
+    save(tmp_path / "c.npz", small_unet, velocity=velocity, history=history)
+    stored = load_checkpoint(tmp_path / "c.npz")
+    for name, tree in (("params", small_unet), ("velocity", velocity), ("normalisation", NORMALISATION)):
+        loaded, saved = flatten(stored[name]), flatten(tree)
+        assert list(loaded) == list(saved)
+        for leaf in saved:
+            np.testing.assert_array_equal(loaded[leaf], saved[leaf], strict=True)
+    assert stored["config"] == {"data": "synthetic", "steps": 3}
+    assert stored["history"] == history
+
+
+def test_levels_are_lists_in_their_order(tmp_path, rng):
+    levels = [{"weight": np.full(2, float(i))} for i in range(12)]  # 10 must not come before 2
+    save(tmp_path / "c.npz", {"encode": levels})
+    loaded = load_checkpoint(tmp_path / "c.npz")["params"]["encode"]
+    assert [level["weight"][0] for level in loaded] == list(range(12))
+
+
+def test_a_checkpoint_for_prediction_has_no_run_to_resume(tmp_path, small_unet):
+    save(tmp_path / "c.npz", small_unet)
+    stored = load_checkpoint(tmp_path / "c.npz")
+    assert stored["velocity"] is None
+    assert stored["history"] is None
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"expected a checkpoint, found no file .*nothing\.npz"):
+        load_checkpoint(tmp_path / "nothing.npz")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.95])
+def test_a_truncated_file_is_told(tmp_path, small_unet, share):
+    path = tmp_path / "c.npz"
+    save(path, small_unet)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(InputError, match="truncated or of another kind"):
+        load_checkpoint(path)
+
+
+def test_a_flipped_bit_is_told(tmp_path, small_unet):
+    path = tmp_path / "c.npz"
+    save(path, small_unet)
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 3] ^= 1
+    path.write_bytes(bytes(damaged))
+    with pytest.raises(InputError, match="truncated or of another kind"):
+        load_checkpoint(path)
+
+
+def write_text(path):
+    path.write_text("weights, honestly")
+
+
+def write_array(path):
+    with open(path, "wb") as file:
+        np.save(file, np.zeros(3))
+
+
+def write_pickle(path):
+    with open(path, "wb") as file:
+        np.savez(file, about=np.array([{"a": 1}], dtype=object))
+
+
+def write_foreign(path):
+    np.savez(path, weight=np.zeros(3))
+
+
+def write_foreign_with_about(path):
+    np.savez(path, about=np.array(json.dumps({"format": "another"})))
+
+
+@pytest.mark.parametrize("write", [write_text, write_array, write_pickle, write_foreign, write_foreign_with_about])
+def test_a_foreign_file_is_told(tmp_path, write):
+    path = tmp_path / "c.npz"
+    write(path)
+    with pytest.raises(InputError, match=r"expected a checkpoint of minunet, got .*c\.npz"):
+        load_checkpoint(path)
+
+
+def test_a_newer_version_asks_for_an_update(tmp_path, small_unet, monkeypatch):
+    monkeypatch.setattr("minunet.training.checkpoint.VERSION", 2)
+    save(tmp_path / "c.npz", small_unet)
+    monkeypatch.undo()
+    with pytest.raises(InputError, match=r"version 1 or older, got version 2 .*; update minunet"):
+        load_checkpoint(tmp_path / "c.npz")
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "c.txt"
+    path.write_text("old")
+
+    def half(temporary):
+        temporary.write_text("ne")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        replace_atomically(path, half)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,108 @@
+"""A GPU that runs out of memory names the tile that would fit, by an estimate that a measured step bears out."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from minunet.backend import to_device
+from minunet.cli.main import main
+from minunet.data import load_data
+from minunet.fast.cuda import crop_concat, loss, pool, relu, winograd
+from minunet.network.sizes import output_size
+from minunet.network.summary import layer_rows
+from minunet.network.unet import init_unet
+from minunet.training.config import Config
+from minunet.training.optimisers import init_velocity
+from minunet.training.out_of_memory import data_bytes, largest_tile, step_bytes
+from minunet.training.train import Run, prediction_tile, train_step
+
+NETWORK = {"in_channels": 1, "num_classes": 2, "base_channels": 16, "depth": 3}
+
+
+@pytest.mark.parametrize(
+    ("network", "tile"),
+    [
+        (NETWORK, 220),
+        (dict(in_channels=3, num_classes=3, base_channels=8, depth=2), 140),
+        ({**NETWORK, "depth": 1}, 132),
+    ],
+)
+@pytest.mark.parametrize("tf32", ["0", "1"])
+def test_the_estimate_is_the_peak_of_a_step_or_up_to_a_third_more(stand_in, rng, monkeypatch, network, tile, tf32):
+    monkeypatch.setenv("CUPY_TF32", tf32)
+    monkeypatch.delenv("MINUNET_KERNELS", raising=False)
+    monkeypatch.setattr("minunet.fast.choose.compiles", lambda *args: True)
+    for kernels in (crop_concat, loss, pool, relu, winograd):
+        monkeypatch.setattr(kernels, "launch", lambda *args: None)  # they take no memory, and the stand-in's take some
+    output = output_size(tile, network["depth"])
+    x = rng.standard_normal((network["in_channels"], tile, tile)).astype(np.float32)
+    labels = rng.integers(0, network["num_classes"], (output, output))
+    x, labels = to_device([x, labels], "gpu")
+    tracemalloc.start()
+    try:
+        params = to_device(init_unet(rng, **network), "gpu")
+        run = Run(Config(tile=tile, depth=network["depth"]), params, init_velocity(params), {}, [])
+        tracemalloc.reset_peak()
+        train_step(run, (x, labels, None), 0, 0.01)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= step_bytes(tile, **network) <= 4 / 3 * peak
+
+
+def test_adam_needs_one_more_array_for_each_parameter():
+    parameters = sum(row.parameters for row in layer_rows(220, 220, **NETWORK))
+    assert step_bytes(220, "adam", **NETWORK) - step_bytes(220, "sgd", **NETWORK) == 4 * parameters
+
+
+def test_the_largest_tile_is_the_largest():
+    tile = largest_tile(572, step_bytes(348, **NETWORK), **NETWORK)
+    assert tile == 348 and step_bytes(356, **NETWORK) > step_bytes(348, **NETWORK)
+    assert largest_tile(348, step_bytes(348, **NETWORK), **NETWORK) == 340
+    assert largest_tile(572, 1000, **NETWORK) is None
+
+
+def train_out_of_memory(monkeypatch, cupy, cells_folder, free, where="minunet.training.train.unet_forward"):
+    """Let an allocation fail while `free` bytes are free; return the exit code."""
+
+    def allocate(*args, **kwargs):
+        raise cupy.cuda.memory.OutOfMemoryError("Out of memory allocating 1,234 bytes")
+
+    monkeypatch.setattr(where, allocate)
+    monkeypatch.setattr(cupy.cuda.runtime, "memGetInfo", lambda: (free, 2 * free))
+    small = ["--base-channels", "16", "--depth", "2", "--tile", "140", "--steps", "3", "--device", "gpu"]
+    return main(["train", "--data", f"folder:{cells_folder}", *small, "--out", str(cells_folder / "run")])
+
+
+@pytest.mark.parametrize("where", ["minunet.training.train.unet_forward", "minunet.cli.train.start"])
+def test_train_names_a_tile_that_fits_in_one_line(stand_in, monkeypatch, capsys, cells_folder, where):
+    network = {**NETWORK, "depth": 2}
+    data = data_bytes(load_data(f"folder:{cells_folder}"))
+    free = int((step_bytes(108, "adam", **network) + data) / 0.9) + 10
+    assert train_out_of_memory(monkeypatch, stand_in, cells_folder, free, where) == 2
+    error = capsys.readouterr().err.strip().split("\n")[-1]
+    needed = (step_bytes(140, "adam", **network) + data) / 1e9
+    expected = (
+        f"with tile 140 a run needs about {needed:.1f} GB, and {free / 1e9:.1f} GB are free; --tile 108 would fit"
+    )
+    assert error == f"minunet train: error: the GPU ran out of memory: {expected}"
+
+
+def test_train_says_so_where_no_tile_fits(stand_in, monkeypatch, capsys, cells_folder):
+    assert train_out_of_memory(monkeypatch, stand_in, cells_folder, 10**5) == 2
+    assert "no tile fits: try fewer --base-channels, or --device cpu" in capsys.readouterr().err
+
+
+def test_the_memory_of_the_host_is_another_matter(stand_in, monkeypatch, cells_folder):
+    def allocate(*args):
+        raise MemoryError("the host's")
+
+    monkeypatch.setattr("minunet.training.train.unet_forward", allocate)
+    small = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--device", "gpu"]
+    with pytest.raises(MemoryError, match="the host's"):
+        main(["train", "--data", f"folder:{cells_folder}", *small, "--out", str(cells_folder / "run")])
+
+
+def test_what_trains_on_the_gpu_predicts_there():
+    assert prediction_tile(Config(tile=140, device="gpu")) == 140 and prediction_tile(Config(tile=140)) is None
