@@ -89,7 +89,7 @@ def test_torchs_side_computes_the_same(tmp_path):
     pytest.importorskip("torch", reason="PyTorch is not installed")
     code = """
 import json, numpy as np
-from minunet.cli.bench.import minunet_side, torch_side
+from minunet.cli.bench import minunet_side, torch_side
 from minunet.cli.bench.layer import Layer
 from minunet.cli.bench.worker import arrays_of
 arrays = arrays_of(Layer(2, 3, 7, 6))
