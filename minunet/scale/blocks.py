@@ -1,0 +1,153 @@
+"""Prediction of a Dask array, block by block.
+
+The network needs a margin around each block: the pixels that its valid convolutions take off. In the words of parallel
+computing, this margin is the block's halo. Inside the image the halo comes from the neighbouring blocks, and at the
+image's border from the mirrored image:
+
+    pad        mirror the image at its own border, by the margin
+    overlap    give each block a margin of its neighbours' pixels (Dask's `overlap`)
+    map        run the network on each block: (C, h + 2 margin, w + 2 margin) -> (K, h, w)
+
+Dask's own boundary "reflect" repeats the edge pixel, so the mirror is made here. All blocks begin at multiples of
+2**depth. So they pool the same windows of the image as `minunet.predict` does, and the results are the same.
+"""
+
+import itertools
+
+import numpy as np
+
+from minunet.data.normalisation import normalise
+from minunet.data.tiles import _mirrored
+from minunet.errors import InputError
+from minunet.network.sizes import border, output_size, smallest_input_size
+from minunet.prediction.checks import check_image, check_tile
+from minunet.prediction.predict import _equal_parts, _probabilities
+from minunet.scale.extras import need
+from minunet.scale.grey_values import numbers_of
+
+
+def predict(params: dict, image, tile=None, *, normalisation: dict | None = None):
+    """Return the probability of each class at every pixel, as a Dask array: nothing is computed yet.
+
+    Parameters
+    ----------
+    params : as from `init_unet`
+        They are sent to each worker once.
+    image : dask.array.Array, (H, W) or (C, H, W), any chunks
+    tile : int or (height, width), optional
+        Input size of the network. It changes the memory that is needed, not the result.
+    normalisation : dict, optional
+        As from `minunet.data.fit_normalisation`, for an image that is not normalised as in training yet. If it is
+        empty, the image's own numbers are taken, and the image is read for them at once.
+
+    Returns
+    -------
+    probabilities : dask.array.Array, (K, H, W)
+        Its blocks have the size of the image's largest chunk, rounded up to a multiple of 2**depth, and at least that
+        of the margin. Whatever scheduler is active computes them: threads, or the processes of a Client.
+
+    Raises
+    ------
+    InputError
+        If the image does not fit the network, or the tile is too small. NaN in a block is found when that block is
+        computed.
+    """
+    da, dask = need("dask.array"), need("dask")
+    image = image[None] if image.ndim == 2 else image
+    _check(params, image)
+    if normalisation is not None:
+        normalisation = normalisation or numbers_of(image)
+        normalise(np.zeros((len(image), 1, 1)), normalisation)  # raises if it is not for such images
+    bias, depth = params["head"]["bias"], len(params["encode"])
+    tile = None if tile is None else check_tile(tile, depth)
+    before, after = margins(depth)
+    step, (_, H, W) = 2**depth, image.shape
+    size = [_round_up(max(after, *chunks), step) for chunks in image.chunks[1:]]  # of a block
+    heights, widths = (_lengths(_round_up(n, step), length) for n, length in zip((H, W), size, strict=True))
+
+    padded = _mirror_pad(image, 1, before, sum(heights) - H + after)
+    padded = _mirror_pad(padded, 2, before, sum(widths) - W + after)
+    padded = padded.rechunk((-1, _with_margins(heights, before, after), _with_margins(widths, before, after)))
+    halo = {1: (before, after), 2: (before, after)}
+    blocks = da.overlap.overlap(padded, depth=halo, boundary="none", allow_rechunk=False)
+    token = dask.base.tokenize(params, normalisation)
+    network = dask.delayed((params, normalisation), name=f"network-{token}", traverse=False)
+    probabilities = blocks.map_blocks(
+        predict_block,
+        network,
+        tile=tile,
+        size=tuple(size),
+        chunks=((len(bias),), heights, widths),
+        dtype=bias.dtype,
+        meta=np.empty((0, 0, 0), bias.dtype),
+    )
+    return probabilities[:, :H, :W]
+
+
+def margins(depth: int) -> tuple[int, int]:
+    """Return how many pixels the network must see before and after a block of a multiple of 2**depth pixels.
+
+    Half of the border is lost on each side. From depth 3 on, the next input that fits the network is 4 pixels larger.
+    """
+    step, before = 2**depth, border(depth) // 2
+    return before, smallest_input_size(step, depth) - step - before
+
+
+def predict_block(x: np.ndarray, network: tuple, tile=None, size=None, block_id=(0, 0, 0)) -> np.ndarray:
+    """Return the probabilities of a block, (K, h, w), from the block with its margins on both axes, x (C, ...).
+
+    `network` is (params, normalisation); `size` that of a block, and `block_id` its place among them, (0, row, column).
+    """
+    params, normalisation = network
+    _check_finite(x, block_id, size)
+    bias, depth = params["head"]["bias"], len(params["encode"])
+    x = (x if normalisation is None else normalise(x, normalisation)).astype(bias.dtype)
+    h, w = (n - sum(margins(depth)) for n in x.shape[1:])
+    tile = tile or _equal_parts((h, w), depth)
+    height, width = (output_size(n, depth) // 2**depth * 2**depth for n in tile)
+    out = np.empty((len(bias), h, w), bias.dtype)
+    for top, left in itertools.product(range(0, h, height), range(0, w, width)):
+        bottom, right = min(top + height, h), min(left + width, w)
+        rows, columns = (smallest_input_size(n, depth) for n in (bottom - top, right - left))
+        p = _probabilities(params, x[:, top : top + rows, left : left + columns])
+        out[:, top:bottom, left:right] = p[:, : bottom - top, : right - left]
+    return out
+
+
+def _mirror_pad(image, axis: int, before: int, after: int):
+    """Return the Dask array with mirrored margins on one axis, as numpy.pad's "reflect" makes them."""
+    da, size = need("dask.array"), image.shape[axis]
+    start, stop = (da.take(image, _mirrored(at, n, size), axis) for at, n in ((-before, before), (size, after)))
+    return da.concatenate([start, image, stop], axis)
+
+
+def _round_up(n: int, step: int) -> int:
+    return (n + step - 1) // step * step
+
+
+def _lengths(total: int, length: int) -> tuple[int, ...]:
+    """Return how long the blocks of an axis are: `length` each, and the last one the rest."""
+    return tuple(min(length, total - start) for start in range(0, total, length))
+
+
+def _with_margins(lengths: tuple[int, ...], before: int, after: int) -> tuple[int, ...]:
+    """Return the chunks of the padded axis: the image's margins belong to the first and the last block."""
+    first, *others = lengths
+    *others, last = [first + before, *others]
+    return (*others, last + after)
+
+
+def _check(params: dict, image) -> None:
+    """Raise InputError unless shape and type of the image fit the network; its values are not read."""
+    kind = np.uint8 if image.dtype.kind == "f" else image.dtype
+    check_image(params, np.broadcast_to(np.zeros((), kind), image.shape))
+
+
+def _check_finite(x: np.ndarray, block_id: tuple[int, int, int], size: tuple[int, int]) -> None:
+    bad = np.count_nonzero(~np.isfinite(x)) if x.dtype.kind == "f" else 0
+    if bad:
+        top, left = (place * length for place, length in zip(block_id[1:], size, strict=True))
+        raise InputError(
+            f"image must be finite, got NaN or infinity in {bad} values in or near the block that begins at row {top}, "
+            f"column {left}; replace them, with dask.array.nan_to_num for example"
+        )

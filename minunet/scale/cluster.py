@@ -1,0 +1,76 @@
+"""The processes that Dask computes with: those of this machine, or those of a scheduler somewhere else."""
+
+import contextlib
+import logging
+import os
+from importlib.metadata import version
+
+import threadpoolctl
+
+from minunet.errors import InputError
+from minunet.scale.extras import need
+
+PATIENCE = 10  # seconds that a scheduler, or its first worker, may take to answer
+
+
+@contextlib.contextmanager
+def connected(scheduler: str | None = None, workers: int | None = None):
+    """Yield a Dask client whose workers keep to one BLAS thread each.
+
+    Parameters
+    ----------
+    scheduler : str, optional
+        Address of a scheduler, such as tcp://10.0.0.1:8786. By default processes are started on this machine.
+    workers : int, optional
+        How many processes to start; by default one for each core.
+
+    Raises
+    ------
+    InputError
+        If the scheduler does not answer, has no worker, or a worker has another version of minunet.
+    """
+    with _processes(workers) if scheduler is None else contextlib.nullcontext(scheduler) as scheduler:
+        with _client(scheduler) as client:
+            _check_workers(client)
+            client.run(keep_to_one_blas_thread)
+            yield client
+
+
+def keep_to_one_blas_thread() -> None:
+    """Let the matrix products of this process use one core: the other cores have workers of their own."""
+    threadpoolctl.threadpool_limits(1, user_api="blas")
+
+
+def _processes(workers: int | None):
+    """Start workers on this machine. Dask's nannies start each with OPENBLAS_NUM_THREADS=1, and again if it dies."""
+    return need("distributed").LocalCluster(
+        n_workers=workers or len(os.sched_getaffinity(0)),
+        threads_per_worker=1,
+        dashboard_address=None,
+        silence_logs=logging.CRITICAL,
+    )
+
+
+def _client(scheduler):
+    try:
+        return need("distributed").Client(scheduler, timeout=PATIENCE)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"expected a Dask scheduler at {scheduler}, got no answer; start one with `dask scheduler`, or leave out "
+            "--scheduler to use this machine"
+        ) from error
+
+
+def _check_workers(client) -> None:
+    ours, address = version("minunet"), client.scheduler.address
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+        versions = set(client.run(version, "minunet").values())
+    except TimeoutError as error:
+        raise InputError(f"expected workers at {address}, got none; start one with `dask worker {address}`") from error
+    except Exception as error:  # whatever goes wrong where minunet is not installed
+        raise InputError(f"expected minunet {ours} on every worker, got {error}; install it there") from error
+    if versions != {ours}:
+        raise InputError(
+            f"expected minunet {ours} on every worker, got {', '.join(sorted(versions))}; install the same version"
+        )

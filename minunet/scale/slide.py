@@ -1,0 +1,158 @@
+"""A slide from an image on disk to an OME-Zarr with probabilities and cells, which goes on where it was stopped.
+
+    RESULT.zarr/0, 1, ...               a byte for each class and pixel, 255 times its probability; smaller and smaller
+    RESULT.zarr/labels/cells/0, 1, ...  the number of the cell at each pixel, 0 for background
+    RESULT.zarr/unfinished/             until all is done: each block's own numbers, and how many blocks are written
+
+A block is done when `unfinished/count` says so, and that is written last. So after a crash, or the end of a worker, a
+block is there or it is not, and what is not there is computed. The slide and the result are never whole in memory.
+"""
+
+import hashlib
+import itertools
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from minunet.backend import flatten, to_host
+from minunet.errors import InputError
+from minunet.metrics.regions import components
+from minunet.scale.blocks import predict
+from minunet.scale.extras import need
+from minunet.scale.ome_zarr import create_array, write_multiscale, write_smaller_levels
+from minunet.scale.open_image import open_image
+from minunet.scale.seams import join, renumber, seams
+
+BLOCK = 2048  # pixels: blocks of this size keep Dask's scheduler below its limit; see benchmarks/scaling_out.md
+NOT_DONE = -1
+
+
+def predict_slide(params: dict, normalisation, path, out, client, block: int = BLOCK, tile=None, progress=True) -> None:
+    """Predict an image on disk, and write the result to `out`; go on with a result that is not finished.
+
+    Parameters
+    ----------
+    params, normalisation : as for `predict`
+    path : str or Path
+        OME-Zarr, Zarr or TIFF; see `open_image`.
+    out : str or Path
+        The OME-Zarr to write.
+    client : distributed.Client
+    block : int
+        Height and width of the blocks; also of the result's chunks.
+    tile : int or (height, width), optional
+        Input size of the network.
+    progress : bool
+        Show a progress bar by blocks.
+
+    Raises
+    ------
+    InputError
+        If the image cannot be read or does not fit the network, `out` holds something else, or a block has NaN. Blocks
+        that are done stay done.
+    """
+    image = open_image(path)
+    probabilities = predict(params, image.pixels.rechunk((-1, block, block)), tile, normalisation=normalisation)
+    about = {"image": str(path), "network": digest(params, normalisation), "block": block}
+    result = _open_result(Path(out), image, probabilities, about)
+    if "unfinished" not in result:
+        return
+    _write_blocks(probabilities, str(out), result["unfinished/count"][:], client, progress)
+    _finish(result, image.geometry)
+
+
+def digest(params: dict, normalisation) -> str:
+    """Return a short number that tells networks apart."""
+    arrays = flatten([params, normalisation or {}]).items()
+    content = b"".join(name.encode() + np.ascontiguousarray(to_host(x)).tobytes() for name, x in arrays)
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _open_result(out: Path, image, probabilities, about: dict):
+    """Return the group of a result that is not finished, new or old."""
+    zarr = need("zarr")
+    if out.exists():
+        return _old_result(out, about)
+    (K, H, W), (_, *block) = probabilities.shape, probabilities.chunksize
+    result = zarr.open_group(str(out), mode="w-", zarr_format=image.zarr_format)
+    create_array(result, "0", (K, H, W), (K, *block), np.uint8)
+    create_array(result, "labels/cells/0", (H, W), block, np.int32)
+    create_array(result, "unfinished/local", (H, W), block, np.int32)
+    create_array(result, "unfinished/count", probabilities.numblocks[1:], (1, 1), np.int32, NOT_DONE)
+    result.attrs["minunet"] = about  # last: without it, the rest does not count
+    return result
+
+
+def _old_result(out: Path, about: dict):
+    zarr = need("zarr")
+    try:
+        result = zarr.open_group(str(out), mode="r+")
+        stored = result.attrs["minunet"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"--out must be new, or a result to go on with, got {out}, which holds something else; choose another --out"
+        ) from error
+    differ = [name for name in about if stored.get(name) != about[name]]
+    if differ:
+        got = ", ".join(f"{name} {stored.get(name)}, now {about[name]}" for name in differ)
+        raise InputError(f"--out must be new, or the same prediction, got {out} with {got}; choose another --out")
+    return result
+
+
+def _write_blocks(probabilities, out: str, counts: np.ndarray, client, progress: bool) -> None:
+    """Compute and write the blocks that are not done."""
+    dask, distributed = need("dask"), need("distributed")
+    grid = probabilities.to_delayed()[0]
+    places = [(i, j) for i, j in itertools.product(*map(range, grid.shape)) if counts[i, j] == NOT_DONE]
+    writing = client.compute([dask.delayed(write_block)(grid[place], out, place) for place in places])
+    with tqdm(total=counts.size, initial=counts.size - len(places), unit="block", disable=not progress) as bar:
+        try:
+            for future in distributed.as_completed(writing):
+                future.result()
+                bar.update()
+        except distributed.KilledWorker as error:
+            raise InputError(
+                "a block has ended several workers, which were probably short of memory; choose a smaller --block, "
+                "or workers with more memory"
+            ) from error
+        finally:
+            client.cancel(writing)
+
+
+def write_block(probabilities: np.ndarray, out: str, place: tuple[int, int]) -> int:
+    """Write a block of probabilities (K, h, w) and its cells; return how many cells it has."""
+    result = need("zarr").open_group(out, mode="r+")
+    _, height, width = result["0"].chunks
+    rows, columns = (
+        slice(i * n, i * n + size) for i, n, size in zip(place, (height, width), probabilities.shape[1:], strict=True)
+    )
+    cells = components(probabilities[0] < 0.5)
+    result["0"][:, rows, columns] = np.round(255 * probabilities).astype(np.uint8)
+    result["unfinished/local"][rows, columns] = cells
+    result["unfinished/count"][place] = cells.max(initial=0)
+    return int(cells.max(initial=0))
+
+
+def _finish(result, geometry) -> None:
+    """Give each cell one number, write the smaller levels and the metadata; the active client computes."""
+    da, dask = need("dask.array"), need("dask")
+    stored = result["unfinished/local"]
+    local = da.from_array(stored, stored.chunks)
+    _, contacts = seams(local)
+    tables = join(result["unfinished/count"][:].ravel(), dask.compute(*contacts))
+    da.store(renumber(local, tables), result["labels/cells/0"], lock=False)
+
+    levels = write_smaller_levels(result, lambda level: da.coarsen(np.mean, level, {1: 2, 2: 2}, trim_excess=True))
+    write_multiscale(result, "probability", geometry.with_classes(), levels)
+    cells = result["labels/cells"]
+    levels = write_smaller_levels(cells, lambda level: level[: level.shape[0] // 2 * 2 : 2, : level.shape[1] // 2 * 2 : 2])
+    write_multiscale(cells, "cells", geometry, levels, **{"image-label": {"source": {"image": "../../"}}})
+    _list_labels(result["labels"])
+    del result["unfinished"]
+
+
+def _list_labels(labels) -> None:
+    """Say which label images there are, where OME-Zarr looks for it."""
+    listed = {"labels": ["cells"]}
+    labels.attrs.update(listed if labels.metadata.zarr_format == 2 else {"ome": {"version": "0.5", **listed}})
