@@ -9,12 +9,13 @@ import numpy as np
 from tqdm import tqdm
 
 from minunet.errors import InputError
+from minunet.training.batch import ALONE
 from minunet.training.train import train_steps
 
 SAVE_EVERY = 30  # seconds between checkpoints
 
 
-def train_with_bar(run, dataset, weights, save) -> bool:
+def train_with_bar(run, dataset, weights, save, ranks=ALONE) -> bool:
     """Train to the end, saving as it goes; return True if Ctrl-C stopped it early."""
     config, saved = run.config, time.monotonic()
     by_steps = config.steps is not None
@@ -24,7 +25,7 @@ def train_with_bar(run, dataset, weights, save) -> bool:
     losses = [row["loss"] for row in run.history[-20:]]
     with _ctrl_c() as interrupted, tqdm(total=total, initial=min(done, total), unit=unit, disable=None) as bar:
         try:
-            for row in train_steps(run, dataset, weights):
+            for row in train_steps(run, dataset, weights, ranks=ranks):
                 losses = [*losses[-19:], row["loss"]]
                 last_error = row.get("validation_error", last_error)
                 shown = {"loss": f"{np.mean(losses):.3f}"}

@@ -20,6 +20,7 @@ class Config(NamedTuple):
     base_channels: int = 16
     depth: int = 3
     tile: int = 220
+    batch: int = 1  # tiles in a step
     steps: int | None = 800
     minutes: float | None = None  # in place of steps
     device: str = "cpu"

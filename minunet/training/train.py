@@ -18,6 +18,7 @@ equal.)
 import contextlib
 import math
 import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +43,7 @@ from minunet.network.initialise import centre
 from minunet.network.sizes import output_size
 from minunet.network.unet import init_unet, unet_backward, unet_forward
 from minunet.prediction.predict import predict_samples
+from minunet.training.batch import ALONE, Ranks, check_batch, mean_gradient
 from minunet.training.config import Config, check
 from minunet.training.optimisers import adam_step, init_moments, init_velocity, sgd_step
 
@@ -74,7 +76,9 @@ def start(config: Config, dataset: Dataset) -> Run:
     return Run(config, params, velocity, normalisation, [])
 
 
-def train_steps(run: Run, dataset: Dataset, weights: list[np.ndarray | None] | None = None):
+def train_steps(
+    run: Run, dataset: Dataset, weights: list[np.ndarray | None] | None = None, ranks: Ranks = ALONE
+) -> Iterator[dict]:
     """Train to the end of the run; yield after every step, so that the caller may show, save or stop.
 
     `weights` are the loss weights of each training image; by default `loss_weights` works them out.
@@ -93,54 +97,71 @@ def train_steps(run: Run, dataset: Dataset, weights: list[np.ndarray | None] | N
     weights = weights or loss_weights(dataset.train, config.weights)
     planes = to_device(list(zip(images, labels, weights, strict=True)), config.device)
     began = time.monotonic() - (history[-1]["seconds"] if history else 0.0)
-    with contextlib.closing(prefetch(lambda step: draw_tile(config, planes, step), first=len(history))) as tiles:
+    check_batch(config.batch, ranks)
+
+    def draw(step: int) -> list[tuple]:
+        return [draw_tile(config, planes, number) for number in ranks.tiles(step, config.batch)]
+
+    with contextlib.closing(prefetch(draw, first=len(history))) as batches:
         while (done := progress(config, history)) < 1:
             step = len(history)
             rate = learning_rate(config, step, done)
-            tile, wait = next(tiles)
-            loss = float(train_step(run, tile, step, rate))  # on a GPU, the one place where the host waits for it
+            tiles, wait = next(batches)
+            loss = float(batch_step(run, tiles, step, rate, ranks))  # on a GPU, the one place where the host waits for it
             if not math.isfinite(loss):
                 remedy = f"try --learning-rate {config.learning_rate / 3:.2g}"
                 raise InputError(f"the loss must stay finite, got {loss} at step {step + 1}; {remedy}")
             seconds = time.monotonic() - began
             history.append({"step": step + 1, "seconds": seconds, "wait": wait, "learning_rate": rate, "loss": loss})
             now = progress(config, history)
-            if int(VALIDATIONS * now) > int(VALIDATIONS * done):
+            if dataset.validation and int(VALIDATIONS * now) > int(VALIDATIONS * done):
                 history[-1].update(validate(run, dataset.validation))
             yield history[-1]
 
 
-def draw_tile(config: Config, planes: list[tuple], step: int) -> tuple[Array, Array, Array | None]:
-    """Return the tile of a step, x (C, tile, tile), its labels and its weights (output, output).
+def draw_tile(config: Config, planes: list[tuple], number: int) -> tuple[Array, Array, Array | None]:
+    """Return the tile of this number, x (C, tile, tile), its labels and its weights (output, output).
 
     `planes` hold an image (C, H, W), labels (H, W) and weights (H, W) or None for each training image; the tile is
     on their device.
     """
-    rng = np.random.default_rng([config.seed, step])
+    rng = np.random.default_rng([config.seed, number])
     image, labels, weights = planes[rng.integers(len(planes))]
     sizes = (config.tile, config.tile), (output_size(config.tile, config.depth),) * 2
     return augmented_tile(image, labels, weights, rng, *sizes, AUGMENTATIONS[config.augmentation])
 
 
 def train_step(run: Run, tile: tuple, step: int, rate: float) -> Array:
-    """Go forward and backward with the tile of this step, and update the parameters; return the loss.
+    """Take the step of a batch of one tile; return the loss, as `batch_step` does."""
+    return batch_step(run, [tile], step, rate, ALONE)
+
+
+def batch_step(run: Run, tiles: list[tuple], step: int, rate: float, ranks: Ranks) -> Array:
+    """Update the parameters by the mean gradient of a batch, of which this rank has `tiles`; return the mean loss.
 
     On a GPU nothing here waits for a result, the loss included: it is a 0-d array.
     """
+    numbers = ranks.tiles(step, len(tiles) * ranks.count)
+    gradients = [tile_gradient(run, tile, number) for tile, number in zip(tiles, numbers, strict=True)]
+    loss, grads = mean_gradient(gradients, ranks)
+    if run.config.optimiser == "adam":
+        adam_step(run.params, grads, run.velocity, rate, run.config.momentum, step + 1)
+    else:
+        sgd_step(run.params, grads, run.velocity, rate, run.config.momentum)
+    return loss
+
+
+def tile_gradient(run: Run, tile: tuple, number: int) -> tuple[Array, dict]:
+    """Go forward and backward with the tile of this number; return its loss and its gradients."""
     config = run.config
     xp = array_module(run.params["head"]["bias"])
     x, labels, weights = (None if plane is None else xp.asarray(plane[None]) for plane in tile)  # each a batch of one
 
-    rng = np.random.default_rng([config.seed, step, 1])
+    rng = np.random.default_rng([config.seed, number, 1])
     logits, cache = unet_forward(run.params, x, config.dropout_rate, rng)  # (1, K, output, output)
     loss, loss_cache = softmax_cross_entropy_forward(logits, labels, weights)
     dlogits = softmax_cross_entropy_backward(xp.ones((), x.dtype), loss_cache)
-    grads = unet_backward(dlogits, cache)
-    if config.optimiser == "adam":
-        adam_step(run.params, grads, run.velocity, rate, config.momentum, step + 1)
-    else:
-        sgd_step(run.params, grads, run.velocity, rate, config.momentum)
-    return loss
+    return loss, unet_backward(dlogits, cache)
 
 
 def progress(config: Config, history: list[dict]) -> float:

@@ -1,0 +1,122 @@
+"""The processes that mpirun has started: how they find each other, and how they agree.
+
+    mpirun -n 4 minunet train --data ...
+
+All ranks start from the same parameters and change them by the same mean gradient, so they stay equal without being
+sent. Rank 0 alone writes. What goes wrong is said once, and no rank is left waiting for another.
+"""
+
+import contextlib
+import os
+import traceback
+import zlib
+from importlib.metadata import version
+
+import numpy as np
+import threadpoolctl
+
+from minunet.backend import flatten, to_host
+from minunet.data import Dataset
+from minunet.errors import InputError
+from minunet.scale.all_reduce import all_reduce
+from minunet.scale.extras import need
+from minunet.training.batch import ALONE, Ranks
+
+SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")  # where mpirun, of Open MPI or of MPICH, says how many it has started
+
+
+def join_ranks() -> Ranks:
+    """Return this process's place among those that mpirun has started; ALONE if there was no mpirun.
+
+    Raises
+    ------
+    InputError
+        If mpirun has started several, but mpi4py is missing, or belongs to another MPI and finds only this one.
+    """
+    started = max(int(os.environ.get(name, 1)) for name in SIZES)
+    if started == 1:
+        return ALONE
+    try:
+        mpi = need("mpi4py.MPI", extra="mpi")
+    except InputError as error:
+        raise InputError(f"mpirun has started {started} processes that would all train the same run; {error}") from error
+    comm = mpi.COMM_WORLD
+    if comm.size != started:
+        raise InputError(
+            f"mpirun has started {started} processes, of which mpi4py finds {comm.size}; install mpi4py for the MPI "
+            "whose mpirun you call"
+        )
+    _share_the_machine(comm.Split_type(mpi.COMM_TYPE_SHARED))
+    return Ranks(comm.rank, comm.size, lambda vector: all_reduce(vector, comm), comm.allgather, comm.Abort)
+
+
+def _share_the_machine(here) -> None:
+    """Give each rank of this machine its share of the cores, and a GPU of its own; `here` are the ranks on it."""
+    cores = len(os.sched_getaffinity(0))
+    shared = cores == os.cpu_count()  # else mpirun has given each rank its own cores
+    threadpoolctl.threadpool_limits(max(1, cores // here.size) if shared else cores, user_api="blas")
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpus = visible.split(",") if visible else [str(number) for number in range(here.size)]
+    os.environ["CUDA_VISIBLE_DEVICES"] = gpus[here.rank % len(gpus)]
+
+
+@contextlib.contextmanager
+def in_agreement(ranks: Ranks):
+    """Let an InputError that any rank meets in the block end all ranks after it; rank 0 raises it, to be printed."""
+    error = None
+    try:
+        yield
+    except (InputError, OSError) as raised:
+        if ranks.count == 1:
+            raise
+        error = str(raised)
+    errors = [error for error in ranks.gather(error) if error is not None]
+    if errors and ranks.rank == 0:
+        raise InputError(errors[0])
+    if errors:
+        raise SystemExit(2)
+
+
+@contextlib.contextmanager
+def ending_together(ranks: Ranks):
+    """End all ranks when one ends early, for the others would wait for it without end."""
+    try:
+        yield
+    except InputError as error:
+        if ranks.count == 1:
+            raise
+        if isinstance(error.__cause__, MemoryError):  # of this rank only
+            print(f"rank {ranks.rank}: error: {error}", flush=True)
+            ranks.abort(2)
+        if ranks.rank == 0:  # else: of the mean loss, which all ranks know
+            raise
+        raise SystemExit(2) from error
+    except BaseException:
+        if ranks.count > 1:
+            traceback.print_exc()
+            ranks.abort(1)
+        raise
+
+
+def check_equal(ranks: Ranks, options: dict, params: dict, dataset: Dataset) -> None:
+    """Raise InputError unless all ranks have the same minunet, options, initial parameters and data."""
+    planes = [plane for sample in dataset.train for plane in (sample.image, sample.labels)]
+    mine = {
+        "version of minunet": version("minunet"),
+        **{f"--{name.replace('_', '-')}": value for name, value in options.items()},
+        "parameters": _checksum(flatten(params).values()),
+        "training data": _checksum(planes),
+    }
+    everyone = ranks.gather(mine)
+    for name in mine:
+        values = [theirs.get(name) for theirs in everyone]
+        if any(value != values[0] for value in values):
+            found = ", ".join(f"{value} on rank {rank}" for rank, value in enumerate(values))
+            raise InputError(f"all processes must have the same {name}, got {found}; start all in the same way")
+
+
+def _checksum(arrays) -> int:
+    checksum = 0
+    for array in arrays:
+        checksum = zlib.crc32(np.ascontiguousarray(to_host(array)), checksum)
+    return checksum

@@ -1,0 +1,75 @@
+"""A batch of tiles, and the processes that may share it.
+
+The gradient of a batch is the mean of the gradients of its tiles. So it does not matter where each one is computed:
+one process takes the tiles one after the other, or several processes, called ranks, take some each and add up.
+
+A sum of floating-point numbers depends on the order of the additions. Here the order is that of a knock-out contest:
+first the neighbours 0 + 1, 2 + 3, ..., then the neighbours among the sums. Ranks that take 1, 2, 4, ... tiles each
+play the first rounds among themselves and the last ones together, and the result is the same, bit for bit.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from minunet.backend import Array, array_module, flatten
+from minunet.errors import InputError
+
+
+class Ranks(NamedTuple):
+    """The processes that train one network together; by default this one alone."""
+
+    rank: int = 0  # the number of this process
+    count: int = 1
+    sum: Callable[[Array], Array] = lambda vector: vector  # over all ranks, in the order of the contest
+    gather: Callable[[object], list] = lambda thing: [thing]  # what each rank has, on every rank
+    abort: Callable[[int], None] = lambda code: None  # end all ranks at once
+
+    def tiles(self, step: int, batch: int) -> range:
+        """Return the numbers of the tiles of a step that this rank takes."""
+        share = batch // self.count
+        first = step * batch + self.rank * share
+        return range(first, first + share)
+
+
+ALONE = Ranks()
+
+
+def check_batch(batch: int, ranks: Ranks) -> None:
+    """Raise InputError unless each rank gets as many tiles as the others."""
+    if batch % ranks.count:
+        fitting = [n for n in range(1, batch + 1) if batch % n == 0]
+        raise InputError(
+            f"a batch of {batch} must be shared equally by the processes, got {ranks.count}; start "
+            f"{', '.join(map(str, fitting))} of them, or train with another --batch"
+        )
+
+
+def mean_gradient(losses_and_grads: Sequence[tuple], ranks: Ranks) -> tuple[Array, dict[str, Array]]:
+    """Return the mean loss and the mean gradients, by their dotted names, over all tiles of all ranks.
+
+    All numbers travel in one vector, so that the ranks wait for each other only once in a step.
+    """
+    if len(losses_and_grads) == ranks.count == 1:
+        loss, grads = losses_and_grads[0]
+        return loss, flatten(grads)
+    vectors = [_as_vector(loss, grads) for loss, grads in losses_and_grads]
+    mean = ranks.sum(pairwise_sum(vectors)) / (len(vectors) * ranks.count)
+    grads, start = {}, 1
+    for name, gradient in flatten(losses_and_grads[0][1]).items():
+        grads[name] = mean[start : start + gradient.size].reshape(gradient.shape)
+        start += gradient.size
+    return mean[0], grads
+
+
+def _as_vector(loss: Array, grads: dict) -> Array:
+    parts = [gradient.ravel() for gradient in flatten(grads).values()]
+    return array_module(parts[0]).concatenate([loss.reshape(1).astype(parts[0].dtype), *parts])
+
+
+def pairwise_sum(vectors: Sequence[Array]) -> Array:
+    """Return the sum of all vectors: of neighbours first, then of neighbouring sums, and so on."""
+    while len(vectors) > 1:
+        pairs = zip(vectors[::2], vectors[1::2], strict=False)
+        left_over = vectors[len(vectors) // 2 * 2 :]
+        vectors = [*(a + b for a, b in pairs), *left_over]
+    return vectors[0]
