@@ -1,0 +1,35 @@
+"""`minunet predict` on a slide: an image too large for memory, from and to a Zarr store."""
+
+from pathlib import Path
+
+from minunet.errors import InputError
+from minunet.scale.cluster import connected
+from minunet.scale.slide import predict_slide
+
+
+def is_slide(paths: list[str], out: str) -> bool:
+    """Return whether the image, or the result, is a Zarr store."""
+    return any(Path(path).suffix == ".zarr" for path in (*paths, out))
+
+
+def run_on_slide(paths: list[str], network: dict, options) -> int:
+    """Predict one slide, block by block, on the workers of a Dask scheduler."""
+    if len(paths) > 1 or Path(options.out).suffix != ".zarr":
+        raise InputError(
+            f"a slide gives one Zarr store, got {len(paths)} images and --out {options.out}; "
+            "write minunet predict CHECKPOINT IMAGE --out RESULT.zarr"
+        )
+    if options.rotations != 1:
+        raise InputError(f"a slide is predicted without rotations, got --rotations {options.rotations}; leave it out")
+    with connected(options.scheduler) as client:
+        predict_slide(
+            network["params"],
+            network["normalisation"],
+            paths[0],
+            options.out,
+            client,
+            block=options.block,
+            tile=options.tile,
+        )
+    print(options.out)
+    return 0
