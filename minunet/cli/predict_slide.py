@@ -1,10 +1,24 @@
 """`minunet predict` on a slide: an image too large for memory, from and to a Zarr store."""
 
+import argparse
 from pathlib import Path
 
 from minunet.errors import InputError
+from minunet.network.trained import Network
 from minunet.scale.cluster import connected
-from minunet.scale.slide import predict_slide
+from minunet.scale.slide import BLOCK, predict_slide
+
+
+def add_block_option(command: argparse.ArgumentParser) -> None:
+    """Declare --block."""
+    command.add_argument(
+        "--block",
+        type=int,
+        default=BLOCK,
+        metavar="N",
+        help="for a slide, from or to a Zarr store (IMAGE.zarr, --out RESULT.zarr): side of the blocks in which it is "
+        f"computed and stored, in pixels; default {BLOCK}",
+    )
 
 
 def is_slide(paths: list[str], out: str) -> bool:
@@ -12,7 +26,7 @@ def is_slide(paths: list[str], out: str) -> bool:
     return any(Path(path).suffix == ".zarr" for path in (*paths, out))
 
 
-def run_on_slide(paths: list[str], network: dict, options) -> int:
+def run_on_slide(paths: list[str], network: Network, options) -> int:
     """Predict one slide, block by block, on the workers of a Dask scheduler."""
     if len(paths) > 1 or Path(options.out).suffix != ".zarr":
         raise InputError(
@@ -22,14 +36,6 @@ def run_on_slide(paths: list[str], network: dict, options) -> int:
     if options.rotations != 1:
         raise InputError(f"a slide is predicted without rotations, got --rotations {options.rotations}; leave it out")
     with connected(options.scheduler) as client:
-        predict_slide(
-            network["params"],
-            network["normalisation"],
-            paths[0],
-            options.out,
-            client,
-            block=options.block,
-            tile=options.tile,
-        )
+        predict_slide(network, paths[0], options.out, client, block=options.block, tile=options.tile)
     print(options.out)
     return 0

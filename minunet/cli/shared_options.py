@@ -1,4 +1,4 @@
-"""What several commands have in common: the words for --data, and the options of a prediction."""
+"""What several commands share: the help for --data, and the options of a prediction."""
 
 import argparse
 
@@ -13,7 +13,12 @@ DATA_HELP = (
 
 def add_prediction_options(command: argparse.ArgumentParser) -> None:
     """Declare --tile and --rotations."""
-    command.add_argument("--tile", type=int, metavar="N", help="input tile, in pixels; changes memory, not the result")
+    command.add_argument(
+        "--tile",
+        type=int,
+        metavar="N",
+        help="side of the input tile, in pixels; it changes the memory needed, not the result",
+    )
     command.add_argument(
         "--rotations",
         type=int,
@@ -21,6 +26,15 @@ def add_prediction_options(command: argparse.ArgumentParser) -> None:
         choices=COUNTS,
         help="average over quarter turns (4), turns by 360/7 degrees as in the paper (7) or all symmetries of the "
         "square (8); default 1",
+    )
+
+
+def add_scheduler_option(command: argparse.ArgumentParser) -> None:
+    """Declare --scheduler."""
+    command.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a Dask scheduler whose workers do the work, such as tcp://10.0.0.1:8786",
     )
 
 

@@ -16,29 +16,35 @@ import itertools
 
 import numpy as np
 
-from minunet.data.normalisation import normalise
+from minunet.data.normalisation import Normalisation, as_normalisation, normalise
 from minunet.data.tiles import _mirrored
 from minunet.errors import InputError
 from minunet.network.sizes import border, output_size, smallest_input_size
-from minunet.prediction.checks import check_image, check_tile
-from minunet.prediction.predict import _equal_parts, _probabilities
+from minunet.network.trained import Network
+from minunet.prediction.checks import check_image, check_network, check_tile
+from minunet.prediction.predict import _default_tile, _probabilities
 from minunet.scale.extras import need
 from minunet.scale.grey_values import numbers_of
 
 
-def predict(params: dict, image, tile=None, *, normalisation: dict | None = None):
+def predict(
+    network: Network | dict,
+    image,
+    tile: int | tuple[int, int] | None = None,
+    *,
+    normalisation: Normalisation | dict | str | None = None,
+):
     """Return the probability of each class at every pixel, as a Dask array: nothing is computed yet.
 
     Parameters
     ----------
-    params : as from `init_unet`
-        They are sent to each worker once.
+    network : Network, or parameters as from `init_unet`
+        As for `minunet.predict`. It is sent to each worker once.
     image : dask.array.Array, (H, W) or (C, H, W), any chunks
     tile : int or (height, width), optional
         Input size of the network. It changes the memory that is needed, not the result.
-    normalisation : dict, optional
-        As from `minunet.data.fit_normalisation`, for an image that is not normalised as in training yet. If it is
-        empty, the image's own numbers are taken, and the image is read for them at once.
+    normalisation : Normalisation, or "image", or a dict of mean and std, optional
+        In place of the network's. For "image" the image is read once, now; see `grey_values.py`.
 
     Returns
     -------
@@ -53,11 +59,12 @@ def predict(params: dict, image, tile=None, *, normalisation: dict | None = None
         computed.
     """
     da, dask = need("dask.array"), need("dask")
+    params, own_normalisation = check_network(network)
+    normalisation = own_normalisation if normalisation is None else as_normalisation(normalisation)
     image = image[None] if image.ndim == 2 else image
-    _check(params, image)
-    if normalisation is not None:
-        normalisation = normalisation or numbers_of(image)
-        normalise(np.zeros((len(image), 1, 1)), normalisation)  # raises if it is not for such images
+    _check(params, image, normalisation)
+    if normalisation is not None and normalisation.scope == "image":
+        normalisation = numbers_of(image)
     bias, depth = params["head"]["bias"], len(params["encode"])
     tile = None if tile is None else check_tile(tile, depth)
     before, after = margins(depth)
@@ -71,7 +78,7 @@ def predict(params: dict, image, tile=None, *, normalisation: dict | None = None
     halo = {1: (before, after), 2: (before, after)}
     blocks = da.overlap.overlap(padded, depth=halo, boundary="none", allow_rechunk=False)
     token = dask.base.tokenize(params, normalisation)
-    network = dask.delayed((params, normalisation), name=f"network-{token}", traverse=False)
+    network = dask.delayed(Network(params, normalisation), name=f"network-{token}", traverse=False)
     probabilities = blocks.map_blocks(
         predict_block,
         network,
@@ -93,17 +100,17 @@ def margins(depth: int) -> tuple[int, int]:
     return before, smallest_input_size(step, depth) - step - before
 
 
-def predict_block(x: np.ndarray, network: tuple, tile=None, size=None, block_id=(0, 0, 0)) -> np.ndarray:
+def predict_block(x: np.ndarray, network: Network, tile=None, size=None, block_id=(0, 0, 0)) -> np.ndarray:
     """Return the probabilities of a block, (K, h, w), from the block with its margins on both axes, x (C, ...).
 
-    `network` is (params, normalisation); `size` that of a block, and `block_id` its place among them, (0, row, column).
+    `size` is that of a block, and `block_id` its place among them, (0, row, column).
     """
     params, normalisation = network
     _check_finite(x, block_id, size)
     bias, depth = params["head"]["bias"], len(params["encode"])
     x = (x if normalisation is None else normalise(x, normalisation)).astype(bias.dtype)
     h, w = (n - sum(margins(depth)) for n in x.shape[1:])
-    tile = tile or _equal_parts((h, w), depth)
+    tile = tile or _default_tile((h, w), depth)
     height, width = (output_size(n, depth) // 2**depth * 2**depth for n in tile)
     out = np.empty((len(bias), h, w), bias.dtype)
     for top, left in itertools.product(range(0, h, height), range(0, w, width)):
@@ -137,10 +144,10 @@ def _with_margins(lengths: tuple[int, ...], before: int, after: int) -> tuple[in
     return (*others, last + after)
 
 
-def _check(params: dict, image) -> None:
+def _check(params: dict, image, normalisation: Normalisation | None) -> None:
     """Raise InputError unless shape and type of the image fit the network; its values are not read."""
     kind = np.uint8 if image.dtype.kind == "f" else image.dtype
-    check_image(params, np.broadcast_to(np.zeros((), kind), image.shape))
+    check_image(params, np.broadcast_to(np.zeros((), kind), image.shape), normalisation)
 
 
 def _check_finite(x: np.ndarray, block_id: tuple[int, int, int], size: tuple[int, int]) -> None:

@@ -4,28 +4,25 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from minunet.network.trained import Network
 from minunet.prediction.predict import predict
 from minunet.scale.extras import need
 
 
-def predict_images(params: dict, images: Iterable[tuple], client, **options) -> Iterator[np.ndarray]:
+def predict_images(network: Network | dict, images: Iterable[np.ndarray], client, **options) -> Iterator[np.ndarray]:
     """Yield the probabilities (K, H, W) of each image, in the order of the images.
 
     Parameters
     ----------
-    params : as from `init_unet`
-        They are sent to each worker once.
-    images : iterable of (image (C, H, W), normalisation)
+    network : Network, or parameters as from `init_unet`
+        It is sent to each worker once.
+    images : arrays, (H, W) or (C, H, W) each
     client : distributed.Client
     **options : as for `minunet.predict`
     """
-    network = need("dask").delayed(params, traverse=False)
-    task = need("dask").delayed(_predict)
-    futures = [client.compute(task(network, *image, options)) for image in images]
+    dask = need("dask")
+    network, task = dask.delayed(network, traverse=False), dask.delayed(predict)
+    futures = client.compute([task(network, image, **options) for image in images])
     while futures:
         future = futures.pop(0)  # so that the worker may forget the result
         yield future.result()
-
-
-def _predict(params: dict, image: np.ndarray, normalisation, options: dict) -> np.ndarray:
-    return predict(params, image, normalisation=normalisation, **options)

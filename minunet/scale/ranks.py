@@ -39,7 +39,9 @@ def join_ranks() -> Ranks:
     try:
         mpi = need("mpi4py.MPI", extra="mpi")
     except InputError as error:
-        raise InputError(f"mpirun has started {started} processes that would all train the same run; {error}") from error
+        raise InputError(
+            f"mpirun has started {started} processes, and all would train the same run; {error}"
+        ) from error
     comm = mpi.COMM_WORLD
     if comm.size != started:
         raise InputError(

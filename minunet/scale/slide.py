@@ -18,6 +18,7 @@ from tqdm import tqdm
 from minunet.backend import flatten, to_host
 from minunet.errors import InputError
 from minunet.metrics.regions import components
+from minunet.network.trained import Network
 from minunet.scale.blocks import predict
 from minunet.scale.extras import need
 from minunet.scale.ome_zarr import create_array, write_multiscale, write_smaller_levels
@@ -28,16 +29,16 @@ BLOCK = 2048  # pixels: blocks of this size keep Dask's scheduler below its limi
 NOT_DONE = -1
 
 
-def predict_slide(params: dict, normalisation, path, out, client, block: int = BLOCK, tile=None, progress=True) -> None:
+def predict_slide(
+    network: Network, path: str | Path, out: str | Path, client, *, block: int = BLOCK, tile=None, progress=True
+) -> None:
     """Predict an image on disk, and write the result to `out`; go on with a result that is not finished.
 
     Parameters
     ----------
-    params, normalisation : as for `predict`
-    path : str or Path
-        OME-Zarr, Zarr or TIFF; see `open_image`.
-    out : str or Path
-        The OME-Zarr to write.
+    network : Network
+    path : of an OME-Zarr, a Zarr array or a TIFF; see `open_image`
+    out : the OME-Zarr to write
     client : distributed.Client
     block : int
         Height and width of the blocks; also of the result's chunks.
@@ -53,8 +54,10 @@ def predict_slide(params: dict, normalisation, path, out, client, block: int = B
         that are done stay done.
     """
     image = open_image(path)
-    probabilities = predict(params, image.pixels.rechunk((-1, block, block)), tile, normalisation=normalisation)
-    about = {"image": str(path), "network": digest(params, normalisation), "block": block}
+    if block < 1:
+        raise InputError(f"--block must be at least 1 pixel, got {block}; the default is {BLOCK}")
+    probabilities = predict(network, image.pixels.rechunk((-1, block, block)), tile)
+    about = {"image": str(path), "network": digest(network), "block": block}
     result = _open_result(Path(out), image, probabilities, about)
     if "unfinished" not in result:
         return
@@ -62,11 +65,11 @@ def predict_slide(params: dict, normalisation, path, out, client, block: int = B
     _finish(result, image.geometry)
 
 
-def digest(params: dict, normalisation) -> str:
+def digest(network: Network) -> str:
     """Return a short number that tells networks apart."""
-    arrays = flatten([params, normalisation or {}]).items()
-    content = b"".join(name.encode() + np.ascontiguousarray(to_host(x)).tobytes() for name, x in arrays)
-    return hashlib.sha256(content).hexdigest()[:16]
+    scope, *numbers = network.normalisation
+    content = [np.ascontiguousarray(to_host(x)) for x in flatten([network.params, numbers]).values() if x is not None]
+    return hashlib.sha256(b"".join([scope.encode(), *content])).hexdigest()[:16]
 
 
 def _open_result(out: Path, image, probabilities, about: dict):
@@ -146,7 +149,9 @@ def _finish(result, geometry) -> None:
     levels = write_smaller_levels(result, lambda level: da.coarsen(np.mean, level, {1: 2, 2: 2}, trim_excess=True))
     write_multiscale(result, "probability", geometry.with_classes(), levels)
     cells = result["labels/cells"]
-    levels = write_smaller_levels(cells, lambda level: level[: level.shape[0] // 2 * 2 : 2, : level.shape[1] // 2 * 2 : 2])
+    levels = write_smaller_levels(
+        cells, lambda level: level[: level.shape[0] // 2 * 2 : 2, : level.shape[1] // 2 * 2 : 2]
+    )
     write_multiscale(cells, "cells", geometry, levels, **{"image-label": {"source": {"image": "../../"}}})
     _list_labels(result["labels"])
     del result["unfinished"]
