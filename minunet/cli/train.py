@@ -88,11 +88,11 @@ def _add_learning_options(group, default: Config) -> None:
 def run(options) -> int:
     """Train a network, or continue a run. Under mpirun several processes share each batch, and rank 0 alone writes."""
     ranks = join_ranks()
-    with in_agreement(ranks):
-        folder, run, dataset = _begin(options, ranks)
-    with in_agreement(ranks):
-        check_equal(ranks, vars(options), run.params, dataset)
     with ending_together(ranks):
+        with in_agreement(ranks):
+            folder, run, dataset = _begin(options, ranks)
+        with in_agreement(ranks):
+            check_equal(ranks, vars(options), run.params, dataset)
         if ranks.rank == 0:
             return _train_and_evaluate(run, dataset, folder, ranks)
         for _ in train_steps(run, dataset._replace(validation=[]), ranks=ranks):

@@ -41,6 +41,11 @@ def keep_to_one_blas_thread() -> None:
     threadpoolctl.threadpool_limits(1, user_api="blas")
 
 
+def _version_there() -> str:
+    """Return the version of minunet on a worker."""
+    return version("minunet")
+
+
 def _processes(workers: int | None):
     """Start workers on this machine. Dask's nannies start each with OPENBLAS_NUM_THREADS=1, and again if it dies."""
     return need("distributed").LocalCluster(
@@ -65,7 +70,7 @@ def _check_workers(client) -> None:
     ours, address = version("minunet"), client.scheduler.address
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
-        versions = set(client.run(version, "minunet").values())
+        versions = set(client.run(_version_there).values())
     except TimeoutError as error:
         raise InputError(f"expected workers at {address}, got none; start one with `dask worker {address}`") from error
     except Exception as error:  # whatever goes wrong where minunet is not installed

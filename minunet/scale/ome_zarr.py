@@ -9,6 +9,8 @@ Version 0.4 stores it in the attributes of a group of Zarr format 2; version 0.5
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from minunet.errors import InputError
 from minunet.scale.extras import need
 
@@ -60,10 +62,7 @@ def read_multiscale(group, path: Path) -> tuple[str, Geometry] | None:
         image, dataset = multiscales[0], multiscales[0]["datasets"][0]
         axes = [axis if isinstance(axis, dict) else axis_of(axis) for axis in image["axes"]]  # 0.3: only names
         geometry = Geometry.of_pixels(axes)
-        for transformation in [
-            *dataset.get("coordinateTransformations", []),
-            *image.get("coordinateTransformations", []),
-        ]:
+        for transformation in dataset.get("coordinateTransformations", []) + image.get("coordinateTransformations", []):
             geometry = _transformed(geometry, transformation)
         name = dataset["path"]
         if name not in group:
@@ -80,15 +79,12 @@ def _transformed(geometry: Geometry, transformation: dict) -> Geometry:
     if transformation["type"] == "scale":
         factors = transformation["scale"]
         scale = [s * f for s, f in zip(geometry.scale, factors, strict=True)]
-        return geometry._replace(scale=scale, translation=_products(geometry.translation, factors))
+        translation = [t * f for t, f in zip(geometry.translation, factors, strict=True)]
+        return geometry._replace(scale=scale, translation=translation)
     if transformation["type"] == "translation":
         moved = [t + by for t, by in zip(geometry.translation, transformation["translation"], strict=True)]
         return geometry._replace(translation=moved)
     return geometry
-
-
-def _products(a, b) -> list[float]:
-    return [x * y for x, y in zip(a, b, strict=True)]
 
 
 def write_multiscale(group, name: str, geometry: Geometry, levels: int, **more) -> None:
@@ -109,8 +105,8 @@ def write_multiscale(group, name: str, geometry: Geometry, levels: int, **more) 
         group.attrs["ome"] = {"version": version, **content}
 
 
-def create_array(group, name: str, shape: tuple, chunks: tuple, dtype, fill_value=0, overwrite: bool = False):
-    """Make an array of which every chunk is written, also those that hold the fill value only."""
+def create_array(group, name: str, shape: tuple, chunks: tuple, dtype, fill_value: int = 0):
+    """Make an array, in place of an old one. All its chunks will be written, also those of the fill value only."""
     separator = {"name": "v2", "separator": "/"} if group.metadata.zarr_format == 2 else None  # as OME-Zarr 0.4 asks
     return group.create_array(
         name,
@@ -119,7 +115,7 @@ def create_array(group, name: str, shape: tuple, chunks: tuple, dtype, fill_valu
         dtype=dtype,
         fill_value=fill_value,
         chunk_key_encoding=separator,
-        overwrite=overwrite,
+        overwrite=True,
         config={"write_empty_chunks": True},
     )
 
@@ -133,7 +129,18 @@ def write_smaller_levels(group, shrink) -> int:
     while max(group[str(levels - 1)].shape[-2:]) > SMALLEST_LEVEL:
         larger = group[str(levels - 1)]
         smaller = shrink(da.from_array(larger, larger.chunks)).rechunk(larger.chunks)
-        target = create_array(group, str(levels), smaller.shape, larger.chunks, larger.dtype, overwrite=True)
+        target = create_array(group, str(levels), smaller.shape, larger.chunks, larger.dtype)
         da.store(smaller, target, lock=False)
         levels += 1
     return levels
+
+
+def means_of_four(level):
+    """Return a Dask array (C, H, W) at half the resolution: means of 2 x 2 pixels."""
+    return need("dask.array").coarsen(np.mean, level, {1: 2, 2: 2}, trim_excess=True)
+
+
+def first_of_four(level):
+    """Return a Dask array (H, W) of labels at half the resolution: one of 2 x 2 pixels, as labels have no mean."""
+    H, W = (n // 2 * 2 for n in level.shape)
+    return level[:H:2, :W:2]

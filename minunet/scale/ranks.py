@@ -39,9 +39,7 @@ def join_ranks() -> Ranks:
     try:
         mpi = need("mpi4py.MPI", extra="mpi")
     except InputError as error:
-        raise InputError(
-            f"mpirun has started {started} processes, and all would train the same run; {error}"
-        ) from error
+        raise InputError(f"the {started} processes of mpirun would write over each other's run: {error}") from error
     comm = mpi.COMM_WORLD
     if comm.size != started:
         raise InputError(
@@ -93,6 +91,8 @@ def ending_together(ranks: Ranks):
         if ranks.rank == 0:  # else: of the mean loss, which all ranks know
             raise
         raise SystemExit(2) from error
+    except SystemExit:
+        raise
     except BaseException:
         if ranks.count > 1:
             traceback.print_exc()

@@ -21,8 +21,8 @@ from minunet.metrics.regions import components
 from minunet.network.trained import Network
 from minunet.scale.blocks import predict
 from minunet.scale.extras import need
-from minunet.scale.ome_zarr import create_array, write_multiscale, write_smaller_levels
-from minunet.scale.open_image import open_image
+from minunet.scale.ome_zarr import create_array, first_of_four, means_of_four, write_multiscale, write_smaller_levels
+from minunet.scale.open_image import LargeImage, open_image
 from minunet.scale.seams import join, renumber, seams
 
 BLOCK = 2048  # pixels: blocks of this size keep Dask's scheduler below its limit; see benchmarks/scaling_out.md
@@ -53,16 +53,18 @@ def predict_slide(
         If the image cannot be read or does not fit the network, `out` holds something else, or a block has NaN. Blocks
         that are done stay done.
     """
-    image = open_image(path)
     if block < 1:
         raise InputError(f"--block must be at least 1 pixel, got {block}; the default is {BLOCK}")
-    probabilities = predict(network, image.pixels.rechunk((-1, block, block)), tile)
+    image = open_image(path)
     about = {"image": str(path), "network": digest(network), "block": block}
-    result = _open_result(Path(out), image, probabilities, about)
-    if "unfinished" not in result:
-        return
-    _write_blocks(probabilities, str(out), result["unfinished/count"][:], client, progress)
-    _finish(result, image.geometry)
+    with client.as_current():
+        probabilities = predict(network, image.pixels.rechunk((-1, block, block)), tile)
+        result = _open_result(Path(out), about, image, probabilities)
+        if not result.attrs["minunet"]["finished"]:
+            _write_blocks(probabilities, str(out), result["unfinished/count"][:], client, progress)
+            _finish(result, image.geometry)
+            result.attrs["minunet"] = {**about, "finished": True}
+            del result["unfinished"]
 
 
 def digest(network: Network) -> str:
@@ -72,34 +74,36 @@ def digest(network: Network) -> str:
     return hashlib.sha256(b"".join([scope.encode(), *content])).hexdigest()[:16]
 
 
-def _open_result(out: Path, image, probabilities, about: dict):
-    """Return the group of a result that is not finished, new or old."""
-    zarr = need("zarr")
+def _open_result(out: Path, about: dict, image: LargeImage, probabilities):
+    """Return the group to write to, new or with the blocks of an earlier try."""
     if out.exists():
-        return _old_result(out, about)
-    (K, H, W), (_, *block) = probabilities.shape, probabilities.chunksize
-    result = zarr.open_group(str(out), mode="w-", zarr_format=image.zarr_format)
-    create_array(result, "0", (K, H, W), (K, *block), np.uint8)
-    create_array(result, "labels/cells/0", (H, W), block, np.int32)
-    create_array(result, "unfinished/local", (H, W), block, np.int32)
-    create_array(result, "unfinished/count", probabilities.numblocks[1:], (1, 1), np.int32, NOT_DONE)
-    result.attrs["minunet"] = about  # last: without it, the rest does not count
+        result = _old_result(out, about)
+    else:
+        attributes = {"minunet": {**about, "finished": False}}
+        result = need("zarr").open_group(str(out), mode="w-", zarr_format=image.zarr_format, attributes=attributes)
+    if not result.attrs["minunet"]["finished"] and "unfinished/count" not in result:
+        (K, H, W), (_, *block) = probabilities.shape, probabilities.chunksize
+        create_array(result, "0", (K, H, W), (K, *block), np.uint8)
+        create_array(result, "labels/cells/0", (H, W), block, np.int32)
+        create_array(result, "unfinished/local", (H, W), block, np.int32)
+        create_array(result, "unfinished/count", probabilities.numblocks[1:], (1, 1), np.int32, fill_value=NOT_DONE)
     return result
 
 
 def _old_result(out: Path, about: dict):
-    zarr = need("zarr")
     try:
-        result = zarr.open_group(str(out), mode="r+")
+        result = need("zarr").open_group(str(out), mode="r+")
         stored = result.attrs["minunet"]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"--out must be new, or a result to go on with, got {out}, which holds something else; choose another --out"
         ) from error
-    differ = [name for name in about if stored.get(name) != about[name]]
-    if differ:
-        got = ", ".join(f"{name} {stored.get(name)}, now {about[name]}" for name in differ)
-        raise InputError(f"--out must be new, or the same prediction, got {out} with {got}; choose another --out")
+    for name, now in about.items():
+        if stored.get(name) != now:
+            raise InputError(
+                f"--out must be new, or of the same {name}, got {out} of {stored.get(name)} in place of {now}; "
+                "choose another --out"
+            )
     return result
 
 
@@ -109,7 +113,9 @@ def _write_blocks(probabilities, out: str, counts: np.ndarray, client, progress:
     grid = probabilities.to_delayed()[0]
     places = [(i, j) for i, j in itertools.product(*map(range, grid.shape)) if counts[i, j] == NOT_DONE]
     writing = client.compute([dask.delayed(write_block)(grid[place], out, place) for place in places])
-    with tqdm(total=counts.size, initial=counts.size - len(places), unit="block", disable=not progress) as bar:
+    with tqdm(
+        total=counts.size, initial=counts.size - len(places), unit="block", disable=None if progress else True
+    ) as bar:
         try:
             for future in distributed.as_completed(writing):
                 future.result()
@@ -146,15 +152,12 @@ def _finish(result, geometry) -> None:
     tables = join(result["unfinished/count"][:].ravel(), dask.compute(*contacts))
     da.store(renumber(local, tables), result["labels/cells/0"], lock=False)
 
-    levels = write_smaller_levels(result, lambda level: da.coarsen(np.mean, level, {1: 2, 2: 2}, trim_excess=True))
+    levels = write_smaller_levels(result, means_of_four)
     write_multiscale(result, "probability", geometry.with_classes(), levels)
     cells = result["labels/cells"]
-    levels = write_smaller_levels(
-        cells, lambda level: level[: level.shape[0] // 2 * 2 : 2, : level.shape[1] // 2 * 2 : 2]
-    )
+    levels = write_smaller_levels(cells, first_of_four)
     write_multiscale(cells, "cells", geometry, levels, **{"image-label": {"source": {"image": "../../"}}})
     _list_labels(result["labels"])
-    del result["unfinished"]
 
 
 def _list_labels(labels) -> None:

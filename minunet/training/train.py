@@ -138,9 +138,7 @@ def train_steps(
             step = len(history)
             rate = schedule(config, step, done)
             tiles, wait = next(batches)
-            loss = float(
-                batch_step(run, tiles, step, rate, ranks)
-            )  # on a GPU, the one place where the host waits for it
+            loss = float(batch_step(run, tiles, step, rate, ranks))  # on a GPU, the one place where the host waits
             if not math.isfinite(loss):
                 remedy = f"try --learning-rate {config.learning_rate / 3:.2g}"
                 raise InputError(f"the loss must stay finite, got {loss} at step {step + 1}; {remedy}")

@@ -1,0 +1,30 @@
+"""What the tests of `minunet.scale` share: a small network, an image, and a Dask client."""
+
+import numpy as np
+import pytest
+
+from minunet import Network, Normalisation, flatten, init_unet
+
+
+@pytest.fixture
+def network(rng):
+    """Return a network of depth 1 for one channel, which finds cells in an image of noise."""
+    params = init_unet(rng, base_channels=2, depth=1)
+    flatten(params)["head.bias"][:] = 0
+    numbers = (np.array([value], np.float32) for value in (100, 50, -500, 700))
+    return Network(params, Normalisation("dataset", *numbers))
+
+
+@pytest.fixture
+def image(rng):
+    """Return grey values, (1, 150, 110), smooth enough for cells of some pixels."""
+    noise = rng.standard_normal((1, 50, 37)).repeat(3, axis=1).repeat(3, axis=2)[..., :110]
+    return (100 + 50 * noise).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def client():
+    """Return a client whose two workers are threads of this process."""
+    distributed = pytest.importorskip("distributed", reason="needs Dask: python -m pip install -e '.[scale]'")
+    with distributed.Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+        yield client

@@ -1,0 +1,94 @@
+"""Images too large for memory: OME-Zarr, Zarr and TIFF, their axes, and what is refused."""
+
+import numpy as np
+import pytest
+
+from minunet.errors import InputError
+
+pytest.importorskip("zarr", reason="needs Zarr: python -m pip install -e '.[scale]'")
+pytest.importorskip("dask", reason="needs Dask: python -m pip install -e '.[scale]'")
+
+import zarr
+
+from minunet.scale.ome_zarr import Geometry, axis_of
+from minunet.scale.open_image import open_image
+
+MICROMETRES = [{"name": name, "type": "space", "unit": "micrometer"} for name in "yx"]
+
+
+def write_ome_zarr(path, array, axes, transformations=(), zarr_format=2, name="0"):
+    group = zarr.open_group(str(path), mode="w", zarr_format=zarr_format)
+    group.create_array("0", data=array, chunks=tuple(min(16, n) for n in array.shape))
+    dataset = {"path": name, "coordinateTransformations": list(transformations)}
+    content = {"multiscales": [{"version": "0.4", "axes": axes, "datasets": [dataset]}]}
+    group.attrs.update(content if zarr_format == 2 else {"ome": {"version": "0.5", **content}})
+    return path
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_ome_zarr_keeps_axes_and_scale(tmp_path, rng, zarr_format):
+    array = rng.integers(0, 255, (1, 3, 1, 20, 30), dtype=np.uint8)
+    axes = [axis_of("t"), axis_of("c"), axis_of("z"), *MICROMETRES]
+    transformations = [
+        {"type": "scale", "scale": [1, 1, 5, 0.5, 0.25]},
+        {"type": "translation", "translation": [0, 0, 0, 7, 9]},
+    ]
+    path = write_ome_zarr(tmp_path / "image.ome.zarr", array, axes, transformations, zarr_format)
+    image = open_image(path)
+    np.testing.assert_array_equal(image.pixels.compute(), array[0, :, 0])
+    assert image.geometry == Geometry(MICROMETRES, [0.5, 0.25], [7, 9])
+    assert image.zarr_format == zarr_format
+
+
+def test_axes_in_another_order(tmp_path, rng):
+    array = rng.integers(0, 255, (20, 30, 3), dtype=np.uint8)
+    path = write_ome_zarr(tmp_path / "image.zarr", array, [*MICROMETRES, axis_of("c")])
+    np.testing.assert_array_equal(open_image(path).pixels.compute(), array.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (2, 20, 30)])
+def test_a_plain_array_alone_or_in_a_group(tmp_path, rng, shape):
+    array = rng.random(shape)
+    zarr.save_array(str(tmp_path / "array.zarr"), array)
+    zarr.save_group(str(tmp_path / "group.zarr"), pixels=array)
+    for name in ("array.zarr", "group.zarr"):
+        np.testing.assert_array_equal(open_image(tmp_path / name).pixels.compute(), array.reshape(-1, 20, 30))
+
+
+@pytest.mark.parametrize(("shape", "options"), [((70, 50), {}), ((70, 50, 3), {"photometric": "rgb"})])
+def test_tiled_tiff(tmp_path, rng, shape, options):
+    tifffile = pytest.importorskip("tifffile", reason="needs tifffile: python -m pip install -e '.[scale]'")
+    array = rng.integers(0, 255, shape, dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "slide.tif", array, tile=(32, 32), **options)
+    pixels = open_image(tmp_path / "slide.tif").pixels
+    assert pixels.chunks[1:] == ((32, 32, 6), (32, 18))
+    np.testing.assert_array_equal(pixels.compute(), array.reshape(70, 50, -1).transpose(2, 0, 1))
+
+
+def test_what_is_no_image_is_refused_in_one_line(tmp_path):
+    zarr.open_group(str(tmp_path / "empty.zarr"), mode="w")
+    zarr.save_group(str(tmp_path / "two.zarr"), a=np.zeros((4, 4)), b=np.zeros((4, 4)))
+    (tmp_path / "folder.zarr").mkdir()
+    (tmp_path / "broken.tif").write_bytes(b"II*\0nothing")
+    (tmp_path / "text.tif").write_text("no image")
+    zarr.save_array(str(tmp_path / "stack.zarr"), np.zeros((2, 3, 4, 4)))
+    zarr.save_array(str(tmp_path / "line.zarr"), np.zeros(9))
+    write_ome_zarr(tmp_path / "time.zarr", np.zeros((5, 4, 4)), [axis_of("t"), *MICROMETRES])
+    write_ome_zarr(tmp_path / "lost.zarr", np.zeros((4, 4)), MICROMETRES, name="9")
+    write_ome_zarr(tmp_path / "wrong.zarr", np.zeros((4, 4)), [axis_of("c"), *MICROMETRES])
+    for name, words in {
+        "missing.zarr": "found none",
+        "empty.zarr": "a group with no arrays",
+        "two.zarr": "a group with the arrays a, b",
+        "folder.zarr": "a file or folder of another kind",
+        "broken.tif": "expected a TIFF file",
+        "text.tif": "expected a TIFF file",
+        "stack.zarr": "expected the axes y, x or c, y, x, got z, c, y, x",
+        "line.zarr": "expected the axes y, x or c, y, x, got x",
+        "time.zarr": "expected the axes y, x or c, y, x, got t, y, x",
+        "lost.zarr": "incomplete",
+        "wrong.zarr": "expected 3 axes",
+    }.items():
+        with pytest.raises(InputError, match=words) as error:
+            open_image(tmp_path / name)
+        assert "\n" not in str(error.value) and name in str(error.value)

@@ -1,0 +1,128 @@
+"""Training under mpirun: equal to one process, refused where the ranks differ, and one voice for all."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minunet.cli.main import main
+from minunet.scale.ranks import join_ranks
+from minunet.training.batch import ALONE
+
+needs_mpi = pytest.mark.skipif(
+    shutil.which("mpirun") is None or importlib.util.find_spec("mpi4py") is None,
+    reason="needs Open MPI (mpirun) and mpi4py: python -m pip install -e '.[mpi]'",
+)
+SMALL = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--weights", "none"]
+ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMPI_ALLOW_RUN_AS_ROOT": "1"}
+ENVIRONMENT |= {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+MINUNET = [sys.executable, "-m", "minunet"]
+
+
+def run(command, **options):
+    command = [str(word) for word in command]
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, **options)
+
+
+def mpirun(count, command, other=None):
+    """Start `count` processes and, if there is another command, one of it."""
+    other = [] if other is None else [":", "-n", 1, *other]
+    return run(["mpirun", "--oversubscribe", "--quiet", "-n", count, *command, *other])
+
+
+def errors(result):
+    return [line for line in result.stderr.splitlines() if "error:" in line]
+
+
+@needs_mpi
+@pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow)])
+def test_ranks_equal_one_process_bit_for_bit_in_float64(tmp_path, cells_folder, count):
+    script = [sys.executable, Path(__file__).with_name("train_in_float64.py"), f"folder:{cells_folder}", count]
+    assert run([*script, tmp_path / "alone.npz"]).returncode == 0
+    together = mpirun(count, [*script, tmp_path / "together.npz"])
+    assert together.returncode == 0, together.stderr
+    with np.load(tmp_path / "alone.npz") as alone, np.load(tmp_path / "together.npz") as together:
+        assert len(set(alone["losses"])) == 5
+        for name in alone.files:
+            np.testing.assert_array_equal(together[name], alone[name], strict=True)
+
+
+@needs_mpi
+@pytest.mark.slow
+def test_the_command_and_going_on_with_another_number_of_ranks(tmp_path, cells_folder):
+    train = [*MINUNET, "train", "--data", f"folder:{cells_folder}", *SMALL, "--batch", 4]
+    assert run([*train, "--steps", 9, "--out", tmp_path / "whole"]).returncode == 0
+    first = mpirun(4, [*train, "--steps", 9, "--out", tmp_path / "parts"])
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.count("images to train on") == 1  # rank 0 alone speaks
+    names = sorted(path.name for path in (tmp_path / "whole").iterdir())
+    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == names
+    assert run([*MINUNET, "train", "--resume", "--steps", 14, "--out", tmp_path / "whole"]).returncode == 0
+    second = mpirun(2, [*MINUNET, "train", "--resume", "--steps", 14, "--out", tmp_path / "parts"])
+    assert second.returncode == 0, second.stderr
+    wrong = mpirun(3, [*MINUNET, "train", "--resume", "--steps", 20, "--out", tmp_path / "parts"])
+    assert wrong.returncode == 2 and len(errors(wrong)) == 1 and "a batch of 4 must be shared equally" in wrong.stderr
+    arrays = [np.load(tmp_path / folder / "checkpoint.npz") for folder in ("whole", "parts")]
+    for name in arrays[0].files:
+        if name != "about":
+            np.testing.assert_array_equal(*(array[name] for array in arrays))
+    config = json.loads((tmp_path / "parts" / "config.json").read_text())
+    assert config["batch"] == 4 and config["steps"] == 14
+
+
+@needs_mpi
+@pytest.mark.slow
+def test_ranks_that_differ_are_refused_before_anything_is_written(tmp_path, cells_folder):
+    train = ["train", "--data", f"folder:{cells_folder}", *SMALL, "--steps", 3, "--out", tmp_path / "run"]
+    version = "import minunet.scale.ranks as r, minunet.cli.main as m, sys; r.version = str; sys.exit(m.main())"
+    broken = (
+        "import minunet.cli.train as t, minunet.cli.main as m, sys; t.load_data = lambda *a: 1 / 0; sys.exit(m.main())"
+    )
+    for other, words in {
+        (*MINUNET, *train, "--seed", 1): "the same --seed, got None on rank 0, 1 on rank 1",
+        (*MINUNET, *train, "--base-channels", 4): "the same --base-channels",
+        (sys.executable, "-c", version, *train): "the same version of minunet",
+        (*MINUNET, *train, "--depth", 0): "depth must be a whole number of at least 1",  # of one rank only
+    }.items():
+        result = mpirun(1, [*MINUNET, *train], other)
+        assert result.returncode == 2 and len(errors(result)) == 1 and words in errors(result)[0], result.stderr
+        assert not (tmp_path / "run").exists()
+    result = mpirun(1, [*MINUNET, *train], (sys.executable, "-c", broken, *train))
+    assert result.returncode != 0 and "ZeroDivisionError" in result.stderr
+    clock = mpirun(2, [*MINUNET, *train[:-4], "--minutes", 1, "--out", tmp_path / "run"])
+    assert len(errors(clock)) == 1 and "needs --steps" in clock.stderr and not (tmp_path / "run").exists()
+
+
+def test_without_mpirun_a_process_is_alone(monkeypatch):
+    monkeypatch.delenv("OMPI_COMM_WORLD_SIZE", raising=False)
+    monkeypatch.delenv("PMI_SIZE", raising=False)
+    assert join_ranks() is ALONE
+
+
+@pytest.mark.parametrize("variable", ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"])
+def test_mpirun_without_mpi4py_is_refused(tmp_path, monkeypatch, capsys, variable):
+    monkeypatch.setenv(variable, "3")
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    assert main(["train", "--steps", "1", "--out", str(tmp_path / "run")]) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1 and "the 3 processes of mpirun would write over each other's run" in line
+    assert "minunet[mpi]" in line and not (tmp_path / "run").exists()
+
+
+def test_mpi4py_of_another_mpi_is_refused(monkeypatch, capsys):
+    class Comm:
+        rank, size = 0, 1
+
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    monkeypatch.setitem(sys.modules, "mpi4py", type(sys)("mpi4py"))
+    stand_in = type(sys)("mpi4py.MPI")
+    stand_in.COMM_WORLD = Comm
+    monkeypatch.setitem(sys.modules, "mpi4py.MPI", stand_in)
+    assert main(["train", "--steps", "1"]) == 2
+    assert "mpirun has started 2 processes, of which mpi4py finds 1" in capsys.readouterr().err

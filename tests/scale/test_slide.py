@@ -1,0 +1,171 @@
+"""Slides on disk: what is written, going on after a crash or a lost worker, and what is refused."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+import scipy
+
+from minunet import load_network, predict, save_network
+from minunet.cli.main import main
+from minunet.errors import InputError
+
+pytest.importorskip("zarr", reason="needs Zarr: python -m pip install -e '.[scale]'")
+pytest.importorskip("distributed", reason="needs Dask: python -m pip install -e '.[scale]'")
+
+import zarr
+from test_open_image import MICROMETRES, write_ome_zarr
+from test_seams import assert_same_cells
+
+from minunet.scale import slide
+from minunet.scale.cluster import connected
+from minunet.scale.ome_zarr import axis_of
+from minunet.scale.slide import predict_slide
+
+
+@pytest.fixture
+def path(tmp_path, image):
+    scale = {"type": "scale", "scale": [1, 0.5, 0.25]}
+    return write_ome_zarr(tmp_path / "image.ome.zarr", image, [axis_of("c"), *MICROMETRES], [scale])
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_probabilities_cells_and_metadata(tmp_path, path, image, network, client, monkeypatch):
+    monkeypatch.setattr("minunet.scale.ome_zarr.SMALLEST_LEVEL", 50)
+    predict_slide(network, path, tmp_path / "out.zarr", client, block=32)
+    result = zarr.open_group(str(tmp_path / "out.zarr"), mode="r")
+    probabilities = predict(network, image)
+    assert np.abs(result["0"][:] - 255 * probabilities).max() < 0.51
+    labels = result["labels/cells/0"][:]
+    assert labels.max() > 5
+    assert_same_cells(labels, scipy.ndimage.label(probabilities[0] < 0.5)[0])
+    assert result["0"].chunks == (2, 32, 32) and "unfinished" not in result
+
+    levels = result.attrs["multiscales"][0]
+    assert [axis["name"] for axis in levels["axes"]] == ["c", "y", "x"]
+    assert levels["axes"][1]["unit"] == "micrometer"
+    scales = [level["coordinateTransformations"][0]["scale"] for level in levels["datasets"]]
+    assert scales == [[1, 0.5, 0.25], [1, 1, 0.5], [1, 2, 1]]
+    assert [result[level["path"]].shape for level in levels["datasets"]] == [(2, 150, 110), (2, 75, 55), (2, 37, 27)]
+    np.testing.assert_allclose(result["1"][:], result["0"][:].reshape(2, 75, 2, 55, 2).mean(axis=(2, 4)), atol=1)
+    assert result["labels"].attrs["labels"] == ["cells"]
+    assert result["labels/cells"].attrs["image-label"] == {"source": {"image": "../../"}}
+    np.testing.assert_array_equal(result["labels/cells/2"][:], labels[:148:4, :108:4])
+
+
+def test_a_finished_result_is_left_as_it_is(tmp_path, path, network, client, monkeypatch):
+    predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+    before = contents(tmp_path / "out.zarr")
+    monkeypatch.setattr(slide, "write_block", None)
+    predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+    assert contents(tmp_path / "out.zarr") == before
+
+
+written = []  # places of blocks: the workers are threads of this process
+write_block = slide.write_block
+
+
+def write_and_note(probabilities, out, place):
+    written.append(place)
+    return write_block(probabilities, out, place)
+
+
+def crash_in_the_third_block(probabilities, out, place):
+    if len(written) == 2:
+        zarr.open_group(out, mode="r+")["0"][:, place[0] * 64, place[1] * 64] = 99
+        raise RuntimeError("crash")
+    return write_and_note(probabilities, out, place)
+
+
+def test_blocks_that_are_done_are_not_computed_again(tmp_path, path, network, client, monkeypatch):
+    predict_slide(network, path, tmp_path / "whole.zarr", client, block=64)
+    written.clear()
+    monkeypatch.setattr(slide, "write_block", crash_in_the_third_block)
+    with pytest.raises(RuntimeError, match="crash"):
+        predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+    assert len(written) == 2
+    monkeypatch.setattr(slide, "write_block", write_and_note)
+    predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+    assert len(written) == len(set(written)) == 6
+    assert contents(tmp_path / "out.zarr") == contents(tmp_path / "whole.zarr")
+
+
+def test_nan_in_one_block_is_one_line_and_the_others_stay(tmp_path, image, network, client):
+    bad = image.astype(np.float32)
+    bad[0, 149, 109] = np.nan
+    path = write_ome_zarr(tmp_path / "bad.zarr", bad, [axis_of("c"), *MICROMETRES])
+    with pytest.raises(InputError, match="NaN or infinity in 1 values in or near the block that begins at row 128"):
+        predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+    result = zarr.open_group(str(tmp_path / "out.zarr"), mode="r")
+    done = result["unfinished/count"][:]
+    assert done[2, 1] == slide.NOT_DONE
+    good = predict(network, np.nan_to_num(bad))
+    for i, j in np.argwhere(done != slide.NOT_DONE):
+        window = slice(None), slice(64 * i, 64 * i + 64), slice(64 * j, 64 * j + 64)
+        assert np.abs(result["0"][window] - 255 * good[window]).max() < 0.51
+
+
+def refused(capsys, *arguments):
+    """Run a command that must fail; return the one line that it prints."""
+    assert main([str(argument) for argument in arguments]) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1 and line.startswith("minunet predict: error: ")
+    return line
+
+
+def test_the_command_refuses_what_it_cannot_do(tmp_path, path, capsys, monkeypatch):
+    monkeypatch.setattr("minunet.scale.cluster.PATIENCE", 0.5)
+    out = tmp_path / "out.zarr"
+    assert "one Zarr store, got 2 images" in refused(capsys, "predict", path, path, "--out", out)
+    assert "--out predictions" in refused(capsys, "predict", path)
+    assert "without rotations" in refused(capsys, "predict", path, "--out", out, "--rotations", 4)
+    assert "got no answer" in refused(capsys, "predict", path, "--out", out, "--scheduler", "tcp://127.0.0.1:1")
+    assert "got no answer" in refused(capsys, "predict", path, "--out", out, "--scheduler", "nowhere")
+    assert not out.exists()
+
+
+def test_a_target_that_cannot_be_written(tmp_path, path, network, client):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    for out in (tmp_path / "folder", path):
+        before = contents(out)
+        with pytest.raises(InputError, match="holds something else"):
+            predict_slide(network, path, out, client, block=64)
+        assert contents(out) == before
+    with pytest.raises((InputError, OSError)):  # both are one line on the command line
+        predict_slide(network, path, tmp_path / "file" / "out.zarr", client, block=64)
+    with pytest.raises(InputError, match="--block must be at least 1"):
+        predict_slide(network, path, tmp_path / "out.zarr", client, block=0)
+
+
+def test_another_network_or_image_does_not_go_on_with_a_result(tmp_path, path, network, client):
+    predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+    with pytest.raises(InputError, match="or of the same network"):
+        predict_slide(load_network("cells"), path, tmp_path / "out.zarr", client, block=64)
+    with pytest.raises(InputError, match=r"or of the same block, got .* of 64 in place of 32"):
+        predict_slide(network, path, tmp_path / "out.zarr", client, block=32)
+
+
+@pytest.mark.slow
+def test_the_command_and_a_worker_that_is_killed(tmp_path, path, network, capsys):
+    """One of two processes is killed again and again while the slide is computed; the result is the same."""
+    save_network(tmp_path / "network.npz", network)
+    command = ["predict", str(tmp_path / "network.npz"), str(path), "--block", "16", "--out"]
+    assert main([*command, str(tmp_path / "whole.zarr")]) == 0
+    with connected(workers=2) as client:
+        pids = list(client.run(os.getpid).values())
+        killer = threading.Timer(0.3, os.kill, (pids[0], signal.SIGKILL))
+        killer.start()
+        predict_slide(network, path, tmp_path / "out.zarr", client, block=16)
+        killer.join()
+        deadline = time.monotonic() + 30
+        while len(client.run(os.getpid)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert pids[0] not in client.run(os.getpid).values()
+    assert contents(tmp_path / "out.zarr") == contents(tmp_path / "whole.zarr")

@@ -1,0 +1,67 @@
+"""Batches: the mean of the gradients of their tiles, in an order that does not depend on who computes them."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from minunet import flatten
+from minunet.data import load_data
+from minunet.errors import InputError
+from minunet.training.batch import ALONE, Ranks, check_batch, mean_gradient, pairwise_sum
+from minunet.training.config import Config
+from minunet.training.train import batch_step, draw_tile, start, tile_gradient, train_steps
+
+
+@pytest.fixture
+def dataset(cells_folder):
+    return load_data(f"folder:{cells_folder}")
+
+
+def test_a_batch_is_the_mean_of_its_tiles(dataset):
+    config = Config(base_channels=2, depth=1, tile=36, batch=3, steps=2, optimiser="sgd", dropout_rate=0.2)
+    run, by_hand = start(config, dataset), start(config, dataset)
+    planes = [(sample.image, sample.labels, None) for sample in dataset.train]
+    tiles = [draw_tile(config, planes, number) for number in (3, 4, 5)]  # of step 1
+    loss = batch_step(run, tiles, step=1, rate=0.1)
+    losses, grads = zip(*(tile_gradient(by_hand, tile, 3 + i) for i, tile in enumerate(tiles)), strict=True)
+    assert float(loss) == pytest.approx(float(np.mean(losses)))
+    for name, weight in flatten(by_hand.params).items():
+        moved = weight - 0.1 * np.mean([flatten(gradient)[name] for gradient in grads], axis=0)
+        np.testing.assert_allclose(flatten(run.params)[name], moved, rtol=1e-5, atol=1e-6)
+
+
+def test_each_tile_of_a_run_is_drawn_once(dataset):
+    seen = [set(Ranks(rank, 3).tiles(step, batch=6)) for step, rank in itertools.product(range(4), range(3))]
+    assert set.union(*seen) == set(range(24)) and sum(map(len, seen)) == 24
+
+
+@pytest.mark.parametrize("share", [1, 2, 4])
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_the_sum_does_not_depend_on_who_adds(rng, count, share):
+    vectors = list(rng.standard_normal((count * share, 100)) * 10.0 ** rng.integers(-8, 8, (count * share, 1)))
+    parts = [pairwise_sum(vectors[rank * share : (rank + 1) * share]) for rank in range(count)]
+    np.testing.assert_array_equal(pairwise_sum(parts), pairwise_sum(vectors))
+    np.testing.assert_allclose(pairwise_sum(vectors), np.sum(vectors, axis=0), rtol=1e-9, atol=1e-6)
+
+
+def test_the_mean_keeps_names_and_shapes(rng):
+    grads = [{"b": rng.random((2, 3)), "a": [rng.random(4), rng.random(())]} for _ in range(2)]
+    loss, mean = mean_gradient([(np.array(1.0), grads[0]), (np.array(2.0), grads[1])], ALONE)
+    assert loss == 1.5 and list(mean) == ["b", "a.0", "a.1"]
+    np.testing.assert_array_equal(mean["b"], (grads[0]["b"] + grads[1]["b"]) / 2)
+    assert mean["a.1"].shape == ()
+
+
+def test_a_batch_that_cannot_be_shared():
+    check_batch(6, Ranks(0, 3))
+    with pytest.raises(
+        InputError, match="a batch of 6 must be shared equally by the processes, got 4; start 1, 2, 3, 6 of"
+    ):
+        check_batch(6, Ranks(0, 4))
+
+
+def test_a_run_with_batches_learns(dataset):
+    config = Config(base_channels=2, depth=1, tile=36, batch=4, steps=30)
+    losses = [row["loss"] for row in train_steps(start(config, dataset), dataset)]
+    assert np.mean(losses[-5:]) < np.mean(losses[:5])
