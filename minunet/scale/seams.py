@@ -12,6 +12,7 @@ Only the lines of pixels along the seams, and the number of cells in each block,
 """
 
 import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,13 +36,9 @@ def label_cells(cell):
     for the order of the numbers.
     """
     dask = need("dask")
-    local = label_blocks(cell)
-    return renumber(local, dask.delayed(join)(*seams(local)))
-
-
-def label_blocks(cell):
-    """Return a Dask array (H, W) in which each block has numbers of its own, from 1."""
-    return cell.map_blocks(components, dtype=np.int32, meta=np.empty((0, 0), np.int32))
+    local = cell.map_blocks(components, dtype=np.int32, meta=np.empty((0, 0), np.int32))
+    counts, contacts = seams(local)
+    return _renumbered(local, counts, dask.delayed(join)(counts, contacts))
 
 
 def seams(local) -> tuple[list, list]:
@@ -61,35 +58,34 @@ def seams(local) -> tuple[list, list]:
     return counts, contacts
 
 
-def join(counts: list[int], contacts: list[Contacts]) -> list[np.ndarray]:
-    """Return for each block a table: the number in the whole image of its cells 0 (background), 1, 2, ..."""
-    first = np.cumsum([0, *counts])  # a block's cell n is node first[block] + n - 1
+def join(counts: Sequence[int], contacts: Sequence[Contacts]) -> np.ndarray:
+    """Return the number in the whole image of every cell: those of the first block, of the second, and so on."""
+    first = np.cumsum([0, *counts])  # a block's cell n is node first[block] + n - 1 of the graph
     pairs = [first[list(blocks)] + pairs - 1 for blocks, pairs in contacts if len(pairs)]
     a, b = np.concatenate(pairs).T if pairs else np.empty((2, 0), int)
     total = int(first[-1])
     graph = scipy.sparse.coo_array((np.ones(len(a), bool), (a, b)), (total, total))
-    _, numbers = scipy.sparse.csgraph.connected_components(graph, directed=False)
-    numbers = (numbers + 1).astype(np.int32)
-    return [np.concatenate([[0], numbers[start:stop]]).astype(np.int32) for start, stop in itertools.pairwise(first)]
+    _, components_of_graph = scipy.sparse.csgraph.connected_components(graph, directed=False)
+    return (components_of_graph + 1).astype(np.int32)
 
 
-def renumber(local, tables):
-    """Return the Dask array with the numbers of the whole image; `tables` as from `join`, computed or not."""
+def _renumbered(local, counts: list, numbers):
+    """Return the Dask array with the numbers of the whole image."""
     da, dask = need("dask.array"), need("dask")
-    grid = local.to_delayed()
-    tables = dask.delayed(tables) if isinstance(tables, list) else tables
-    renumbered = [
-        [
-            da.from_delayed(
-                dask.delayed(_look_up)(tables[i * grid.shape[1] + j], grid[i, j]),
-                (height, width),
-                meta=np.empty((0, 0), np.int32),
-            )
-            for j, width in enumerate(local.chunks[1])
-        ]
-        for i, height in enumerate(local.chunks[0])
+    tables = dask.delayed(_tables)(counts, numbers)
+    rows, columns = local.numblocks
+    parts = [dask.delayed(_look_up)(tables[k], block) for k, block in enumerate(local.to_delayed().ravel())]
+    shapes = itertools.product(*local.chunks)
+    arrays = [
+        da.from_delayed(part, shape, meta=np.empty((0, 0), np.int32)) for part, shape in zip(parts, shapes, strict=True)
     ]
-    return da.block(renumbered)
+    return da.block([arrays[i * columns : (i + 1) * columns] for i in range(rows)])
+
+
+def _tables(counts: list[int], numbers: np.ndarray) -> list[np.ndarray]:
+    """Return for each block the numbers of its cells 0 (background), 1, 2, ..."""
+    bounds = itertools.pairwise(np.cumsum([0, *counts]))
+    return [np.concatenate([[0], numbers[start:stop]]).astype(np.int32) for start, stop in bounds]
 
 
 def _count(block: np.ndarray) -> int:

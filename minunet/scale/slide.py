@@ -21,9 +21,16 @@ from minunet.metrics.regions import components
 from minunet.network.trained import Network
 from minunet.scale.blocks import predict
 from minunet.scale.extras import need
-from minunet.scale.ome_zarr import create_array, first_of_four, means_of_four, write_multiscale, write_smaller_levels
+from minunet.scale.ome_zarr import (
+    Geometry,
+    create_array,
+    first_of_four,
+    means_of_four,
+    write_multiscale,
+    write_smaller_levels,
+)
 from minunet.scale.open_image import LargeImage, open_image
-from minunet.scale.seams import join, renumber, seams
+from minunet.scale.seams import join, seams
 
 BLOCK = 2048  # pixels: blocks of this size keep Dask's scheduler below its limit; see benchmarks/scaling_out.md
 NOT_DONE = -1
@@ -62,7 +69,7 @@ def predict_slide(
         result = _open_result(Path(out), about, image, probabilities)
         if not result.attrs["minunet"]["finished"]:
             _write_blocks(probabilities, str(out), result["unfinished/count"][:], client, progress)
-            _finish(result, image.geometry)
+            _finish(result, str(out), image.geometry)
             result.attrs["minunet"] = {**about, "finished": True}
             del result["unfinished"]
 
@@ -129,28 +136,41 @@ def _write_blocks(probabilities, out: str, counts: np.ndarray, client, progress:
             client.cancel(writing)
 
 
-def write_block(probabilities: np.ndarray, out: str, place: tuple[int, int]) -> int:
-    """Write a block of probabilities (K, h, w) and its cells; return how many cells it has."""
+def write_block(probabilities: np.ndarray, out: str, place: tuple[int, int]) -> None:
+    """Write a block of probabilities (K, h, w), and its cells, numbered from 1."""
     result = need("zarr").open_group(out, mode="r+")
-    _, height, width = result["0"].chunks
-    rows, columns = (
-        slice(i * n, i * n + size) for i, n, size in zip(place, (height, width), probabilities.shape[1:], strict=True)
-    )
+    window = _window(result, place)
     cells = components(probabilities[0] < 0.5)
-    result["0"][:, rows, columns] = np.round(255 * probabilities).astype(np.uint8)
-    result["unfinished/local"][rows, columns] = cells
+    result["0"][(slice(None), *window)] = np.round(255 * probabilities).astype(np.uint8)
+    result["unfinished/local"][window] = cells
     result["unfinished/count"][place] = cells.max(initial=0)
-    return int(cells.max(initial=0))
 
 
-def _finish(result, geometry) -> None:
-    """Give each cell one number, write the smaller levels and the metadata; the active client computes."""
+def renumber_block(out: str, place: tuple[int, int], first: int, last: int) -> None:
+    """Write the cells of a block with the numbers of the slide, `first` to `last` in `unfinished/numbers`."""
+    result = need("zarr").open_group(out, mode="r+")
+    window = _window(result, place)
+    table = np.concatenate([[0], result["unfinished/numbers"][first:last]]).astype(np.int32)
+    result["labels/cells/0"][window] = table[result["unfinished/local"][window]]
+
+
+def _window(result, place: tuple[int, int]) -> tuple[slice, slice]:
+    chunks = result["unfinished/local"].chunks
+    rows, columns = (slice(i * length, (i + 1) * length) for i, length in zip(place, chunks, strict=True))
+    return rows, columns
+
+
+def _finish(result, out: str, geometry: Geometry) -> None:
+    """Give each cell one number, write the smaller levels and the metadata; the current client computes."""
     da, dask = need("dask.array"), need("dask")
-    stored = result["unfinished/local"]
-    local = da.from_array(stored, stored.chunks)
-    _, contacts = seams(local)
-    tables = join(result["unfinished/count"][:].ravel(), dask.compute(*contacts))
-    da.store(renumber(local, tables), result["labels/cells/0"], lock=False)
+    counts, local = result["unfinished/count"][:], result["unfinished/local"]
+    _, contacts = seams(da.from_array(local, local.chunks))
+    numbers = join(counts.ravel(), dask.compute(*contacts))
+    create_array(result, "unfinished/numbers", (max(1, len(numbers)),), (2**20,), np.int32)[: len(numbers)] = numbers
+    first = np.cumsum([0, *counts.ravel()]).tolist()
+    places = itertools.product(*map(range, counts.shape))
+    bounds = itertools.pairwise(first)
+    dask.compute([dask.delayed(renumber_block)(out, place, *pair) for place, pair in zip(places, bounds, strict=True)])
 
     levels = write_smaller_levels(result, means_of_four)
     write_multiscale(result, "probability", geometry.with_classes(), levels)
