@@ -33,8 +33,8 @@ from minunet.scale.slide import BLOCK, predict_slide
 from minunet.training.config import Config
 from minunet.training.train import start, train_steps
 
-PATCH = 1000  # pixels: the slide repeats this image, with other grey values each time
-NETWORK = {"base_channels": 4, "depth": 2}  # small, so that 30,000 x 30,000 pixels take minutes on two cores
+PATCH = 1024  # pixels: the slide repeats this image, turned at random
+NETWORK = {"base_channels": 8, "depth": 2}  # small, so that 30,000 x 30,000 pixels take minutes on two cores
 WARM_UP = 10  # steps that are not counted
 ROUNDS = 3
 MPIRUN = ["mpirun", "--allow-run-as-root", "--oversubscribe"]
@@ -67,7 +67,7 @@ def slide(options) -> None:
     if not path.exists():
         write_slide(path, options.size)
     patch, instances = synthetic_cells(np.random.default_rng(0), PATCH // 2, PATCH // 2)
-    network = train([patch], [instances > 0], tile=108, steps=150, progress=False, **NETWORK)
+    network = train([as_bytes(patch)], [instances > 0], tile=108, steps=150, progress=False, **NETWORK)
     count = -(-options.size // options.block)
     print(f"{options.size} x {options.size} pixels, {count} x {count} blocks of {options.block}, {NETWORK}", flush=True)
     for out in results:
@@ -91,13 +91,17 @@ def slide(options) -> None:
 
 
 def write_slide(path: Path, size: int) -> None:
-    """Write synthetic cells, float32, in chunks of 1000 pixels."""
+    """Write synthetic cells, bytes, in chunks of 1024 pixels."""
     rng = np.random.default_rng(0)
-    patch, _ = synthetic_cells(rng, PATCH, PATCH)
-    stored = need("zarr").create_array(str(path), shape=(size, size), chunks=(PATCH, PATCH), dtype="float32")
+    patch = as_bytes(synthetic_cells(rng, PATCH, PATCH)[0])
+    stored = need("zarr").create_array(str(path), shape=(size, size), chunks=(PATCH, PATCH), dtype="uint8")
     for top, left in itertools.product(range(0, size, PATCH), repeat=2):
-        turned = np.rot90(patch, rng.integers(4)) * rng.uniform(0.8, 1.2)
+        turned = np.rot90(patch, rng.integers(4))
         stored[top : top + PATCH, left : left + PATCH] = turned[: size - top, : size - left]
+
+
+def as_bytes(image: np.ndarray) -> np.ndarray:
+    return np.round(255 * (image - image.min()) / np.ptp(image)).astype(np.uint8)
 
 
 def seconds_of_tiles(client, network: Network, path: Path, block: int) -> float:

@@ -7,6 +7,8 @@ import functools
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from minunet.errors import InputError
 from minunet.scale.extras import need
 from minunet.scale.ome_zarr import Geometry, axis_of, read_multiscale
@@ -40,26 +42,22 @@ def open_image(path: str | Path) -> LargeImage:
         node = _open_zarr(path)
         name, geometry = _image_in(node, path)
         zarr_format = node.metadata.zarr_format
-    stored = StoredArray(path, name)
+    stored = _open_array(str(path), name)
     if len(stored.shape) != len(geometry.axes):
         raise InputError(
             f"{path}: expected {len(geometry.axes)} axes, as its metadata say, got an array of shape {stored.shape}; "
             "correct the metadata"
         )
-    pixels = need("dask.array").from_array(stored, stored.chunks, asarray=True)
+    chunks = need("dask.array").core.normalize_chunks(stored.chunks, stored.shape)
+    pixels = need("dask.array").map_blocks(
+        _read_chunk, str(path), name, chunks=chunks, dtype=stored.dtype, meta=np.empty((0,) * stored.ndim, stored.dtype)
+    )
     return LargeImage(_as_cyx(pixels, geometry, path), geometry.only("yx"), zarr_format)
 
 
-class StoredArray:
-    """An array in a file, of which only the path travels to the workers."""
-
-    def __init__(self, path: str | Path, name: str):
-        array = _open_array(str(path), name)
-        self.path, self.name = str(path), name
-        self.shape, self.dtype, self.ndim, self.chunks = array.shape, array.dtype, array.ndim, array.chunks
-
-    def __getitem__(self, index):
-        return _open_array(self.path, self.name)[index]
+def _read_chunk(path: str, name: str, block_info=None) -> np.ndarray:
+    """Read a chunk: once, also if several blocks need a part of it."""
+    return np.asarray(_open_array(path, name)[tuple(slice(*ends) for ends in block_info[None]["array-location"])])
 
 
 @functools.lru_cache(maxsize=16)

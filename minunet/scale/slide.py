@@ -141,7 +141,7 @@ def write_block(probabilities: np.ndarray, out: str, place: tuple[int, int]) -> 
     result = need("zarr").open_group(out, mode="r+")
     window = _window(result, place)
     cells = components(probabilities[0] < 0.5)
-    result["0"][(slice(None), *window)] = np.round(255 * probabilities).astype(np.uint8)
+    result["0"][(slice(None), *window)] = (255 * probabilities + 0.5).astype(np.uint8)
     result["unfinished/local"][window] = cells
     result["unfinished/count"][place] = cells.max(initial=0)
 
