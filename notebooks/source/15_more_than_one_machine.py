@@ -445,8 +445,8 @@ ax.legend(fontsize=8)
 plt.show()
 
 # %% [markdown]
-# The quicker a rank computes, the more the journey counts. A slow CPU hardly notices Ethernet; a GPU is held up by it
-# ten times over.
+# The quicker a rank computes, the more the journey counts. A slow CPU hardly notices Ethernet. A GPU would wait up to
+# five times as long as it computes, and two of them would be slower than one.
 #
 # ## A larger batch wants a larger learning rate
 #
@@ -542,8 +542,9 @@ plt.show()
 # 3. More ranks mean a larger batch, and a larger batch wants a larger learning rate, up to a point.
 #
 # **Read more.** [blocks.py](../minunet/scale/blocks.py) predicts in blocks,
-# [seams.py](../minunet/scale/seams.py) joins the cells, [batch.py](../minunet/training/batch.py) is the mean over ranks, and
-# [all_reduce.py](../minunet/scale/all_reduce.py) adds up by MPI. Goyal et al., "Accurate, Large Minibatch SGD"
+# [seams.py](../minunet/scale/seams.py) joins the cells, [batch.py](../minunet/training/batch.py) is the mean over
+# ranks, and [all_reduce.py](../minunet/scale/all_reduce.py) adds up by MPI. Goyal et al., "Accurate, Large Minibatch
+# SGD"
 # ([arXiv 1706.02677](https://arxiv.org/abs/1706.02677)), scale the learning rate up to 8,192 images in a batch,
-# and show where it ends. Moore et al., "OME-NGFF: a next-generation file format for expanding bioimaging data-access strategies"
-# (Nature Methods, 2021), is the format in which slides are stored in chunks.
+# and show where it ends. Moore et al., "OME-NGFF: a next-generation file format for expanding bioimaging data-access
+# strategies" (Nature Methods, 2021), is the format in which slides are stored in chunks.

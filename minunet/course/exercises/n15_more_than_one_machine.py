@@ -12,7 +12,7 @@ def block_with_halo(row, start, stop, margin):
     return padded[start : stop + 2 * margin]
 
 
-def halo_with_the_edge_repeated(row, start, stop, margin):
+def halo_with_repeated_edge(row, start, stop, margin):
     return np.pad(row, margin, mode="symmetric")[start : stop + 2 * margin]
 
 
@@ -86,7 +86,7 @@ EXERCISES = [
         args=(np.arange(1.0, 9.0), 0, 4, 2),
         more=((rng.random(20), 5, 10, 3), (rng.random(20), 15, 20, 4), (rng.random(7), 0, 7, 5)),
         mistakes={
-            "the mirror stands on the edge pixel and does not repeat it: after 2 1 comes 2": halo_with_the_edge_repeated,
+            "the mirror stands on the edge pixel and does not repeat it: after 2 1 comes 2": halo_with_repeated_edge,
             "outside the image there are zeros: take the mirror": halo_of_zeros,
             "the block mirrors itself: inside the image, the halo is made of the neighbours' pixels": (
                 halo_of_its_own_mirror
