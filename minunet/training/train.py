@@ -20,7 +20,7 @@ equal.)
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import NamedTuple
 
 import numpy as np
@@ -98,7 +98,7 @@ def train_steps(
     dataset: Dataset,
     weights: list[np.ndarray | None] | None = None,
     schedule: Callable[[Config, int, float], float] = learning_rate,
-) -> Iterator[dict]:
+) -> Generator[dict, None, None]:
     """Train to the end of the run; yield after every step, so that the caller may show, save or stop.
 
     Parameters
@@ -131,7 +131,7 @@ def train_steps(
             tile, wait = next(tiles)
             loss = float(train_step(run, tile, step, rate))  # on a GPU, the one place where the host waits for it
             if not math.isfinite(loss):
-                remedy = f"try --learning-rate {config.learning_rate / 3:.2g}"
+                remedy = f"try a lower learning rate, such as {config.learning_rate / 3:.2g}"
                 raise InputError(f"the loss must stay finite, got {loss} at step {step + 1}; {remedy}")
             seconds = time.monotonic() - began
             history.append({"step": step + 1, "seconds": seconds, "wait": wait, "learning_rate": rate, "loss": loss})
