@@ -140,7 +140,7 @@ def _train_and_evaluate(run: Run, dataset: Dataset, folder: Path, ranks: Ranks) 
 
 
 def _folder_to_resume(out: str | None, given: dict, recipe: str | None) -> Path:
-    """Return the folder; raise InputError if there is none, or `given` holds options that would make it another run."""
+    """Return the folder; raise InputError if none is named, or an option would make it another run."""
     if out is None:
         raise InputError("--resume needs the folder of the run: minunet train --resume --out DIR")
     changed = [name for name in given if name not in ("steps", "minutes", "device")]

@@ -5,7 +5,7 @@ The reasons for the defaults are in `train.py`.
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -92,7 +92,7 @@ def _as_python(value):
 class Rule(NamedTuple):
     """What a setting may be."""
 
-    allows: Callable[[object], bool]
+    allows: Callable[[Any], bool]
     expected: str  # the same in words
 
 

@@ -1,6 +1,6 @@
 """A progress bar over the steps of a run, with the time left."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 import numpy as np
 from tqdm import tqdm
@@ -10,7 +10,7 @@ from minunet.training.train import Run
 SHOWN_LOSSES = 20  # the bar shows the mean loss of so many steps
 
 
-def with_progress_bar(run: Run, rows: Iterable[dict], progress: bool = True) -> Iterator[dict]:
+def with_progress_bar(run: Run, rows: Iterable[dict], progress: bool = True) -> Generator[dict, None, None]:
     """Yield the rows of `train_steps`, and show how far the run is, its loss and its last validation error.
 
     With `progress` the bar is shown on a terminal; in a file or a pipe there is none.

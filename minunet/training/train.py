@@ -20,7 +20,7 @@ equal.)
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import NamedTuple
 
 import numpy as np
@@ -100,7 +100,7 @@ def train_steps(
     weights: list[np.ndarray | None] | None = None,
     schedule: Callable[[Config, int, float], float] = learning_rate,
     ranks: Ranks = ALONE,
-) -> Iterator[dict]:
+) -> Generator[dict, None, None]:
     """Train to the end of the run; yield after every step, so that the caller may show, save or stop.
 
     Parameters
@@ -140,7 +140,7 @@ def train_steps(
             tiles, wait = next(batches)
             loss = float(batch_step(run, tiles, step, rate, ranks))  # on a GPU, the one place where the host waits
             if not math.isfinite(loss):
-                remedy = f"try --learning-rate {config.learning_rate / 3:.2g}"
+                remedy = f"try a lower learning rate, such as {config.learning_rate / 3:.2g}"
                 raise InputError(f"the loss must stay finite, got {loss} at step {step + 1}; {remedy}")
             seconds = time.monotonic() - began
             history.append({"step": step + 1, "seconds": seconds, "wait": wait, "learning_rate": rate, "loss": loss})

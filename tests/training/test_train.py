@@ -267,5 +267,5 @@ def test_default_folders_are_numbered(tmp_path):
 
 
 def test_a_loss_that_explodes_stops_the_run_with_a_remedy(config, dataset):
-    with np.errstate(all="ignore"), pytest.raises(InputError, match=r"got nan at step \d+; try --learning-rate"):
+    with np.errstate(all="ignore"), pytest.raises(InputError, match=r"got nan at step \d+; try a lower learning rate"):
         trained(start(config._replace(learning_rate=1e30), dataset), dataset)

@@ -1,6 +1,6 @@
-"""Trained networks on disk, and those that come with minunet.
+"""Trained networks: how they are stored, and those that come with minunet.
 
-Each that comes along is a checkpoint; a card, the .md file of its name, says how it was trained.
+Each of these is a checkpoint, and a card, the .md file of the same name, says how it was trained.
 """
 
 from pathlib import Path
