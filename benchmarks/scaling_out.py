@@ -207,7 +207,7 @@ def scheduler(options) -> None:
         blocks.predict_block = functools.partial(sleep, seconds)
         with (
             distributed.LocalCluster(
-                n_workers=2, threads_per_worker=max(1, gpus // 2), dashboard_address=None, silence_logs="CRITICAL"
+                n_workers=2, threads_per_worker=max(1, gpus // 2), dashboard_address=":0", silence_logs="CRITICAL"
             ) as cluster,
             cluster.get_client() as client,
         ):

@@ -156,5 +156,5 @@ def _check_finite(x: np.ndarray, block_id: tuple[int, int, int], size: tuple[int
         top, left = (place * length for place, length in zip(block_id[1:], size, strict=True))
         raise InputError(
             f"image must be finite, got NaN or infinity in {bad} values in or near the block that begins at row {top}, "
-            f"column {left}; replace them, with dask.array.nan_to_num for example"
+            f"column {left}; replace them, with numpy.nan_to_num for example"
         )

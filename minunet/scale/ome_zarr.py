@@ -109,9 +109,11 @@ def create_array(group, name: str, shape: tuple, chunks: tuple, dtype, fill_valu
     """Make an array, in place of an old one. All its chunks will be written, also those of the fill value only."""
     quick = {"cname": "lz4", "clevel": 5}
     if group.metadata.zarr_format == 2:
-        compressor, separator = need("numcodecs").Blosc(**quick), {"name": "v2", "separator": "/"}  # as 0.4 asks
+        compressor = need("numcodecs").Blosc(**quick)
+        asked = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}  # by OME-Zarr 0.4
     else:
-        compressor, separator = need("zarr.codecs").BloscCodec(**quick), None
+        compressor = need("zarr.codecs").BloscCodec(**quick)
+        asked = {"dimension_names": "cyx"[-len(shape) :]}  # by OME-Zarr 0.5
     return group.create_array(
         name,
         shape=shape,
@@ -119,9 +121,9 @@ def create_array(group, name: str, shape: tuple, chunks: tuple, dtype, fill_valu
         dtype=dtype,
         fill_value=fill_value,
         compressors=compressor,
-        chunk_key_encoding=separator,
         overwrite=True,
         config={"write_empty_chunks": True},
+        **asked,
     )
 
 

@@ -26,5 +26,5 @@ def image(rng):
 def client():
     """Return a client whose two workers are threads of this process."""
     distributed = pytest.importorskip("distributed", reason="needs Dask: python -m pip install -e '.[scale]'")
-    with distributed.Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+    with distributed.Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=":0") as client:
         yield client

@@ -49,7 +49,7 @@ def test_many_images_in_their_order(network, rng, client):
 
 def test_a_scheduler_without_workers(monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE", 0.5)
-    with distributed.LocalCluster(processes=False, n_workers=0, dashboard_address=None) as empty:
+    with distributed.LocalCluster(processes=False, n_workers=0, dashboard_address=":0") as empty:
         with pytest.raises(InputError, match=r"expected workers at .*, got none"), connected(empty.scheduler_address):
             pass
 

@@ -59,6 +59,16 @@ def test_probabilities_cells_and_metadata(tmp_path, path, image, network, client
     np.testing.assert_array_equal(result["labels/cells/2"][:], labels[:148:4, :108:4])
 
 
+def test_format_3_is_ome_zarr_0_5(tmp_path, image, network, client):
+    path = write_ome_zarr(tmp_path / "image.zarr", image, [axis_of("c"), *MICROMETRES], zarr_format=3)
+    predict_slide(network, path, tmp_path / "out.zarr", client, block=128)
+    result = zarr.open_group(str(tmp_path / "out.zarr"), mode="r")
+    assert result.attrs["ome"]["version"] == "0.5" and result.metadata.zarr_format == 3
+    assert result["0"].metadata.dimension_names == ("c", "y", "x")
+    assert result["labels/cells/0"].metadata.dimension_names == ("y", "x")
+    assert result["labels"].attrs["ome"]["labels"] == ["cells"]
+
+
 def test_a_finished_result_is_left_as_it_is(tmp_path, path, network, client, monkeypatch):
     predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
     before = contents(tmp_path / "out.zarr")
