@@ -62,11 +62,12 @@ def predict_slide(
     """
     if block < 1:
         raise InputError(f"--block must be at least 1 pixel, got {block}; the default is {BLOCK}")
+    path, out = Path(path).resolve(), Path(out).resolve()  # a worker may run in another folder
     image = open_image(path)
     about = {"image": str(path), "network": digest(network), "block": block}
     with client.as_current():
         probabilities = predict(network, image.pixels.rechunk((-1, block, block)), tile)
-        result = _open_result(Path(out), about, image, probabilities)
+        result = _open_result(out, about, image, probabilities)
         if not result.attrs["minunet"]["finished"]:
             _write_blocks(probabilities, str(out), result["unfinished/count"][:], client, progress)
             _finish(result, str(out), image.geometry)
