@@ -431,7 +431,7 @@ plt.show()
 # at best. Two cells that have grown together count as one, and so SEG falls.
 
 # %%
-STEPS = 60 if QUICK else 1000
+STEPS, MEASURED_EVERY = (60, 30) if QUICK else (1000, 50)
 SNAPSHOTS = [0, 10, 30, 60] if QUICK else [0, 10, 100, 1000]
 
 
@@ -447,7 +447,7 @@ losses, errors, segs, snapshots = [], {}, {}, {}
 for step in range(STEPS + 1):
     if step in SNAPSHOTS:
         snapshots[step] = predict(params, validation_images[2])[1]
-    if step % (STEPS // 20) == 0 or step in SNAPSHOTS:
+    if step % MEASURED_EVERY == 0 or step in SNAPSHOTS:
         errors[step] = np.mean(validation_errors(params))
         segs[step] = np.mean([seg(params, i) for i in range(3)])
     if step < STEPS:

@@ -56,6 +56,7 @@ def test_tables_hold_speeds_and_ratios():
     assert step_table(step).splitlines()[-1].split() == ["ratio", "0.50", "0.50", "0.50", "0.25"]
 
 
+@pytest.mark.slow
 def test_bench_prints_and_draws(tmp_path, capsys):
     out = tmp_path / "bench.png"
     arguments = ["--input", "36", "--base-channels", "2", "--depth", "1", "--rounds", "1", "--device", "cpu"]
@@ -85,6 +86,7 @@ def test_without_torch_it_says_what_to_install(capsys, monkeypatch):
     assert "needs PyTorch, found none; install it with python -m pip install torch" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_torchs_side_computes_the_same(tmp_path):
     pytest.importorskip("torch", reason="PyTorch is not installed")
     code = """

@@ -25,7 +25,10 @@ SOLUTIONS = [
 ]
 STUBS = [solution.split("\n")[0] + "\n    ...  # about 5 lines" for solution in SOLUTIONS]
 CHECKS = [f'course.check("{name}", my_{name})' for name in NAMES]
-pytestmark = pytest.mark.skipif(len(NAMES) != 4, reason="02 has other exercises by now")
+pytestmark = [
+    pytest.mark.slow,  # it starts Jupyter's kernels
+    pytest.mark.skipif(len(NAMES) != 4, reason="02 has other exercises by now"),
+]
 
 
 def write_notebook(path, *cells):

@@ -84,6 +84,7 @@ def fault_in(folder, before, after):
     return str(error.value)
 
 
+@pytest.mark.slow
 def test_three_editions_of_one_source(folder, monkeypatch, capsys):
     monkeypatch.setenv("MINUNET_DATA", "somewhere")  # pages are made without data that may not be passed on
     assert build.main(["--folder", str(folder)]) == 0
@@ -111,6 +112,7 @@ def test_three_editions_of_one_source(folder, monkeypatch, capsys):
     assert read["student"][4].source == "*Your answer:*"
 
 
+@pytest.mark.slow
 def test_a_build_is_the_same_every_time(folder):
     bytes_of = []
     for _ in range(2):
@@ -183,6 +185,7 @@ def test_a_fault_in_a_source_is_named_with_its_cell(folder, before, after, messa
     assert message in fault
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "message"),
     [
@@ -209,6 +212,7 @@ def test_an_output_that_differs_from_machine_to_machine_is_refused():
     assert shown("at 0x10, ../minunet/layers/conv.py, and /usr") is None
 
 
+@pytest.mark.slow
 def test_the_module_is_the_command(folder):
     command = [sys.executable, NOTEBOOKS / "build.py", "--check", "--folder", folder]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -220,6 +224,7 @@ def test_built_notebooks_equal_their_sources():
     assert build.check(NOTEBOOKS, list(SOURCES.values())) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_page_runs_without_an_error_or_a_warning(name, monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")

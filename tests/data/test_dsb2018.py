@@ -115,6 +115,7 @@ def test_images_of_mixed_channels(tmp_path):
         read_dsb2018(tmp_path)
 
 
+@pytest.mark.slow
 def test_real_nuclei(real_data):
     dataset = read_dsb2018(real_data("dsb2018"))
     assert len(dataset.train) == 60 and len(dataset.validation) == 20

@@ -63,6 +63,7 @@ def test_isbi(tmp_path, pages, held_out):
         np.testing.assert_array_equal(last.labels, np.array(file) == 255)
 
 
+@pytest.mark.slow
 def test_real_isbi(real_data):
     dataset = read_isbi(real_data("isbi2012"))
     assert len(dataset.train) == 25 and dataset.validation[0].name == "slice-25"

@@ -16,6 +16,15 @@ from minunet.fast.cpu import up_conv as fast_up_conv
 from minunet.layers import crop_concat, pool, up_conv
 
 
+@pytest.fixture(autouse=True)
+def two_blas_threads():
+    """Let BLAS have two threads; in the tests' processes it has one, see conftest.py."""
+    parallel._pool.cache_clear()
+    with threadpool_limits(2, "blas"):
+        yield
+    parallel._pool.cache_clear()
+
+
 def blas_threads() -> list[int]:
     return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
 
@@ -32,10 +41,8 @@ def test_results_come_in_the_order_of_the_parts():
 
 def test_several_threads_work_and_blas_keeps_to_one_core_meanwhile(monkeypatch):
     monkeypatch.setattr(parallel, "threads", lambda: 2)
-    parallel._pool.cache_clear()
     meeting, before = threading.Barrier(2, timeout=10), blas_threads()
     seen = parallel.in_parallel(lambda part: (meeting.wait(), blas_threads()), [0, 1])  # two, or it breaks
-    parallel._pool.cache_clear()
     assert all(count == 1 for _, counts in seen for count in counts)
     assert blas_threads() == before
 

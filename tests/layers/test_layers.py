@@ -9,6 +9,7 @@ import minunet as m
 from minunet.layers import naive
 
 SEEDS = range(5)
+pytestmark = pytest.mark.usefixtures("device")  # each test runs on the CPU and on CuPy
 
 
 def image(rows):
@@ -241,15 +242,9 @@ def up_conv_arguments(rng):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(
-    "forward, backward, arguments",
-    [
-        (m.conv2d_forward, m.conv2d_backward, conv2d_arguments),
-        (m.up_conv_forward, m.up_conv_backward, up_conv_arguments),
-    ],
-    ids=["conv2d", "up_conv"],
-)
-def test_convolutions_are_adjoint_in_x_and_in_weight(forward, backward, arguments, seed):
+@pytest.mark.parametrize("name", ["conv2d", "up_conv"])
+def test_convolutions_are_adjoint_in_x_and_in_weight(name, seed):
+    forward, backward, arguments = pairs()[name]
     rng = np.random.default_rng(seed)
     x, weight, no_bias = arguments(rng)
     y, cache = forward(x, weight, no_bias)
@@ -288,34 +283,40 @@ def draw_images(rng):
     return (draw(rng, 2, 3, 4, 6),)
 
 
-PAIRS = {
-    "conv2d": (m.conv2d_forward, m.conv2d_backward, conv2d_arguments),
-    "conv2d_1x1": (
-        m.conv2d_forward,
-        m.conv2d_backward,
-        lambda rng: (draw(rng, 1, 1, 4, 6), np.ones((1, 1, 1, 1)), np.zeros(1)),
-    ),
-    "relu": (m.relu_forward, m.relu_backward, draw_images),
-    "relu_positive": (m.relu_forward, m.relu_backward, lambda rng: (rng.random((2, 3, 4, 6)),)),
-    "max_pool": (m.max_pool_forward, m.max_pool_backward, draw_images),
-    "up_conv": (m.up_conv_forward, m.up_conv_backward, up_conv_arguments),
-    "crop_concat": (
-        m.crop_concat_forward,
-        m.crop_concat_backward,
-        lambda rng: (draw(rng, 2, 3, 6, 5), draw(rng, 2, 1, 4, 5)),
-    ),
-    "dropout": (lambda x: m.dropout_forward(x, 0.3, np.random.default_rng(5)), m.dropout_backward, draw_images),
-    "dropout_0": (lambda x: m.dropout_forward(x, 0.0, np.random.default_rng(5)), m.dropout_backward, draw_images),
-    "loss": (m.softmax_cross_entropy_forward, m.softmax_cross_entropy_backward, loss_arguments),
-}
-pairs = pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS.keys())
+def pairs():
+    """Return {name: (forward, backward, arguments)}, looked up now: the fixture `device` replaces the passes."""
+    return {
+        "conv2d": (m.conv2d_forward, m.conv2d_backward, conv2d_arguments),
+        "conv2d_1x1": (
+            m.conv2d_forward,
+            m.conv2d_backward,
+            lambda rng: (draw(rng, 1, 1, 4, 6), np.ones((1, 1, 1, 1)), np.zeros(1)),
+        ),
+        "relu": (m.relu_forward, m.relu_backward, draw_images),
+        "relu_positive": (m.relu_forward, m.relu_backward, lambda rng: (rng.random((2, 3, 4, 6)),)),
+        "max_pool": (m.max_pool_forward, m.max_pool_backward, draw_images),
+        "up_conv": (m.up_conv_forward, m.up_conv_backward, up_conv_arguments),
+        "crop_concat": (
+            m.crop_concat_forward,
+            m.crop_concat_backward,
+            lambda rng: (draw(rng, 2, 3, 6, 5), draw(rng, 2, 1, 4, 5)),
+        ),
+        "dropout": (lambda x: m.dropout_forward(x, 0.3, np.random.default_rng(5)), m.dropout_backward, draw_images),
+        "dropout_0": (lambda x: m.dropout_forward(x, 0.0, np.random.default_rng(5)), m.dropout_backward, draw_images),
+        "loss": (m.softmax_cross_entropy_forward, m.softmax_cross_entropy_backward, loss_arguments),
+    }
+
+
+@pytest.fixture(params=list(pairs()))
+def pair(request, device):
+    """Return the passes of each layer, on the CPU and on CuPy, and a function that draws their arguments."""
+    return pairs()[request.param]
 
 
 def arrays(tree):
     return [leaf for leaf in m.flatten(tree).values() if isinstance(leaf, np.ndarray)]
 
 
-@pairs
 def test_outputs_are_fresh_arrays(pair):
     forward, backward, arguments = pair
     rng = np.random.default_rng(0)
@@ -329,7 +330,6 @@ def test_outputs_are_fresh_arrays(pair):
         assert not any(np.shares_memory(gradient, other) for other in others)
 
 
-@pairs
 def test_inputs_dy_and_cache_are_unchanged(pair):
     forward, backward, arguments = pair
     rng = np.random.default_rng(0)
@@ -345,7 +345,6 @@ def test_inputs_dy_and_cache_are_unchanged(pair):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pairs
 def test_dtype_is_kept(pair, dtype):
     forward, backward, arguments = pair
     rng = np.random.default_rng(0)

@@ -10,6 +10,8 @@ from minunet.backend import map_tree
 from minunet.network import sizes as shapes
 from minunet.network.initialise import centre
 
+on_every_device = pytest.mark.usefixtures("device")
+
 
 def draw(rng, *shape):
     return rng.standard_normal(shape)
@@ -200,6 +202,7 @@ NETWORKS = [
 networks = pytest.mark.parametrize("network, H, W", NETWORKS)
 
 
+@on_every_device
 @networks
 def test_the_network_gives_the_sizes_of_the_trace(network, H, W):
     rng = np.random.default_rng(0)
@@ -217,6 +220,7 @@ def test_the_network_gives_the_sizes_of_the_trace(network, H, W):
         assert ((SH - OH) / 2, (SW - OW) / 2) == (heights.crops()[level], widths.crops()[level])
 
 
+@on_every_device
 @networks
 def test_gradients_have_the_structure_of_the_parameters(network, H, W):
     rng = np.random.default_rng(0)
@@ -230,11 +234,13 @@ def test_gradients_have_the_structure_of_the_parameters(network, H, W):
     assert all(array.any() for array in m.flatten(grads).values())
 
 
+@on_every_device
 def test_without_dx_only_the_gradients_of_the_parameters_come_back():
     logits, cache, _ = small_network()
     np.testing.assert_equal(m.unet_backward(logits, cache), m.unet_backward(logits, cache, with_dx=True)[0])
 
 
+@on_every_device
 def test_float32_stays_float32():
     rng = np.random.default_rng(0)
     params = m.init_unet(rng, base_channels=2, depth=1)
@@ -243,6 +249,7 @@ def test_float32_stays_float32():
     assert {array.dtype for array in (logits, dx, *m.flatten(grads).values())} == {np.dtype(np.float32)}
 
 
+@on_every_device
 def test_forward_and_backward_change_nothing_they_are_given():
     rng = np.random.default_rng(0)
     params, x = unet(rng, base_channels=2, depth=2), draw(rng, 2, 1, 44, 48)
@@ -280,6 +287,7 @@ def encoder_gradients(monkeypatch, dlogits, cache, cut):
         return m.flatten(m.unet_backward(dlogits, cache)["encode"])
 
 
+@on_every_device
 def test_the_gradients_of_skip_and_pool_add_up_at_the_fork(monkeypatch):
     dlogits, cache, _ = small_network()
     both = encoder_gradients(monkeypatch, dlogits, cache, None)
@@ -290,6 +298,7 @@ def test_the_gradients_of_skip_and_pool_add_up_at_the_fork(monkeypatch):
         np.testing.assert_allclose(gradient, through_pool[name] + through_skip[name], rtol=1e-10, atol=1e-12)
 
 
+@on_every_device
 @pytest.mark.parametrize("cut", ["skip", "pool"])
 def test_cutting_one_path_changes_the_gradient_of_every_level(monkeypatch, cut):
     dlogits, cache, _ = small_network(depth=3)
@@ -298,6 +307,7 @@ def test_cutting_one_path_changes_the_gradient_of_every_level(monkeypatch, cut):
         assert np.abs(gradient - both[name]).max() > 1e-3 * np.abs(both[name]).max(), name
 
 
+@on_every_device
 def test_a_network_that_ignores_its_skips_gets_its_gradient_through_the_pool_alone(monkeypatch):
     rng = np.random.default_rng(0)
     params = unet(rng, base_channels=3, depth=1)
@@ -317,6 +327,7 @@ def run_with_dropout(rate, rng):
     return m.unet_forward(unet(draws, base_channels=3, depth=2), draw(draws, 2, 1, 52, 48), rate, rng)
 
 
+@on_every_device
 def test_dropout_acts_on_the_bottom():
     _, cache = run_with_dropout(0.5, np.random.default_rng(1))
     bottom, keep = cache.bottom.relu2.y, cache.dropout.keep
@@ -324,12 +335,14 @@ def test_dropout_acts_on_the_bottom():
     np.testing.assert_array_equal(cache.decode[1].up.x, np.where(keep, 2 * bottom, 0))
 
 
+@on_every_device
 def test_dropout_depends_on_the_generator_alone():
     first, same, other = (run_with_dropout(0.5, np.random.default_rng(seed))[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, same)
     assert np.any(first != other)
 
 
+@on_every_device
 def test_no_dropout_needs_no_generator_and_draws_nothing():
     rng = np.random.default_rng(1)
     logits, cache = run_with_dropout(0.0, rng)
@@ -338,6 +351,7 @@ def test_no_dropout_needs_no_generator_and_draws_nothing():
     assert cache.dropout is None
 
 
+@on_every_device
 @pytest.mark.parametrize("rate", [0.0, 0.5])
 def test_backward_is_the_slope_along_a_random_direction(rate):
     rng = np.random.default_rng(0)
