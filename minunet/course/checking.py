@@ -6,7 +6,7 @@ case printed as yours beside expected, further cases, and for a backward pass th
 
 import copy
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,12 +17,19 @@ from minunet.course.student_errors import FailedCheckError, run, where_it_failed
 from minunet.gradcheck.check import gradcheck
 
 
-class Verdict(NamedTuple):
-    """The outcome of a check; it shows itself as green or red in a notebook, and as text elsewhere."""
+@dataclass(frozen=True, repr=False)
+class Verdict:
+    """The outcome of a check: true if the function is right, so `assert course.check(...)` works.
 
-    name: str
+    A notebook shows it in green or red; `print` shows it as text.
+    """
+
+    name: str  # of the exercise
     ok: bool
-    lines: list[str]
+    lines: list[str]  # what was found, step by step
+
+    def __bool__(self):
+        return self.ok
 
     def __repr__(self):
         return "\n".join([f"{'RIGHT' if self.ok else 'NOT YET'}: {self.name}", *("  " + line for line in self.lines)])

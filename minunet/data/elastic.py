@@ -77,10 +77,10 @@ def bicubic(nodes: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndar
         Positions in units of nodes, from 0 to G - 1 and to K - 1.
     """
     G, K = nodes.shape[1:]
-    return _spline(G, rows) @ nodes @ _spline(K, columns).T  # (H, G) @ (2, G, K) @ (K, W)
+    return spline_matrix(G, rows) @ nodes @ spline_matrix(K, columns).T  # (H, G) @ (2, G, K) @ (K, W)
 
 
-def _spline(nodes: int, at: np.ndarray) -> np.ndarray:
+def spline_matrix(nodes: int, at: np.ndarray) -> np.ndarray:
     """Return the share that each node has at each position, (positions, nodes): the splines through 0 .. 0 1 0 .. 0."""
     positions = np.meshgrid(at, np.arange(nodes), indexing="ij")
     return scipy.ndimage.map_coordinates(np.eye(nodes), positions, order=3, mode="mirror")

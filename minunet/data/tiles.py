@@ -21,15 +21,15 @@ def cut(image: np.ndarray, top: int, left: int, height: int, width: int) -> np.n
     -------
     window : array, (..., height, width)
     """
-    rows = _mirrored(top, height, image.shape[-2])
-    columns = _mirrored(left, width, image.shape[-1])
+    rows = mirrored_indices(top, height, image.shape[-2])
+    columns = mirrored_indices(left, width, image.shape[-1])
     top, left = rows.min(), columns.min()
     part = image[..., top : rows.max() + 1, left : columns.max() + 1]
     xp = array_module(image)
     return part[..., xp.asarray(rows[:, None] - top), xp.asarray(columns - left)]
 
 
-def _mirrored(start: int, length: int, size: int) -> np.ndarray:
+def mirrored_indices(start: int, length: int, size: int) -> np.ndarray:
     """Return `length` indices from `start` on, folded into 0..size-1: for size 4, ... 2 1 0 1 2 3 2 1 0 1 ..."""
     period = max(1, 2 * (size - 1))  # the edge pixel is not repeated; a single pixel mirrors itself
     index = np.arange(start, start + length) % period

@@ -79,20 +79,20 @@ def info_scores(truth: np.ndarray, proposal: np.ndarray, known: np.ndarray | Non
 
 def rand_scores_of(table: Contingency) -> PairScores:
     """Return the scores of a table that serves for both; see `rand_scores`."""
-    p, a, b, z, n = _shares(table)
+    p, a, b, z, n = pixel_shares(table)
     S_A, S_B, S_AB = (a**2).sum(), (b**2).sum() + z / n, (p**2).sum() + z / n
     return _pair_scores(S_AB, S_A, S_B) if len(a) else NOTHING_TO_JUDGE
 
 
 def info_scores_of(table: Contingency) -> PairScores:
     """Return the scores of a table that serves for both; see `info_scores`."""
-    p, a, b, z, n = _shares(table)
+    p, a, b, z, n = pixel_shares(table)
     singletons = z * math.log(n)
     H_A, H_B, H_AB = _entropy(a), _entropy(b) + singletons, _entropy(p) + singletons
     return _pair_scores(H_A + H_B - H_AB, H_A, H_B) if len(a) else NOTHING_TO_JUDGE
 
 
-def _shares(table: Contingency) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, int]:
+def pixel_shares(table: Contingency) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, int]:
     """Return p (pairs with j >= 1,), a (labels of the truth,), b (labels of the proposal,), z and n (1 for none)."""
     judged = table.i > 0
     i, j, counts = (column[judged] for column in table)
