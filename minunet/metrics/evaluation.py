@@ -24,7 +24,7 @@ from minunet.metrics.thresholds import mean_of_numbers
 def pixel_errors(samples: list[Sample], probabilities: list[np.ndarray]) -> list[dict]:
     """Return one row a sample: its name, pixel_error, and majority_pixel_error; quick enough to ask while training.
 
-    The majority baseline calls every pixel the commoner class. A network that only ties with it has learnt nothing.
+    The majority baseline calls every pixel the more common class. A network that only ties with it has learnt nothing.
     """
     return [
         {

@@ -2,7 +2,7 @@
 
     pixel_error          = share of pixels that differ           (the challenge's code: mean squared 0/1 difference)
     pixel_error_f_score  = 1 - F,  F = 2 TP / (2 TP + FP + FN)  (the challenge's page; of cell pixels)
-    majority_pixel_error = pixel_error of calling every pixel the commoner class
+    majority_pixel_error = pixel_error of calling every pixel the more common class
     iou                  = TP / (TP + FP + FN)
 
 Binary images: 0 is background or membrane, 1 is cell. Pixels where `known` is False are left out.
@@ -33,7 +33,7 @@ def pixel_error_f_score(truth: np.ndarray, proposal: np.ndarray, known: np.ndarr
 
 
 def majority_pixel_error(truth: np.ndarray, known: np.ndarray | None = None) -> float:
-    """Return the pixel error of a predictor that only ever says the commoner class; at most 0.5."""
+    """Return the pixel error of a predictor that only ever says the more common class; at most 0.5."""
     truth, _, known = binary_pair(truth, truth, known)
     share = float(truth[known].mean())
     return min(share, 1 - share)

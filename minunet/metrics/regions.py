@@ -12,7 +12,7 @@ import heapq
 import math
 
 import numpy as np
-import scipy  # it imports scipy.ndimage at its first use
+import scipy  # scipy.ndimage is loaded at its first use
 
 from minunet.backend import array_module, ndimage_of, to_host
 
@@ -30,7 +30,7 @@ def watershed(height: np.ndarray, seeds: np.ndarray) -> np.ndarray:
     height : array, (H, W)
         Such as minus the probability of cell.
     seeds : integer array, (H, W)
-        One number a cell, 0 where there is none.
+        One number per cell, 0 where there is none.
 
     Returns
     -------

@@ -13,7 +13,7 @@ Its own value does not matter, and all that does fits into 8 bits, so a table of
 import functools
 
 import numpy as np
-import scipy  # it imports scipy.ndimage at its first use
+import scipy  # scipy.ndimage is loaded at its first use
 
 NEIGHBOURS = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)]  # bit k of a code is neighbour k
 EIGHT = np.ones((3, 3), int)

@@ -33,7 +33,7 @@ def best_over_thresholds(
     Parameters
     ----------
     truths : integer arrays, (H, W) each
-        One number a cell, 0 for background.
+        One number per cell, 0 for background.
     probabilities : arrays, (H, W) each
         The probability of cell.
     knowns : boolean arrays, (H, W) each, or None, optional
@@ -56,7 +56,7 @@ def best_over_thresholds(
         If there is no image, or as `pixel_error` and `v_rand` do.
     """
     if not len(truths):
-        raise InputError("truths must hold an image at least, got none; pass a list of label images")
+        raise InputError("truths must hold at least one image, got none; pass a list of label images")
     knowns = [None] * len(truths) if knowns is None else knowns
     images = zip(truths, probabilities, knowns, strict=True)
     images = tqdm(images, total=len(truths), unit="image", disable=None if progress else True, leave=False)

@@ -44,7 +44,7 @@ def v_rand(truth: np.ndarray, proposal: np.ndarray, known: np.ndarray | None = N
     Parameters
     ----------
     truth, proposal : integer array, (H, W)
-        One number a cell, 0 for background; which numbers does not matter. Of a binary image, label the 4-connected
+        One number per cell, 0 for background; which numbers does not matter. Of a binary image, label the 4-connected
         components first.
     known : boolean array, (H, W), optional
         Pixels where it is False are left out.

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-import scipy  # it imports scipy.ndimage at its first use
+import scipy  # scipy.ndimage is loaded at its first use
 
 from minunet.data.sample import Sample, shortened
 from minunet.files import replace_atomically

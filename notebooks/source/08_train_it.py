@@ -299,7 +299,7 @@ print(gradcheck(loss_forward, loss_backward, (small,)))
 
 # %% tags=["exercise"]
 def my_losses_of_training(params, tiles, learning_rate, momentum):
-    """Train params in place, one step a tile; return the loss of each step, (steps,)."""
+    """Train params in place, one step per tile; return the loss of each step, (steps,)."""
     # your code: about 10 lines
     velocity = init_velocity(params)
     losses = []

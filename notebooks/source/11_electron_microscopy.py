@@ -187,7 +187,7 @@ course.check("pixel_error", my_pixel_error)
 
 # %% [markdown]
 # Now the trap. A proposal that says *cell everywhere*, whatever the picture, is called the **majority baseline**: it
-# says the commoner class and has learnt nothing. On the EM stack 78 % of the training pixels are cell (here 77 %), so
+# says the more common class and has learnt nothing. On the EM stack 78 % of the training pixels are cell (here 77 %), so
 # it is right at 78 % of them. "My U-Net trains, and its accuracy is stuck at 0.78" is a question that users of many
 # implementations ask. The likely answer is that it has learnt that share, and nothing else.
 #
@@ -197,7 +197,7 @@ course.check("pixel_error", my_pixel_error)
 
 # %% tags=["exercise"]
 def my_majority_pixel_error(truth):
-    """Return the pixel error of calling every pixel the commoner class; truth is (H, W) of 0 and 1."""
+    """Return the pixel error of calling every pixel the more common class; truth is (H, W) of 0 and 1."""
     # your code: about 2 lines
     share_of_cell = truth.mean()
     return min(share_of_cell, 1 - share_of_cell)

@@ -1,4 +1,4 @@
-"""The exercises of the course: one module a notebook, each with a list EXERCISES."""
+"""The exercises of the course: one module per notebook, each with a list EXERCISES."""
 
 import importlib
 import pkgutil

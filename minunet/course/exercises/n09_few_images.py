@@ -1,7 +1,7 @@
 """The exercises of notebook 09: one image turned and bent, its labels and weights with it."""
 
 import numpy as np
-import scipy  # it imports scipy.ndimage at its first use
+import scipy  # scipy.ndimage is loaded at its first use
 
 from minunet.course.exercise import Exercise
 

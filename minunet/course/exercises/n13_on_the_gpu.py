@@ -184,7 +184,7 @@ EXERCISES = [
             "each transfer starts with the latency, however small it is": without_latency,
             "bandwidth is in bytes, and an element has itemsize of them": elements_for_bytes,
             "bandwidth is in bytes a second, not bits": bits_for_bytes,
-            "the latency is paid once a transfer, not once an element": latency_for_each,
+            "the latency is paid once per transfer, not once per element": latency_for_each,
         },
         hint="latency + bytes / bandwidth; a shape () is one element",
     ),

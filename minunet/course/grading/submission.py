@@ -16,7 +16,7 @@ def read_cells(path: Path) -> list[str]:
         cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
         return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError("the file is damaged, or no notebook of format 4") from error
+        raise InputError("the file is damaged, or is not a notebook of format 4") from error
 
 
 def notebook_of(cells: list[str], path: Path) -> str:
