@@ -1,6 +1,6 @@
 """What the measures take: two images of one shape, and a mask of the pixels at which the truth is known.
 
-All on the host, or all on a GPU; what is no array counts as one of the host.
+All of them lie on the host, or all on a GPU; a list counts as an array on the host.
 """
 
 import numpy as np
@@ -51,7 +51,9 @@ def label_pair(truth, proposal, known=None) -> tuple[np.ndarray, np.ndarray]:
 
 def _of_one_shape(truth, proposal, known) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     xp = array_module(truth)
-    check_same_device(truth=truth, proposal=proposal, **({} if known is None else {"known": known}))
+    check_same_device(truth=truth, proposal=proposal)
+    if known is not None:
+        check_same_device(truth=truth, known=known)
     truth, proposal = xp.asarray(truth), xp.asarray(proposal)
     for name, image in (("truth", truth), ("proposal", proposal)):
         if not image.size:

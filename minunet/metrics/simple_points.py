@@ -1,4 +1,4 @@
-"""Simple points: pixels that can change sides without cutting, joining, making or removing anything.
+"""Simple points: pixels that can be flipped without cutting, joining, adding or removing a cell or a hole.
 
 Cells are 4-connected, background is 8-connected, so that a diagonal line of membrane pixels separates two cells. Of
 the eight neighbours of a pixel, count
@@ -7,7 +7,7 @@ the eight neighbours of a pixel, count
     T8 = the 8-connected pieces of background
 
 The pixel is simple if T4 = T8 = 1: it has one piece of cell on one side and one piece of background on the other.
-Its own value does not matter, and all that does fits into 8 bits, so a table of 256 entries holds every answer.
+Its own value does not matter. The eight neighbours make a code of 8 bits, so a table of 256 entries is enough.
 """
 
 import functools

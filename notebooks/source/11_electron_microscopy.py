@@ -187,8 +187,8 @@ course.check("pixel_error", my_pixel_error)
 
 # %% [markdown]
 # Now the trap. A proposal that says *cell everywhere*, whatever the picture, is called the **majority baseline**: it
-# says the more common class and has learnt nothing. On the EM stack 78 % of the training pixels are cell (here 77 %), so
-# it is right at 78 % of them. "My U-Net trains, and its accuracy is stuck at 0.78" is a question that users of many
+# says the more common class and has learnt nothing. On the EM stack 78 % of the training pixels are cell (here 77 %),
+# so it is right at 78 % of them. "My U-Net trains, and its accuracy is stuck at 0.78" is a question that users of many
 # implementations ask. The likely answer is that it has learnt that share, and nothing else.
 #
 # **Exercise 2.** Write the pixel error of the majority baseline. Which class is the majority, the function must find

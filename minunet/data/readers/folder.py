@@ -16,8 +16,8 @@ def read_folder(directory: str | Path) -> Dataset:
 
     `images/a.tif` goes with `masks/a.png`: the names are equal, the extensions need not be. A mask is binary if it
     has one value besides 0; its cells are then the connected components. With more values it is an instance mask, one
-    number per cell; cells that touch are separated by a line of background. If all masks are binary, the instances of the
-    samples are None. The last fifth of the sorted names is held out, and at least one.
+    number per cell; cells that touch are separated by a line of background. If all masks are binary, the instances of
+    the samples are None. The last fifth of the sorted names is held out, and at least one.
     """
     pairs = _pairs(existing_folder(directory, "the folders images and masks"))
     images = {name: read_image(image) for name, (image, _) in pairs.items()}  # (C, H, W) each

@@ -23,8 +23,10 @@ def read_isbi(directory: str | Path) -> Dataset:
     The labels of this challenge lie half a pixel beside the membranes, all in the same direction. So all images, the
     held-out ones too, are moved by the offset of the training slices; the labels stay as they are. The `note` of the
     data set says how far; see `isbi_registration.py`. If nothing has to be moved, the grey values are those of the
-    file. A network trained on them finds membranes where an image has them: on an image that nobody has moved, that is half a
-    pixel beside where these annotators' labels would be.
+    file.
+
+    A network trained on them finds membranes where an image has them. On an image that nobody has moved, that is half
+    a pixel beside the labels that these annotators would have drawn.
     """
     directory = existing_folder(directory, LAYOUT)
     images, truth = (read_stack(_find(directory, name)) for name in ("train-volume.tif", "train-labels.tif"))

@@ -2,7 +2,9 @@
 
 Labels drawn in one program and rasterised by another may lie a fraction of a pixel beside the image, all in the same
 direction. The eye does not see it. A network that is shown each tile in eight orientations cannot learn it, because
-the offset points another way in each of them. Over all pixels p, the correlation of the labels with the image moved by d
+the offset points another way in each of them.
+
+Over all pixels p, the correlation of the labels with the image moved by d
 
     c(d) = corr(image(p - d), labels(p))
 

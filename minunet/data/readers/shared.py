@@ -41,8 +41,8 @@ def hold_out_last(name: str, samples: list[Sample], share: int) -> Dataset:
     for sample in others:
         if len(sample.image) != len(first.image):
             raise InputError(
-                f"expected images with the same number of channels, got {len(first.image)} in {first.name} and {len(sample.image)} in "
-                f"{sample.name}; convert all to grey or all to colour"
+                f"expected images with the same number of channels, got {len(first.image)} in {first.name} and "
+                f"{len(sample.image)} in {sample.name}; convert all to grey or all to colour"
             )
     held_out = max(1, len(samples) // share)
     return Dataset(name, samples[:-held_out], samples[-held_out:], num_classes=2)
