@@ -1,8 +1,8 @@
 """The backward passes under suspicion in notebook 14, and the arguments at which each is checked.
 
-Eight are wrong in one line, on purpose; the ninth is right, and its arguments are the fault. The notebook shows what
-gradcheck says of each, and then its source from here. The sizes in one case differ from each other, so that a count of
-wrong elements, or a factor, points at one of them.
+Eight are wrong in one line, on purpose; the ninth is right, but checked with unsuitable arguments. The notebook shows
+what gradcheck says about each, and then its source from this file. All sizes in one case are different, so that a
+number of wrong elements, or a wrong factor, points at one of them.
 """
 
 import numpy as np
@@ -59,7 +59,8 @@ def suspect_conv(dy, cache):
 
 
 def suspect_unet(dlogits, cache):
-    encode, decode, dskips = [], [], []
+    encode: list[dict] = []
+    decode, dskips = [], []
 
     dy, dweight, dbias = conv2d_backward(dlogits, cache.head)
     head = {"weight": dweight, "bias": dbias}

@@ -11,6 +11,7 @@ Where the truth is not known (`Sample.known` is False), the weight is always 0.
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy  # scipy.ndimage is loaded at its first use
@@ -42,7 +43,8 @@ def loss_weights(samples: list[Sample], kind: str = "auto", cache: Path | None =
     if kind not in KINDS:
         raise InputError(f"weights must be one of {', '.join(KINDS)}, got {kind!r}; auto suits most data")
     stored = _read(cache)
-    maps, weights = {}, []
+    maps: dict[str, Any] = {}
+    weights = []
     for sample in samples:
         if kind == "none" or (kind == "auto" and sample.instances is None):
             weights.append(None if sample.known is None else sample.known.astype(np.float32))

@@ -146,7 +146,7 @@ def test_files_that_are_no_notebooks_of_the_course(folder):
     (folder / "deep.ipynb").write_text("[" * 100_000)
     write_notebook(folder / "other.ipynb", "print(1)")
     damaged = ("", "the file is damaged, or is not a notebook of format 4")
-    unknown = ("", "it checks no exercise of the course, and its name is that of no notebook")
+    unknown = ("", "it checks no exercise of the course, and its file name names no notebook of the course")
     names = ("half", "list", "old", "bytes", "deep")
     assert grades(folder) == {f"{name}.ipynb": damaged for name in names} | {"other.ipynb": unknown}
 

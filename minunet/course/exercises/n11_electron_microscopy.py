@@ -7,7 +7,7 @@ from minunet.metrics import majority_pixel_error, pixel_error
 
 rng = np.random.default_rng(11)
 
-TRUTH = np.array([[1, 1, 0, 1], [1, 0, 0, 1], [1, 0, 1, 1]])  # a membrane, askew
+TRUTH = np.array([[1, 1, 0, 1], [1, 0, 0, 1], [1, 0, 1, 1]])  # a slanted membrane
 PROPOSAL = np.array([[1, 1, 1, 1], [1, 0, 1, 1], [0, 0, 1, 1]])
 MOSTLY_BACKGROUND = np.array([[0, 0, 1, 0], [0, 1, 1, 0], [0, 0, 1, 0]])
 TABLE = np.array([[1, 5, 0], [2, 1, 3]])  # rows: cells of the truth; column 0: called background

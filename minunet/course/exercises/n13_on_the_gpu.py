@@ -38,9 +38,9 @@ def brier_mean_of_classes(p, labels, array_module):
 
 
 class Device:
-    """A device and a clock that exist on paper: a call costs the host one tick and fills the queue.
+    """An imaginary device with a clock: a call takes the host one tick, and the device `durations[0]` ticks later on.
 
-    The first calls are slow, one later call is disturbed, and there is unfinished work from before.
+    The first calls are slow, one later call is disturbed, and the device may still have work from before.
     """
 
     def __init__(self, durations: list[int], unfinished: int):

@@ -23,10 +23,10 @@ def notebook_of(cells: list[str], path: Path) -> str:
     """Return the name of the notebook, such as 02_convolution, by the exercises it checks, or by the file's name."""
     checked = set(re.findall(CHECK, "\n".join(cells)))
     found = {name: len(checked & {exercise.name for exercise in own}) for name, own in by_notebook().items()}
-    best = max(found, key=found.get)
+    best = max(found, key=lambda name: found[name])
     if found[best]:
         return best
     for name in found:
         if name in path.stem:
             return name
-    raise InputError("it checks no exercise of the course, and its name is that of no notebook")
+    raise InputError("it checks no exercise of the course, and its file name names no notebook of the course")

@@ -28,8 +28,8 @@ def read_ctc(directory: str | Path) -> Dataset:
     """Return the annotated frames of all sequences of a data set, or of one: `DIR` or `DIR/01`.
 
     Cells that touch are separated by a line of background. `known` is False where the truth is not known, and None
-    if all of it is known. The last fifth of the annotated frames is held out, and at least one: neighbouring frames look
-    alike, so the held-out ones lie together.
+    if all of it is known. The last fifth of the annotated frames is held out, and at least one frame: neighbouring
+    frames look alike, so the held-out ones lie together.
 
     Raises
     ------
