@@ -1,4 +1,4 @@
-"""Grading: right answers count, whatever else a notebook does; and no notebook stops the others."""
+"""Grading: right answers get marks, whatever else a notebook does, and no notebook stops the others."""
 
 import csv
 import json

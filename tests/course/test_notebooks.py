@@ -1,4 +1,4 @@
-"""The notebooks: what is built equals its source, pages run without a word of warning, and stubs fail in friendship."""
+"""The notebooks: what is built equals its source, pages run without warnings, and stubs fail with a helpful message."""
 
 import ast
 import contextlib

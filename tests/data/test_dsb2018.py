@@ -1,4 +1,4 @@
-"""The nuclei of the Data Science Bowl: many mask files an image, which may touch and hardly overlap."""
+"""The nuclei of the Data Science Bowl: many mask files per image, whose nuclei may touch but hardly overlap."""
 
 import numpy as np
 import pytest

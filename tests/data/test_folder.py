@@ -1,4 +1,4 @@
-"""A folder of one's own, images and masks, and every error that its reader explains."""
+"""Your own folder of images and masks, and every error message of its reader."""
 
 import numpy as np
 import pytest

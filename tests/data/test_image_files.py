@@ -1,4 +1,4 @@
-"""Images of every kind that Pillow reads, and what is said of those that it cannot."""
+"""Images of every kind that Pillow reads, and the message for files that it cannot read."""
 
 import struct
 

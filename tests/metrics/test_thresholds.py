@@ -1,4 +1,4 @@
-"""The watershed against its definition, and the best threshold where it is known beforehand."""
+"""The watershed against its definition, and the best threshold in cases where it is known."""
 
 import math
 

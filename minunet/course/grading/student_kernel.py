@@ -80,7 +80,7 @@ class StudentKernel:
         return ask
 
     def _start_if_needed(self) -> None:
-        """Run all cells, unless the kernel is alive and has run them; raise StoppedError when the strikes are used up."""
+        """Run all cells, unless the kernel is alive and has run them; raise StoppedError after too many strikes."""
         while self._manager is None:
             if self._strikes >= STRIKES:
                 raise StoppedError("belongs to a submission that is given up")
