@@ -19,6 +19,7 @@ from minunet.metrics.seg import seg_score_of
 from minunet.metrics.v_rand_v_info import info_scores_of, rand_scores_of
 
 THRESHOLDS = tuple(k / 10 for k in range(10))  # 0, 0.1, ..., 0.9: p > 1 would find no cell
+SMALLEST_IS_BEST = ("pixel_error", "pixel_error_f_score")  # of all other scores, the largest is best
 
 
 def best_over_thresholds(
@@ -67,8 +68,7 @@ def best_over_thresholds(
     best = {}
     for name in scores[0][0]:
         by_threshold = [mean_of_numbers([rows[t][name] for rows in scores]) for t in range(len(THRESHOLDS))]
-        signed = np.array(by_threshold) * (-1 if "error" in name else 1)
-        t = int(signed.argmax())
+        t = int(np.argmin(by_threshold) if name in SMALLEST_IS_BEST else np.argmax(by_threshold))
         best[name] = {"score": by_threshold[t], "threshold": THRESHOLDS[t]}
     return best
 

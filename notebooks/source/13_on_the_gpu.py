@@ -90,8 +90,8 @@ def relu_on_the_gpu():
 #
 # *Host* is the CPU and its memory, *device* the GPU and its own. Two rules matter most. An array of the host is
 # refused as an operand: `x_device + np.ones(3)` would need a copy through the cable between the two, and CuPy does not
-# make it behind your back. And an array of the device does not turn into one of the host unasked. Expect an array of
-# another class below, its values once they are back on the host, and two errors.
+# make it behind your back. And an array on the device becomes one on the host only if a call asks for it. Expect an
+# array of another class below, its values once they are back on the host, and two errors.
 
 # %%
 with pretend_gpu.installed():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import minunet
-from minunet.course.grading.remote_call import read_reply
+from minunet.course.grading import remote_call
 from minunet.errors import InputError
 
 STRIKES = 5  # cells and calls that may crash or take too long, before a submission is given up
@@ -20,7 +20,7 @@ STARTING, STOPPING = 60, 3  # seconds
 POLL = 0.1  # seconds between looks whether the kernel is alive
 GIBIBYTES = 4
 HIDDEN = "MINUNET_DATA"  # an environment variable that the kernel does not get: grading uses no real data
-_REMOTE_CALL = "__import__('minunet.course.grading.remote_call', fromlist=['remote_call'])"
+_REMOTE_CALL = f"__import__('importlib').import_module({remote_call.__name__!r})"  # the module, in the kernel
 
 
 class StoppedError(Exception):
@@ -75,7 +75,7 @@ class StudentKernel:
                 raise
             if error:
                 raise StoppedError(f"stops with {error}")
-            return read_reply(reply, args)
+            return remote_call.read_reply(reply, args)
 
         return ask
 
