@@ -8,8 +8,8 @@ import pytest
 
 import minunet as m
 from minunet.data import Sample, synthetic_cells
-from minunet.metrics import components, pixel_error_f_score
-from minunet.metrics.evaluation import evaluate, mean, pixel_errors
+from minunet.metrics import components, evaluate, pixel_error_f_score
+from minunet.metrics.evaluation import mean, pixel_errors
 from minunet.metrics.table import table
 from minunet.training.run_folder import write_evaluation
 
