@@ -39,7 +39,7 @@ def crop_concat_forward(skip: Array, x: Array) -> tuple[Array, CropConcatCache]:
         If `skip` is smaller than `x`, or of another batch size.
     """
     check_crop_concat(skip, x)
-    rows, columns = _centre(skip.shape, x.shape)
+    rows, columns = centre_slices(skip.shape, x.shape)
     y = array_module(x).concatenate([skip[:, :, rows, columns], x], axis=1)  # (N, S + C, H, W)
     return y, CropConcatCache(skip.shape, x.shape)
 
@@ -60,14 +60,14 @@ def crop_concat_backward(dy: Array, cache: CropConcatCache) -> tuple[Array, Arra
     N, S, _, _ = cache.skip_shape
     _, C, H, W = cache.x_shape
     check_gradient(dy, (N, S + C, H, W))
-    rows, columns = _centre(cache.skip_shape, cache.x_shape)
+    rows, columns = centre_slices(cache.skip_shape, cache.x_shape)
     dskip = array_module(dy).zeros(cache.skip_shape, dy.dtype)
     dskip[:, :, rows, columns] = dy[:, :S]
     dx = dy[:, S:].copy()  # a fresh array: a view would tie the caller's dx to dy
     return dskip, dx
 
 
-def _centre(skip_shape, x_shape) -> tuple[slice, slice]:
+def centre_slices(skip_shape, x_shape) -> tuple[slice, slice]:
     """Return the rows and columns of the skip's centre, as slices."""
     SH, SW = skip_shape[2:]
     H, W = x_shape[2:]

@@ -84,12 +84,12 @@ def predict(
         out[:, rows] = 0
 
     read = partial(_read, image, normalisation, bias.dtype)
-    tiles = sum(1 for _ in _windows(plan, depth))
+    tiles = sum(1 for _ in output_windows(plan, depth))
     with tqdm(total=tiles, unit="tile", disable=None if progress else True, leave=False) as bar:
-        for version, tile, top, left, height, width in _windows(plan, depth):
+        for version, tile, top, left, height, width in output_windows(plan, depth):
             margin = border(depth) // 2
             x = turned_window(version, read, top - margin, left - margin, *tile)  # (C, *tile)
-            p = _probabilities(params, x)[:, :height, :width]  # (K, height, width)
+            p = tile_probabilities(params, x)[:, :height, :width]  # (K, height, width)
             add_turned_back(version, p / rotations, top, left, out)
             let_go(image)
             let_go(out)
@@ -97,7 +97,7 @@ def predict(
     return out
 
 
-def _windows(plan: list[tuple[Version, tuple]], depth: int) -> Iterator[tuple]:
+def output_windows(plan: list[tuple[Version, tuple]], depth: int) -> Iterator[tuple]:
     """Yield (version, tile, top, left, height, width): the window of a version that a tile is to predict."""
     for version, tile in plan:
         height, width = (output_size(n, depth) // 2**depth * 2**depth for n in tile)
@@ -114,7 +114,7 @@ def _read(image, normalisation, dtype, top: int, left: int, height: int, width: 
     return (window if normalisation is None else normalise(window, normalisation)).astype(dtype)
 
 
-def _probabilities(params: dict, x: np.ndarray) -> np.ndarray:
+def tile_probabilities(params: dict, x: np.ndarray) -> np.ndarray:
     """Run the network on one tile (C, H, W) on its device; return the softmax over the classes, (K, OH, OW)."""
     xp = array_module(params["head"]["bias"])
     logits = unet_forward(params, xp.asarray(x[None]))[0][0]  # (K, OH, OW)

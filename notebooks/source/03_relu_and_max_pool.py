@@ -616,7 +616,7 @@ except InputError as error:
 #
 # **Where to read more.** The code: [relu.py](../minunet/layers/relu.py), [pool.py](../minunet/layers/pool.py), their
 # loop twins in [naive.py](../minunet/layers/naive.py), the kink verdict in
-# [elements.py](../minunet/gradcheck/elements.py), the sizes in [shapes.py](../minunet/network/sizes.py). The paper,
+# [elements.py](../minunet/gradcheck/elements.py), the sizes in [sizes.py](../minunet/network/sizes.py). The paper,
 # [U-Net](https://arxiv.org/abs/1505.04597), section 2 and Fig. 1. Stanford's CS231n course notes on backpropagation
 # call max a router of gradients, and their notes on gradient checks have a paragraph on kinks. Glorot, Bordes and
 # Bengio, *Deep Sparse Rectifier Neural Networks* (2011).

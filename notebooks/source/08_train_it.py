@@ -299,7 +299,7 @@ print(gradcheck(loss_forward, loss_backward, (small,)))
 
 # %% tags=["exercise"]
 def my_losses_of_training(params, tiles, learning_rate, momentum):
-    """Train params in place, one step a tile; return the loss of each step, (steps,)."""
+    """Train params in place, one step per tile; return the loss of each step, (steps,)."""
     # your code: about 10 lines
     velocity = init_velocity(params)
     losses = []
@@ -603,7 +603,7 @@ plt.show()
 #
 # [train.py](../minunet/training/train.py) does what this page does, with a warm-up of the rate, more kinds of data and
 # a
-# resumable state; [optim.py](../minunet/training/optimisers.py) is the step, with Adam's beside it.
+# resumable state; [optimisers.py](../minunet/training/optimisers.py) is the step, with Adam's beside it.
 # [benchmarks/README.md](../benchmarks/README.md) tells what was measured for other ways to start the weights. In a
 # terminal, `minunet train` makes the same kind of run.
 #

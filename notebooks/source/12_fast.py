@@ -31,9 +31,8 @@ from threadpoolctl import threadpool_limits
 from minunet import conv2d_forward, course, gradcheck
 from minunet.fast.conv import MANY_BACKWARD, MANY_FORWARD, quickest
 from minunet.fast.conv import conv2d_forward as fast_conv2d_forward
-from minunet.fast.cpu import conv as split
-from minunet.fast.cpu import direct as bands
-from minunet.fast.cpu import winograd
+from minunet.fast.cpu import conv as cpu_conv
+from minunet.fast.cpu import direct, winograd
 from minunet.fast.cpu.parallel import threads
 from minunet.layers import naive
 
@@ -235,7 +234,7 @@ for panel, marked, title, (H_name, W_name) in zip(axes, (seen, made), titles, le
 # into `y`, which the caller has made; and while the band is in the cache, a ReLU costs next to nothing.
 
 # %%
-course.show_source(bands.forward, bands._bands)
+course.show_source(direct.forward, direct.bands_of_columns)
 
 # %% [markdown]
 # And dx? It needs no code of its own: dx is the correlation of dy, in a frame of zeros, with the turned kernel, as
@@ -245,7 +244,7 @@ course.show_source(bands.forward, bands._bands)
 # %%
 def conv_by_bands(x, weight, bias):
     y = np.empty((len(x), len(weight), x.shape[2] - 2, x.shape[3] - 2), x.dtype)
-    bands.forward(x, weight, bias, y)
+    direct.forward(x, weight, bias, y)
     return y
 
 
@@ -636,7 +635,7 @@ legend = axes.legend(fontsize=8, ncols=2, loc="lower right")
 # Winograd makes of x is made first, some channels a core, and then read by all.
 
 # %%
-course.show_source(split.forward)
+course.show_source(cpu_conv.forward)
 
 # %% [markdown]
 # Expect nearly as many times as there are cores, and never more. On a computer with one core, or where
@@ -686,11 +685,11 @@ axes.invert_yaxis()
 #
 # ## Where to read more
 #
-# The library's bands are in [fast/bands.py](../minunet/fast/cpu/direct.py), its Winograd in
-# [fast/winograd.py](../minunet/fast/cpu/winograd.py), the choice between them in
+# The library's bands are in [fast/cpu/direct.py](../minunet/fast/cpu/direct.py), its Winograd in
+# [fast/cpu/winograd.py](../minunet/fast/cpu/winograd.py), the choice between them in
 # [fast/conv.py](../minunet/fast/conv.py),
-# the parts in [fast/split.py](../minunet/fast/cpu/conv.py) and, for deep layers,
-# [fast/winograd_deep.py](../minunet/fast/cpu/winograd_deep.py), the readable taps in
+# the parts in [fast/cpu/conv.py](../minunet/fast/cpu/conv.py) and, for deep layers,
+# [fast/cpu/winograd_deep.py](../minunet/fast/cpu/winograd_deep.py), the readable taps in
 # [layers/conv.py](../minunet/layers/conv.py), and the tests that hold one against the other in
 # [tests/fast/test_fast.py](../tests/fast/test_fast.py). [benchmarks/conv.py](../benchmarks/conv.py) times them, layer
 # by layer.

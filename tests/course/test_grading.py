@@ -1,4 +1,4 @@
-"""Grading: right answers count, whatever else a notebook does; and no notebook stops the others."""
+"""Grading: right answers get marks, whatever else a notebook does, and no notebook stops the others."""
 
 import csv
 import json
@@ -148,8 +148,8 @@ def test_files_that_are_no_notebooks_of_the_course(folder):
     (folder / "bytes.ipynb").write_bytes(b"\xff\xfe\x00")
     (folder / "deep.ipynb").write_text("[" * 100_000)
     write_notebook(folder / "other.ipynb", "print(1)")
-    damaged = ("", "the file is damaged, or no notebook of format 4")
-    unknown = ("", "it checks no exercise of the course, and its name is that of no notebook")
+    damaged = ("", "the file is damaged, or is not a notebook of format 4")
+    unknown = ("", "it checks no exercise of the course, and its file name names no notebook of the course")
     names = ("half", "list", "old", "bytes", "deep")
     assert grades(folder) == {f"{name}.ipynb": damaged for name in names} | {"other.ipynb": unknown}
 

@@ -1,4 +1,4 @@
-"""The notebooks: what is built equals its source, pages run without a word of warning, and stubs fail in friendship."""
+"""The notebooks: what is built equals its source, pages run without warnings, and stubs fail with a helpful message."""
 
 import ast
 import contextlib
@@ -206,7 +206,7 @@ def test_an_output_that_differs_from_machine_to_machine_is_refused():
     def shown(text):
         return execute.fault_of(nbformat.v4.new_output("execute_result", data={"text/plain": text}))
 
-    assert "an address, which is another each time: Line2D at 0x7f00aa00bb00" in shown("[<Line2D at 0x7f00aa00bb00>]")
+    assert "an address, which changes every time: Line2D at 0x7f00aa00bb00" in shown("[<Line2D at 0x7f00aa00bb00>]")
     for folder in (Path.home(), Path(tempfile.gettempdir()), NOTEBOOKS.parent):
         assert "it shows a path of this machine" in shown(f"File {folder}/x.py")
     assert shown("at 0x10, ../minunet/layers/conv.py, and /usr") is None

@@ -1,4 +1,4 @@
-"""Labels that lie beside what they outline: how far is found, and the reader moves the images there."""
+"""Labels that lie beside what they outline: the offset is found, and the reader moves the images by it."""
 
 import numpy as np
 import pytest

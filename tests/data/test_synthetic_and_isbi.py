@@ -1,4 +1,4 @@
-"""Synthetic cells, the EM challenge, and data by one word; and every error that they explain."""
+"""Synthetic cells, the EM challenge, data by the word on the command line, and their error messages."""
 
 import itertools
 

@@ -5,7 +5,7 @@ import numpy as np
 from minunet.backend import Array
 from minunet.fast.cpu.parallel import in_parallel, slices
 from minunet.layers.checks import check_crop_concat, check_gradient
-from minunet.layers.crop_concat import CropConcatCache, _centre
+from minunet.layers.crop_concat import CropConcatCache, centre_slices
 
 WORTH = 2**20  # numbers in y: with fewer, threads wait for each other longer than they work
 
@@ -15,7 +15,7 @@ def crop_concat_forward(skip: Array, x: Array) -> tuple[Array, CropConcatCache]:
     check_crop_concat(skip, x)
     N, S, _, _ = skip.shape
     _, C, H, W = x.shape
-    rows, columns = _centre(skip.shape, x.shape)
+    rows, columns = centre_slices(skip.shape, x.shape)
     y = np.empty((N, S + C, H, W), np.result_type(skip, x))
     from_skip, from_x = y[:, :S], y[:, S:]
 
@@ -32,7 +32,7 @@ def crop_concat_backward(dy: Array, cache: CropConcatCache) -> tuple[Array, Arra
     N, S, _, _ = cache.skip_shape
     _, C, H, W = cache.x_shape
     check_gradient(dy, (N, S + C, H, W))
-    rows, columns = _centre(cache.skip_shape, cache.x_shape)
+    rows, columns = centre_slices(cache.skip_shape, cache.x_shape)
     dskip, dx = np.empty(cache.skip_shape, dy.dtype), np.empty(cache.x_shape, dy.dtype)
     to_skip, to_x = dy[:, :S], dy[:, S:]
 

@@ -37,7 +37,7 @@ def forward(x: Array, weight: Array, bias: Array, y: Array, with_relu: bool = Fa
     OH, OW = y.shape[2:]
     stacked = np.ascontiguousarray(weight.transpose(2, 0, 3, 1)).reshape(KH * F, KW * C)
     buffer = np.empty(KH * F * (_rows(OH, OW) + KH - 1) * OW, x.dtype)  # one for all bands
-    for n, top, rows, columns in _bands(x, KH, KW):
+    for n, top, rows, columns in bands_of_columns(x, KH, KW):
         product = buffer[: KH * F * columns.shape[1]].reshape(KH * F, columns.shape[1])
         np.matmul(stacked, columns, out=product)  # (KH F, KW C) @ (KW C, (rows + KH - 1) OW)
         product = product.reshape(KH, F, rows + KH - 1, OW)
@@ -60,7 +60,7 @@ def backward(
     F, C, KH, KW = weight.shape
     framed_dy, inside = frame(dy, KH, KW) if dx is not None else (None, None)
     product, dbias = np.zeros((KH, KW * C, F), x.dtype), np.zeros(F, x.dtype)
-    for n, top, rows, columns in _bands(x, KH, KW):
+    for n, top, rows, columns in bands_of_columns(x, KH, KW):
         band = n, slice(None), slice(top, top + rows)
         dy_band = through_relu(dy[band], None if y is None else y[band])  # (F, rows, OW)
         if dx is not None:
@@ -98,7 +98,7 @@ def backward_to_x(framed_dy: Array, weight: Array, dx: Array, rim: Array | None)
         forward(framed_dy[:, :, : 2 * first], turned, no_bias, rim)
 
 
-def _bands(x: np.ndarray, KH: int, KW: int) -> Iterator[tuple[int, int, int, np.ndarray]]:
+def bands_of_columns(x: np.ndarray, KH: int, KW: int) -> Iterator[tuple[int, int, int, np.ndarray]]:
     """Yield the image's index, a band's first row of y and how many it has, and its columns (KW C, (rows + KH - 1) OW).
 
     The columns lie in one buffer, which the next band overwrites.
