@@ -1,5 +1,4 @@
-"""Train the same network from plain and from centred He weights (see minunet/network/initialise.py), at two learning
-rates.
+"""Train a network with momentum from plain and from centred He weights (minunet/network/initialise.py), at two rates.
 
     python benchmarks/initialisation.py --data isbi:DIR --steps 1000
 
@@ -24,7 +23,7 @@ def main() -> None:
     dataset = load_data(options.data, options.seed)
     for learning_rate in LEARNING_RATES:
         for init in ("he", "centred"):
-            config = Config(**vars(options), learning_rate=learning_rate, init=init)
+            config = Config(**vars(options), optimiser="sgd", learning_rate=learning_rate, init=init)
             history = train_steps(start(config, dataset), dataset)
             errors = [row["validation_error"] for row in history if "validation_error" in row]
             print(f"{init:8} {learning_rate:.2f}  " + " ".join(f"{error:.4f}" for error in errors), flush=True)

@@ -17,13 +17,14 @@ from tqdm import tqdm
 from minunet.data import AUGMENTATIONS, Augmentation, load_data
 from minunet.metrics.evaluation import evaluate
 from minunet.prediction.predict import predict_samples
-from minunet.training import train
-from minunet.training.config import Config
+from minunet.training.config import STEPS, Config
+from minunet.training.train import WARM_UP, learning_rate, start, train_steps
 
 AUGMENTATIONS["half elastic"] = Augmentation(elastic=5.0, gain=0.05, offset=0.05)
 AUGMENTATIONS["symmetries, grey values"] = Augmentation(elastic=0.0, rotation=False)
 
-VARIATIONS = {  # name: the settings that differ from those of Config, and the learning rate's schedule
+MOMENTUM = {"optimiser": "sgd"}
+VARIATIONS = {  # name: what differs from MOMENTUM and the defaults of Config, and the learning rate's schedule
     "momentum": {},
     "learning rate 0.01": {"learning_rate": 0.01},
     "learning rate 0.1": {"learning_rate": 0.1},
@@ -42,20 +43,24 @@ VARIATIONS = {  # name: the settings that differ from those of Config, and the l
     "loss weights: weight map": {"weights": "map"},
     "loss weights: border term": {"weights": "border"},
 }
-SCHEDULES = {
-    "cosine": train.learning_rate,
-    "constant": lambda config, step, done: config.learning_rate * min(1.0, (step + 1) / train.WARM_UP),
-    "step": lambda config, step, done: (
-        config.learning_rate * min(1.0, (step + 1) / train.WARM_UP) * (1 if done < 2 / 3 else 0.1)
-    ),
-}
+
+
+def constant(config: Config, step: int, done: float) -> float:
+    return config.learning_rate * min(1.0, (step + 1) / WARM_UP)
+
+
+def tenth_in_the_last_third(config: Config, step: int, done: float) -> float:
+    return constant(config, step, done) * (1 if done < 2 / 3 else 0.1)
+
+
+SCHEDULES = {"cosine": learning_rate, "constant": constant, "step": tenth_in_the_last_third}
 MEASURES = ("pixel_error", "iou", "v_rand", "seg")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="synthetic")
-    parser.add_argument("--steps", type=int, default=Config().steps)
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--only", metavar="VARIATION", choices=VARIATIONS, nargs="+", default=list(VARIATIONS))
     options = parser.parse_args()
@@ -70,13 +75,12 @@ def main() -> None:
 
 def measure(data: str, steps: int, seed: int, schedule: str = "cosine", **changes) -> dict:
     """Train once; return the measures, and the best over thresholds of two of them."""
-    config = Config(data=data, steps=steps, seed=seed, **changes)
+    config = Config(data=data, steps=steps, seed=seed)._replace(**MOMENTUM)._replace(**changes)
     dataset = load_data(data, seed)
-    train.learning_rate = SCHEDULES[schedule]
-    run = train.start(config, dataset)
-    for _ in train.train_steps(run, dataset):
+    run = start(config, dataset)
+    for _ in train_steps(run, dataset, schedule=SCHEDULES[schedule]):
         pass
-    evaluation = evaluate(dataset.validation, predict_samples(run.params, run.normalisation, dataset.validation))
+    evaluation = evaluate(dataset.validation, predict_samples(run.network, dataset.validation))
     best = {f"best {name}": score["score"] for name, score in evaluation["best_over_thresholds"].items()}
     return {**evaluation, **best}
 

@@ -1,4 +1,4 @@
-"""Two networks beside each other on cells that touch: which does each take for one?
+"""Compare two networks on cells that touch: which of them does each network merge?
 
     common="--data dsb2018:DIR --steps 1500 --augmentation elastic --normalisation image"
     minunet train $common --weights none --out none
@@ -6,8 +6,8 @@
     python benchmarks/touching.py none/checkpoint.npz map/checkpoint.npz --data dsb2018:DIR --out touching.png
 
 Prints SEG of both on every held-out image, each at the threshold where its mean is best, and draws the three images on
-which the second gains most over the first: image, truth, and the cells that each network finds, in colours that differ
-between neighbours.
+which the second gains most over the first: image, truth, and the cells that each network finds. Neighbours differ in
+colour.
 """
 
 import argparse
@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 from minunet.data import load_data
 from minunet.files import picture_path, replace_atomically
 from minunet.metrics import best_over_thresholds, components, seg_score
+from minunet.network.trained import load_network
 from minunet.pictures.colours import for_display
 from minunet.pictures.weights import in_colours
 from minunet.prediction.predict import predict_samples
-from minunet.training.checkpoint import load_checkpoint
 
 ROWS = 3
 
@@ -50,8 +50,7 @@ def main() -> None:
 
 def found_cells(path: str, samples: list) -> list[np.ndarray]:
     """Return the cells that a network finds in each image, (H, W), at the threshold where SEG is best."""
-    network = load_checkpoint(path)
-    cells = [1 - p[0] for p in predict_samples(network["params"], network["normalisation"], samples)]
+    cells = [1 - p[0] for p in predict_samples(load_network(path), samples)]
     best = best_over_thresholds([s.instances for s in samples], cells, with_seg=True)["seg"]
     print(f"{path}: SEG {best['score']:.4f} at threshold {best['threshold']}")
     return [components(p > best["threshold"]) for p in cells]

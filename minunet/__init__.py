@@ -7,10 +7,19 @@ The contract of every layer:
 
 Pure pairs; gradients come back in the order of the forward's arguments; what the backward needs is in the cache.
 Arrays are NCHW, NumPy or CuPy, float32 to train and float64 to check.
+
+From arrays to a trained network and a prediction:
+
+    network = train(images, labels, steps=200)
+    probabilities = predict(network, image)
 """
+
+from importlib import metadata as _metadata
 
 from minunet.backend import array_module, flatten, to_device
 from minunet.data.elastic import elastic_deform
+from minunet.data.normalisation import Normalisation
+from minunet.data.readers.image_files import read_image
 from minunet.data.weight_maps import separate_touching, weight_map
 from minunet.errors import InputError
 from minunet.gradcheck.check import gradcheck
@@ -23,5 +32,13 @@ from minunet.layers.relu import relu_backward, relu_forward
 from minunet.layers.up_conv import up_conv_backward, up_conv_forward
 from minunet.metrics import iou, pixel_error, seg_score, v_info, v_rand, warping_error
 from minunet.network.sizes import output_size, smallest_input_size
+from minunet.network.trained import Network, load_network, save_network
 from minunet.network.unet import init_unet, unet_backward, unet_forward
 from minunet.prediction.predict import predict
+from minunet.training.on_arrays import train
+from minunet.training.optimisers import adam_step, init_moments, init_velocity, sgd_step
+
+try:
+    __version__ = _metadata.version("minunet")  # it is written in setup.cfg
+except _metadata.PackageNotFoundError:
+    __version__ = "not installed"

@@ -1,4 +1,4 @@
-"""The one error that minunet raises on purpose."""
+"""The error that minunet raises for input that it cannot use."""
 
 
 class InputError(ValueError):

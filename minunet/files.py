@@ -12,7 +12,7 @@ PICTURES = (".png", ".pdf", ".svg")
 def replace_atomically(path: str | Path, write) -> None:
     """Call ``write(temporary)`` with a path in the same folder, then move the result to `path` in one step.
 
-    Whoever looks at `path`, even after a crash, finds the old file or the new one, and never half of one.
+    So `path` is always the whole old file or the whole new one, even after a crash.
     """
     path = Path(path)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
@@ -22,7 +22,7 @@ def replace_atomically(path: str | Path, write) -> None:
 
 
 def picture_path(out: str | Path) -> Path:
-    """Return `out` as a path; raise InputError unless a picture can be written there. Ask before the long work."""
+    """Return `out` as a path; raise InputError unless a picture can be written there. Call it before the long work."""
     out = Path(out)
     if not out.parent.is_dir():
         raise InputError(

@@ -169,7 +169,7 @@ def test_a_training_step_never_waits_for_the_gpu(config, monkeypatch, augmentati
             loss_gpu = train_step(run_gpu, draw_tile(config, planes_gpu, step), step, 0.01)
         loss = train_step(run, draw_tile(config, planes, step), step, 0.01)
         assert float(loss_gpu) == pytest.approx(float(loss), rel=1e-4)
-    assert_equal_on_both([run.params, run.velocity], [run_gpu.params, run_gpu.velocity], 1e-4)
+    assert_equal_on_both([run.params, run.optimiser_state], [run_gpu.params, run_gpu.optimiser_state], 1e-4)
 
 
 def test_a_run_draws_its_tiles_on_the_gpu(config, monkeypatch):

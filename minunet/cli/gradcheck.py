@@ -13,7 +13,7 @@ EXAMPLE = "minunet gradcheck conv2d unet"
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    command.add_argument("layers", nargs="*", metavar="LAYER", help="such as conv2d; default all")
+    command.add_argument("layers", nargs="*", metavar="LAYER", help="conv2d, relu, unet, ...; default all of them")
 
 
 def run(options) -> int:

@@ -1,18 +1,22 @@
-"""`minunet grade`: grade the notebooks of a course, in a table."""
+"""`minunet grade`: grade the notebooks that students handed in, and write a table."""
 
 import argparse
 from pathlib import Path
 
 from minunet.course.grading.grade import grade_folder
 
-HELP = "grade the notebooks of a course, in a table"
+HELP = "grade the notebooks that students handed in, and write a table"
 EXAMPLE = "minunet grade submissions --out week1.csv"
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    command.add_argument("folder", metavar="DIR", help="notebooks that students handed in, also in folders within")
-    command.add_argument("--out", default="grades.csv", metavar="FILE", help="a new file; default grades.csv")
+    command.add_argument(
+        "folder", metavar="DIR", help="folder with the notebooks; those in folders within it count, too"
+    )
+    command.add_argument(
+        "--out", default="grades.csv", metavar="FILE", help="the table, a new file; default grades.csv"
+    )
     command.add_argument("--seconds", type=float, default=60, metavar="S", help="time limit for a cell; default 60")
 
 

@@ -1,8 +1,13 @@
-"""The command line: `minunet COMMAND ...` or `python -m minunet COMMAND ...`. Each command has a file of its own."""
+"""The command line: `minunet COMMAND ...` or `python -m minunet COMMAND ...`.
+
+Each command is one file: HELP says what it does, EXAMPLE how to call it, `add_options` declares its options, and `run`
+does it and returns the exit code.
+"""
 
 import argparse
 import sys
 
+from minunet import __version__
 from minunet.cli import evaluate, gradcheck, grade, predict, summary, train
 from minunet.cli.bench import command as bench
 from minunet.errors import InputError
@@ -20,7 +25,7 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return 0, or 2 after one line on what was wrong with the input."""
+    """Run one command; return its exit code, or 2 after one line on what was wrong with the input."""
     options = _parser().parse_args(arguments)
     keep_freed_memory()
     try:
@@ -35,8 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="minunet", description="A U-Net you can read: train, predict, evaluate, check."
+        prog="minunet",
+        description="A U-Net you can read: train it, let it find cells, and check its gradients.",
+        epilog="minunet COMMAND --help lists the options of a command. To begin with: minunet train",
     )
+    parser.add_argument("--version", action="version", version=f"minunet {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
         what = module.HELP

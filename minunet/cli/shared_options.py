@@ -1,4 +1,4 @@
-"""What several commands have in common: the words for --data, and the options of a prediction."""
+"""What several commands share: the help for --data, and the options of a prediction."""
 
 import argparse
 
@@ -13,7 +13,12 @@ DATA_HELP = (
 
 def add_prediction_options(command: argparse.ArgumentParser) -> None:
     """Declare --tile and --rotations."""
-    command.add_argument("--tile", type=int, metavar="N", help="input tile, in pixels; changes memory, not the result")
+    command.add_argument(
+        "--tile",
+        type=int,
+        metavar="N",
+        help="side of the input tile, in pixels; it changes the memory needed, not the result",
+    )
     command.add_argument(
         "--rotations",
         type=int,

@@ -1,21 +1,25 @@
-"""`minunet summary`: sizes, crops, parameters, FLOPs and memory (Fig. 1)."""
+"""`minunet summary`: print sizes, crops, parameters, FLOPs and memory of a network (Fig. 1)."""
 
 import argparse
 
 from minunet.errors import InputError
 from minunet.network.summary import summary
 
-HELP = "sizes, crops, parameters, FLOPs and memory (Fig. 1)"
+HELP = "print sizes, crops, parameters, FLOPs and memory of a network (Fig. 1)"
 EXAMPLE = "minunet summary --input 572"
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    command.add_argument("--input", type=int, nargs="+", default=[572], metavar="N", help="size, or height and width")
-    command.add_argument("--in-channels", type=int, default=1, metavar="N", help="default 1")
-    command.add_argument("--num-classes", type=int, default=2, metavar="N", help="default 2")
-    command.add_argument("--base-channels", type=int, default=64, metavar="N", help="default 64")
-    command.add_argument("--depth", type=int, default=4, metavar="N", help="default 4")
+    size = "size of the input in pixels: one number, or height and width; default 572"
+    command.add_argument("--input", type=int, nargs="+", default=[572], metavar="N", help=size)
+    command.add_argument("--in-channels", type=int, default=1, metavar="N", help="channels of the input; default 1")
+    command.add_argument("--num-classes", type=int, default=2, metavar="N", help="classes of a pixel; default 2")
+    channels = "channels at full resolution, doubled with each level down; default 64"
+    command.add_argument("--base-channels", type=int, default=64, metavar="N", help=channels)
+    command.add_argument(
+        "--depth", type=int, default=4, metavar="N", help="how many times an image is halved; default 4"
+    )
 
 
 def run(options) -> int:

@@ -1,10 +1,10 @@
-"""`minunet train`: train a network; with no options, on synthetic cells."""
+"""`minunet train`: train a network on your images or, with no options, on synthetic cells."""
 
 import argparse
 from pathlib import Path
 
-from minunet.cli.progress_bar import train_with_bar
 from minunet.cli.shared_options import DATA_HELP, print_note
+from minunet.cli.train_and_save import train_and_save
 from minunet.data import load_data
 from minunet.data.augment import AUGMENTATIONS
 from minunet.data.normalisation import SCOPES
@@ -13,78 +13,83 @@ from minunet.errors import InputError
 from minunet.metrics.table import table
 from minunet.prediction.predict import predict_samples
 from minunet.training import run_folder
-from minunet.training.config import Config
-from minunet.training.optimisers import LEARNING_RATES, OPTIMISERS
+from minunet.training.config import Config, resolve
+from minunet.training.optimisers import OPTIMISERS
 from minunet.training.out_of_memory import name_a_tile_that_fits
 from minunet.training.recipes import RECIPES
 from minunet.training.train import prediction_tile, start
 
-HELP = "train a network; with no options, on synthetic cells"
+HELP = "train a network on your images or, with no options, on synthetic cells"
 EXAMPLE = "minunet train --data isbi:DIR --base-channels 16 --depth 3 --tile 220 --minutes 5 --out runs/em"
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    default = Config()
-    command.add_argument("--data", metavar="DATA", help=f"{DATA_HELP}; default {default.data}")
-    command.add_argument("--recipe", choices=RECIPES, help="settings that belong together; the options below beat it")
-    command.add_argument(
-        "--base-channels", type=int, metavar="N", help=f"channels of level 0; default {default.base_channels}"
-    )
-    command.add_argument("--depth", type=int, metavar="N", help=f"number of poolings; default {default.depth}")
-    command.add_argument("--tile", type=int, metavar="N", help=f"input tile, in pixels; default {default.tile}")
+    """Declare the options, in groups: what to train on, how long and where, the network, and how it learns."""
+    default = resolve({})
+    add = command.add_argument
+    add("--data", metavar="DATA", help=f"{DATA_HELP}; default {default.data}")
+    add("--out", metavar="DIR", help="run folder, new or empty; default runs/DATA-1, -2, ...")
+    add("--resume", action="store_true", help="continue the run in --out: after Ctrl-C, or with more --steps")
     length = command.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help=f"length of the run in steps; default {default.steps}")
     length.add_argument("--minutes", type=float, metavar="M", help="length of the run in minutes")
-    command.add_argument(
-        "--optimiser",
-        choices=OPTIMISERS,
-        help=f"gradient descent with momentum, or Adam; default {RECIPES['quick']['optimiser']}",
+    add(
+        "--device",
+        choices=("cpu", "gpu"),
+        help=f"default {default.device}; on a GPU, CUPY_TF32=1 in the environment allows TF32",
     )
-    rates = f"default {LEARNING_RATES['adam']}, with sgd {LEARNING_RATES['sgd']}"
-    command.add_argument("--learning-rate", type=float, metavar="R", help=rates)
-    command.add_argument("--momentum", type=float, metavar="M", help=f"default {default.momentum}")
-    command.add_argument(
-        "--dropout-rate", type=float, metavar="P", help=f"at the bottom; default {default.dropout_rate}"
+    add("--seed", type=int, metavar="N", help=f"for the first weights and the tiles; default {default.seed}")
+    recipe = (
+        "quick: minutes on two cores; paper: the paper's settings, hours on a CPU; other options beat it; default quick"
     )
-    command.add_argument("--weights", choices=KINDS, help="of the loss; default auto: eq. 2 where cells are told apart")
-    command.add_argument(
-        "--augmentation",
-        choices=AUGMENTATIONS,
-        help="of the tiles: symmetries of the square; or elastic: any angle, bent, of other grey values; "
-        f"default {default.augmentation}",
+    add("--recipe", choices=RECIPES, help=recipe)
+    _add_network_options(command.add_argument_group("the network"), default)
+    _add_learning_options(command.add_argument_group("how it learns"), default)
+
+
+def _add_network_options(group, default: Config) -> None:
+    channels = f"channels at full resolution, doubled with each level down; default {default.base_channels}"
+    group.add_argument("--base-channels", type=int, metavar="N", help=channels)
+    depth = f"how many times an image is halved; default {default.depth}"
+    group.add_argument("--depth", type=int, metavar="N", help=depth)
+    tile = f"side of the square that the network sees in a step, in pixels; default {default.tile}"
+    group.add_argument("--tile", type=int, metavar="N", help=tile)
+    dropout = f"share of the bottom level that is dropped in a step; default {default.dropout_rate}"
+    group.add_argument("--dropout-rate", type=float, metavar="P", help=dropout)
+
+
+def _add_learning_options(group, default: Config) -> None:
+    optimiser = f"sgd: gradient descent with momentum; or Adam; default {default.optimiser}"
+    group.add_argument("--optimiser", choices=OPTIMISERS, help=optimiser)
+    rates = ", ".join(f"{optimiser.learning_rate} for {optimiser.name}" for optimiser in OPTIMISERS.values())
+    group.add_argument("--learning-rate", type=float, metavar="R", help=f"highest one of the run; default {rates}")
+    group.add_argument("--momentum", type=float, metavar="M", help=f"default {default.momentum}")
+    weights = (
+        "how much each pixel counts in the loss: by the paper's map (eq. 2), by its border term alone, or all the "
+        "same (none); auto is map where the data tell cells apart, else none; default " + default.weights
     )
-    command.add_argument(
-        "--normalisation",
-        choices=SCOPES,
-        help="of grey values: one for the dataset, or each image its own; default " + default.normalisation,
+    group.add_argument("--weights", choices=KINDS, help=weights)
+    augmentation = (
+        "symmetries: tiles are flipped and turned by quarters; elastic: turned by any angle, bent, lighter or darker; "
+        "default " + default.augmentation
     )
-    command.add_argument(
-        "--device", choices=("cpu", "gpu"), help=f"default {default.device}; CUPY_TF32=1 in the environment allows TF32"
+    group.add_argument("--augmentation", choices=AUGMENTATIONS, help=augmentation)
+    normalisation = (
+        "of grey values, by the mean and standard deviation of the data set or of each image; default "
+        + default.normalisation
     )
-    command.add_argument("--seed", type=int, metavar="N", help=f"of weights and tiles; default {default.seed}")
-    command.add_argument("--out", metavar="DIR", help="run folder, new or empty; default runs/DATA-1, -2, ...")
-    command.add_argument(
-        "--resume", action="store_true", help="continue the run in --out, after Ctrl-C or with more --steps"
-    )
+    group.add_argument("--normalisation", choices=SCOPES, help=normalisation)
 
 
 def run(options) -> int:
     """Train a network, or continue a run; write everything to the run folder."""
     given = {name: value for name, value in vars(options).items() if name in Config._fields and value is not None}
-    if "minutes" in given:
-        given["steps"] = None
     if options.resume:
         folder = _folder_to_resume(options.out, given, options.recipe)
-        if given.get("steps"):
-            given["minutes"] = None
         run = run_folder.resume_run(folder, **given)
         dataset = load_data(run.config.data, run.config.seed)
     else:
-        settings = {**RECIPES[options.recipe or "quick"], **given}
-        config = Config(**settings)
-        if "learning_rate" not in settings:
-            config = config._replace(learning_rate=LEARNING_RATES[config.optimiser])
+        config = resolve(given, options.recipe or "quick")
         folder = run_folder.new_folder(options.out, f"runs/{config.data.partition(':')[0]}")
         dataset = load_data(config.data, config.seed)
         with name_a_tile_that_fits(config, dataset):
@@ -95,24 +100,26 @@ def run(options) -> int:
 
     weights = run_folder.weights_of_run(run.config, dataset.train, folder)
     with name_a_tile_that_fits(run.config, dataset):
-        stopped = train_with_bar(run, dataset, weights, lambda: run_folder.save_run(run, folder))
+        stopped = train_and_save(run, dataset, weights, lambda: run_folder.save_run(run, folder))
     if stopped:
         print(f"stopped after step {len(run.history)}; continue with: minunet train --resume --out {folder}")
         return 130
-    choices = {"tile": prediction_tile(run.config), "progress": True}
-    probabilities = predict_samples(run.params, run.normalisation, dataset.validation, **choices)
+    tile = prediction_tile(run.config)
+    probabilities = predict_samples(run.network, dataset.validation, tile=tile, progress=True)
     print(table(run_folder.write_evaluation(dataset.validation, probabilities, folder)))
     print(f"look at {folder / 'contact_sheet.png'} and {folder / 'curves.png'}")
     return 0
 
 
 def _folder_to_resume(out: str | None, given: dict, recipe: str | None) -> Path:
-    """Return the folder; raise InputError if there is none, or `given` holds options that would make it another run."""
+    """Return the folder; raise InputError if none is named, or an option would make it another run."""
     if out is None:
         raise InputError("--resume needs the folder of the run: minunet train --resume --out DIR")
-    changed = sorted(set(given) - {"steps", "minutes", "device"} | ({"recipe"} if recipe else set()))
+    changed = [name for name in given if name not in ("steps", "minutes", "device")]
+    if recipe:
+        changed.append("recipe")
     if changed:
-        names = ", ".join("--" + name.replace("_", "-") for name in changed)
+        names = ", ".join("--" + name.replace("_", "-") for name in sorted(changed))
         raise InputError(
             f"--resume continues a run as it was configured, got {names}; leave it out, or start a new run"
         )

@@ -2,7 +2,7 @@
 
 from minunet.data.augment import AUGMENTATIONS, Augmentation, augmented_tile
 from minunet.data.elastic import elastic_deform
-from minunet.data.normalisation import fit_normalisation, normalisation_of, normalise
+from minunet.data.normalisation import Normalisation, fit_normalisation, normalisation_of, normalise
 from minunet.data.prefetching import prefetch
 from minunet.data.readers.ctc import read_ctc
 from minunet.data.readers.dsb2018 import read_dsb2018

@@ -4,10 +4,11 @@
 
 dataset   The four numbers are those of all training images and hold for every image, so that a bright image stays
           brighter than a dark one.
-image     Each image has its own. So a network takes images of other microscopes, or of many exposures.
+image     Each image has its own four numbers. So a network can take images of other microscopes and other exposures.
 
-Hot pixels of a camera, 65535 among values near 1000, would rule the standard deviation and press all else together.
-So values are clipped where they lie farther outside the range of nearly all pixels than that range is wide:
+A camera has hot pixels, such as 65535 among values near 1000. A few of them would multiply the standard deviation and
+press all other values together. So values are clipped where they lie farther outside the range of nearly all pixels
+than that range is wide:
 
     low = q0 - (q1 - q0),  high = q1 + (q1 - q0),  q0 and q1 the 0.1 % and 99.9 % quantiles of the training images
 
@@ -15,9 +16,11 @@ In ordinary images no value is that far out, and nothing changes.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from minunet.backend import to_host
 from minunet.data.sample import Sample
 from minunet.errors import InputError
 
@@ -25,25 +28,101 @@ SCOPES = ("dataset", "image")
 QUANTILES = 0.001, 0.999
 
 
-def fit_normalisation(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
-    """Return the limits over all pixels of all images, and the mean and the standard deviation between them.
+class Normalisation(NamedTuple):
+    """How the grey values of an image are normalised.
 
-    Returns
-    -------
-    normalisation : dict
-        "mean" : float32 array, (C,)
-        "std" : float32 array, (C,)
-        "low", "high" : float32 arrays, (C,)
+    ``Normalisation("image")`` normalises each image by its own numbers, which are worked out when an image comes.
     """
+
+    scope: str  # "dataset": the numbers below hold for every image; "image": there are none below
+    mean: np.ndarray | None = None  # (C,) float32
+    std: np.ndarray | None = None  # (C,) float32
+    low: np.ndarray | None = None  # (C,) float32; None, as in older checkpoints: no value is clipped
+    high: np.ndarray | None = None  # (C,) float32
+
+
+def fit_normalisation(samples: Sequence[Sample]) -> Normalisation:
+    """Return the limits over all pixels of all images, and the mean and the standard deviation between them."""
     return _fit([sample.image for sample in samples])
 
 
-def normalisation_of(image: np.ndarray, normalisation: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the normalisation of an image (C, H, W): the given one or, if that is empty, the image's own."""
-    return normalisation or _fit([image])
+def normalise(image: np.ndarray, normalisation: "Normalisation | dict | str") -> np.ndarray:
+    """Return (image - mean) / std as float32, (C, H, W), for an image (C, H, W).
+
+    Values beyond `low` and `high` are clipped first. `normalisation` as for `as_normalisation`.
+    """
+    _, mean, std, low, high = normalisation_of(image, normalisation)
+    if image.ndim != 3 or len(image) != len(mean):
+        channels = "1 channel" if len(mean) == 1 else f"{len(mean)} channels"
+        raise InputError(
+            f"expected an image (C, H, W) with {channels}, as in training, got shape {image.shape}; "
+            "convert the image, or train on images like it"
+        )
+    if low is not None:
+        image = _clipped(image, low, high)
+    return ((image - mean[:, None, None]) / std[:, None, None]).astype(np.float32)
 
 
-def _fit(images: list[np.ndarray]) -> dict[str, np.ndarray]:
+def normalisation_of(image: np.ndarray, normalisation: "Normalisation | dict | str") -> Normalisation:
+    """Return the numbers that hold for an image (C, H, W): the given ones or, where each has its own, the image's."""
+    normalisation = as_normalisation(normalisation)
+    return _fit([image]) if normalisation.scope == "image" else normalisation
+
+
+def as_normalisation(value: "Normalisation | dict | str") -> Normalisation:
+    """Return a Normalisation, with its numbers on the host.
+
+    Parameters
+    ----------
+    value : Normalisation, or "image", or a dict
+        "image": each image by its own numbers. A dict has "mean" and "std" and may have "low" and "high", an array (C,)
+        each.
+
+    Raises
+    ------
+    InputError
+        If the value is anything else, or its numbers do not fit together.
+    """
+    if isinstance(value, str) and value == "image":
+        return Normalisation("image")
+    if isinstance(value, Normalisation) and value.scope == "image":
+        return value
+    if isinstance(value, Normalisation) and value.scope == "dataset":
+        numbers = {name: x for name, x in value._asdict().items() if name != "scope" and x is not None}
+    elif isinstance(value, dict):
+        numbers = value
+    else:
+        raise InputError(
+            'normalisation must be a Normalisation, "image" for each image by its own numbers, or a dict of mean and '
+            f"std, got {value!r}; take network.normalisation, or make one with minunet.data.fit_normalisation"
+        )
+    if set(numbers) not in ({"mean", "std"}, {"mean", "std", "low", "high"}):
+        raise InputError(
+            f"normalisation must have mean and std and may have low and high, got {sorted(numbers)}; for each image by "
+            'its own numbers write "image"'
+        )
+    numbers = {name: np.atleast_1d(to_host(x)) for name, x in numbers.items()}
+    _check_numbers(numbers)
+    return Normalisation("dataset", **numbers)
+
+
+def _check_numbers(numbers: dict[str, np.ndarray]) -> None:
+    """Raise InputError unless all have one number for each channel, and the standard deviations are above 0."""
+    shapes = {name: array.shape for name, array in numbers.items()}
+    if numbers["mean"].ndim != 1 or len(set(shapes.values())) > 1:
+        raise InputError(f"normalisation must have one number for each channel, got shapes {shapes}")
+    for name, array in numbers.items():
+        if array.dtype.kind not in "iuf":
+            raise InputError(f"normalisation must hold numbers, got {name} {array.dtype}; take floats")
+    _check_std(numbers["std"])
+    if not (np.isfinite(numbers["mean"]).all() and np.isfinite(numbers["std"]).all() and (numbers["std"] > 0).all()):
+        raise InputError(
+            f"normalisation must have finite means and a std above 0, got mean {numbers['mean']} and std "
+            f"{numbers['std']}; make one with minunet.data.fit_normalisation"
+        )
+
+
+def _fit(images: list[np.ndarray]) -> Normalisation:
     low, high = _limits(images)
     images = [_clipped(image, low, high) for image in images]
     pixels = sum(image[0].size for image in images)
@@ -52,25 +131,7 @@ def _fit(images: list[np.ndarray]) -> dict[str, np.ndarray]:
     variance = sum(((image - mean[:, None, None]) ** 2).sum(axis=(1, 2)) for image in images) / pixels  # (C,)
     std = np.sqrt(variance)
     _check_std(std)
-    return {"mean": np.float32(mean), "std": np.float32(std), "low": low, "high": high}
-
-
-def normalise(image: np.ndarray, normalisation: dict[str, np.ndarray]) -> np.ndarray:
-    """Return (image - mean) / std as float32, (C, H, W), for an image (C, H, W).
-
-    Values beyond "low" and "high" are clipped first; without these two, as in older checkpoints, none is.
-    """
-    mean, std = normalisation["mean"], normalisation["std"]
-    if image.ndim != 3 or len(image) != len(mean):
-        channels = "1 channel" if len(mean) == 1 else f"{len(mean)} channels"
-        raise InputError(
-            f"expected an image (C, H, W) with {channels}, as in training, got shape {image.shape}; "
-            "convert the image, or train on images like it"
-        )
-    _check_std(std)
-    if "low" in normalisation:
-        image = _clipped(image, normalisation["low"], normalisation["high"])
-    return ((image - mean[:, None, None]) / std[:, None, None]).astype(np.float32)
+    return Normalisation("dataset", np.float32(mean), np.float32(std), low, high)
 
 
 def _limits(images: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

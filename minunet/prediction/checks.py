@@ -1,18 +1,38 @@
-"""What `predict` asks of an image and of the array for its result, found out before the first tile is computed."""
+"""What `predict` needs of a network, an image, a tile and the array for its result, checked before it starts."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from minunet.data.normalisation import normalise
+from minunet.data.normalisation import Normalisation, as_normalisation, normalise
 from minunet.errors import InputError
 from minunet.network.sizes import output_size, smallest_input_size
+from minunet.network.trained import Network
 from minunet.prediction.memory_map import let_go
+from minunet.prediction.rotations import COUNTS
 
-BAND = 2**20  # pixels: as much is in memory at once
+BAND = 2**20  # pixels: so many are in memory at once
+PARTS = ("encode", "bottom", "decode", "head")
 
 
-def check_image(params: dict, image: np.ndarray, normalisation: dict | None = None) -> None:
+def check_network(network: Network | dict) -> tuple[dict, Normalisation | None]:
+    """Return the parameters and, of a Network, its normalisation; raise InputError if it is neither."""
+    if isinstance(network, Network):
+        return check_network(network.params)[0], as_normalisation(network.normalisation)
+    if isinstance(network, dict) and all(part in network for part in PARTS):
+        return network, None
+    remedy = "take its .network" if hasattr(network, "network") else "load_network reads one from a path"
+    raise InputError(
+        "network must be a Network, as from minunet.load_network or minunet.train, or parameters as from "
+        f"minunet.init_unet, got {_shown(network)}; {remedy}"
+    )
+
+
+def _shown(value) -> str:
+    return repr(value) if isinstance(value, str) else f"a {type(value).__name__}"
+
+
+def check_image(params: dict, image: np.ndarray, normalisation: Normalisation | None = None) -> None:
     """Raise InputError unless the network can predict the image; reads it band by band."""
     channels = params["encode"][0]["conv1"]["weight"].shape[1]
     shape = (1, *image.shape) if len(image.shape) == 2 else tuple(image.shape)
@@ -24,7 +44,7 @@ def check_image(params: dict, image: np.ndarray, normalisation: dict | None = No
         )
     if image.dtype.kind not in "biuf":
         raise InputError(f"image must hold numbers, got {image.dtype}; convert it with image.astype(numpy.float32)")
-    if normalisation is not None:
+    if normalisation is not None and normalisation.scope == "dataset":
         normalise(np.zeros((channels, 1, 1)), normalisation)  # raises if it is not for such images
     if image.dtype.kind == "f":
         bad = sum(np.count_nonzero(~np.isfinite(image[..., rows, :])) for rows in bands(image))
@@ -35,7 +55,7 @@ def check_image(params: dict, image: np.ndarray, normalisation: dict | None = No
             )
 
 
-def check_tile(tile, depth: int = 4) -> tuple[int, int]:
+def check_tile(tile: int | tuple[int, int], depth: int = 4) -> tuple[int, int]:
     """Return `tile`, one size or two, as (height, width) of an input to predict with.
 
     Raises
@@ -45,16 +65,21 @@ def check_tile(tile, depth: int = 4) -> tuple[int, int]:
     """
     step = 2**depth
     smallest = smallest_input_size(step, depth)
-    tile = (tile, tile) if np.ndim(tile) == 0 else tuple(tile)
-    if len(tile) != 2:
-        raise InputError(f"tile must be one size or (height, width), got {tile}; the smallest is {smallest}")
-    for n in tile:
+    sizes = (tile, tile) if np.ndim(tile) == 0 else tuple(tile)
+    if len(sizes) != 2 or not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in sizes):
+        raise InputError(f"tile must be one size or (height, width), got {tile!r}; the smallest is {smallest}")
+    if np.ndim(tile) == 0 and tile in COUNTS:  # no tile is that small
+        raise InputError(
+            f"tile must be at least {smallest} pixels, got {tile}; to average over {tile} versions of the image write "
+            f"rotations={tile}"
+        )
+    for n in sizes:
         if output_size(n, depth) < step:
             raise InputError(
                 f"tile must have an output of at least {step} pixels to predict with at depth {depth}, got tile {n} "
                 f"with {output_size(n, depth)}; the smallest tile is {smallest}"
             )
-    return tile
+    return sizes
 
 
 def check_out(out, shape: tuple[int, int, int]) -> None:
@@ -67,7 +92,7 @@ def check_out(out, shape: tuple[int, int, int]) -> None:
 
 
 def bands(array) -> Iterator[slice]:
-    """Yield slices of rows of an array (..., H, W); a file's rows leave the memory when the next ones are asked for."""
+    """Yield slices of rows of an array (..., H, W); before the next slice, the rows of a file are let go of."""
     *_, H, W = array.shape
     rows = max(1, BAND // W)
     for top in range(0, H, rows):

@@ -6,12 +6,13 @@ so every pixel is predicted once, and its value does not depend on the tile:
 
     x[c, h - border / 2 ...]  ->  network  ->  logits[k, h ...]  ->  p[k, h ...] = softmax over k
 
-That holds only if all tiles pool the same windows of the image: the places of the tiles are multiples of 2**depth.
+That holds only if all tiles pool the same windows of the image: so each tile starts at a multiple of 2**depth.
 The same is done with each turned version of the image, on the grid of that version; see `rotations.py`.
 
 Only what a tile needs is in memory. The image is read, and the result written, slice by slice.
 """
 
+import math
 from collections.abc import Iterator
 from functools import partial
 
@@ -19,12 +20,13 @@ import numpy as np
 from tqdm import tqdm
 
 from minunet.backend import array_module, to_host
-from minunet.data.normalisation import normalisation_of, normalise
+from minunet.data.normalisation import Normalisation, as_normalisation, normalisation_of, normalise
 from minunet.data.sample import Sample
 from minunet.data.tiles import cut
 from minunet.network.sizes import border, output_size, smallest_input_size
+from minunet.network.trained import Network
 from minunet.network.unet import unet_forward
-from minunet.prediction.checks import bands, check_image, check_out, check_tile
+from minunet.prediction.checks import bands, check_image, check_network, check_out, check_tile
 from minunet.prediction.memory_map import let_go
 from minunet.prediction.rotations import Version, add_turned_back, block, turned_window, versions
 
@@ -32,12 +34,12 @@ LARGEST = 512  # pixels: the output of a tile is at most this large, unless the 
 
 
 def predict(
-    params: dict,
+    network: Network | dict,
     image: np.ndarray,
-    tile=None,
+    tile: int | tuple[int, int] | None = None,
     rotations: int = 1,
     *,
-    normalisation: dict | None = None,
+    normalisation: Normalisation | dict | str | None = None,
     out: np.ndarray | None = None,
     progress: bool = False,
 ) -> np.ndarray:
@@ -45,7 +47,9 @@ def predict(
 
     Parameters
     ----------
-    params : as from `init_unet`; the prediction runs in their dtype, on their device
+    network : Network, or parameters as from `init_unet`
+        A Network, as from `load_network` or `train`, normalises the image as it was trained. Parameters alone take the
+        image as it is. The prediction runs in their dtype, on their device.
     image : array, (H, W) or (C, H, W), any size and type of number
         Anything that can be sliced, a numpy.memmap for example.
     tile : int or (height, width), optional
@@ -53,8 +57,9 @@ def predict(
     rotations : 1, 4, 7 or 8
         Average over that many versions of the image: itself, the quarter turns, turns by 360/7 degrees as in the
         paper, or all symmetries of the square.
-    normalisation : dict, optional
-        As from `minunet.data.fit_normalisation`, for an image that is not normalised as in training yet.
+    normalisation : Normalisation, or "image", or a dict of mean and std, optional
+        In place of the network's. "image" normalises the image by its own mean and standard deviation; to find them,
+        all of it is read into memory once.
     out : array of floats, (K, H, W), optional
         Where to write the result, a numpy.memmap for example. With it, the memory needed does not grow with the image.
     progress : bool
@@ -69,14 +74,18 @@ def predict(
     ------
     InputError
         If the image does not fit the network or holds NaN, the tile is too small, rotations is another number, or
-        `out` does not fit. All that is found out before `out` is touched.
+        `out` or the normalisation does not fit. All that is checked before `out` is changed.
     """
+    params, own_normalisation = check_network(network)
+    normalisation = own_normalisation if normalisation is None else as_normalisation(normalisation)
     image = to_host(image) if hasattr(image, "shape") else np.asarray(image)
     check_image(params, image, normalisation)
+    if normalisation is not None:
+        normalisation = _numbers_for(image, normalisation)
     bias, depth = params["head"]["bias"], len(params["encode"])
     *_, H, W = image.shape
     tile = None if tile is None else check_tile(tile, depth)
-    plan = [(version, tile or _equal_parts(version.turned_size, depth)) for version in versions(rotations, (H, W))]
+    plan = [(version, tile or _default_tile(version.turned_size, depth)) for version in versions(rotations, (H, W))]
     if out is None:
         out = np.empty((len(bias), H, W), bias.dtype)
     check_out(out, (len(bias), H, W))
@@ -95,6 +104,14 @@ def predict(
             let_go(out)
             bar.update()
     return out
+
+
+def _numbers_for(image, normalisation: Normalisation) -> Normalisation:
+    """Return the normalisation with the numbers that hold for this image, (H, W) or (C, H, W)."""
+    if normalisation.scope == "dataset":
+        return normalisation
+    whole = np.asarray(image[..., :, :])  # by slices: that is all that some file formats offer
+    return normalisation_of(whole[None] if whole.ndim == 2 else whole, normalisation)
 
 
 def output_windows(plan: list[tuple[Version, tuple]], depth: int) -> Iterator[tuple]:
@@ -122,14 +139,17 @@ def tile_probabilities(params: dict, x: np.ndarray) -> np.ndarray:
     return to_host(p / p.sum(axis=0))
 
 
-def _equal_parts(size: tuple[int, int], depth: int) -> tuple[int, int]:
-    """Return the input tile (height, width) of which few cover the size, with outputs of LARGEST at most."""
+def _default_tile(size: tuple[int, int], depth: int) -> tuple[int, int]:
+    """Return an input tile (height, width) whose outputs cover `size` in few, nearly equal parts of at most LARGEST."""
     step = 2**depth
-    parts = [-(-n // -(-n // LARGEST)) for n in size]  # rounded up, twice
-    return tuple(smallest_input_size(-(-n // step) * step, depth) for n in parts)
+    tile = []
+    for length in size:
+        parts = math.ceil(length / LARGEST)
+        output = math.ceil(length / parts)
+        tile.append(smallest_input_size(step * math.ceil(output / step), depth))
+    return tuple(tile)
 
 
-def predict_samples(params, normalisation, samples: list[Sample], **options) -> list[np.ndarray]:
-    """Return the probabilities (K, H, W) of each sample; `options` as for `predict`."""
-    images = [sample.image for sample in samples]
-    return [predict(params, x, normalisation=normalisation_of(x, normalisation), **options) for x in images]
+def predict_samples(network: Network | dict, samples: list[Sample], **options) -> list[np.ndarray]:
+    """Return the probabilities (K, H, W) of each sample; `network` and `options` as for `predict`."""
+    return [predict(network, sample.image, **options) for sample in samples]

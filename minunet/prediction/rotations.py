@@ -5,21 +5,22 @@ q in the version, both measured from the first pixel:
 
     q = turn @ (p - centre) + turned_centre            p = turn.T @ (q - turned_centre) + centre
 
-The grid belongs to the whole image, so that it does not matter which window of it is asked for. It has no end, as the
-image is mirrored without end. Quarter turns and mirrored versions map pixels onto pixels: nothing is interpolated.
+The grid belongs to the whole image, so a pixel has the same value in every window. The grid goes on without end, as the
+mirrored image does. Quarter turns and mirrored versions map pixels onto pixels: nothing is interpolated.
 Other angles need the grey values between pixels and, back on the image's grid, the probabilities between pixels.
-The latter are interpolated linearly, so that they stay between 0 and 1 and sum to 1. The former with cubic splines:
-linear interpolation blurs what the network sees. It matters little: in one trial, a cross-entropy of 0.154 rather
-than 0.158 on four synthetic images, and of 0.202 rather than 0.203 on two slices of the EM stack.
+The probabilities are interpolated linearly, so that they stay between 0 and 1 and sum to 1. The grey values are
+interpolated with cubic splines, since linear interpolation would blur what the network sees. The difference is small:
+in one trial, a cross-entropy of 0.154 instead of 0.158 on four synthetic images, and 0.202 instead of 0.203 on two
+slices of the EM stack.
 
-All this happens on the host, whatever device the network is on.
+All this is computed on the host, whatever device the network is on.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import scipy  # it imports scipy.ndimage at its first use
+import scipy  # imports scipy.ndimage when it is first used
 
 from minunet.errors import InputError
 
@@ -81,7 +82,7 @@ def turned_window(version: Version, read: Callable, top: int, left: int, height:
 
 
 def block(version: Version, top: int, left: int, height: int, width: int) -> tuple[slice, slice] | None:
-    """Return the rows and columns of the image that a window of a version has a say in; None if there are none."""
+    """Return the rows and columns of the image whose values depend on a window of a version; None if none do."""
     corner, size = np.array([top, left]), np.array([height, width])
     low, high = _extent(version, corner - 1, corner + size)  # linear interpolation reaches less than a pixel farther
     start = np.maximum(0, np.floor(low).astype(int) + 1)
@@ -92,8 +93,8 @@ def block(version: Version, top: int, left: int, height: int, width: int) -> tup
 def add_turned_back(version: Version, window: np.ndarray, top: int, left: int, out: np.ndarray) -> None:
     """Add a window of a version, (K, height, width), to `out`, (K, H, W), on the grid of the image.
 
-    Linear interpolation is a sum over pixels of the version. So each window adds its share, as if all around it were
-    0, and windows that stand side by side add up to the interpolation of the whole.
+    Linear interpolation is a sum over pixels of the version. So each window adds its part of the sum, as if the version
+    were 0 outside the window, and windows side by side add up to the interpolation of the whole.
     """
     rows, columns = block(version, top, left, *window.shape[1:])
     start, stop = np.array([rows.start, columns.start]), np.array([rows.stop, columns.stop])
@@ -125,7 +126,7 @@ def _values_at(planes: np.ndarray, matrix, offset, size, order: int, mode: str) 
 
 
 def _pixels_at(planes: np.ndarray, matrix, offset, size) -> np.ndarray:
-    """Do the same where all positions are pixels: cut out, swap rows and columns, reverse."""
+    """Return what `_values_at` returns where all positions are pixels: cut out, swap rows and columns, reverse."""
     ends = np.array([offset, matrix @ (size - 1) + offset]).astype(int)
     (top, left), (bottom, right) = ends.min(axis=0), ends.max(axis=0) + 1
     part = planes[:, top:bottom, left:right]

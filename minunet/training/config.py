@@ -1,31 +1,42 @@
-"""What defines a run: its settings, their defaults and what they may be. The reasons are in `train.py`."""
+"""What defines a run: its settings, their defaults, what they may be, and which one counts when several say it.
+
+The reasons for the defaults are in `train.py`.
+"""
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from minunet.data.augment import AUGMENTATIONS
 from minunet.data.normalisation import SCOPES
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError
 from minunet.network.sizes import output_size
-from minunet.training.optimisers import LEARNING_RATES, OPTIMISERS
+from minunet.training.optimisers import OPTIMISERS
+from minunet.training.recipes import RECIPES
 
 INITS = ("centred", "he")
+STEPS = 800  # where neither steps nor minutes are given
 
 
 class Config(NamedTuple):
-    """Everything that defines a run; stored in config.json and in the checkpoint."""
+    """Everything that defines a run; stored in config.json and in the checkpoint.
+
+    ``Config()`` is what `minunet train` takes.
+    """
 
     data: str = "synthetic"
     base_channels: int = 16
     depth: int = 3
     tile: int = 220
-    steps: int | None = 800
+    steps: int | None = None  # None: 800, unless minutes are given
     minutes: float | None = None  # in place of steps
     device: str = "cpu"
     seed: int = 0
-    optimiser: str = "sgd"  # the quick recipe, and so `minunet train`, takes adam
-    learning_rate: float = LEARNING_RATES["sgd"]
+    optimiser: str = "adam"
+    learning_rate: float | None = None  # None: the optimiser's own, 0.001 for adam and 0.03 for sgd
     momentum: float = 0.9
     dropout_rate: float = 0.0
     weights: str = "auto"
@@ -34,30 +45,107 @@ class Config(NamedTuple):
     normalisation: str = "dataset"
 
 
+def resolve(options: Mapping, recipe: str = "quick", stored: Mapping | None = None) -> Config:
+    """Return the settings of a run, complete and checked.
+
+    Each of these beats the ones below it:
+
+        options             given by the user; None means that an option is not given
+        stored, or recipe   the settings of the run that is continued, or those of the recipe for a new one
+        defaults            of `Config`
+        for what is still None: 800 steps, unless minutes are given; the optimiser's own learning rate
+
+    Steps and minutes are two ways to say one thing, so either given as an option beats both of the recipe.
+
+    Raises
+    ------
+    InputError
+        If there is no such recipe or option, or `check` refuses a value.
+    """
+    if recipe not in RECIPES:
+        raise InputError(f"recipe must be one of {', '.join(RECIPES)}, got {recipe!r}; the default is quick")
+    unknown = [name for name in options if name not in Config._fields]
+    if unknown:
+        raise InputError(f"a run has the settings {', '.join(Config._fields)}, got {unknown[0]!r}; check the spelling")
+    given = {name: _as_python(value) for name, value in options.items() if value is not None}
+    base = dict(RECIPES[recipe] if stored is None else stored)
+    if "steps" in given or "minutes" in given:
+        base.update(steps=None, minutes=None)
+    config = Config(**{**base, **given})
+    check(config)
+    if config.steps is None and config.minutes is None:
+        config = config._replace(steps=STEPS)
+    return config._replace(learning_rate=peak_learning_rate(config))
+
+
+def peak_learning_rate(config: Config) -> float:
+    """Return the learning rate of a run, before its schedule: the given one or, without, the optimiser's own."""
+    return OPTIMISERS[config.optimiser].learning_rate if config.learning_rate is None else config.learning_rate
+
+
+def _as_python(value):
+    """Return a NumPy scalar as a number of Python, which JSON can hold; other values as they are."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+class Rule(NamedTuple):
+    """What a setting may be."""
+
+    allows: Callable[[Any], bool]
+    expected: str  # the same in words
+
+
+def _whole_number(at_least: int) -> Rule:
+    return Rule(lambda x: _is_whole(x) and x >= at_least, f"a whole number of at least {at_least}")
+
+
+def _one_of(words: Iterable[str]) -> Rule:
+    return Rule(lambda x: isinstance(x, str) and x in words, f"one of {', '.join(words)}")
+
+
+def _is_whole(x) -> bool:
+    return isinstance(x, (int, np.integer)) and not isinstance(x, bool)
+
+
+def _is_number(x) -> bool:
+    return _is_whole(x) or (isinstance(x, (float, np.floating)) and math.isfinite(x))
+
+
+ABOVE_0 = Rule(lambda x: _is_number(x) and x > 0, "a number above 0")
+SHARE = Rule(lambda x: _is_number(x) and 0 <= x < 1, "a number in [0, 1)")
+RULES = {
+    "data": Rule(lambda x: isinstance(x, str) and x != "", "a word such as synthetic or folder:DIR"),
+    "base_channels": _whole_number(at_least=1),
+    "depth": _whole_number(at_least=1),
+    "tile": _whole_number(at_least=1),
+    "steps": _whole_number(at_least=1),
+    "minutes": ABOVE_0,
+    "device": _one_of(("cpu", "gpu")),
+    "seed": _whole_number(at_least=0),
+    "optimiser": _one_of(OPTIMISERS),
+    "learning_rate": ABOVE_0,
+    "momentum": SHARE,
+    "dropout_rate": SHARE,
+    "weights": _one_of(KINDS),
+    "augmentation": _one_of(AUGMENTATIONS),
+    "init": _one_of(INITS),
+    "normalisation": _one_of(SCOPES),
+}
+MAY_BE_NONE = ("steps", "minutes", "learning_rate")
+
+
 def check(config: Config) -> None:
-    """Raise InputError for options that no run can have."""
-    output_size(config.tile, config.depth)
-    for name in ("steps", "minutes", "learning_rate"):
-        value = getattr(config, name)
-        if value is not None and not 0 < value < math.inf:
-            raise InputError(f"{name.replace('_', ' ')} must be above 0, got {value}; choose a larger number")
-    words = {
-        "optimiser": OPTIMISERS,
-        "weights": KINDS,
-        "augmentation": AUGMENTATIONS,
-        "init": INITS,
-        "normalisation": SCOPES,
-    }
-    for name, choices in words.items():
-        if getattr(config, name) not in choices:
-            known, default = ", ".join(choices), Config._field_defaults[name]
-            raise InputError(f"{name} must be one of {known}, got {getattr(config, name)!r}; the default is {default}")
-    for name in ("momentum", "dropout_rate"):
-        value = getattr(config, name)
-        if not 0 <= value < 1:
-            default = Config._field_defaults[name]
-            raise InputError(f"{name.replace('_', ' ')} must be in [0, 1), got {value}; the default is {default}")
-    if config.seed < 0:
-        raise InputError(f"seed must be at least 0, got {config.seed}; any whole number will do")
-    if (config.steps is None) == (config.minutes is None):
-        raise InputError(f"a run needs either steps or minutes, got steps={config.steps}, minutes={config.minutes}")
+    """Raise InputError for settings that no run can have."""
+    for name, rule in RULES.items():
+        value, default = getattr(config, name), Config._field_defaults[name]
+        if value is None and name in MAY_BE_NONE:
+            continue
+        if not rule.allows(value):
+            remedy = "leave it out for the default" if default is None else f"the default is {default}"
+            raise InputError(f"{name} must be {rule.expected}, got {value!r}; {remedy}")
+    if config.steps is not None and config.minutes is not None:
+        raise InputError(
+            f"a run takes either steps or minutes, got steps={config.steps} and minutes={config.minutes}; "
+            "leave one of them out"
+        )
+    output_size(config.tile, config.depth)  # raises unless the tile fits

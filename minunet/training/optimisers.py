@@ -14,18 +14,29 @@ moves by about the learning rate, however large or small its gradients are:
 
 Both means begin at 0, and the divisions by 1 - momentum^step and 1 - decay^step make up for that.
 
-The one place in minunet that changes arrays in place: parameters and velocities are too many to copy each step.
+A step changes parameters and state in place: they are too many to copy in each step.
 """
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 from minunet.backend import array_module, flatten, map_tree
 
-OPTIMISERS = ("sgd", "adam")
-LEARNING_RATES = {"sgd": 0.03, "adam": 0.001}  # to begin with
 DECAY, EPSILON = 0.999, 1e-8
 
 
+class Optimiser(NamedTuple):
+    """All that training needs to know of an optimiser."""
+
+    name: str
+    init: Callable  # init(params) -> state
+    step: Callable  # step(params, grads, state, learning_rate, momentum, step) changes params and state in place
+    learning_rate: float  # where none is given
+    state_arrays: int  # how many arrays of its size the state holds for each parameter
+
+
 def init_velocity(params):
-    """Return zeros with the structure of `params`."""
+    """Return momentum's state: zeros with the structure of `params`."""
     return map_tree(lambda weight: array_module(weight).zeros_like(weight), params)
 
 
@@ -45,7 +56,7 @@ def init_moments(params) -> dict:
 
 
 def adam_step(params, grads, moments: dict, learning_rate: float, momentum: float, step: int) -> None:
-    """Update `params` and `moments` in place; `step` counts from 1."""
+    """Update `params` and `moments` in place; `step` counts from 1 and goes up by 1 in each step."""
     flat_grads, means, squares = (flatten(tree) for tree in (grads, moments["mean"], moments["square"]))
     for name, weight in flatten(params).items():
         gradient, mean, square = flat_grads[name], means[name], squares[name]
@@ -53,3 +64,17 @@ def adam_step(params, grads, moments: dict, learning_rate: float, momentum: floa
         square += (1 - DECAY) * (gradient**2 - square)
         root = array_module(weight).sqrt(square / (1 - DECAY**step))
         weight -= learning_rate / (1 - momentum**step) * mean / (root + EPSILON)
+
+
+def _sgd_step(params, grads, velocity, learning_rate: float, momentum: float, step: int) -> None:
+    """Call `sgd_step` as Adam is called; momentum does not need the number of the step."""
+    sgd_step(params, grads, velocity, learning_rate, momentum)
+
+
+OPTIMISERS = {
+    optimiser.name: optimiser
+    for optimiser in (
+        Optimiser("sgd", init_velocity, _sgd_step, learning_rate=0.03, state_arrays=1),
+        Optimiser("adam", init_moments, adam_step, learning_rate=0.001, state_arrays=2),
+    )
+}

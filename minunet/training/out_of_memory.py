@@ -1,13 +1,13 @@
-"""When the memory of the GPU does not suffice: which tile would fit.
+"""When the GPU runs out of memory: which tile would fit.
 
-A training step needs, by estimate,
+The estimate for a training step is the sum of
 
-    3 arrays for each parameter: itself, its velocity, its gradient; with Adam 4, since it keeps two
+    the arrays of each parameter: itself, its gradient, and what the optimiser keeps (with momentum 1, with Adam 2)
     the cache from forward to backward, see `summary.memory`
     LARGE arrays of the size of the largest output or input of a layer: what a layer works with while it runs
 
-and the training images lie on the GPU, too. `tests/training/test_out_of_memory.py` holds the estimate against a
-measured step.
+The training images are on the GPU, too. `tests/training/test_out_of_memory.py` compares the estimate with a measured
+step.
 """
 
 import contextlib
@@ -21,14 +21,15 @@ from minunet.fast.cuda.loader import tile_size
 from minunet.network.sizes import fits
 from minunet.network.summary import layer_rows, memory
 from minunet.training.config import Config
+from minunet.training.optimisers import OPTIMISERS
 
 LARGE = {4: 8, 2: 19}  # by `tile_size`
-SHARE = 0.9  # of the memory is used: the pool of CuPy cannot fill every gap
+SHARE = 0.9  # how much of the memory can be used: CuPy's pool cannot fill every gap
 
 
 @contextlib.contextmanager
 def name_a_tile_that_fits(config: Config, dataset: Dataset):
-    """Turn the GPU's running out of memory within the block into an InputError that says what would fit."""
+    """If the GPU runs out of memory within the block, raise an InputError that says which tile would fit."""
     try:
         yield
     except MemoryError as error:
@@ -57,11 +58,14 @@ def largest_tile(below: int, budget: int, depth: int, **network) -> int | None:
 
 
 def step_bytes(tile: int, optimiser: str = "sgd", **network) -> int:
-    """Return about how many bytes a training step needs, in float32; `network` as for `summary.layer_rows`."""
+    """Return about how many bytes a training step needs, in float32.
+
+    `optimiser` is one of OPTIMISERS; `network` as for `summary.layer_rows`.
+    """
     rows = layer_rows(tile, tile, **network)
     largest = max(max(row.in_channels, row.out_channels) * row.height * row.width for row in rows)
     parameters = sum(row.parameters for row in rows)
-    arrays = 4 if optimiser == "adam" else 3
+    arrays = 2 + OPTIMISERS[optimiser].state_arrays  # weight, gradient, and the optimiser's
     return 4 * arrays * parameters + memory(rows, tile, tile)["cache"] + 4 * LARGE[tile_size(np.float32)] * largest
 
 

@@ -1,6 +1,7 @@
-"""Recipes: settings that belong together, by name. An option given on the command line beats its recipe.
+"""Recipes: settings that belong together, by name. They differ from the defaults in `config.py`.
 
-quick   The default: trains in minutes on two cores. What it chooses was found by experiment: see benchmarks/README.md.
+quick   The defaults: trains in minutes on two cores. What they choose was found by experiment: see
+        benchmarks/README.md.
 
         Adam, learning rate 0.001                    a seventh fewer wrong pixels than momentum, in as many steps
 
@@ -12,18 +13,19 @@ paper   What the paper says, and where it is silent, a choice:
         weight map, w0 = 10, sigma = 5               eq. 2
         elastic deformation, rotation, shift, grey   section 3.1
         dropout at the end of the contracting path   section 3.1; the rate, 0.5, is the authors' release's
-        learning rate 0.001                          not said. At momentum 0.99 a gradient goes on to count 100-fold, so
-                                                     this moves the weights as far as 0.01 does at momentum 0.9
+        learning rate 0.001                          not said. At momentum 0.99 each gradient counts 100-fold in the
+                                                     end, so this moves the weights as far as 0.01 does at momentum 0.9
         10,000 steps, half a cosine down to 0        not said. 400 times through 25 images; hours on a CPU, minutes on
                                                      a GPU
 """
 
 RECIPES = {
-    "quick": {"optimiser": "adam"},
+    "quick": {},
     "paper": {
         "base_channels": 64,
         "depth": 4,
         "tile": 572,
+        "optimiser": "sgd",
         "momentum": 0.99,
         "init": "he",
         "weights": "map",

@@ -12,12 +12,12 @@ from minunet.data import Sample, loss_weights
 from minunet.errors import InputError
 from minunet.files import replace_atomically
 from minunet.metrics.evaluation import evaluate
+from minunet.network.trained.checkpoint import load_checkpoint, save_checkpoint
 from minunet.pictures.contact_sheet import plot_contact_sheet
 from minunet.pictures.curves import plot_curves
 from minunet.pictures.predictions import plot_predictions
 from minunet.pictures.weights import plot_weights
-from minunet.training.checkpoint import load_checkpoint, save_checkpoint
-from minunet.training.config import Config, check
+from minunet.training.config import Config, resolve
 from minunet.training.train import Run
 
 COLUMNS = ("step", "seconds", "wait", "learning_rate", "loss", "validation_error", "majority_error")
@@ -51,7 +51,7 @@ def save_run(run: Run, folder: Path) -> None:
     """Write config, checkpoint, log and curves; each file is replaced whole, so a crash leaves the old one."""
     folder.mkdir(parents=True, exist_ok=True)
     config = run.config._asdict()
-    save_checkpoint(folder / "checkpoint.npz", run.params, config, run.normalisation, run.velocity, run.history)
+    save_checkpoint(folder / "checkpoint.npz", run.network, config, run.optimiser_state, run.history)
     write_json(folder / "config.json", config)
     replace_atomically(folder / "log.csv", lambda path: _write_log(run.history, path))
     if run.history:
@@ -61,17 +61,16 @@ def save_run(run: Run, folder: Path) -> None:
 def resume_run(folder: Path, **changes) -> Run:
     """Return the run stored in a folder.
 
-    `changes` to the configuration are allowed where they do not make it another run: steps, minutes, device.
+    `changes` to the configuration must not make it another run: steps, minutes, device.
     """
     stored = load_checkpoint(folder / "checkpoint.npz")
-    if stored["velocity"] is None:
+    if stored.optimiser_state is None:
         raise InputError(
             f"expected a run to resume, got {folder / 'checkpoint.npz'} with a network only; start a new run"
         )
-    config = Config(**stored["config"])._replace(**changes)
-    check(config)
-    params, velocity = to_device([stored["params"], stored["velocity"]], config.device)
-    return Run(config, params, velocity, stored["normalisation"], stored["history"])
+    config = resolve(changes, stored=stored.config)
+    params, optimiser_state = to_device([stored.network.params, stored.optimiser_state], config.device)
+    return Run(config, params, optimiser_state, stored.network.normalisation, stored.history)
 
 
 def weights_of_run(config: Config, samples: list[Sample], folder: Path) -> list[np.ndarray | None]:
@@ -100,7 +99,7 @@ def write_json(path: Path, content: dict) -> None:
 
 
 def _without_nan(content):
-    """Return nested dicts and lists with None, which JSON knows, in place of NaN, which it does not."""
+    """Return nested dicts and lists with None in place of NaN, which JSON does not have."""
     if isinstance(content, dict):
         return {name: _without_nan(value) for name, value in content.items()}
     if isinstance(content, list):

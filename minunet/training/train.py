@@ -1,10 +1,10 @@
-"""Training: one tile, one step, by stochastic gradient descent with momentum.
+"""Training: each step draws one tile, goes forward and backward, and lets the optimiser change the parameters.
 
-What the paper says is kept where it pays in minutes rather than hours: batches of one tile, He initialisation,
-weight maps where instances are known. What it does not say, or says for ten hours on a GPU, is chosen here:
+The paper's settings are kept where they work within minutes: batches of one tile, He initialisation, weight maps where
+cells are told apart. What it does not say, or chose for ten hours on a GPU, is chosen here:
 
-optimiser       gradient descent with momentum, as the paper's; or Adam (see `optimisers.py`), as `minunet train` has it
-learning rate   0.03, or Adam's 0.001; warmed up over 50 steps, then a half cosine down to 0 at the end of the run
+optimiser       Adam; or gradient descent with momentum, as in the paper (see `optimisers.py`)
+learning rate   Adam's 0.001, or 0.03; warmed up over 50 steps, then a half cosine down to 0 at the end of the run
 momentum        0.9 instead of 0.99, which needs far more steps than a few minutes hold
 augmentation    symmetries: the tile's random place, and the eight symmetries of the square
                 elastic: any angle, elastic deformation and other grey values too; see `data/augment.py`
@@ -13,11 +13,14 @@ augmentation    symmetries: the tile's random place, and the eight symmetries of
 default_rng([seed, n, 1]), so a step never depends on how the run came there: a resumed run equals an uninterrupted one,
 bit for bit. (With a time limit in place of a number of steps the learning rate follows the clock, and no two runs are
 equal.)
+
+`on_arrays.py` trains on arrays in one call; `minunet/cli/train.py` is the command.
 """
 
 import contextlib
 import math
 import time
+from collections.abc import Callable, Generator
 from typing import NamedTuple
 
 import numpy as np
@@ -31,19 +34,20 @@ from minunet.data import (
     check_classes,
     fit_normalisation,
     loss_weights,
-    normalisation_of,
     normalise,
     prefetch,
 )
+from minunet.data.normalisation import Normalisation
 from minunet.errors import InputError
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from minunet.metrics.evaluation import mean, pixel_errors
 from minunet.network.initialise import centre
 from minunet.network.sizes import output_size
+from minunet.network.trained import Network
 from minunet.network.unet import init_unet, unet_backward, unet_forward
 from minunet.prediction.predict import predict_samples
-from minunet.training.config import Config, check
-from minunet.training.optimisers import adam_step, init_moments, init_velocity, sgd_step
+from minunet.training.config import Config, peak_learning_rate, resolve
+from minunet.training.optimisers import OPTIMISERS
 
 WARM_UP = 50  # steps
 VALIDATIONS = 10  # over a whole run
@@ -52,16 +56,21 @@ VALIDATIONS = 10  # over a whole run
 class Run(NamedTuple):
     """The state of a run; the arrays change in place, step by step."""
 
-    config: Config
+    config: Config  # complete, as from `resolve`
     params: dict
-    velocity: dict  # the optimiser's state
-    normalisation: dict  # empty if each image has its own
-    history: list[dict]  # a row a step: step, seconds, wait, learning_rate, loss and, at times, validation_error
+    optimiser_state: dict  # as from the optimiser's `init`
+    normalisation: Normalisation
+    history: list[dict]  # a row for each step: step, seconds, wait, learning_rate, loss; at times, validation_error
+
+    @property
+    def network(self) -> Network:
+        """What `predict` takes; its arrays change as the run goes on."""
+        return Network(self.params, self.normalisation)
 
 
 def start(config: Config, dataset: Dataset) -> Run:
-    """Return a fresh run: initialised parameters, velocities at rest, and the training images' normalisation."""
-    check(config)
+    """Return a fresh run: initialised parameters and optimiser's state, and the training images' normalisation."""
+    config = resolve(config._asdict())
     check_classes(dataset)
     rng = np.random.default_rng(config.seed)
     channels = dataset.train[0].image.shape[0]
@@ -69,15 +78,37 @@ def start(config: Config, dataset: Dataset) -> Run:
     if config.init == "centred":
         centre(params)
     params = to_device(params, config.device)
-    normalisation = fit_normalisation(dataset.train) if config.normalisation == "dataset" else {}
-    velocity = init_moments(params) if config.optimiser == "adam" else init_velocity(params)
-    return Run(config, params, velocity, normalisation, [])
+    normalisation = Normalisation("image")
+    if config.normalisation == "dataset":
+        normalisation = fit_normalisation(dataset.train)
+    optimiser_state = OPTIMISERS[config.optimiser].init(params)
+    return Run(config, params, optimiser_state, normalisation, [])
 
 
-def train_steps(run: Run, dataset: Dataset, weights: list[np.ndarray | None] | None = None):
+def learning_rate(config: Config, step: int, done: float) -> float:
+    """Return the rate of a step: up in a line over WARM_UP steps, down by a half cosine over the run.
+
+    `done` is how much of the run is done before the step, from 0 to 1.
+    """
+    return peak_learning_rate(config) * min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def train_steps(
+    run: Run,
+    dataset: Dataset,
+    weights: list[np.ndarray | None] | None = None,
+    schedule: Callable[[Config, int, float], float] = learning_rate,
+) -> Generator[dict, None, None]:
     """Train to the end of the run; yield after every step, so that the caller may show, save or stop.
 
-    `weights` are the loss weights of each training image; by default `loss_weights` works them out.
+    Parameters
+    ----------
+    run : as from `start`; its arrays and its history change
+    dataset : what to train on, and the images on which the pixel error is measured, if there are any
+    weights : list of arrays (H, W) or None, optional
+        The loss weights of each training image; by default `loss_weights` works them out.
+    schedule : function
+        schedule(config, step, done) returns the learning rate of a step; see `learning_rate`.
 
     Yields
     ------
@@ -87,25 +118,25 @@ def train_steps(run: Run, dataset: Dataset, weights: list[np.ndarray | None] | N
         errors on the held-out images.
     """
     config, history = run.config, run.history
-    images = [sample.image for sample in dataset.train]
-    images = [normalise(image, normalisation_of(image, run.normalisation)) for image in images]
+    images = [normalise(sample.image, run.normalisation) for sample in dataset.train]
     labels = [sample.labels for sample in dataset.train]
-    weights = weights or loss_weights(dataset.train, config.weights)
+    if weights is None:
+        weights = loss_weights(dataset.train, config.weights)
     planes = to_device(list(zip(images, labels, weights, strict=True)), config.device)
     began = time.monotonic() - (history[-1]["seconds"] if history else 0.0)
     with contextlib.closing(prefetch(lambda step: draw_tile(config, planes, step), first=len(history))) as tiles:
         while (done := progress(config, history)) < 1:
             step = len(history)
-            rate = learning_rate(config, step, done)
+            rate = schedule(config, step, done)
             tile, wait = next(tiles)
             loss = float(train_step(run, tile, step, rate))  # on a GPU, the one place where the host waits for it
             if not math.isfinite(loss):
-                remedy = f"try --learning-rate {config.learning_rate / 3:.2g}"
+                remedy = f"try a lower learning rate, such as {config.learning_rate / 3:.2g}"
                 raise InputError(f"the loss must stay finite, got {loss} at step {step + 1}; {remedy}")
             seconds = time.monotonic() - began
             history.append({"step": step + 1, "seconds": seconds, "wait": wait, "learning_rate": rate, "loss": loss})
             now = progress(config, history)
-            if int(VALIDATIONS * now) > int(VALIDATIONS * done):
+            if dataset.validation and int(VALIDATIONS * now) > int(VALIDATIONS * done):
                 history[-1].update(validate(run, dataset.validation))
             yield history[-1]
 
@@ -136,10 +167,8 @@ def train_step(run: Run, tile: tuple, step: int, rate: float) -> Array:
     loss, loss_cache = softmax_cross_entropy_forward(logits, labels, weights)
     dlogits = softmax_cross_entropy_backward(xp.ones((), x.dtype), loss_cache)
     grads = unet_backward(dlogits, cache)
-    if config.optimiser == "adam":
-        adam_step(run.params, grads, run.velocity, rate, config.momentum, step + 1)
-    else:
-        sgd_step(run.params, grads, run.velocity, rate, config.momentum)
+    optimiser = OPTIMISERS[config.optimiser]
+    optimiser.step(run.params, grads, run.optimiser_state, rate, config.momentum, step + 1)
     return loss
 
 
@@ -152,11 +181,6 @@ def progress(config: Config, history: list[dict]) -> float:
     return min(1.0, history[-1]["seconds"] / (60 * config.minutes))
 
 
-def learning_rate(config: Config, step: int, done: float) -> float:
-    """Return the rate of a step: up in a line over WARM_UP steps, down by a half cosine over the run."""
-    return config.learning_rate * min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * done))
-
-
 def prediction_tile(config: Config) -> int | None:
     """Return the tile to predict with: on a GPU the one that it trains with, since that fits into its memory."""
     return config.tile if config.device == "gpu" else None
@@ -165,5 +189,5 @@ def prediction_tile(config: Config) -> int | None:
 def validate(run: Run, samples: list[Sample]) -> dict:
     """Return the mean pixel error on held-out images, and that of the majority class."""
     tile = prediction_tile(run.config)
-    means = mean(pixel_errors(samples, predict_samples(run.params, run.normalisation, samples, tile=tile)))
+    means = mean(pixel_errors(samples, predict_samples(run.network, samples, tile=tile)))
     return {"validation_error": means["pixel_error"], "majority_error": means["majority_pixel_error"]}

@@ -469,12 +469,12 @@ SEEDS = (0,) if QUICK else (0, 1, 2)
 held_out = synthetic_dataset(1000, num_train=0, num_validation=4, height=128, width=128).validation
 
 # %%
-config = Config(base_channels=8, depth=2, tile=104, steps=60 if QUICK else 500)
+config = Config(base_channels=8, depth=2, tile=104, steps=60 if QUICK else 500, optimiser="sgd")
 MEASURED_EVERY = 30 if QUICK else 50
 
 
 def error_on(samples, run):
-    guesses = [predict(run.params, s.image, normalisation=run.normalisation).argmax(axis=0) for s in samples]
+    guesses = [predict(run.network, s.image).argmax(axis=0) for s in samples]
     return np.mean([pixel_error(s.labels, guess) for s, guess in zip(samples, guesses, strict=True)])
 
 
@@ -555,7 +555,7 @@ figure, axes = plt.subplots(1, 4, figsize=(9, 2.7), layout="constrained")
 course.draw_image(axes[0], sample.image[0], "a held-out image")
 for ax, way in zip(axes[1:], WAYS, strict=True):
     run = runs[way, 0][0]
-    p = predict(run.params, sample.image, normalisation=run.normalisation)[1]
+    p = predict(run.network, sample.image)[1]
     ax.imshow(p, cmap="gray", vmin=0, vmax=1)
     ax.contour(sample.labels, [0.5], colors="#E69F00", linewidths=1)
     ax.set(title=way, xlabel="W = 128", xticks=[], yticks=[])

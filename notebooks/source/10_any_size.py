@@ -209,7 +209,8 @@ plt.show()
 
 # %%
 training = synthetic_dataset(0, num_train=8, num_validation=1, height=128, width=128)
-run = start(Config(base_channels=8, depth=2, tile=108, steps=30 if QUICK else 300, weights="none"), training)
+settings = {"base_channels": 8, "depth": 2, "tile": 108, "optimiser": "sgd", "weights": "none"}
+run = start(Config(steps=30 if QUICK else 300, **settings), training)
 for _ in train_steps(run, training):
     pass
 
@@ -423,9 +424,9 @@ course.show_source(output_windows)
 
 # %%
 for tile in (76, 112, (60, 140)):
-    p = predict(run.params, cells.image, tile=tile, normalisation=run.normalisation)
+    p = predict(run.network, cells.image, tile=tile)
     print(f"predict with tile {tile}: largest difference {np.abs(p - one_shot).max():.1e}")
-small = predict(run.params, stamp, normalisation=run.normalisation)
+small = predict(run.network, stamp)
 print("and of the 12 x 12 stamp:", small.shape)
 
 # %% [markdown]
@@ -514,7 +515,7 @@ others = synthetic_dataset(78, num_train=0, num_validation=6, height=128, width=
 
 
 def errors(rotations):
-    answers_to = [predict(run.params, s.image, rotations=rotations, normalisation=run.normalisation) for s in others]
+    answers_to = [predict(run.network, s.image, rotations=rotations) for s in others]
     return [pixel_error(s.labels, p.argmax(axis=0)) for s, p in zip(others, answers_to, strict=True)]
 
 

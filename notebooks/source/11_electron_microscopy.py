@@ -152,7 +152,7 @@ three_pixels = data.Sample("three pixels", np.array([[[90.0, 120.0, 150.0]]], np
 of_three = data.fit_normalisation([three_pixels])
 print("three pixels: ", data.normalise(three_pixels.image, of_three).round(2))
 normalisation = data.fit_normalisation(dataset.train)
-print("training slices: mean", normalisation["mean"].round(1), "std", normalisation["std"].round(1))
+print("training slices: mean", normalisation.mean.round(1), "std", normalisation.std.round(1))
 
 # %% [markdown]
 # ## A first measure, and its trap
@@ -535,7 +535,7 @@ print(f"membrane: {(labels == 0).mean():.2f} of the pixels, {on_membrane:.2f} of
 # network says membrane, since that is what the weights have taught it. So blue outweighs vermilion by far.
 
 # %%
-probabilities = [p[1] for p in predict_samples(run.params, run.normalisation, dataset.validation)]  # of cell
+probabilities = [p[1] for p in predict_samples(run.network, dataset.validation)]  # of cell
 sample, probability = dataset.validation[0], probabilities[0]
 figure, axes = plt.subplots(2, 2, figsize=(5.2, 5.6), layout="constrained")
 course.draw_image(axes[0, 0], sample.image[0], f"{sample.name}, held out")

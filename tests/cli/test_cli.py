@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minunet import relu_backward
+from minunet import Network, init_unet, relu_backward, save_network
 from minunet.cli.main import main
 from minunet.data import synthetic_cells
-from minunet.training.checkpoint import load_checkpoint
+from minunet.network.trained.checkpoint import load_checkpoint
 
 SMALL = ["--base-channels", "2", "--depth", "1", "--tile", "36"]
 
@@ -109,7 +109,7 @@ def test_ctrl_c_saves_and_resume_ends_as_if_nothing_had_happened(tmp_path, data)
     out, _ = stopped.communicate(timeout=60)
     assert stopped.returncode == 130
     assert "continue with: minunet train --resume --out" in out
-    done = len(load_checkpoint(tmp_path / "halves" / "checkpoint.npz")["history"])
+    done = len(load_checkpoint(tmp_path / "halves" / "checkpoint.npz").history)
     assert 0 < done < 400
 
     assert main(["train", "--resume", "--out", str(tmp_path / "halves")]) == 0
@@ -167,6 +167,13 @@ def test_evaluate_without_a_checkpoint_measures_the_network_that_comes_along(tmp
     assert main(["evaluate", "--data", f"folder:{cells_folder}", "--out", str(tmp_path / "out")]) == 0
     assert "majority" in capsys.readouterr().out
     assert (tmp_path / "out" / "metrics.json").exists()
+
+
+def test_evaluate_asks_for_data_where_the_network_does_not_say_them(tmp_path, cells_folder, capsys):
+    path = tmp_path / "mine.npz"
+    save_network(path, Network(init_unet(np.random.default_rng(0), base_channels=2, depth=1), "image"))
+    assert "name the data with --data" in refused(capsys, "evaluate", path, "--out", tmp_path / "out")
+    assert main(["evaluate", str(path), "--data", f"folder:{cells_folder}", "--out", str(tmp_path / "out")]) == 0
 
 
 @pytest.mark.parametrize("command", ["predict", "evaluate"])

@@ -99,8 +99,8 @@ def test_normalisation_is_over_all_pixels_of_all_images():
     ]
     pixels = np.concatenate([s.image.reshape(2, -1) for s in samples], axis=1).astype(np.float64)
     normalisation = fit_normalisation(samples)
-    np.testing.assert_allclose(normalisation["mean"], pixels.mean(axis=1), rtol=1e-6)
-    np.testing.assert_allclose(normalisation["std"], pixels.std(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(normalisation.mean, pixels.mean(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(normalisation.std, pixels.std(axis=1), rtol=1e-5)
     normal = np.concatenate([normalise(s.image, normalisation).reshape(2, -1) for s in samples], axis=1)
     assert normal.dtype == np.float32
     np.testing.assert_allclose(normal.mean(axis=1), 0, atol=2e-3)

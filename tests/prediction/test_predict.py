@@ -8,8 +8,8 @@ import pytest
 import scipy.ndimage
 
 import minunet
-from minunet import init_unet, predict
-from minunet.data import mirror_pad, normalise
+from minunet import Network, Normalisation, init_unet, load_network, predict, to_device, unet_forward
+from minunet.data import Sample, fit_normalisation, mirror_pad, normalise, synthetic_cells
 from minunet.errors import InputError
 from minunet.network.sizes import border, smallest_input_size
 from minunet.prediction.checks import BAND, check_image
@@ -224,6 +224,11 @@ def test_eight_rotations_do_not_care_about_a_mirror_and_four_do(small_unet, rng)
     [
         ({"tile": 43}, "input size 43 does not fit depth 2; the smallest valid size is 44"),
         ({"tile": (44, 44, 44)}, "tile must be one size or (height, width)"),
+        ({"tile": 44.0}, "tile must be one size or (height, width), got 44.0; the smallest is 44"),
+        ({"tile": "44"}, "tile must be one size or (height, width), got '44'"),
+        ({"tile": True}, "tile must be one size or (height, width), got True"),
+        ({"tile": 8}, "got 8; to average over 8 versions of the image write rotations=8"),
+        ({"tile": 1}, "got 1; to average over 1 versions of the image write rotations=1"),
         (
             {"rotations": 3},
             "rotations must be 1 (none), 4 (quarter turns), 7 (sevenths of a turn) or 8",
@@ -234,6 +239,9 @@ def test_eight_rotations_do_not_care_about_a_mirror_and_four_do(small_unet, rng)
         ({"image": np.full((20, 20), 1j)}, "image must hold numbers, got complex128"),
         ({"normalisation": {"mean": np.zeros(3), "std": np.ones(3)}}, "expected an image (C, H, W) with 3 channels"),
         ({"normalisation": {"mean": np.zeros(1), "std": np.zeros(1)}}, "expected images with contrast"),
+        ({"normalisation": "image"}, "expected images with contrast, got a standard deviation of 0"),
+        ({"normalisation": {}}, 'for each image by its own numbers write "image"'),
+        ({"normalisation": "dataset"}, "normalisation must be a Normalisation"),
         ({"out": np.zeros((2, 20, 20))}, "out must be an array of floats (3, 20, 20), got float64 (2, 20, 20)"),
         ({"out": np.zeros((3, 20, 20), int)}, "out must be an array of floats (3, 20, 20), got int64 (3, 20, 20)"),
         ({"out": np.broadcast_to(0.0, (3, 20, 20))}, "out must be writeable, got a read-only array"),
@@ -262,3 +270,74 @@ def test_a_tile_whose_output_is_smaller_than_its_step_names_the_smallest(rng):
     with pytest.raises(InputError, match="got tile 188 with 4; the smallest tile is 204"):
         predict(params, np.zeros((20, 20)), tile=188)
     assert predict(params, np.zeros((20, 20)), tile=204).shape == (2, 20, 20)
+
+
+@pytest.fixture
+def dim_cells():
+    """Return an image of a camera that the bundled network does not know, (1, 100, 90), and its labels."""
+    image, instances = synthetic_cells(np.random.default_rng(99), 100, 90)
+    return 400 * image[None] + 1000, instances > 0
+
+
+def wrong(probabilities, labels):
+    return np.mean(probabilities.argmax(axis=0) != labels)
+
+
+def test_a_network_normalises_as_it_was_trained(dim_cells):
+    image, labels = dim_cells
+    network = load_network("cells")
+    assert wrong(predict(network, image), labels) < 0.08
+    assert wrong(predict(network.params, image), labels) > 0.3  # what parameters alone make of raw grey values
+    for normalisation in ("image", network.normalisation, Normalisation("image")):
+        found = predict(network.params, image, normalisation=normalisation)
+        np.testing.assert_array_equal(found, predict(network, image))
+
+
+def test_the_numbers_of_a_data_set_are_the_networks_own(small_unet, rng):
+    normalisation = fit_normalisation([Sample("a", rng.normal(90, 40, (1, 50, 60)), np.zeros((50, 60)), None)])
+    image = rng.normal(60, 40, (30, 41))
+    expected = predict(small_unet, normalise(image[None], normalisation))
+    np.testing.assert_array_equal(predict(Network(small_unet, normalisation), image), expected)
+    numbers = {"mean": normalisation.mean, "std": normalisation.std}  # no limits; none is reached here
+    np.testing.assert_array_equal(predict(small_unet, image, normalisation=numbers), expected)
+    by_itself = predict(Network(small_unet, normalisation), image, normalisation="image")
+    np.testing.assert_array_equal(by_itself, predict(Network(small_unet, Normalisation("image")), image))
+    assert np.abs(by_itself - expected).max() > 1e-3
+
+
+def test_an_image_in_a_file_is_normalised_by_all_of_itself(small_unet, rng):
+    image = rng.integers(0, 256, (90, 70)).astype(np.uint8)
+    image[:40] //= 4  # so that a tile alone would have other numbers
+    network = Network(small_unet, Normalisation("image"))
+    expected = predict(small_unet, normalise(image[None], "image"))
+    np.testing.assert_allclose(predict(network, OnlySlices(image), 52), expected, rtol=1e-6)
+
+
+def test_a_network_moves_to_the_gpu_as_a_whole(stand_in, monkeypatch, small_unet, rng):
+    monkeypatch.setenv("MINUNET_KERNELS", "readable")
+    network = Network(small_unet, Normalisation("dataset", np.float32([3]), np.float32([2])))
+    image = rng.standard_normal((20, 25))
+    np.testing.assert_allclose(predict(to_device(network, "gpu"), image), predict(network, image), rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ("cells", "got 'cells'; load_network reads one from a path"),
+        ({"weight": 1}, "got a dict"),
+        (None, "got a NoneType"),
+        (Network({"weight": 1}, Normalisation("image")), "got a dict"),
+    ],
+)
+def test_what_is_no_network_is_told(network, message):
+    with pytest.raises(InputError, match=r"network must be a Network, as from minunet\.load_network") as error:
+        predict(network, np.zeros((20, 20)))
+    assert message in str(error.value)
+
+
+def test_what_holds_a_network_is_told_where(small_unet):
+    class Holder:
+        network = Network(small_unet, Normalisation("image"))
+
+    with pytest.raises(InputError, match=r"got a Holder; take its \.network"):
+        predict(Holder(), np.zeros((20, 20)))

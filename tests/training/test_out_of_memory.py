@@ -7,7 +7,7 @@ import pytest
 
 from minunet.backend import to_device
 from minunet.cli.main import main
-from minunet.data import load_data
+from minunet.data import Normalisation, load_data
 from minunet.fast.cuda import crop_concat, loss, pool, relu, winograd
 from minunet.network.sizes import output_size
 from minunet.network.summary import layer_rows
@@ -42,7 +42,8 @@ def test_the_estimate_is_the_peak_of_a_step_or_up_to_a_third_more(stand_in, rng,
     tracemalloc.start()
     try:
         params = to_device(init_unet(rng, **network), "gpu")
-        run = Run(Config(tile=tile, depth=network["depth"]), params, init_velocity(params), {}, [])
+        config = Config(tile=tile, depth=network["depth"], optimiser="sgd")
+        run = Run(config, params, init_velocity(params), Normalisation("image"), [])
         tracemalloc.reset_peak()
         train_step(run, (x, labels, None), 0, 0.01)
         peak = tracemalloc.get_traced_memory()[1]

@@ -1,1 +1,1 @@
-"""`minunet bench`: what the layers and a training step take, and what the machine could do at best."""
+"""`minunet bench`: how long layers and a training step take, and what the machine could do at best."""

@@ -1,4 +1,4 @@
-"""`minunet bench`: time every 3x3 layer and a training step, and draw bench.png."""
+"""`minunet bench`: time every 3x3 layer and a training step, and draw the speeds."""
 
 import argparse
 import importlib.util
@@ -15,19 +15,23 @@ from minunet.cli.bench.sides import roofs, time_layers, time_step
 from minunet.errors import InputError
 from minunet.files import picture_path
 
-HELP = "time every 3x3 layer and a training step, and draw bench.png"
+HELP = "time every 3x3 layer and a training step, and draw the speeds"
 EXAMPLE = "minunet bench --against torch"
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    command.add_argument("--input", type=int, default=572, metavar="N", help="size; default 572")
-    command.add_argument("--base-channels", type=int, default=64, metavar="N", help="default 64")
-    command.add_argument("--depth", type=int, default=4, metavar="N", help="default 4")
-    command.add_argument("--device", choices=("cpu", "gpu"), help="default: cpu, and gpu where CuPy finds one")
-    command.add_argument("--against", choices=("torch",), help="PyTorch beside it, in turn, in a process of its own")
-    command.add_argument("--rounds", type=int, default=5, metavar="N", help="medians over so many; default 5")
-    command.add_argument("--out", default="bench.png", metavar="FILE", help="the plot; default bench.png")
+    command.add_argument("--input", type=int, default=572, metavar="N", help="side of the input in pixels; default 572")
+    channels = "channels at full resolution, doubled with each level down; default 64"
+    command.add_argument("--base-channels", type=int, default=64, metavar="N", help=channels)
+    command.add_argument(
+        "--depth", type=int, default=4, metavar="N", help="how many times an image is halved; default 4"
+    )
+    command.add_argument("--device", choices=("cpu", "gpu"), help="default: the CPU, and then the GPU if there is one")
+    command.add_argument("--against", choices=("torch",), help="time PyTorch, too, in turn and in a process of its own")
+    rounds = "how often each pass is timed; the median counts; default 5"
+    command.add_argument("--rounds", type=int, default=5, metavar="N", help=rounds)
+    command.add_argument("--out", default="bench.png", metavar="FILE", help="the picture; default bench.png")
 
 
 def run(options) -> int:
@@ -77,15 +81,18 @@ def run_bench(
     layers = layers_of(network)
     names = ["minunet"] + ([against] if against else [])
     out = picture_path(out)
-    devices = [device] if device else ["cpu"] + ["gpu"] * gpu_is_there()
-    for number, where in enumerate(devices):
+    if device:
+        devices = [device]
+    else:
+        devices = ["cpu", "gpu"] if gpu_is_there() else ["cpu"]
+    for where in devices:
         print(f"{_machine(where)}; input {input}, {base_channels} base channels, depth {depth}, medians of {rounds}")
         limits = roofs(where, rounds)
         print(f"matrix product {limits['flops'] / 1e9:.0f} GFLOP/s, copy {limits['bytes'] / 1e9:.1f} GB/s\n")
         rows = time_layers(layers, names, where, rounds)
         print(layer_table(rows, names, limits), end="\n\n")
         print(step_table(time_step(network, names, where, rounds)), end="\n\n")
-        path = out.with_stem(f"{out.stem}-{where}") if number else out
+        path = out if where == devices[0] else out.with_stem(f"{out.stem}-{where}")
         plot_roofline(rows, names, limits, path)
         print(f"look at {path}")
 

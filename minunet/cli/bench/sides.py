@@ -1,4 +1,4 @@
-"""The other end of `worker`: start a process for each side, and let them work in turn."""
+"""Starts a process for each side, minunet and PyTorch, and lets them work in turn; `worker.py` runs in each."""
 
 import json
 import statistics
@@ -12,7 +12,8 @@ from minunet.cli.bench.layer import Layer
 from minunet.errors import InputError
 
 PAUSE = 0.05  # seconds after each pass, so that one side's threads have gone to sleep before the other's start
-PRODUCT, COPY = 4096, 50_000_000  # rows and columns; numbers: for the machine's roofs
+PRODUCT = 4096  # rows and columns of the matrices whose product shows the processor's limit
+COPY = 50_000_000  # numbers whose copy shows the memory's limit
 
 
 class Side:
@@ -38,7 +39,7 @@ class Side:
             self.process.stdin.write(json.dumps(command) + "\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass  # it has died; why, stands in stderr
+            pass  # the process has died; its last words are read below
         reply = self.process.stdout.readline()
         if not reply:
             words = self.process.stderr.read().strip().splitlines() or ["no message; out of memory?"]
@@ -62,7 +63,7 @@ def roofs(device: str, rounds: int) -> dict[str, float]:
 
 
 def time_layers(layers: list[Layer], names: list[str], device: str, rounds: int) -> list[dict]:
-    """Return a row a layer: the layer, and the median seconds of forward and backward of each side."""
+    """Return a row for each layer: the layer, and the median seconds of forward and backward of each side."""
     rows = []
     for layer in tqdm(layers, unit="layer", disable=None, leave=False):
         medians = _in_turn(names, device, rounds, prepare="layer", shape=list(layer))

@@ -1,7 +1,6 @@
 """PyTorch's side of the comparison: the same layer and training step, by its autograd.
 
-On a GPU its products and convolutions are those of float32 in full, unless CUPY_TF32=1 allows TF32; see
-benchmarks/README.md.
+On a GPU it computes in full float32, unless CUPY_TF32=1 allows TF32; see benchmarks/README.md.
 """
 
 import numpy as np

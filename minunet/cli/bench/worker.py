@@ -1,7 +1,7 @@
-"""One side in a process of its own, which times what it is told: python -m minunet.cli.bench.worker SIDE DEVICE
+"""One side of the comparison, in its own process: python -m minunet.cli.bench.worker SIDE DEVICE
 
-It reads a line of JSON for each command and answers with one. A process of its own, since the threads of NumPy and of
-PyTorch would be in each other's way in one.
+It reads one line of JSON for each command and answers with one. Each side has its own process, since the threads of
+NumPy and of PyTorch would slow each other down in one.
 
     {"prepare": "layer", "shape": [C, F, height, width]}    ->  {}
     {"prepare": "step", "network": {...}}                   ->  {}
@@ -29,7 +29,7 @@ def main() -> None:
         command = json.loads(line)
         reply = {}
         if "prepare" in command:
-            passes = []  # let go of the last case before the next one is made
+            passes = []  # frees the last case before the next one is made
             passes = prepared(side, device, command)
         elif "time" in command:
             reply["seconds"] = seconds(passes[command["time"]], side, device)
@@ -68,7 +68,7 @@ def seconds(run, side, device: str) -> float:
 
 
 def peak_of_process() -> int:
-    """Return the most memory that this process has taken, in bytes; 0 where the system does not tell."""
+    """Return the most memory that this process has taken, in bytes; 0 where the system does not say."""
     try:
         import resource
     except ImportError:  # Windows

@@ -1,5 +1,39 @@
-"""Trained networks that come with minunet; each has a card, a .md file of its name, that says how it was trained."""
+"""Trained networks: how they are stored, and those that come with minunet.
+
+Each of these is a checkpoint, and a card, the .md file of the same name, says how it was trained.
+"""
 
 from pathlib import Path
 
-CELLS = Path(__file__).with_name("cells.npz")  # for `load_checkpoint`; see cells.md
+from minunet.errors import InputError
+from minunet.network.trained.checkpoint import Network, load_checkpoint, save_checkpoint
+
+BUNDLED = {"cells": Path(__file__).with_name("cells.npz")}  # see cells.md
+
+
+def load_network(name: str | Path) -> Network:
+    """Return a trained network, which `predict` takes.
+
+    Parameters
+    ----------
+    name : "cells" or a path
+        "cells" comes with minunet: it finds bright cells on a dark ground, as under a fluorescence microscope. A path
+        is that of a checkpoint, such as RUN/checkpoint.npz.
+
+    Raises
+    ------
+    InputError
+        If there is no such network, or the file cannot be read.
+    """
+    path = BUNDLED.get(str(name), Path(name))
+    if not path.exists():
+        raise InputError(
+            f"expected {' or '.join(BUNDLED)}, which comes with minunet, or the path of a checkpoint, found no file "
+            f"{path}; `minunet train` writes RUN/checkpoint.npz"
+        )
+    return load_checkpoint(path).network
+
+
+def save_network(path: str | Path, network: Network) -> None:
+    """Write a network to an .npz file, for `load_network` and `minunet predict`."""
+    save_checkpoint(path, network, config={})

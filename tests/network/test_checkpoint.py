@@ -5,46 +5,84 @@ import json
 import numpy as np
 import pytest
 
-from minunet import flatten
+from minunet import Network, Normalisation, flatten
 from minunet.errors import InputError
 from minunet.files import replace_atomically
-from minunet.training.checkpoint import load_checkpoint, save_checkpoint
+from minunet.network.trained.checkpoint import FORMAT, load_checkpoint, save_checkpoint
 from minunet.training.optimisers import init_velocity
 
-NORMALISATION = {"mean": np.array([0.25], np.float32), "std": np.array([2.0], np.float32)}
+NORMALISATION = Normalisation("dataset", np.array([0.25], np.float32), np.array([2.0], np.float32))
 
 
 def save(path, params, **more):
-    save_checkpoint(path, params, {"data": "synthetic", "steps": 3}, NORMALISATION, **more)
+    save_checkpoint(path, Network(params, NORMALISATION), {"data": "synthetic", "steps": 3}, **more)
+
+
+def assert_same(loaded, saved):
+    loaded, saved = flatten(loaded), flatten(saved)
+    assert list(loaded) == list(saved)
+    for leaf in saved:
+        np.testing.assert_array_equal(loaded[leaf], saved[leaf], strict=True)
 
 
 def test_everything_comes_back_bit_for_bit(tmp_path, small_unet):
     history = [{"step": 1, "loss": 0.1 + 0.2}]
     velocity = init_velocity(small_unet)
     velocity["head"]["bias"] += np.pi
-    save(tmp_path / "c.npz", small_unet, velocity=velocity, history=history)
+    save(tmp_path / "c.npz", small_unet, optimiser_state=velocity, history=history)
     stored = load_checkpoint(tmp_path / "c.npz")
-    for name, tree in (("params", small_unet), ("velocity", velocity), ("normalisation", NORMALISATION)):
-        loaded, saved = flatten(stored[name]), flatten(tree)
-        assert list(loaded) == list(saved)
-        for leaf in saved:
-            np.testing.assert_array_equal(loaded[leaf], saved[leaf], strict=True)
-    assert stored["config"] == {"data": "synthetic", "steps": 3}
-    assert stored["history"] == history
+    assert_same(stored.network.params, small_unet)
+    assert_same(stored.optimiser_state, velocity)
+    assert stored.network.normalisation == NORMALISATION
+    assert stored.config == {"data": "synthetic", "steps": 3}
+    assert stored.history == history
 
 
 def test_levels_are_lists_in_their_order(tmp_path, rng):
     levels = [{"weight": np.full(2, float(i))} for i in range(12)]  # 10 must not come before 2
     save(tmp_path / "c.npz", {"encode": levels})
-    loaded = load_checkpoint(tmp_path / "c.npz")["params"]["encode"]
+    loaded = load_checkpoint(tmp_path / "c.npz").network.params["encode"]
     assert [level["weight"][0] for level in loaded] == list(range(12))
 
 
 def test_a_checkpoint_for_prediction_has_no_run_to_resume(tmp_path, small_unet):
     save(tmp_path / "c.npz", small_unet)
     stored = load_checkpoint(tmp_path / "c.npz")
-    assert stored["velocity"] is None
-    assert stored["history"] is None
+    assert stored.optimiser_state is None
+    assert stored.history is None
+
+
+@pytest.mark.parametrize("scope", ["dataset", "image"])
+def test_a_checkpoint_of_version_1_is_read(tmp_path, small_unet, scope):
+    velocity = init_velocity(small_unet)
+    velocity["head"]["bias"] += np.pi
+    about = {"format": FORMAT, "version": 1, "config": {"data": "synthetic"}, "history": [{"step": 1}]}
+    numbers = {"mean": np.float32([3]), "std": np.float32([2])} if scope == "dataset" else {}
+    arrays = {f"params/{name}": x for name, x in flatten(small_unet).items()}
+    arrays.update({f"velocity/{name}": x for name, x in flatten(velocity).items()})
+    arrays.update({f"normalisation/{name}": x for name, x in numbers.items()})
+    np.savez(tmp_path / "old.npz", about=np.array(json.dumps(about)), **arrays)
+    stored = load_checkpoint(tmp_path / "old.npz")
+    assert_same(stored.network.params, small_unet)
+    assert_same(stored.optimiser_state, velocity)
+    assert stored.network.normalisation == Normalisation(scope, **numbers)
+    assert stored.config == {"data": "synthetic", "optimiser": "sgd"}  # there was no other one
+    assert stored.history == [{"step": 1}]
+
+
+def test_a_normalisation_without_its_numbers_is_told(tmp_path, small_unet):
+    save(tmp_path / "c.npz", small_unet)
+    with np.load(tmp_path / "c.npz") as archive:
+        arrays = {name: archive[name] for name in archive.files if not name.startswith("normalisation/")}
+    np.savez(tmp_path / "c.npz", **arrays)
+    with pytest.raises(InputError, match=r"the numbers of the normalisation by dataset in .*, got \[\]"):
+        load_checkpoint(tmp_path / "c.npz")
+
+
+def test_a_name_without_npz_is_refused_before_anything_is_written(tmp_path, small_unet):
+    with pytest.raises(InputError, match=r"must end with \.npz, got .*mine; try .*mine\.npz"):
+        save(tmp_path / "mine", small_unet)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -103,10 +141,10 @@ def test_a_foreign_file_is_told(tmp_path, write):
 
 
 def test_a_newer_version_asks_for_an_update(tmp_path, small_unet, monkeypatch):
-    monkeypatch.setattr("minunet.training.checkpoint.VERSION", 2)
+    monkeypatch.setattr("minunet.network.trained.checkpoint.VERSION", 3)
     save(tmp_path / "c.npz", small_unet)
     monkeypatch.undo()
-    with pytest.raises(InputError, match=r"version 1 or older, got version 2 .*; update minunet"):
+    with pytest.raises(InputError, match=r"version 2 or older, got version 3 .*; update minunet"):
         load_checkpoint(tmp_path / "c.npz")
 
 

@@ -1,0 +1,45 @@
+"""The names that minunet hands on, and its version."""
+
+import configparser
+import importlib.metadata
+from pathlib import Path
+
+import pytest
+
+import minunet
+from minunet.cli.main import main
+
+ROOT = Path(__file__).parent.parent
+NAMES = (
+    "InputError Network Normalisation adam_step array_module conv2d_backward conv2d_forward crop_concat_backward "
+    "crop_concat_forward dropout_backward dropout_forward elastic_deform flatten gradcheck init_moments init_unet "
+    "init_velocity iou load_network max_pool_backward max_pool_forward output_size pixel_error predict read_image "
+    "relu_backward relu_forward save_network seg_score separate_touching sgd_step smallest_input_size "
+    "softmax_cross_entropy_backward softmax_cross_entropy_forward to_device train unet_backward unet_forward "
+    "up_conv_backward up_conv_forward v_info v_rand warping_error weight_map"
+).split()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_public_name_is_there_and_says_what_it_is(name):
+    assert callable(getattr(minunet, name))
+    assert getattr(minunet, name).__doc__
+
+
+def test_the_version_is_written_in_one_place(capsys):
+    assert minunet.__version__ == importlib.metadata.version("minunet")
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    version = setup["metadata"]["version"]
+    assert not [path for path in (ROOT / "minunet").rglob("*.py") if f'"{version}"' in path.read_text()]
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"minunet {minunet.__version__}\n"
+
+
+def test_type_checkers_are_told_that_there_are_types():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    assert "py.typed" in setup["options.package_data"]["minunet"].split()
+    assert (ROOT / "minunet" / "py.typed").exists()
