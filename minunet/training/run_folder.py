@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minunet.backend import to_device
+from minunet.backend import allow_tf32_if_asked, to_device
 from minunet.data import Sample, loss_weights
 from minunet.errors import InputError
 from minunet.files import replace_atomically
@@ -71,6 +71,7 @@ def resume_run(folder: Path, **changes) -> Run:
     config = Config(**stored["config"])._replace(**changes)
     check(config)
     params, velocity = to_device([stored["params"], stored["velocity"]], config.device)
+    allow_tf32_if_asked(params["head"]["bias"])
     return Run(config, params, velocity, stored["normalisation"], stored["history"])
 
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minunet.backend import Array, array_module, to_device
+from minunet.backend import Array, allow_tf32_if_asked, array_module, to_device
 from minunet.data import (
     AUGMENTATIONS,
     Dataset,
@@ -69,6 +69,7 @@ def start(config: Config, dataset: Dataset) -> Run:
     if config.init == "centred":
         centre(params)
     params = to_device(params, config.device)
+    allow_tf32_if_asked(params["head"]["bias"])
     normalisation = fit_normalisation(dataset.train) if config.normalisation == "dataset" else {}
     velocity = init_moments(params) if config.optimiser == "adam" else init_velocity(params)
     return Run(config, params, velocity, normalisation, [])
