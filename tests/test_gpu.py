@@ -100,7 +100,8 @@ def test_every_choice_of_convolution_runs_there_without_kernels(rng, monkeypatch
     monkeypatch.setenv("MINUNET_CONVOLUTION", choice)
     monkeypatch.setenv("MINUNET_KERNELS", "readable")
     x, weight = to_gpu((rng.standard_normal((1, 64, 50, 50)), rng.standard_normal((64, 64, 3, 3))))
-    assert plan(x, weight, backward=False).way == ("winograd_deep" if choice == "winograd" else "readable")
+    way = plan(x, weight, backward=False).way
+    assert way in ("winograd", "winograd_deep") if choice == "winograd" else way == "readable"
 
 
 @pytest.mark.parametrize("mode", ["elements", "directions"])

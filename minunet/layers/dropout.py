@@ -20,7 +20,7 @@ class DropoutCache(NamedTuple):
     rate: float
 
 
-def dropout_forward(x: Array, rate: float, rng: np.random.Generator) -> tuple[Array, DropoutCache]:
+def dropout_forward(x: Array, rate: float, rng: np.random.Generator | None) -> tuple[Array, DropoutCache]:
     """Drop elements of `x` at random ("drop-out layers at the end of the contracting path", section 3.1).
 
     Parameters

@@ -1,8 +1,5 @@
 """The U-Net of Fig. 1: down, bottom, up, head; and the same way back.
 
-All layers come in by one import. Write `minunet.layers` for `minunet.fast.layers` there, and the same network runs on
-the readable layers alone.
-
     x --> double_conv --+--------------- crop ---> concat -> double_conv --> head --> logits
                         |                            ^
                         +-> pool -> ... level 1 ... up_conv
@@ -12,6 +9,9 @@ fork, and their sum is the gradient of the level's output.
 
 Departures from the paper: none in the network. Dropout "at the end of the contracting path" (section 3.1) is one
 layer, on the bottom's output. The authors' Caffe release differs from Fig. 1; this follows Fig. 1.
+
+All layers come from one import, of `minunet.fast.layers`. With `minunet.layers` there instead, the same network runs on
+the readable layers alone.
 """
 
 from itertools import pairwise
@@ -170,10 +170,10 @@ def unet_backward(dlogits: Array, cache: UnetCache, with_dx: bool = False) -> An
 
     dy, head = _conv_grads(conv2d_backward(dlogits, cache.head))
 
-    for level in cache.decode:
-        dy, conv_grads = double_conv_backward(dy, level.conv)
-        dskip, dy = crop_concat_backward(dy, level.concat)
-        dy, up_grads = _conv_grads(up_conv_backward(dy, level.up))
+    for decode_cache in cache.decode:
+        dy, conv_grads = double_conv_backward(dy, decode_cache.conv)
+        dskip, dy = crop_concat_backward(dy, decode_cache.concat)
+        dy, up_grads = _conv_grads(up_conv_backward(dy, decode_cache.up))
         dskips.append(dskip)
         decode.append({"up": up_grads, **conv_grads})
 
@@ -181,11 +181,11 @@ def unet_backward(dlogits: Array, cache: UnetCache, with_dx: bool = False) -> An
         dy = dropout_backward(dy, cache.dropout)
     dy, bottom = double_conv_backward(dy, cache.bottom)
 
-    for level in reversed(cache.encode):
-        dy = max_pool_backward(dy, level.pool)
+    for encode_cache in reversed(cache.encode):
+        dy = max_pool_backward(dy, encode_cache.pool)
         dy = dy + dskips.pop()  # the fork: the pool's gradient and the skip connection's
         x_is_the_image = len(dskips) == 0  # no level is left above this one
-        dy, conv_grads = double_conv_backward(dy, level.conv, with_dx=with_dx or not x_is_the_image)
+        dy, conv_grads = double_conv_backward(dy, encode_cache.conv, with_dx=with_dx or not x_is_the_image)
         encode.insert(0, conv_grads)
 
     grads = {"encode": encode, "bottom": bottom, "decode": decode, "head": head}

@@ -40,11 +40,11 @@ def forward(x: Array, weight: Array, bias: Array, y: Array, with_relu: bool = Fa
     for n, top, rows, columns in _bands(x, KH, KW):
         product = buffer[: KH * F * columns.shape[1]].reshape(KH * F, columns.shape[1])
         np.matmul(stacked, columns, out=product)  # (KH F, KW C) @ (KW C, (rows + KH - 1) OW)
-        product = product.reshape(KH, F, rows + KH - 1, OW)
+        blocks = product.reshape(KH, F, rows + KH - 1, OW)  # one for each row of the kernel
         y_band = y[n, :, top : top + rows]  # (F, rows, OW)
-        np.add(product[0, :, :rows], bias[:, None, None], out=y_band)
+        np.add(blocks[0, :, :rows], bias[:, None, None], out=y_band)
         for kh in range(1, KH):
-            y_band += product[kh, :, kh : kh + rows]
+            y_band += blocks[kh, :, kh : kh + rows]
         if with_relu:
             np.maximum(y_band, 0, out=y_band)
 
@@ -94,9 +94,12 @@ def backward_to_x(framed_dy: Array, weight: Array, dx: Array, rim: Array | None)
     """Write the gradient of x to dx (N, C, H, W); its first rows to the rim instead, if there is one."""
     turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, F, KH, KW)
     no_bias = np.zeros(len(turned), dx.dtype)
-    first = 0 if rim is None else rim.shape[2]
+    if rim is None:
+        forward(framed_dy, turned, no_bias, dx)
+        return
+    first = rim.shape[2]  # rows of dx that belong to the rim, KH - 1
     forward(framed_dy[:, :, first:], turned, no_bias, dx[:, :, first:])
-    if first:
+    if first > 0:
         forward(framed_dy[:, :, : 2 * first], turned, no_bias, rim)
 
 

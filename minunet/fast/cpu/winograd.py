@@ -83,14 +83,15 @@ def backward(
     F, C = weight.shape[:2]
     B2, G2, A2 = matrices(xp, x.dtype)
     U = evaluate_kernels(G2, weight)  # (36, F, C)
-    dU, dbias = None, xp.zeros(F, x.dtype)
+    dU: Any = None  # (36, F, C), summed over all bands
+    dbias = xp.zeros(F, x.dtype)
     for n, top, rows, columns in _bands(dy, C):
         band, seen = slice(top, top + 4 * rows), slice(top, top + 4 * rows + 2)
         V = evaluate(B2, x[n, :, seen], rows, columns)  # (36, C, tiles)
         dM = interpolate_back(A2, dy[n, :, band], None if y is None else y[n, :, band], rows, columns)
         dbias += dM[POINT_1_1].sum(axis=1)
         product = dM @ V.transpose(0, 2, 1)  # (F, tiles) @ (tiles, C) -> (F, C), 36 times
-        dU = product if dU is None else xp.add(dU, product, out=dU)  # (36, F, C)
+        dU = product if dU is None else xp.add(dU, product, out=dU)
         if dx is not None:
             dV = U.transpose(0, 2, 1) @ dM  # (C, F) @ (F, tiles) -> (C, tiles), 36 times
             is_first = top == 0

@@ -13,6 +13,8 @@ all cores read that result. A part is some channels, of x or of y:
 The mathematics is that of `winograd.py`.
 """
 
+from typing import Any
+
 from minunet.backend import Array, array_module
 from minunet.fast.cpu.parallel import in_parallel
 from minunet.fast.cpu.winograd import POINT_1_1, evaluate_kernels, evaluate_kernels_back, matrices
@@ -68,7 +70,8 @@ def backward(
             interpolate_back(A2, image[part], gate, rows, columns, out=dM[n, :, part])
 
     def multiply_part(part: slice) -> None:
-        U, dU = evaluate_kernels(G2, weight[:, part]), None
+        U = evaluate_kernels(G2, weight[:, part])  # (36, F, C of the part)
+        dU: Any = None  # the same shape, summed over all images
         for n, image in enumerate(x):
             V = evaluate(B2, image[part], rows, columns)  # (36, C, tiles)
             product = dM[n] @ V.transpose(0, 2, 1)  # (F, tiles) @ (tiles, C) -> (F, C), 36 times

@@ -88,7 +88,7 @@ def count_tiles(y: Array) -> tuple[int, int]:
 
 
 def _chunks(V: Array) -> Iterator[tuple[slice, slice]]:
-    """Yield each chunk of the channels of V (36, C, tiles), and its place in V.reshape(36, -1); on a GPU all at once."""
+    """Yield each chunk of channels of V (36, C, tiles), and its place in V.reshape(36, -1); on a GPU all at once."""
     C, tiles = V.shape[1:]
     step = max(1, thresholds.WINOGRAD_CHUNK // tiles) if array_module(V) is np else C
     for start in range(0, C, step):
