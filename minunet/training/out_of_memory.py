@@ -22,7 +22,7 @@ from minunet.network.sizes import fits
 from minunet.network.summary import layer_rows, memory
 from minunet.training.config import Config
 
-LARGE = {4: 8, 2: 19}  # by `tile_size`
+LARGE = {4: 8, 2: 12}  # by `tile_size`
 SHARE = 0.9  # of the memory is used: the pool of CuPy cannot fill every gap
 
 

@@ -95,8 +95,8 @@ plt.show()
 #     top, left = (SH - H) // 2, (SW - W) // 2
 #     y         = [ skip[:, :, top:top+H, left:left+W],  x ]        joined along the channels
 #
-# The library's function is this, and a check of the shapes. The two slices are worked out in `centre_slices`, because the
-# backward pass needs the same two.
+# The library's function is this, and a check of the shapes. The two slices are worked out in `centre_slices`,
+# because the backward pass needs the same two.
 
 # %%
 course.show_source(crop_concat_forward, crop_concat.centre_slices)
@@ -239,8 +239,8 @@ def my_crop_concat_backward(dy, cache):
 course.check("crop_concat_backward", my_crop_concat_backward)
 
 # %% [markdown]
-# The library's version, from its source. It asks `centre_slices` for the same two slices as the forward pass did, so the
-# crop and the frame cannot differ by one. The `.copy()` is there because a slice of `dy` would be the same memory as
+# The library's version, from its source. It asks `centre_slices` for the same two slices as the forward pass did, so
+# the crop and the frame cannot differ by one. The `.copy()` is there because a slice of `dy` would be the same memory as
 # `dy`: whoever changed one of them in place, later, would change the other.
 
 # %%
