@@ -5,8 +5,8 @@
     dx       = the other C channels of dy
 
 with top = (SH - H) // 2 and left = (SW - W) // 2. In the U-Net both differences are even; where one is odd,
-the extra row or column is cut at the bottom or the right. What was cropped away had no part in y: its gradient
-is a frame of zeros.
+the extra row or column is cut at the bottom or the right. What was cropped away is not part of y, so its gradient is
+a frame of zeros.
 """
 
 from typing import NamedTuple
@@ -45,7 +45,7 @@ def crop_concat_forward(skip: Array, x: Array) -> tuple[Array, CropConcatCache]:
 
 
 def crop_concat_backward(dy: Array, cache: CropConcatCache) -> tuple[Array, Array]:
-    """Give each channel's gradient back to where it came from.
+    """Hand the gradient of each channel back to where the channel came from.
 
     Parameters
     ----------
@@ -67,8 +67,8 @@ def crop_concat_backward(dy: Array, cache: CropConcatCache) -> tuple[Array, Arra
     return dskip, dx
 
 
-def centre_slices(skip_shape, x_shape) -> tuple[slice, slice]:
-    """Return the rows and columns of the skip's centre, as slices."""
+def centre_slices(skip_shape: tuple[int, ...], x_shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Return the rows and the columns of skip's centre, which is as large as x."""
     SH, SW = skip_shape[2:]
     H, W = x_shape[2:]
     top, left = (SH - H) // 2, (SW - W) // 2

@@ -19,7 +19,7 @@ from functools import partial
 import numpy as np
 from tqdm import tqdm
 
-from minunet.backend import array_module, to_host
+from minunet.backend import allow_tf32_if_asked, array_module, to_host
 from minunet.data.normalisation import Normalisation, as_normalisation, normalisation_of, normalise
 from minunet.data.sample import Sample
 from minunet.data.tiles import cut
@@ -92,6 +92,7 @@ def predict(
     for rows in bands(out):
         out[:, rows] = 0
 
+    allow_tf32_if_asked(bias)
     read = partial(_read, image, normalisation, bias.dtype)
     tiles = sum(1 for _ in output_windows(plan, depth))
     with tqdm(total=tiles, unit="tile", disable=None if progress else True, leave=False) as bar:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minunet.backend import to_device
+from minunet.backend import allow_tf32_if_asked, to_device
 from minunet.data import Sample, loss_weights
 from minunet.errors import InputError
 from minunet.files import replace_atomically
@@ -70,6 +70,7 @@ def resume_run(folder: Path, **changes) -> Run:
         )
     config = resolve(changes, stored=stored.config)
     params, optimiser_state = to_device([stored.network.params, stored.optimiser_state], config.device)
+    allow_tf32_if_asked(params["head"]["bias"])
     return Run(config, params, optimiser_state, stored.network.normalisation, stored.history)
 
 

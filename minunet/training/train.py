@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minunet.backend import Array, array_module, to_device
+from minunet.backend import Array, allow_tf32_if_asked, array_module, to_device
 from minunet.data import (
     AUGMENTATIONS,
     Dataset,
@@ -78,6 +78,7 @@ def start(config: Config, dataset: Dataset) -> Run:
     if config.init == "centred":
         centre(params)
     params = to_device(params, config.device)
+    allow_tf32_if_asked(params["head"]["bias"])
     normalisation = Normalisation("image")
     if config.normalisation == "dataset":
         normalisation = fit_normalisation(dataset.train)

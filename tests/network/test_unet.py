@@ -110,9 +110,19 @@ def test_centred_weights_sum_to_zero_and_keep_their_deviation():
 
 
 def test_a_neuron_with_one_incoming_node_keeps_its_weight():
-    params = {"head": {"weight": np.full((2, 1, 1, 1), 3.0)}}
+    params = m.init_unet(np.random.default_rng(0), base_channels=1, depth=1)
+    params["head"]["weight"][:] = 3  # of shape (2, 1, 1, 1)
     centre(params)
     assert (params["head"]["weight"] == 3).all()
+
+
+def test_centring_goes_by_the_place_in_the_network_and_not_by_names():
+    params = m.init_unet(np.random.default_rng(0), base_channels=4, depth=1)
+    up = params["decode"][0]["up"]["weight"]  # (C, F, 2, 2)
+    params["head"]["weight"] = np.ones((2, 4, 1, 1)) * np.array([1, 2, 3, 6]).reshape(4, 1, 1)
+    centre(params)
+    np.testing.assert_allclose(up.sum(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(params["head"]["weight"][:, :, 0, 0], np.array([[-2, -1, 0, 3]] * 2) * np.sqrt(4 / 3))
 
 
 # Sizes.

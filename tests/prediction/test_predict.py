@@ -8,7 +8,7 @@ import pytest
 import scipy.ndimage
 
 import minunet
-from minunet import Network, Normalisation, init_unet, load_network, predict, to_device, unet_forward
+from minunet import Network, Normalisation, init_unet, load_network, predict, to_device
 from minunet.data import Sample, fit_normalisation, mirror_pad, normalise, synthetic_cells
 from minunet.errors import InputError
 from minunet.network.sizes import border, smallest_input_size

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minunet.backend import array_module, to_device
+from minunet.backend import allow_tf32_if_asked, array_module, to_device
 from minunet.fast.conv import conv2d_backward, conv2d_forward
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from minunet.network.unet import init_unet, unet_backward, unet_forward
@@ -11,6 +11,7 @@ from minunet.network.unet import init_unet, unet_backward, unet_forward
 def layer_passes(arrays: dict, device: str) -> list:
     """Return the forward and the backward pass of a convolution; `arrays` as from `worker.arrays_of`."""
     arrays = to_device(arrays, device)
+    allow_tf32_if_asked(arrays["x"])
     _, cache = conv2d_forward(arrays["x"], arrays["weight"], arrays["bias"])
     return [
         lambda: conv2d_forward(arrays["x"], arrays["weight"], arrays["bias"]),
@@ -23,6 +24,7 @@ def step_passes(network: dict, device: str) -> list:
     params = init_unet(np.random.default_rng(0), 1, 2, network["base_channels"], network["depth"])
     x = np.random.default_rng(1).standard_normal((1, 1, network["height"], network["width"])).astype(np.float32)
     params, x = to_device([params, x], device)
+    allow_tf32_if_asked(x)
     kept = []
 
     def forward():
