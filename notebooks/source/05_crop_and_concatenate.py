@@ -240,8 +240,8 @@ course.check("crop_concat_backward", my_crop_concat_backward)
 
 # %% [markdown]
 # The library's version, from its source. It asks `centre_slices` for the same two slices as the forward pass did, so
-# the crop and the frame cannot differ by one. The `.copy()` is there because a slice of `dy` would be the same memory as
-# `dy`: whoever changed one of them in place, later, would change the other.
+# the crop and the frame cannot differ by one. The `.copy()` is there because a slice of `dy` would be the same memory
+# as `dy`: whoever changed one of them in place, later, would change the other.
 
 # %%
 course.show_source(crop_concat_backward)
