@@ -63,6 +63,11 @@ def imports_of(path):
                     yield node.module, alias.name
 
 
+def is_private(name):
+    """Tell `_name`, which belongs to its file, from `__version__`."""
+    return name.startswith("_") and not name.endswith("__")
+
+
 def imported_modules(path):
     """Return the modules of minunet that a file imports, `from package import module` included."""
     found = set()
@@ -135,7 +140,8 @@ def test_no_module_is_hidden_by_a_name_that_its_package_hands_on(folder):
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_a_file_keeps_its_underscored_names_to_itself(path):
-    assert [f"{module}.{name}" for module, name in imports_of(path) if name and name.startswith("_")] == []
+    names = [f"{module}.{name}" for module, name in imports_of(path) if name and is_private(name)]
+    assert names == []
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
@@ -144,7 +150,7 @@ def test_a_page_needs_no_underscored_name(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = {name for _, name in imports_of(path) if name}
     names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    underscored = {name for name in names if name.startswith("_") and not name.endswith("__")}
+    underscored = {name for name in names if is_private(name)}
     assert underscored - NAMED_TUPLE == set()
 
 
