@@ -120,9 +120,10 @@ def _check_label_values(labels: np.ndarray, weights: np.ndarray | None, K: int) 
 
 def _check_same_kind(layer: str, **arrays: Array) -> None:
     """Raise if the arrays differ in dtype or are on different devices."""
-    dtypes = [str(getattr(array, "dtype", type(array).__name__)) for array in arrays.values()]
-    if len(set(dtypes)) > 1:
-        raise InputError(f"{layer} needs arguments of one dtype, got {', '.join(dtypes)}; convert with .astype")
+    dtypes = [getattr(array, "dtype", type(array).__name__) for array in arrays.values()]
+    if any(dtype != dtypes[0] for dtype in dtypes):
+        got = ", ".join(map(str, dtypes))
+        raise InputError(f"{layer} needs arguments of one dtype, got {got}; convert with .astype")
     check_same_device(**arrays)
 
 
