@@ -6,7 +6,8 @@ The contract of every layer:
     dx, dweight, dbias = conv2d_backward(dy, cache)
 
 Pure pairs; gradients come back in the order of the forward's arguments; what the backward needs is in the cache.
-Arrays are NCHW, NumPy or CuPy, float32 to train and float64 to check.
+Outputs are fresh arrays. One exception: the y of a ReLU is the very array that its cache holds, so copy it before you
+change it. Arrays are NCHW, NumPy or CuPy, float32 to train and float64 to check.
 
 From arrays to a trained network and a prediction:
 
