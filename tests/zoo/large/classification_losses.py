@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from scipy.special import expit
 
-from zoo.large.layer import Layer, Wrong, changed, scaled
+from zoo.large.layer import Layer, Wrong, scaled
 
 rng = np.random.default_rng(38)
 normal = rng.standard_normal
@@ -54,22 +54,25 @@ def svm_backward(dloss, cache):
     return dloss * dscore / len(label)
 
 
-def svm_with_one_for_the_right_class(dloss, cache):
-    dscore = svm_backward(dloss, cache)
-    return np.maximum(dscore, -dloss / len(dscore))
+def svm_with_another_right_class(dloss, cache, right):
+    over, label = cache
+    dscore = over.astype(float)
+    dscore[np.arange(len(label)), label] = right
+    return dloss * dscore / len(label)
 
 
 right_class = np.arange(4), labels
-svm_scores = 0.4 * normal((4, 3))
 svm = Layer(
     "multi-class hinge loss",
     svm_forward,
     svm_backward,
-    (svm_scores, labels),
+    (0.4 * normal((4, 3)), labels),
     {
-        "counts the right class once": Wrong("score", svm_with_one_for_the_right_class, region=right_class),
+        "counts the right class once": Wrong(
+            "score", partial(svm_with_another_right_class, right=-1), region=right_class
+        ),
         "leaves the right class out": Wrong(
-            "score", changed(svm_backward, lambda d: np.maximum(d, 0)), region=right_class
+            "score", partial(svm_with_another_right_class, right=0), region=right_class
         ),
         "sums over the batch": Wrong("score", scaled(svm_backward, 4)),
     },
@@ -146,7 +149,7 @@ smoothed = Layer(
         "has a goal that sums to less than 1": Wrong(
             "logits", lambda dloss, c: dloss * (c[0] - c[1] + SMOOTHING / 3) / 4
         ),
-        "takes the goal for hard": Wrong("logits", lambda dloss, c: dloss * c[0] * (c[0] - c[1]) / 4),
+        "multiplies by p once more": Wrong("logits", lambda dloss, c: dloss * c[0] * (c[0] - c[1]) / 4),
     },
 )
 

@@ -29,7 +29,7 @@ def window(tap, output_shape, geometry):
     return tuple(slice(k * d, k * d + s * (size - 1) + 1, s) for k, size in zip(tap, output_shape, strict=True))
 
 
-def conv_forward(x, weight, bias, geometry=Geometry()):  # noqa: B008
+def conv_forward(x, weight, bias, *, geometry):
     N, _, *sizes = x.shape
     F, C, *taps = weight.shape
     s, p, d, G = geometry
@@ -85,9 +85,6 @@ def bordered_by_the_edge(dy, cache):
     return dx, conv_backward(dy, cache._replace(x=x))[1], dbias
 
 
-off_centre = np.pad([[False]], 1, constant_values=True)
-
-
 def first_group_for_all(dy, cache):
     weight = np.broadcast_to(cache.weight[:1], cache.weight.shape)
     return conv_backward(dy, cache._replace(weight=weight))[0], *conv_backward(dy, cache)[1:]
@@ -98,6 +95,7 @@ def groups_interleaved(dy, cache):
     return dx.reshape(2, 2, 2, -1).swapaxes(1, 2).reshape(dx.shape), dweight, dbias
 
 
+off_centre = np.pad([[False]], 1, constant_values=True)
 strided = conv(
     "strided convolution",
     (2, 2, 7, 5),

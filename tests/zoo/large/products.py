@@ -94,7 +94,7 @@ bilinear = Layer(
     {
         "swaps i and j in dz": Wrong("z", lambda dy, c: bilinear_backward(dy, c, dz="nk,kji,ni->nj")),
         "swaps i and j in dweight": Wrong("weight", changed(bilinear_backward, lambda d: d.swapaxes(1, 2), 1)),
-        "forgets dy in dx": Wrong("x", changed(bilinear_backward, lambda dx: dx / np.abs(dx).max(), 0)),
+        "normalises dx": Wrong("x", changed(bilinear_backward, lambda dx: dx / np.abs(dx).max(), 0)),
     },
 )
 
