@@ -62,28 +62,31 @@ def test_right_pair_passes(layer, mode):
     assert report.ok and not report.findings, report
 
 
-@pytest.mark.parametrize("mode", ["elements", "directions"])
 @pytest.mark.parametrize("layer", LAYERS, ids=name_of)
-def test_right_pair_passes_where_arguments_are_a_thousandth(layer, mode):
+def test_right_pair_passes_where_arguments_are_a_thousandth(layer):
     small = [x / 1000 if getattr(x, "dtype", None) == np.float64 else x for x in layer.args]
-    report = gradcheck(layer.forward, layer.backward, tuple(small), mode=mode)
+    report = gradcheck(layer.forward, layer.backward, tuple(small), mode="elements")
     assert report.ok and not report.findings, report
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=name_of)
 def test_one_element_off_by_a_hundred_thousandth_is_found(layer):
-    for position, argument in enumerate(floating_arguments(layer)):
+    def backward(dy, cache):
+        gradients = layer.backward(dy, cache)
+        if isinstance(gradients, tuple):
+            return tuple(map(with_one_element_off, gradients))
+        return with_one_element_off(gradients)
 
-        def backward(dy, cache, position=position):
-            gradients = layer.backward(dy, cache)
-            one = not isinstance(gradients, tuple)
-            gradients = [np.array(gradient, order="C") for gradient in ((gradients,) if one else gradients)]
-            largest = np.abs(gradients[position]).argmax()
-            gradients[position].reshape(-1)[largest] *= 1 + 1e-5
-            return gradients[0] if one else tuple(gradients)
+    report = check(layer, backward, "elements")
+    expected = [("wrong", argument, 1) for argument in floating_arguments(layer)]
+    assert [(finding.kind, finding.argument, finding.count) for finding in report.findings] == expected, report
 
-        report = check(layer, backward, "elements")
-        assert [(f.kind, f.argument, f.count) for f in report.findings] == [("wrong", argument, 1)], report
+
+def with_one_element_off(gradient):
+    """Return a copy whose largest element is 1e-5 of itself too large."""
+    gradient = np.array(gradient, order="C")
+    gradient.reshape(-1)[np.abs(gradient).argmax()] *= 1 + 1e-5
+    return gradient
 
 
 @pytest.mark.parametrize("layer, name", BUGS, ids=name_of)
