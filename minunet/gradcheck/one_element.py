@@ -19,7 +19,7 @@ SHARP = 1e-5  # an agreement counts at once if rounding is below this share of t
 RESOLVED = 1e-3  # a slope tells something if rounding is below this share of it
 BENT = 1e-3  # the two sides agree if they differ by less than this share of the slope
 RUNGS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)  # steps, relative to each scale
-LARGE_RUNGS = (1e-2, 1.0)  # for slopes that rounding blurs at all the others
+LARGE_RUNGS = (1e-2, 1.0, 1e2, 1e4)  # for slopes that rounding blurs at all the others
 SMALLEST_SCALE = 1e-290  # smaller numbers cannot be moved in proportion to themselves
 
 
@@ -47,11 +47,14 @@ def lies_between(a: float, slope: Slope, tolerance: float) -> bool:
 
 def settle(probe: Probe, move: ElementMove, first: Slope | None, size: float, step: float, tolerance: float) -> Verdict:
     """Climb up and down the ladder of steps until the verdict stands; `size` is that of the argument."""
+    top = max(size, abs(move.start))
+    dependent = probe.dependent(move, top)
+    first = first and probe.slope(move, step * top, dependent=dependent)
     a, slopes = move.gradient, [first] if first else []
     is_blurred = first is not None and not _is_resolved(a, first)
     for direction in _ladder(abs(move.start), size, step, is_blurred):
         for rung in direction:
-            slope = probe.slope(move, rung)
+            slope = probe.slope(move, rung, dependent=dependent)
             if slope is None:
                 continue
             slopes.append(slope)

@@ -80,7 +80,11 @@ def is_staircase(pair, move: DirectionMove) -> bool:
     if any(output is None for output in outputs):
         return False
     here, near, there, near_there = outputs
-    return _share(here != there) > 0.5 and _share(here == near) > 0.5 and _share(there == near_there) > 0.5
+    with np.errstate(all="ignore"):
+        moved = (here != there) & (STRIDE * abs(there - here) > 1e-15 * (abs(there) + abs(here)))
+    if _share(moved) <= 0.5:
+        return False  # or it changes so little that the stride is lost in rounding
+    return _share((here == near)[moved]) > 0.5 and _share((there == near_there)[moved]) > 0.5
 
 
 def name_staircases(pair, findings: list[Finding], rng) -> list[Finding]:
@@ -88,8 +92,8 @@ def name_staircases(pair, findings: list[Finding], rng) -> list[Finding]:
     named = []
     for finding in findings:
         is_open = finding.kind == "vacuous" or (finding.kind == "wrong" and finding.numeric == 0)
-        if is_open and finding.argument in pair.leaves:
-            leaves = {finding.argument: pair.leaves[finding.argument]}
+        leaves = {leaf: pair.leaves[leaf] for leaf in pair.arguments.own(finding.argument)} if finding.argument in pair.arguments.names else {}
+        if is_open and leaves:
             if is_staircase(pair, DirectionMove(leaves, random_direction(rng, leaves))):
                 finding = Finding("precision", finding.argument, STAIRCASE)
         named.append(finding)
