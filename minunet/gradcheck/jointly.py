@@ -7,7 +7,7 @@ import numpy as np
 
 from minunet.gradcheck import directions as coarse
 from minunet.gradcheck.directions import Verdict, along, check_direction
-from minunet.gradcheck.elements import vacuous
+from minunet.gradcheck.elements import FIRST_STEP, vacuous
 from minunet.gradcheck.locate import locate
 from minunet.gradcheck.moves import DirectionMove, random_direction, size_of
 from minunet.gradcheck.report import Finding, Row
@@ -16,8 +16,15 @@ from minunet.gradcheck.smooth import Looker, look_alone
 
 OFF_KINK = 1e-3  # relative: how far the point is moved off a kink
 LEAST_MOVE = 0.5  # of the size of an argument: no element moves by less in a random direction
+BESIDE = 0.1  # a kink is at the point if it is still there at a step smaller by this factor
 MANY = 8  # arguments that are checked alone, at most
 MARGIN = 1.5  # an error has to stand out from rounding by so much more to be seen for certain
+
+
+class Options(NamedTuple):
+    directions: int
+    tolerance: float | None
+    step: float
 
 
 class Outcome(NamedTuple):
@@ -54,7 +61,7 @@ class Jointly:
         return Outcome([row], self.findings, "" if self._is_wrong() else self._resolution())
 
     def _is_wrong(self) -> bool:
-        return any(finding.kind in ("wrong", "shape") for finding in self.findings)
+        return any(finding.kind in ("wrong", "shape", "nonfinite") for finding in self.findings)
 
     def _check_one(self) -> bool:
         """Check one direction; return whether another one is worth it."""
@@ -63,8 +70,14 @@ class Jointly:
         if verdict.kind == "open" and self.start is None:
             self._move_off_kinks(verdict)
             verdict, direction = self._verdict(random_direction(self.rng, self.leaves))
+        if verdict.kind == "unreached":
+            hint = "The output is NaN or infinite wherever the arguments are moved: choose a point inside the domain."
+            self.findings.append(Finding("nonfinite", "y", hint))
+            return False
         if verdict.kind == "wrong":
             self.findings += locate(self.probe, self.analytic, direction, verdict)
+        elif not self.findings and verdict.slope:
+            self._look_for_kinks(verdict, direction)
         if verdict.kind != "open" and math.isfinite(verdict.tolerance):
             self.compared += 1
             self.worst_error = max(self.worst_error, verdict.error)
@@ -84,6 +97,16 @@ class Jointly:
             verdict = self.looker.look_again(self.probe, way, verdict)
         self.shares = {name: max(share, way.shares[name]) for name, share in self.shares.items()}
         return verdict, direction
+
+    def _look_for_kinks(self, verdict: Verdict, direction: dict) -> None:
+        """Report outputs that bend exactly at the point, though the slope agrees: it is the mean of two."""
+        if verdict.slope.bent and verdict.slope.bend > verdict.tolerance:
+            step = BESIDE * verdict.slope.step
+            closer = self.probe.slope(DirectionMove(self.leaves, direction), step, count_bends=True)
+            if closer and closer.bend > 0.5 * verdict.slope.bend:
+                hint = "So many outputs bend at this point (a ReLU at 0, a tie in a pool): only the mean of their two "
+                hint += "slopes was compared."
+                self.findings.append(Finding("kink", None, hint, count=closer.bent, total=self.probe.y.size))
 
     def _move_off_kinks(self, verdict: Verdict) -> None:
         hint = "The slopes to the right and left differ at this point; it was moved off it at random, and checked there."
@@ -125,7 +148,7 @@ class Jointly:
         return f"a single element off by more than {worst:.0e} of the typical size of {whose} would have been seen"
 
 
-def check_jointly(probe: Probe, analytic: dict, rng, count: int, step: float, floor: float | None) -> Outcome:
-    """Check `count` random directions over all arguments."""
-    scale = step / 1e-6
-    return Jointly(probe, analytic, rng, scale, coarse.FLOOR if floor is None else floor).run(count)
+def check_jointly(probe: Probe, analytic: dict, rng: np.random.Generator, options: Options) -> Outcome:
+    """Check random directions over all arguments."""
+    floor = coarse.FLOOR if options.tolerance is None else options.tolerance
+    return Jointly(probe, analytic, rng, options.step / FIRST_STEP, floor).run(options.directions)

@@ -26,7 +26,8 @@ STAIRCASE = (
 )
 CANCELLATION = (
     "Digits are lost inside, so nothing can be told, though no array is in low precision: is a small number the "
-    "difference of two large ones, or a matrix nearly singular? Rewrite the formula, or choose other arguments."
+    "difference of two large ones, or a matrix nearly singular? Rewrite the formula, or choose other arguments. (A cast of "
+    "an intermediate result looks the same.)"
 )
 
 
@@ -44,8 +45,8 @@ def examine_precision(pair, rng) -> tuple[float, list[Finding]]:
     nudged, twice, thrice, pushed = (_output(pair, move, step) for step in (NUDGE, 2 * NUDGE, 3 * NUDGE, PUSH))
     noise = _rounding(start, nudged, twice, thrice)
     if noise > SUSPECT:
-        smaller = (_output(pair, move, step * SMALLER_NUDGE) for step in (1, 2, 3))
-        noise = min(noise, _rounding(start, *smaller))
+        fine = _noise(pair, move, SMALLER_NUDGE)
+        noise = noise if noise > COARSE and fine < noise and _is_everywhere(pair, move) else min(noise, fine)
     if pushed is None or nudged is None:
         return noise, []
     changed = pushed != start
@@ -100,6 +101,16 @@ def name_staircases(pair, findings: list[Finding], rng) -> list[Finding]:
     return named
 
 
+def _noise(pair, move: DirectionMove, nudge: float, origin: float = 0.0) -> float:
+    return _rounding(*(_output(pair, move, origin + i * nudge) for i in range(4)))
+
+
+def _is_everywhere(pair, move: DirectionMove) -> bool:
+    """Tell whether there is the same rounding elsewhere, and with larger nudges, which would cross more kinks."""
+    small, large = (_noise(pair, move, nudge, PUSH) for nudge in (NUDGE, 10 * NUDGE))
+    return small > COARSE and large < 3 * small
+
+
 def _has_a_cast(pair, move: DirectionMove) -> bool:
     """Tell whether rounding the arguments to float32 changes nothing, or float32 arrays lie in the cache."""
     _, cache = pair.forward()
@@ -126,14 +137,15 @@ def _rounding(a, b, c, d) -> float:
     The third differences of a smooth function are of the order step**3; what exceeds that is rounding. The median
     over the elements that change ignores the few that cross a kink.
     """
-    if any(output is None for output in (b, c, d)):
+    if any(output is None for output in (a, b, c, d)):
         return 0.0
     xp = array_module(a)
     changed = (a != d) & (a != 0) & xp.isfinite(a) & xp.isfinite(b) & xp.isfinite(c) & xp.isfinite(d)
     if not changed.any():
         return 0.0
     with np.errstate(all="ignore"):
-        third = xp.abs(d - 3 * c + 3 * b - a)[changed] / xp.abs(a)[changed]
+        size = xp.maximum(xp.maximum(xp.abs(a), xp.abs(b)), xp.maximum(xp.abs(c), xp.abs(d)))
+        third = xp.abs(d - 3 * c + 3 * b - a)[changed] / size[changed]
     return float(xp.median(third)) / np.sqrt(20)  # the third difference of unit noise has variance 1 + 9 + 9 + 1
 
 

@@ -84,7 +84,7 @@ class Probe:
     def refuse_if_it_failed(self) -> None:
         """Raise InputError if a forward pass failed at a moved point: nothing could be measured."""
         if self._failure:
-            error, where = self._failure
+            error, _, where = self._failure
             raise InputError(
                 f"your forward failed at a point moved by {where}: {type(error).__name__}: {error}; gradcheck moves "
                 "every number a little, so choose a point inside the domain, and let forward accept its neighbours"
@@ -95,7 +95,8 @@ class Probe:
         try:
             return place, self.pair.output()
         except Exception as error:  # the pair's own: outside its domain, say
-            self._failure = error, move.describe(step)
+            if self._failure is None or abs(step) < self._failure[1]:
+                self._failure = error, abs(step), move.describe(step)
             return place, None
         finally:
             move.to(0.0)
