@@ -13,7 +13,7 @@ SIMPLE = [p / q for p in (1, 2, 3, 4, 5, 6, 8, 10) for q in (1, 2, 3, 4, 5, 6, 8
 
 def explain(analytic: np.ndarray, numeric: np.ndarray, wrong: np.ndarray) -> str:
     """Return one or two sentences on how two gradients of one argument differ, and what often causes that."""
-    for pattern in (_zero, _one_number, _one_element, _factor, _flipped, _summed, _some_items, _border, _extra):
+    for pattern in (_zero, _one_number, _one_element, _factor, _flipped, _summed, _some_items, _border):
         hint = pattern(analytic, numeric, wrong)
         if hint:
             return hint
@@ -154,11 +154,3 @@ def _border(analytic, numeric, wrong):
     if wrong.ndim < 3 or min(wrong.shape[-2:]) < 3 or wrong[..., 1:-1, 1:-1].any():
         return None
     return "Only the border is wrong: does a crop, an offset or a range end one pixel early or late?"
-
-
-def _extra(analytic, numeric, wrong):
-    """A gradient where none belongs."""
-    if wrong.sum() < 2 or numeric[wrong].any():
-        return None
-    share = f"{int(wrong.sum())} of {wrong.size}"
-    return f"{share} elements get a gradient where none belongs: the output does not depend on them; is a mask forgotten?"

@@ -47,6 +47,7 @@ class Probe:
         self.xp = array_module(dy)
         self.size_of_dy = self.xp.abs(dy)
         self._failure = None
+        self.typical = norm(y) / max(1, y.size) ** 0.5  # a small output may be a difference of large numbers
         with np.errstate(all="ignore"):
             self.rounding_of_all = 2 * noise * norm(self.size_of_dy * self.xp.abs(y))  # of phi, if all of y changed
 
@@ -103,7 +104,7 @@ class Probe:
 
     def _bend(self, y_right, y_left, step: float) -> tuple[float, int]:
         second = self.xp.abs(y_right - 2 * self.y + y_left)
-        is_bent = second > BENT * self.noise * (self.xp.abs(y_right) + self.xp.abs(y_left))
+        is_bent = second > BENT * self.noise * (self.xp.abs(y_right) + self.xp.abs(y_left) + self.typical)
         return float((self.size_of_dy * self.xp.where(is_bent, second, 0.0)).sum()) / step, int(is_bent.sum())
 
 
