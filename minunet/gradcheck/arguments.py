@@ -93,12 +93,16 @@ class Arguments:
             return number
         if not is_array(x):
             if not isinstance(x, SILENT):
-                self.not_checked[path] = f"an object of type {type(x).__name__}: pass its arrays in a dict to check them"
+                self.not_checked[path] = (
+                    f"an object of type {type(x).__name__}: pass its arrays in a dict to check them"
+                )
             return x
         if x.dtype.kind == "f":
             self.leaves[path] = array_module(x).array(x, dtype=np.float64, order="C", copy=True)
             return self.leaves[path]
-        self.not_checked[path] = {"b": "booleans"}.get(x.dtype.kind, "integers" if x.dtype.kind in "iu" else str(x.dtype))
+        self.not_checked[path] = {"b": "booleans"}.get(
+            x.dtype.kind, "integers" if x.dtype.kind in "iu" else str(x.dtype)
+        )
         return x.copy()
 
 
@@ -110,7 +114,13 @@ def map_leaves(function, tree, path: str = ""):
     if isinstance(tree, (list, tuple)):
         keys = getattr(tree, "_fields", range(len(tree)))
         branches = [map_leaves(function, branch, f"{below}{key}") for key, branch in zip(keys, tree, strict=True)]
-        return type(tree)(*branches) if hasattr(tree, "_fields") else tuple(branches) if isinstance(tree, tuple) else branches
+        return (
+            type(tree)(*branches)
+            if hasattr(tree, "_fields")
+            else tuple(branches)
+            if isinstance(tree, tuple)
+            else branches
+        )
     return function(path, tree)
 
 
@@ -168,7 +178,9 @@ def _signature(forward, count: int) -> tuple[list[str], set[str]]:
     taken = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)][:count]
     rest = [p.name for p in parameters if p.kind == p.VAR_POSITIONAL] or ["argument"]
     names = [p.name for p in taken]
-    names += [f"{rest[0]}{i if taken == [] or rest[0] == 'argument' else i - len(taken)}" for i in range(len(taken), count)]
+    names += [
+        f"{rest[0]}{i if taken == [] or rest[0] == 'argument' else i - len(taken)}" for i in range(len(taken), count)
+    ]
     return names, {p.name for p in taken if _is_constant(p.annotation)}
 
 

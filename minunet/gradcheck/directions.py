@@ -138,5 +138,3 @@ def _is_clearly_wrong(a: Miss, b: Miss) -> bool:
     disagreement = abs(a.slope.value - b.slope.value) + max(a.tolerance, b.tolerance)
     is_smooth = fine.slope.gap() <= max(fine.tolerance, 0.3 * coarse.slope.gap())
     return is_smooth and min(a.distance, b.distance) > CLEAR * disagreement
-
-

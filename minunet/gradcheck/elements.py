@@ -18,7 +18,9 @@ ENOUGH_KINKS = 40
 ENOUGH_SMALL = 20
 
 
-def check_elements(probe: Probe, analytic: dict, step=FIRST_STEP, tolerance=TOLERANCE) -> tuple[list[Row], list[Finding]]:
+def check_elements(
+    probe: Probe, analytic: dict, step=FIRST_STEP, tolerance=TOLERANCE
+) -> tuple[list[Row], list[Finding]]:
     """Return the table and the findings: wrong, shape (swapped gradients), kink, vacuous, nonfinite."""
     rows, findings, numerics, vacuities = [], [], {}, {}
     for name, gradient in analytic.items():
@@ -76,7 +78,9 @@ class Judge:
         found = []
         if (is_wrong := (self.kinds == verdict.WRONG) | (self.kinds == verdict.WRONG_AT_KINK)).any():
             at_kinks = not (self.kinds == verdict.WRONG).any()
-            found.append(self._finding("wrong", _hint_at_kinks() if at_kinks else self._explanation(is_wrong), is_wrong))
+            found.append(
+                self._finding("wrong", _hint_at_kinks() if at_kinks else self._explanation(is_wrong), is_wrong)
+            )
         if (kinks := self.kinds == verdict.KINK).any():
             found.append(self._finding("kink", _hint_for_kinks(self.counts[verdict.KINK], int(kinks.sum())), kinks))
         if (unreached := self.kinds == verdict.UNREACHED).any():

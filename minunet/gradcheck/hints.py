@@ -134,7 +134,9 @@ def _summed(analytic, numeric, wrong):
         for words, candidate in (("sum", numeric.sum(axis)), ("mean", numeric.mean(axis))):
             candidate = np.expand_dims(candidate, axis)
             if np.allclose(analytic, candidate, rtol=CLOSE, atol=CLOSE * np.abs(numeric).max()):
-                return f"Along axis {axis} every element is the {words} of the right ones: is that axis summed by mistake?"
+                return (
+                    f"Along axis {axis} every element is the {words} of the right ones: is that axis summed by mistake?"
+                )
     return None
 
 

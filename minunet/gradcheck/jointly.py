@@ -109,7 +109,9 @@ class Jointly:
                 self.findings.append(Finding("kink", None, hint, count=closer.bent, total=self.probe.y.size))
 
     def _move_off_kinks(self, verdict: Verdict) -> None:
-        hint = "The slopes to the right and left differ at this point; it was moved off it at random, and checked there."
+        hint = (
+            "The slopes to the right and left differ at this point; it was moved off it at random, and checked there."
+        )
         finding = Finding("kink", None, hint, count=verdict.slope.bent, total=self.probe.y.size)
         self.findings.append(finding)
         self.start = DirectionMove(self.leaves, random_direction(self.rng, self.leaves))
@@ -125,7 +127,7 @@ class Jointly:
         for name in hidden:
             direction = random_direction(self.rng, {name: self.leaves[name]})
             way = along(self.leaves, direction, self.analytic)
-            kind, look = way.size and len(hidden) <= MANY and look_alone(self.probe, way) or ("open", None)
+            kind, look = (way.size and len(hidden) <= MANY and look_alone(self.probe, way)) or ("open", None)
             if kind == "wrong":
                 failed = Verdict("wrong", 0.0, look.step, 0.0)
                 self.findings += locate(self.probe, self.analytic, direction, failed)

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from minunet.backend import array_module, to_host
-from minunet.gradcheck.directions import Direction, Verdict, along
+from minunet.gradcheck.directions import Direction, Verdict, along, check_direction
 from minunet.gradcheck.elements import check_elements, hint_for_swap
 from minunet.gradcheck.moves import ElementMove, size_of
 from minunet.gradcheck.report import Finding
@@ -18,13 +18,28 @@ from minunet.gradcheck.smooth import STEPS as SMOOTH_STEPS
 from minunet.gradcheck.smooth import miss_along
 
 SMALL = 2000  # an argument of up to so many numbers is then checked one by one
+MANY = 30  # arguments that are looked into, at most
 SWAPPED = 1e-6  # relative: chance does not bring <gradient, u> so close
 
 
 def locate(probe: Probe, analytic: dict, direction: dict, verdict: Verdict) -> list[Finding]:
-    """Return the findings for a direction that failed."""
+    """Return the findings for a direction that failed: the worst element, and which other arguments are wrong."""
     if swap := verdict.slope and _find_swap(probe, analytic, direction, verdict):
         return [Finding("shape", name, hint_for_swap(*swap)) for name in swap]
+    found = _find_element(probe, analytic, direction, verdict)
+    return found + _find_others(probe, analytic, direction, found[0].argument)
+
+
+def _find_others(probe: Probe, analytic: dict, direction: dict, known: str) -> list[Finding]:
+    findings = []
+    for name, u in direction.items() if len(direction) <= MANY else ():
+        way = along(probe.pair.leaves, {name: u}, analytic)
+        if name != known and check_direction(probe, way).kind == "wrong":
+            findings.append(Finding("wrong", name, f"It is wrong along a random direction, as {known} is."))
+    return findings
+
+
+def _find_element(probe: Probe, analytic: dict, direction: dict, verdict: Verdict) -> list[Finding]:
     part = {name: slice(0, u.size) for name, u in direction.items()}
     while sum(s.stop - s.start for s in part.values()) > 1:
         part = max(_halves(part), key=lambda half: _miss(probe, analytic, direction, half, verdict.step))

@@ -20,7 +20,9 @@ class Outputs:
         for name, x in leaves.items():
             _check(name, x)
         self.shapes = {name: np.shape(x) for name, x in leaves.items() if _is_floating(x)}
-        self.dtypes = {name: x.dtype if is_array(x) else np.dtype(type(x)) for name, x in leaves.items() if x is not None}
+        self.dtypes = {
+            name: x.dtype if is_array(x) else np.dtype(type(x)) for name, x in leaves.items() if x is not None
+        }
         arrays = [x for x in leaves.values() if is_array(x)]
         self.xp = array_module(arrays[0]) if arrays else np
         self.size = sum(int(np.prod(shape)) for shape in self.shapes.values())

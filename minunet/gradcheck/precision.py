@@ -20,14 +20,14 @@ COARSE = 1e-10  # relative rounding that float64 stays far below, and float32 fa
 SUSPECT = 1e-13  # more than float64 explains: rounding, or kinks?
 CAST = "It computes in low precision inside, so nothing can be told: remove casts such as .astype('float32')."
 STAIRCASE = (
-    "It is quantised: the output is a staircase of its arguments (round, floor, a sign, 8 bits), whose slope is zero or "
-    "infinite, so nothing can be told. A straight-through gradient is a choice, not the slope: check the layer without "
-    "its rounding, and the rounding's rule by hand."
+    "It is quantised: the output is a staircase of its arguments (round, floor, a sign, 8 bits), whose slope is zero "
+    "or infinite, so nothing can be told. A straight-through gradient is a choice, not the slope: check the layer "
+    "without its rounding, and the rounding's rule by hand."
 )
 CANCELLATION = (
     "Digits are lost inside, so nothing can be told, though no array is in low precision: is a small number the "
-    "difference of two large ones, or a matrix nearly singular? Rewrite the formula, or choose other arguments. (A cast of "
-    "an intermediate result looks the same.)"
+    "difference of two large ones, or a matrix nearly singular? Rewrite the formula, or choose other arguments. (A "
+    "cast of an intermediate result looks the same.)"
 )
 
 
@@ -93,7 +93,11 @@ def name_staircases(pair, findings: list[Finding], rng) -> list[Finding]:
     named = []
     for finding in findings:
         is_open = finding.kind == "vacuous" or (finding.kind == "wrong" and finding.numeric == 0)
-        leaves = {leaf: pair.leaves[leaf] for leaf in pair.arguments.own(finding.argument)} if finding.argument in pair.arguments.names else {}
+        leaves = (
+            {leaf: pair.leaves[leaf] for leaf in pair.arguments.own(finding.argument)}
+            if finding.argument in pair.arguments.names
+            else {}
+        )
         if is_open and leaves:
             if is_staircase(pair, DirectionMove(leaves, random_direction(rng, leaves))):
                 finding = Finding("precision", finding.argument, STAIRCASE)
