@@ -37,7 +37,7 @@ def explain_dy(pair, dy, analytic: dict, findings: list) -> list:
         hint = _relation_to_dy(a, b, name)
         if hint and dy.size == 1 and np.isclose(finding.analytic * float(dy[0]), finding.numeric, rtol=CLOSE):
             hint = f"It is 1/{name} times the numeric gradient, whatever {name} is: is {name} used?"
-        better[finding.argument] = hint or finding.hint
+        better[finding.argument] = finding.hint if "bends there" in finding.hint else hint or finding.hint
     return [f._replace(hint=better.get(f.argument, f.hint)) if f.kind == "wrong" else f for f in findings]
 
 

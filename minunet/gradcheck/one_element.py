@@ -9,6 +9,7 @@ wrong      Neither, and the slope that can be trusted most is not the gradient.
 small      All slopes are blurred by rounding, and so is the gradient: nothing can be compared.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from minunet.gradcheck.moves import ElementMove
@@ -131,7 +132,6 @@ def _most_trusted(resolved: list[Slope], trusted: list[Slope]) -> tuple[Slope, f
         (only,) = resolved
         finer = [slope for slope in trusted if slope.step < only.step][-1:]
         return only, only.rounding + sum(abs(only.value - slope.value) for slope in finer)
-    pairs = zip(resolved, resolved[1:], strict=False)
-    errors = [fine.rounding + abs(fine.value - coarse.value) for fine, coarse in pairs]
+    errors = [fine.rounding + abs(fine.value - coarse.value) for fine, coarse in pairwise(resolved)]
     least = min(range(len(errors)), key=errors.__getitem__)
     return resolved[least], errors[least]
