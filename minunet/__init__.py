@@ -17,13 +17,14 @@ From arrays to a trained network and a prediction:
 
 from importlib import metadata as _metadata
 
-from minunet.backend import array_module, flatten, to_device
+from minunet.backend import Constant, array_module, flatten, to_device
 from minunet.data.elastic import elastic_deform
 from minunet.data.normalisation import Normalisation
 from minunet.data.readers.image_files import read_image
 from minunet.data.weight_maps import separate_touching, weight_map
 from minunet.errors import InputError
 from minunet.gradcheck.check import gradcheck
+from minunet.gradcheck.report import Report
 from minunet.layers.conv import conv2d_backward, conv2d_forward
 from minunet.layers.crop_concat import crop_concat_backward, crop_concat_forward
 from minunet.layers.dropout import dropout_backward, dropout_forward

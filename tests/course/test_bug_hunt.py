@@ -51,7 +51,7 @@ REPORTS = {  # forward, suspect, arguments; kind, the accused arguments, the cou
         suspects.suspect_loss_again,
         suspects.LOSS_AGAIN,
         "vacuous",
-        [None],
+        ["logits"],
         (None, None),
         "choose other arguments",
     ),
