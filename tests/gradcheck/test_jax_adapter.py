@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from minunet import gradcheck
+from minunet import check_second_order, gradcheck
 
 jax = pytest.importorskip("jax", reason="the adapter for JAX needs JAX")
 jnp = jax.numpy
@@ -91,3 +91,12 @@ def test_everything_runs_in_float64_and_the_setting_is_put_back(rng):
     report = gradcheck(*jax_pair(jnp.tanh, (jnp.asarray(rng.standard_normal((2, 3))),)))
     assert report.ok and report.rows[0].error < 1e-7, report
     assert jnp.ones(2).dtype == before
+
+
+def test_second_order(rng):
+    x = rng.standard_normal((2, 3))
+    right, wrong = log1pexp(jax.nn.sigmoid), log1pexp(lambda x: jax.lax.stop_gradient(jax.nn.sigmoid(x)))
+    report = check_second_order(*jax_function.jax_second_order(right, (x,)))
+    assert report.ok and not report.findings, report
+    report = check_second_order(*jax_function.jax_second_order(wrong, (x,)))
+    assert found(report) == [("wrong", "x")], report

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minunet import InputError, gradcheck
+from minunet import InputError, check_second_order, gradcheck
 
 torch = pytest.importorskip("torch", reason="the adapter for PyTorch needs PyTorch")
 torch_function = pytest.importorskip("minunet.gradcheck.adapters.torch_function")
@@ -211,3 +211,44 @@ def test_tensors_and_low_precision_are_taken_as_float64(rng):
     report = gradcheck(*torch_pair(Exp, (x,)))
     assert report.ok and report.rows[0].error < 1e-7, report
     assert gradcheck(*torch_pair(Exp, (np.ones((2, 3), np.float32),))).ok
+
+
+class Square(torch.autograd.Function):
+    """Its backward pass may be differentiated again."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**2
+
+    @staticmethod
+    def backward(ctx, dy):
+        (x,) = ctx.saved_tensors
+        return 2 * x * dy
+
+
+class SquareThatHidesItsInput(Square):
+    """torch does not see where the detached tensor comes from, and takes it for a constant."""
+
+    @staticmethod
+    def backward(ctx, dy):
+        (x,) = ctx.saved_tensors
+        return 2 * x.detach() * dy
+
+
+class SquareOnce(Square):
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, dy):
+        (x,) = ctx.saved_tensors
+        return 2 * x * dy
+
+
+def test_second_order(rng):
+    args = (rng.standard_normal((2, 3)),)
+    for function in (Square, Exp, torch.nn.functional.softplus):
+        report = check_second_order(*torch_function.torch_second_order(function, args))
+        assert report.ok and not report.findings, report
+    for function in (SquareThatHidesItsInput, SquareOnce):
+        report = check_second_order(*torch_function.torch_second_order(function, args))
+        assert found(report) == [("wrong", "x")] and "zero everywhere" in str(report), report

@@ -33,7 +33,11 @@ def torch_pair(function, args: tuple, *, device: str = "cpu"):
 
 
 def torch_second_order(function, args: tuple, *, device: str = "cpu"):
-    """Return (forward, backward, hvp, args) for `check_second_order`; see `torch_pair`."""
+    """Return (forward, backward, hvp, args) for `check_second_order`; see `torch_pair`.
+
+    The product is what torch says when it differentiates the backward pass. What torch takes for a constant there, such
+    as a detached tensor or all of a `once_differentiable` backward pass, counts as zero.
+    """
     args = tuple(map_tree(_to_numpy, tuple(args)))
     call, args, names = _as_plain_function(function, args, device)
 
@@ -82,7 +86,7 @@ def _as_plain_function(function, args, device):
 def _pull_back(outputs, tensors, dys, create_graph=False):
     """Return the gradients of all floating-point tensors: zeros where torch finds no way from the outputs."""
     wanted = [x for x in flatten(tensors).values() if isinstance(x, torch.Tensor) and x.requires_grad]
-    dys = [torch.as_tensor(np.array(dy), dtype=y.dtype, device=y.device) for dy, y in zip(dys, outputs, strict=True)]
+    dys = [torch.tensor(np.array(dy), dtype=y.dtype, device=y.device) for dy, y in zip(dys, outputs, strict=True)]
     reached = [(y, dy) for y, dy in zip(outputs, dys, strict=True) if y.requires_grad]
     gradients = [None] * len(wanted)
     if reached:
