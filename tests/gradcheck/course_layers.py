@@ -149,7 +149,7 @@ class LeavesTooLittle(LeavesEverything):
 
 class Parameter:
     def __init__(self, value):
-        self.value, self.grad = value, np.zeros_like(value)
+        self.value, self.grad = value, np.ones_like(value)  # left from an earlier step
 
 
 class WithParameterObjects:

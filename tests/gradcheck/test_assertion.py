@@ -80,6 +80,7 @@ def run_tests(pytester):
         ["assert gradcheck(forward, backward, ARGS).ok"],
         ["report = gradcheck(forward, backward, ARGS)", "assert report, report"],
         ["assert_gradients(forward, backward, ARGS)"],
+        ["import unittest", "unittest.TestCase().assertTrue(gradcheck(forward, backward, ARGS))"],
     ],
 )
 def test_a_failing_assert_prints_the_whole_report_once(run_tests, lines):

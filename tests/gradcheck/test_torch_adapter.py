@@ -195,11 +195,12 @@ def test_a_module_with_its_parameters(rng):
         def __init__(self):
             super().__init__()
             self.conv = torch.nn.Conv2d(2, 3, 3)
+            self.norm = torch.nn.BatchNorm2d(3, affine=False)  # its running mean is a buffer, not a parameter
 
         def forward(self, x):
-            return Exp.apply(0.3 * self.conv(x))
+            return Exp.apply(0.3 * self.norm(self.conv(x)))
 
-    module = Scaled()
+    module = Scaled().eval()
     report = gradcheck(*torch_pair(module, (rng.standard_normal((2, 2, 5, 4)),)))
     assert report.ok, report
     assert [row.argument for row in report.rows] == ["x", "parameters.conv.weight", "parameters.conv.bias"]

@@ -113,7 +113,7 @@ def _parameter(layer, path: str) -> np.ndarray:
             f"layer.{path} must be an array, got {type(value).__name__}; if the layer makes it in its first forward "
             f"pass, run one before the check; a number is turned into an array by np.array(...)"
         )
-    return value.astype(np.float64) if value.dtype.kind == "f" else value
+    return value
 
 
 def _copy_with(layer, own: dict, gradient_paths):
