@@ -142,3 +142,10 @@ def test_an_argument_that_the_gradient_does_not_depend_on(rng):
     assert report.ok, report
     wrong = check_second_order(forward, backward, lambda *a: (*hvp(*a)[:2], np.ones(3)), args)
     assert found(wrong) == [("wrong", "bias")], wrong
+
+
+def test_a_pair_without_second_derivatives_proves_nothing(rng):
+    report = check_second_order(
+        lambda x: (3 * x, None), lambda dy, _: 3 * dy, lambda dy, _, u: 0 * u, (np.ones((2, 3)),)
+    )
+    assert [kind for kind, _ in found(report)] == ["vacuous"], report
