@@ -9,13 +9,14 @@ Pure pairs; gradients come back in the order of the forward's arguments; what th
 Arrays are NCHW, NumPy or CuPy, float32 to train and float64 to check.
 """
 
-from minunet.backend import array_module, flatten, to_device
+from minunet.backend import Constant, array_module, flatten, to_device
 from minunet.data.elastic import elastic_deform
 from minunet.data.weight_maps import separate_touching, weight_map
 from minunet.errors import InputError
 from minunet.gradcheck.adjoint import check_adjoint
 from minunet.gradcheck.assertion import assert_gradients
 from minunet.gradcheck.check import gradcheck
+from minunet.gradcheck.report import Report
 from minunet.gradcheck.second_order import check_second_order
 from minunet.layers.conv import conv2d_backward, conv2d_forward
 from minunet.layers.crop_concat import crop_concat_backward, crop_concat_forward
