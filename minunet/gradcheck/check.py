@@ -32,10 +32,11 @@ from minunet.backend import array_module
 from minunet.errors import InputError
 from minunet.gradcheck.arguments import same
 from minunet.gradcheck.elements import FIRST_STEP, TOLERANCE, check_elements
-from minunet.gradcheck.jointly import check_jointly
+from minunet.gradcheck.hints import explain_dy
+from minunet.gradcheck.jointly import Options, check_jointly
 from minunet.gradcheck.pair import Pair
 from minunet.gradcheck.precision import examine_precision, low_precision_gradients, name_staircases
-from minunet.gradcheck.report import Finding, Report
+from minunet.gradcheck.report import Finding, Report, Row
 from minunet.gradcheck.seed import seed_of_this_test
 from minunet.gradcheck.slopes import EPS, Probe
 
@@ -106,7 +107,8 @@ def gradcheck(
         If args hold nothing to check, or something that cannot be checked; if forward does not return (y, cache), or
         fails at a point moved a little; if an option is unknown.
     """
-    _check_options(mode, directions, tolerance, step)
+    options = Options(directions, tolerance, step)
+    _check_options(mode, options)
     seed = seed_of_this_test() if seed is None else seed
     origin = "the generator given" if rng is not None else f"seed {seed}"
     rng = np.random.default_rng(seed) if rng is None else rng
@@ -118,19 +120,7 @@ def gradcheck(
     if not findings:
         analytic, findings = pair.examine_backward(vector)
     if not findings:
-        noise, findings = examine_precision(pair, rng)
-    findings = findings or low_precision_gradients(pair, vector, analytic, rng)
-    if not findings:
-        mode = _choose(mode, pair)
-        analytic = {name: analytic[name].astype(np.float64) for name in pair.leaves}
-        probe = Probe(pair, pair.y, vector, 4 * max(EPS, noise))
-        if mode == "elements":
-            allowed = TOLERANCE if tolerance is None else tolerance
-            rows, findings = check_elements(probe, analytic, step, allowed)
-        else:
-            rows, findings, resolution = check_jointly(probe, analytic, rng, directions, step, tolerance)
-        findings = name_staircases(pair, findings, rng)
-        findings = _examine_end(pair) or _explain_dy(pair, vector, analytic, findings)
+        rows, findings, resolution = _compare(pair, vector, analytic, mode := _choose(mode, pair), rng, options)
     return Report(
         findings,
         rows,
@@ -143,7 +133,25 @@ def gradcheck(
     )
 
 
-def _check_options(mode: str, directions: int, tolerance: float | None, step: float) -> None:
+def _compare(pair: Pair, dy, analytic: dict, mode: str, rng, options: Options) -> tuple[list[Row], list[Finding], str]:
+    """Return the table, the findings, and in words what would have been seen."""
+    rows, resolution = [], ""
+    noise, findings = examine_precision(pair, rng)
+    findings = findings or low_precision_gradients(pair, dy, analytic, rng)
+    if not findings:
+        analytic = {name: analytic[name].astype(np.float64) for name in pair.leaves}
+        probe = Probe(pair, pair.y, dy, 4 * max(EPS, noise))
+        if mode == "elements":
+            tolerance = TOLERANCE if options.tolerance is None else options.tolerance
+            rows, findings = check_elements(probe, analytic, options.step, tolerance)
+        else:
+            rows, findings, resolution = check_jointly(probe, analytic, rng, options)
+        findings = name_staircases(pair, findings, rng)
+    return rows, _examine_end(pair) or explain_dy(pair, dy, analytic, findings), resolution
+
+
+def _check_options(mode: str, options: Options) -> None:
+    directions, tolerance, step = options
     if mode not in MODES:
         raise InputError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
     if directions < 1:
@@ -192,8 +200,3 @@ def _differs() -> Finding:
 
 def _is_finite(x) -> bool:
     return bool(array_module(x).isfinite(x).all())
-
-
-def _explain_dy(pair: Pair, dy, analytic: dict, findings: list[Finding]) -> list[Finding]:
-    """Say of a wrong gradient that it does not depend on dy, if it does not."""
-    return findings

@@ -9,6 +9,7 @@ wrong         None is, though the central slopes of two steps agree with each ot
               and the gap between right and left closes with the step, as it does where the function is smooth; or the
               distance is more than the bends of all outputs together can explain.
 open          None is, and no two steps agree with each other: kinks lie too close to tell.
+unreached     The output is NaN or infinite at all steps.
 
 A large network has a kink nearby in almost every direction, so the steps begin fine, and get coarser only where
 rounding hides the slope. Where the function turns out to be smooth, `smooth.py` looks again with larger steps.
@@ -29,7 +30,7 @@ CLEAR = 10  # a wrong gradient is off by so many times the disagreement of two s
 
 
 class Verdict(NamedTuple):
-    kind: str  # agreement, wrong or open
+    kind: str  # agreement, wrong, open or unreached
     error: float  # the disagreement, relative to the slope
     step: float  # where the verdict was reached
     tolerance: float  # the largest disagreement that would have been let pass; infinite if nothing was seen
@@ -80,9 +81,12 @@ def along(leaves: dict, direction: dict, analytic: dict) -> Direction:
 def check_direction(probe: Probe, direction: Direction, scale: float = 1.0, floor: float = FLOOR) -> Verdict:
     """Hold the slope along one direction against what the gradients say it is; `scale` multiplies the steps."""
     misses: list[Miss] = []
+    is_reached = False
     for step in STEPS:
-        miss = _measure(probe, direction, step * scale, floor)
-        if miss is None:
+        slope = probe.slope(direction.move, step * scale, count_bends=True)
+        is_reached |= slope is not None
+        miss = slope and _measure(slope, direction, floor)
+        if not miss:
             continue  # nothing to see at this step but rounding
         if miss.is_agreement() and all(earlier.is_explained_by_kinks() for earlier in misses):
             return Verdict("agreement", miss.error(), miss.slope.step, miss.tolerance, miss.slope)
@@ -93,6 +97,9 @@ def check_direction(probe: Probe, direction: Direction, scale: float = 1.0, floo
         finest = min(misses, key=lambda miss: miss.slope.step)
         kind = "wrong" if all(miss.is_beyond_all_kinks() for miss in misses) and _persists(misses) else "open"
         return Verdict(kind, finest.error(), finest.slope.step, finest.tolerance, finest.slope)
+    if not is_reached:
+        probe.refuse_if_it_failed()
+        return Verdict("unreached", math.inf, STEPS[0], math.inf)
     return _check_tiny_arguments(probe, direction, floor)
 
 
@@ -108,17 +115,15 @@ def _check_tiny_arguments(probe: Probe, direction: Direction, floor: float) -> V
     largest = max(size_of(leaves[name]) for name in direction.shares)
     for step in LARGE_STEPS:
         if step * largest <= LARGEST_MOVE:
-            miss = _measure(probe, direction, step, floor)
+            slope = probe.slope(direction.move, step, count_bends=True)
+            miss = slope and _measure(slope, direction, floor)
             if miss and miss.is_agreement() and miss.slope.gap() < miss.largest:
                 return Verdict("agreement", miss.error(), step, miss.tolerance, miss.slope)
     return Verdict("agreement", 0.0, STEPS[0], math.inf)
 
 
-def _measure(probe: Probe, direction: Direction, step: float, floor: float) -> Miss | None:
+def _measure(slope: Slope, direction: Direction, floor: float) -> Miss | None:
     """Return how far the slope at one step is from <gradient, u>; None if rounding hides it."""
-    slope = probe.slope(direction.move, step, count_bends=True)
-    if slope is None:
-        return None
     largest = max(direction.size, abs(slope.value))
     tolerance = floor * largest + 4 * slope.rounding
     if largest <= 10 * slope.rounding or tolerance > CEILING * largest:

@@ -20,13 +20,15 @@ ENOUGH_SMALL = 20
 
 def check_elements(probe: Probe, analytic: dict, step=FIRST_STEP, tolerance=TOLERANCE) -> tuple[list[Row], list[Finding]]:
     """Return the table and the findings: wrong, shape (swapped gradients), kink, vacuous, nonfinite."""
-    rows, findings, numerics = [], [], {}
+    rows, findings, numerics, vacuities = [], [], {}, {}
     for name, gradient in analytic.items():
         judge = Judge(probe, name, to_host(gradient).astype(np.float64), step, tolerance)
         judge.run()
         numerics[name] = judge.numeric
         rows.append(Row(name, gradient.shape, judge.compared(), judge.worst_error()))
         findings += judge.findings()
+        vacuities.setdefault(probe.pair.arguments.owner(name), []).append(judge.is_vacuous())
+    findings += [vacuous(owner) for owner, vacuous_ones in vacuities.items() if all(vacuous_ones)]
     return rows, _name_swaps(findings, analytic, numerics)
 
 
@@ -81,8 +83,6 @@ class Judge:
             hint = "The output is NaN or infinite wherever these elements are moved: choose a point inside the domain."
             index = tuple(int(i) for i in np.argwhere(unreached)[0])
             found.append(Finding("nonfinite", self.name, hint, index, count=int(unreached.sum()), total=unreached.size))
-        elif self.is_vacuous():
-            found.append(vacuous(self.name))
         return found
 
     def _first_verdict(self, a: float, first) -> verdict.Verdict | None:
@@ -94,7 +94,8 @@ class Judge:
             return verdict.Verdict(verdict.COMPARED, first.value)
         if verdict.is_bent(first) and verdict.lies_between(a, first, self.tolerance):
             return verdict.Verdict(verdict.KINK, first.value) if self.counts[verdict.KINK] >= ENOUGH_KINKS else None
-        if not is_sharp and abs(a - first.value) <= first.rounding and self.counts[verdict.SMALL] >= ENOUGH_SMALL:
+        is_hidden = size <= self.probe.rounding_of_all / first.step
+        if is_hidden and self.counts[verdict.SMALL] >= ENOUGH_SMALL:
             return verdict.Verdict(verdict.SMALL, first.value)
         if is_sharp and self.counts[verdict.WRONG] + self.counts[verdict.WRONG_AT_KINK] >= ENOUGH_WRONG:
             return verdict.Verdict(verdict.WRONG, first.value)

@@ -1,5 +1,7 @@
 """What gradcheck cannot take, refused by name and with the remedy, before it fails somewhere inside."""
 
+import types
+
 import numpy as np
 
 from minunet.backend import array_module
@@ -15,7 +17,7 @@ REMEDIES = {
 
 def is_array(x) -> bool:
     """Tell whether `x` is an array, or a NumPy scalar."""
-    return hasattr(x, "dtype") and hasattr(x, "shape")
+    return hasattr(x, "dtype") and hasattr(x, "shape") and not isinstance(x, (type, types.ModuleType))
 
 
 def refuse(x, what: str) -> None:

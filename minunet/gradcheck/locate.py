@@ -23,7 +23,7 @@ SWAPPED = 1e-6  # relative: chance does not bring <gradient, u> so close
 
 def locate(probe: Probe, analytic: dict, direction: dict, verdict: Verdict) -> list[Finding]:
     """Return the findings for a direction that failed."""
-    if swap := _find_swap(probe, analytic, direction, verdict):
+    if swap := verdict.slope and _find_swap(probe, analytic, direction, verdict):
         return [Finding("shape", name, hint_for_swap(*swap)) for name in swap]
     part = {name: slice(0, u.size) for name, u in direction.items()}
     while sum(s.stop - s.start for s in part.values()) > 1:

@@ -19,7 +19,7 @@ SHARP = 1e-5  # an agreement counts at once if rounding is below this share of t
 RESOLVED = 1e-3  # a slope tells something if rounding is below this share of it
 BENT = 1e-3  # the two sides agree if they differ by less than this share of the slope
 RUNGS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)  # steps, relative to each scale
-LARGE_RUNGS = (1e-2, 1.0)  # for slopes that rounding blurs at all the others
+LARGE_RUNGS = (1e-2, 1.0, 1e2, 1e4)  # for slopes that rounding blurs at all the others
 SMALLEST_SCALE = 1e-290  # smaller numbers cannot be moved in proportion to themselves
 
 
@@ -47,11 +47,14 @@ def lies_between(a: float, slope: Slope, tolerance: float) -> bool:
 
 def settle(probe: Probe, move: ElementMove, first: Slope | None, size: float, step: float, tolerance: float) -> Verdict:
     """Climb up and down the ladder of steps until the verdict stands; `size` is that of the argument."""
+    top = max(size, abs(move.start))
+    dependent = probe.dependent(move, top)
+    first = first and probe.slope(move, step * top, dependent=dependent)
     a, slopes = move.gradient, [first] if first else []
     is_blurred = first is not None and not _is_resolved(a, first)
     for direction in _ladder(abs(move.start), size, step, is_blurred):
         for rung in direction:
-            slope = probe.slope(move, rung)
+            slope = probe.slope(move, rung, dependent=dependent)
             if slope is None:
                 continue
             slopes.append(slope)
@@ -59,7 +62,13 @@ def settle(probe: Probe, move: ElementMove, first: Slope | None, size: float, st
                 return Verdict(COMPARED, slope.value)
             if direction[0] > direction[-1] and not _is_resolved(a, slope):
                 break  # finer steps are blurred even more
-    return _judge(a, sorted(slopes), tolerance) if slopes else Verdict(UNREACHED, float("nan"))
+    if not slopes:
+        return Verdict(UNREACHED, float("nan"))
+    slopes.sort()
+    is_still = not any(slope.rounding for slope in slopes)  # no output has changed, at any step
+    if is_still and abs(a) * slopes[-1].step <= probe.rounding_of_all:
+        return Verdict(SMALL, 0.0)  # and none would, if `a` were right
+    return _judge(a, slopes, tolerance)
 
 
 def _ladder(own: float, size: float, step: float, is_blurred: bool) -> list[list[float]]:
@@ -97,21 +106,32 @@ def _judge(a: float, slopes: list[Slope], tolerance: float) -> Verdict:
     clearest = min(slopes, key=lambda slope: slope.rounding)
     if max(abs(a), abs(clearest.value), clearest.gap()) <= 10 * clearest.rounding:
         return Verdict(SMALL, clearest.value)
-    resolved = [slope for slope in slopes if _is_resolved(a, slope)] or [clearest]
+    trusted = [slope for i, slope in enumerate(slopes) if not any(_contradicts(f, slope) for f in slopes[:i])]
+    resolved = [slope for slope in trusted if _is_resolved(a, slope)] or [min(trusted, key=lambda s: s.rounding)]
     finest, coarser = resolved[0], resolved[min(2, len(resolved) - 1)]
     if len(resolved) > 1 and is_bent(finest) and finest.gap() > 0.5 * coarser.gap():
         return Verdict(KINK if lies_between(a, finest, tolerance) else WRONG_AT_KINK, finest.value)
-    best, error = _most_trusted(resolved)
-    is_right = abs(a - best.value) <= tolerance * max(abs(a), abs(best.value)) + 3 * error
-    if is_right and error > RESOLVED * max(abs(a), abs(best.value)):
+    best, error = _most_trusted(resolved, trusted)
+    size = max(abs(a), abs(best.value))
+    is_right = abs(a - best.value) <= tolerance * size + 3 * error
+    if is_right and error > RESOLVED * size:
         return Verdict(SMALL, best.value)
     return Verdict(COMPARED if is_right else WRONG, best.value)
 
 
-def _most_trusted(slopes: list[Slope]) -> tuple[Slope, float]:
-    """Return the slope whose rounding and distance from the next coarser one are least, and how large they are."""
-    if len(slopes) == 1:
-        return slopes[0], slopes[0].rounding
-    errors = [fine.rounding + abs(fine.value - coarse.value) for fine, coarse in zip(slopes, slopes[1:], strict=False)]
+def _contradicts(fine: Slope, coarse: Slope) -> bool:
+    """Tell whether a finer slope differs from a coarser one by more than rounding: that one steps too far."""
+    allowed = 3 * (fine.rounding + coarse.rounding) + 0.1 * max(abs(fine.value), abs(coarse.value))
+    return abs(fine.value - coarse.value) > allowed
+
+
+def _most_trusted(resolved: list[Slope], trusted: list[Slope]) -> tuple[Slope, float]:
+    """Return the slope whose rounding and distance from its neighbour are least, and how large they are."""
+    if len(resolved) == 1:
+        (only,) = resolved
+        finer = [slope for slope in trusted if slope.step < only.step][-1:]
+        return only, only.rounding + sum(abs(only.value - slope.value) for slope in finer)
+    pairs = zip(resolved, resolved[1:], strict=False)
+    errors = [fine.rounding + abs(fine.value - coarse.value) for fine, coarse in pairs]
     least = min(range(len(errors)), key=errors.__getitem__)
-    return slopes[least], errors[least]
+    return resolved[least], errors[least]

@@ -26,7 +26,8 @@ STAIRCASE = (
 )
 CANCELLATION = (
     "Digits are lost inside, so nothing can be told, though no array is in low precision: is a small number the "
-    "difference of two large ones, or a matrix nearly singular? Rewrite the formula, or choose other arguments."
+    "difference of two large ones, or a matrix nearly singular? Rewrite the formula, or choose other arguments. (A cast of "
+    "an intermediate result looks the same.)"
 )
 
 
@@ -44,8 +45,8 @@ def examine_precision(pair, rng) -> tuple[float, list[Finding]]:
     nudged, twice, thrice, pushed = (_output(pair, move, step) for step in (NUDGE, 2 * NUDGE, 3 * NUDGE, PUSH))
     noise = _rounding(start, nudged, twice, thrice)
     if noise > SUSPECT:
-        smaller = (_output(pair, move, step * SMALLER_NUDGE) for step in (1, 2, 3))
-        noise = min(noise, _rounding(start, *smaller))
+        fine = _noise(pair, move, SMALLER_NUDGE)
+        noise = noise if noise > COARSE and fine < noise and _is_everywhere(pair, move) else min(noise, fine)
     if pushed is None or nudged is None:
         return noise, []
     changed = pushed != start
@@ -80,7 +81,11 @@ def is_staircase(pair, move: DirectionMove) -> bool:
     if any(output is None for output in outputs):
         return False
     here, near, there, near_there = outputs
-    return _share(here != there) > 0.5 and _share(here == near) > 0.5 and _share(there == near_there) > 0.5
+    with np.errstate(all="ignore"):
+        moved = (here != there) & (STRIDE * abs(there - here) > 1e-15 * (abs(there) + abs(here)))
+    if _share(moved) <= 0.5:
+        return False  # or it changes so little that the stride is lost in rounding
+    return _share((here == near)[moved]) > 0.5 and _share((there == near_there)[moved]) > 0.5
 
 
 def name_staircases(pair, findings: list[Finding], rng) -> list[Finding]:
@@ -88,12 +93,22 @@ def name_staircases(pair, findings: list[Finding], rng) -> list[Finding]:
     named = []
     for finding in findings:
         is_open = finding.kind == "vacuous" or (finding.kind == "wrong" and finding.numeric == 0)
-        if is_open and finding.argument in pair.leaves:
-            leaves = {finding.argument: pair.leaves[finding.argument]}
+        leaves = {leaf: pair.leaves[leaf] for leaf in pair.arguments.own(finding.argument)} if finding.argument in pair.arguments.names else {}
+        if is_open and leaves:
             if is_staircase(pair, DirectionMove(leaves, random_direction(rng, leaves))):
                 finding = Finding("precision", finding.argument, STAIRCASE)
         named.append(finding)
     return named
+
+
+def _noise(pair, move: DirectionMove, nudge: float, origin: float = 0.0) -> float:
+    return _rounding(*(_output(pair, move, origin + i * nudge) for i in range(4)))
+
+
+def _is_everywhere(pair, move: DirectionMove) -> bool:
+    """Tell whether there is the same rounding elsewhere, and with larger nudges, which would cross more kinks."""
+    small, large = (_noise(pair, move, nudge, PUSH) for nudge in (NUDGE, 10 * NUDGE))
+    return small > COARSE and large < 3 * small
 
 
 def _has_a_cast(pair, move: DirectionMove) -> bool:
@@ -122,14 +137,15 @@ def _rounding(a, b, c, d) -> float:
     The third differences of a smooth function are of the order step**3; what exceeds that is rounding. The median
     over the elements that change ignores the few that cross a kink.
     """
-    if any(output is None for output in (b, c, d)):
+    if any(output is None for output in (a, b, c, d)):
         return 0.0
     xp = array_module(a)
     changed = (a != d) & (a != 0) & xp.isfinite(a) & xp.isfinite(b) & xp.isfinite(c) & xp.isfinite(d)
     if not changed.any():
         return 0.0
     with np.errstate(all="ignore"):
-        third = xp.abs(d - 3 * c + 3 * b - a)[changed] / xp.abs(a)[changed]
+        size = xp.maximum(xp.maximum(xp.abs(a), xp.abs(b)), xp.maximum(xp.abs(c), xp.abs(d)))
+        third = xp.abs(d - 3 * c + 3 * b - a)[changed] / size[changed]
     return float(xp.median(third)) / np.sqrt(20)  # the third difference of unit noise has variance 1 + 9 + 9 + 1
 
 

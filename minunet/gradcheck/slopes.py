@@ -2,7 +2,8 @@
 
 The derivative of  phi(t) = sum(dy * f(x + t u))  at t = 0, by central differences:  (phi(h) - phi(-h)) / (2h).
 Two errors compete: the curvature of f grows with h, and rounding grows with 1/h. Only the outputs that change are
-rounded differently at the two ends, so only they count for the rounding.
+rounded differently at the two ends, so only they count for the rounding; and those that would change if the change
+were not too small for their last digit, where it is known which they are.
 """
 
 from typing import NamedTuple
@@ -46,9 +47,14 @@ class Probe:
         self.xp = array_module(dy)
         self.size_of_dy = self.xp.abs(dy)
         self._failure = None
+        with np.errstate(all="ignore"):
+            self.rounding_of_all = 2 * noise * norm(self.size_of_dy * self.xp.abs(y))  # of phi, if all of y changed
 
-    def slope(self, move: Move, step: float, count_bends: bool = False) -> Slope | None:
-        """Return the slope along a move; None where a moved point cannot be reached, or y is not finite there."""
+    def slope(self, move: Move, step: float, count_bends: bool = False, dependent=None) -> Slope | None:
+        """Return the slope along a move; None where a moved point cannot be reached, or y is not finite there.
+
+        `dependent` is a mask of the outputs that the move is known to reach.
+        """
         xp = self.xp
         with np.errstate(all="ignore"):
             right, y_right = self._at(move, step)
@@ -62,16 +68,23 @@ class Probe:
             if not (np.isfinite(value) and np.isfinite(one_sided)):
                 return None
             size = self.size_of_dy * (xp.abs(y_right) + xp.abs(y_left))
-            rounding = self.noise * norm(xp.where(change != 0, size, 0.0)) / distance
+            reached = change != 0 if dependent is None else (change != 0) | dependent
+            rounding = self.noise * norm(xp.where(reached, size, 0.0)) / distance
             other = (value * distance - one_sided * right.distance) / -left.distance
             bend, bent = self._bend(y_right, y_left, step) if count_bends else (0.0, 0)
         expected = (right.predicted - left.predicted) / distance
         return Slope(step, value, rounding, one_sided, other, expected, bend, bent)
 
+    def dependent(self, move: Move, step: float):
+        """Return a mask of the outputs that a large move changes, None if the forward pass fails there."""
+        with np.errstate(all="ignore"):
+            outputs = [y for _, y in (self._at(move, step), self._at(move, -step)) if y is not None]
+        return None if not outputs else (outputs[0] != self.y) | (outputs[-1] != self.y)
+
     def refuse_if_it_failed(self) -> None:
         """Raise InputError if a forward pass failed at a moved point: nothing could be measured."""
         if self._failure:
-            error, where = self._failure
+            error, _, where = self._failure
             raise InputError(
                 f"your forward failed at a point moved by {where}: {type(error).__name__}: {error}; gradcheck moves "
                 "every number a little, so choose a point inside the domain, and let forward accept its neighbours"
@@ -82,7 +95,8 @@ class Probe:
         try:
             return place, self.pair.output()
         except Exception as error:  # the pair's own: outside its domain, say
-            self._failure = error, move.describe(step)
+            if self._failure is None or abs(step) < self._failure[1]:
+                self._failure = error, abs(step), move.describe(step)
             return place, None
         finally:
             move.to(0.0)
