@@ -23,8 +23,11 @@ from minunet.data.normalisation import Normalisation
 from minunet.data.readers.image_files import read_image
 from minunet.data.weight_maps import separate_touching, weight_map
 from minunet.errors import InputError
+from minunet.gradcheck.adjoint import check_adjoint
+from minunet.gradcheck.assertion import assert_gradients
 from minunet.gradcheck.check import gradcheck
 from minunet.gradcheck.report import Report
+from minunet.gradcheck.second_order import check_second_order
 from minunet.layers.conv import conv2d_backward, conv2d_forward
 from minunet.layers.crop_concat import crop_concat_backward, crop_concat_forward
 from minunet.layers.dropout import dropout_backward, dropout_forward

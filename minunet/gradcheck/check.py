@@ -37,6 +37,7 @@ from minunet.gradcheck.jointly import Options, check_jointly
 from minunet.gradcheck.pair import Pair
 from minunet.gradcheck.precision import examine_precision, low_precision_gradients, name_staircases
 from minunet.gradcheck.report import Finding, Report, Row
+from minunet.gradcheck.seed import seed_of_this_test
 from minunet.gradcheck.slopes import EPS, Probe
 
 MAX_ELEMENTS = 2000
@@ -53,7 +54,7 @@ def gradcheck(
     constant: tuple[str, ...] = (),
     mode: str = "auto",
     directions: int = DIRECTIONS,
-    seed: int = 0,
+    seed: int | None = None,
     rng: np.random.Generator | None = None,
     tolerance: float | None = None,
     step: float = FIRST_STEP,
@@ -80,8 +81,9 @@ def gradcheck(
         Auto goes by elements up to MAX_ELEMENTS numbers.
     directions : int
         How many random directions.
-    seed : int
-        Of the generator that draws dy and the directions; the report names it.
+    seed : int, optional
+        Of the generator that draws dy and the directions; the report names it. If left out, it is made from the name
+        of the test that pytest runs, so each test has a dy of its own; outside of pytest it is 0.
     rng : numpy.random.Generator, optional
         Draws them in place of a seeded one.
     tolerance : float, optional
@@ -107,6 +109,7 @@ def gradcheck(
     """
     options = Options(directions, tolerance, step)
     _check_options(mode, options)
+    seed = seed_of_this_test() if seed is None else seed
     origin = "the generator given" if rng is not None else f"seed {seed}"
     rng = np.random.default_rng(seed) if rng is None else rng
     pair = Pair(forward, backward, args, constant)
