@@ -2,6 +2,8 @@
 
 import ast
 import contextlib
+import copy
+import functools
 import os
 import re
 import shutil
@@ -67,10 +69,16 @@ def folder(tmp_path):
     return tmp_path
 
 
+@functools.cache
+def page_of(name):
+    """Read a source once for all tests of a process; copy the notebook before changing it."""
+    return editions.read_source(SOURCES[name])
+
+
 @pytest.fixture(params=SOURCES)
 def notebook(request):
-    """Return the notebook of each source."""
-    return editions.read_source(SOURCES[request.param])
+    """Return the notebook of each source, a copy for each test."""
+    return copy.deepcopy(page_of(request.param))
 
 
 def fault_in(folder, before, after):
@@ -228,7 +236,7 @@ def test_built_notebooks_equal_their_sources():
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_page_runs_without_an_error_or_a_warning(name, monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-    notebook = execute.execute(editions.read_source(SOURCES[name]), name, NOTEBOOKS, quick=True)
+    notebook = execute.execute(copy.deepcopy(page_of(name)), name, NOTEBOOKS, quick=True)
     for cell in notebook.cells:
         if editions.tag_of(cell) == "check":
             assert "#009E73" in cell.outputs[0].data["text/html"], cell.source
@@ -236,7 +244,7 @@ def test_a_page_runs_without_an_error_or_a_warning(name, monkeypatch):
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_page_checks_the_exercises_of_its_own_module(name):
-    notebook = editions.read_source(SOURCES[name])
+    notebook = page_of(name)
     exercises = [exercise.name for exercise in by_notebook().get(name, [])]
     assert editions.checks(notebook) == {exercise: f"my_{exercise}" for exercise in exercises}
     tagged = [editions.tag_of(cell) for cell in notebook.cells]
