@@ -138,7 +138,7 @@ def _import_cupy() -> Any:
     return cupy
 
 
-def check_same_device(**arrays: Array) -> None:
+def check_same_device(**arrays: Array | float) -> None:
     """Raise unless all arrays are on the device of the first one; Python numbers and NumPy scalars go anywhere."""
     (first_name, first), *others = arrays.items()
     for name, array in others:
@@ -150,5 +150,5 @@ def check_same_device(**arrays: Array) -> None:
             )
 
 
-def _device(array: Array) -> str:
+def _device(array: Array | float) -> str:
     return "host" if array_module(array) is np else "GPU"

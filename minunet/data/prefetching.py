@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import TypeVar
@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def prefetch(draw: Callable[[int], T], first: int, ahead: int = 2) -> Iterator[tuple[T, float]]:
+def prefetch(draw: Callable[[int], T], first: int, ahead: int = 2) -> Generator[tuple[T, float], None, None]:
     """Yield (draw(first), waited), (draw(first + 1), waited), ... without end, drawn in the background.
 
     Threads are enough, since NumPy and SciPy let other threads run while they compute. Each result must depend on its

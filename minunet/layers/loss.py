@@ -64,7 +64,7 @@ def softmax_cross_entropy_forward(
     return surprise.mean(), SoftmaxCrossEntropyCache(xp.exp(log_p), labels, weights)
 
 
-def softmax_cross_entropy_backward(dloss: Array, cache: SoftmaxCrossEntropyCache) -> Array:
+def softmax_cross_entropy_backward(dloss: Array | float, cache: SoftmaxCrossEntropyCache) -> Array:
     """Return the difference between probability and label of every pixel, times its weight.
 
     Parameters
@@ -79,10 +79,10 @@ def softmax_cross_entropy_backward(dloss: Array, cache: SoftmaxCrossEntropyCache
     p, labels, weights = cache
     xp = array_module(p)
     check_same_device(p=p, dloss=dloss)
-    dloss = xp.asarray(dloss, p.dtype)
-    check_gradient(dloss, ())
+    factor = xp.asarray(dloss, p.dtype)
+    check_gradient(factor, ())
     N, K, H, W = p.shape
     classes = xp.arange(K)[:, None, None]  # (K, 1, 1)
     onehot = labels[:, None] == classes  # (N, K, H, W)
-    dlogits = (p - onehot) * (dloss / (N * H * W))
+    dlogits = (p - onehot) * (factor / (N * H * W))
     return dlogits if weights is None else dlogits * weights[:, None]

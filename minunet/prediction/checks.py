@@ -1,6 +1,7 @@
 """What `predict` needs of a network, an image, a tile and the array for its result, checked before it starts."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -65,21 +66,27 @@ def check_tile(tile: int | tuple[int, int], depth: int = 4) -> tuple[int, int]:
     """
     step = 2**depth
     smallest = smallest_input_size(step, depth)
-    sizes = (tile, tile) if np.ndim(tile) == 0 else tuple(tile)
-    if len(sizes) != 2 or not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in sizes):
-        raise InputError(f"tile must be one size or (height, width), got {tile!r}; the smallest is {smallest}")
+    height, width = _height_and_width(tile, smallest)
     if np.ndim(tile) == 0 and tile in COUNTS:  # no tile is that small
         raise InputError(
             f"tile must be at least {smallest} pixels, got {tile}; to average over {tile} versions of the image write "
             f"rotations={tile}"
         )
-    for n in sizes:
+    for n in (height, width):
         if output_size(n, depth) < step:
             raise InputError(
                 f"tile must have an output of at least {step} pixels to predict with at depth {depth}, got tile {n} "
                 f"with {output_size(n, depth)}; the smallest tile is {smallest}"
             )
-    return sizes
+    return height, width
+
+
+def _height_and_width(tile: Any, smallest: int) -> tuple[int, int]:
+    """Return one size, or two, as two; raise InputError for anything else."""
+    sizes = (tile, tile) if np.ndim(tile) == 0 else tuple(tile)
+    if len(sizes) != 2 or not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in sizes):
+        raise InputError(f"tile must be one size or (height, width), got {tile!r}; the smallest is {smallest}")
+    return sizes[0], sizes[1]
 
 
 def check_out(out, shape: tuple[int, int, int]) -> None:

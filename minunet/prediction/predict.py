@@ -84,8 +84,8 @@ def predict(
         normalisation = _numbers_for(image, normalisation)
     bias, depth = params["head"]["bias"], len(params["encode"])
     *_, H, W = image.shape
-    tile = None if tile is None else check_tile(tile, depth)
-    plan = [(version, tile or _default_tile(version.turned_size, depth)) for version in versions(rotations, (H, W))]
+    given = None if tile is None else check_tile(tile, depth)
+    plan = [(version, given or _default_tile(version.turned_size, depth)) for version in versions(rotations, (H, W))]
     if out is None:
         out = np.empty((len(bias), H, W), bias.dtype)
     check_out(out, (len(bias), H, W))
@@ -96,9 +96,9 @@ def predict(
     read = partial(_read, image, normalisation, bias.dtype)
     tiles = sum(1 for _ in output_windows(plan, depth))
     with tqdm(total=tiles, unit="tile", disable=None if progress else True, leave=False) as bar:
-        for version, tile, top, left, height, width in output_windows(plan, depth):
+        for version, size, top, left, height, width in output_windows(plan, depth):
             margin = border(depth) // 2
-            x = turned_window(version, read, top - margin, left - margin, *tile)  # (C, *tile)
+            x = turned_window(version, read, top - margin, left - margin, *size)  # (C, *size)
             p = tile_probabilities(params, x)[:, :height, :width]  # (K, height, width)
             add_turned_back(version, p / rotations, top, left, out)
             let_go(image)
@@ -115,7 +115,9 @@ def _numbers_for(image, normalisation: Normalisation) -> Normalisation:
     return normalisation_of(whole[None] if whole.ndim == 2 else whole, normalisation)
 
 
-def output_windows(plan: list[tuple[Version, tuple]], depth: int) -> Iterator[tuple]:
+def output_windows(
+    plan: list[tuple[Version, tuple[int, int]]], depth: int
+) -> Iterator[tuple[Version, tuple[int, int], int, int, int, int]]:
     """Yield (version, tile, top, left, height, width): the window of a version that a tile is to predict."""
     for version, tile in plan:
         height, width = (output_size(n, depth) // 2**depth * 2**depth for n in tile)
@@ -140,15 +142,18 @@ def tile_probabilities(params: dict, x: np.ndarray) -> np.ndarray:
     return to_host(p / p.sum(axis=0))
 
 
-def _default_tile(size: tuple[int, int], depth: int) -> tuple[int, int]:
+def _default_tile(size: np.ndarray, depth: int) -> tuple[int, int]:
     """Return an input tile (height, width) whose outputs cover `size` in few, nearly equal parts of at most LARGEST."""
+    height, width = size
+    return _default_length(height, depth), _default_length(width, depth)
+
+
+def _default_length(length: int, depth: int) -> int:
+    """Return the height or the width of the default tile."""
     step = 2**depth
-    tile = []
-    for length in size:
-        parts = math.ceil(length / LARGEST)
-        output = math.ceil(length / parts)
-        tile.append(smallest_input_size(step * math.ceil(output / step), depth))
-    return tuple(tile)
+    parts = math.ceil(length / LARGEST)
+    output = math.ceil(length / parts)
+    return smallest_input_size(step * math.ceil(output / step), depth)
 
 
 def predict_samples(network: Network | dict, samples: list[Sample], **options) -> list[np.ndarray]:

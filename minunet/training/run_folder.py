@@ -64,7 +64,7 @@ def resume_run(folder: Path, **changes) -> Run:
     `changes` to the configuration must not make it another run: steps, minutes, device.
     """
     stored = load_checkpoint(folder / "checkpoint.npz")
-    if stored.optimiser_state is None:
+    if stored.optimiser_state is None or stored.history is None:
         raise InputError(
             f"expected a run to resume, got {folder / 'checkpoint.npz'} with a network only; start a new run"
         )
@@ -77,9 +77,9 @@ def resume_run(folder: Path, **changes) -> Run:
 def weights_of_run(config: Config, samples: list[Sample], folder: Path) -> list[np.ndarray | None]:
     """Return the loss weights of each sample; write them to weights.npz, and draw the first map as weights.png."""
     weights = loss_weights(samples, config.weights, cache=folder / "weights.npz")
-    drawn = next((i for i, plane in enumerate(weights) if plane is not None), None)
-    if drawn is not None and not (folder / "weights.png").exists():
-        plot_weights(samples[drawn], weights[drawn], folder / "weights.png")
+    drawn = [(sample, plane) for sample, plane in zip(samples, weights, strict=True) if plane is not None]
+    if drawn and not (folder / "weights.png").exists():
+        plot_weights(*drawn[0], folder / "weights.png")
     return weights
 
 

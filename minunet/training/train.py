@@ -46,7 +46,7 @@ from minunet.network.sizes import output_size
 from minunet.network.trained import Network
 from minunet.network.unet import init_unet, unet_backward, unet_forward
 from minunet.prediction.predict import predict_samples
-from minunet.training.config import Config, peak_learning_rate, resolve
+from minunet.training.config import Config, length_of_run, peak_learning_rate, resolve
 from minunet.training.optimisers import OPTIMISERS
 
 WARM_UP = 50  # steps
@@ -132,7 +132,7 @@ def train_steps(
             tile, wait = next(tiles)
             loss = float(train_step(run, tile, step, rate))  # on a GPU, the one place where the host waits for it
             if not math.isfinite(loss):
-                remedy = f"try a lower learning rate, such as {config.learning_rate / 3:.2g}"
+                remedy = f"try a lower learning rate, such as {peak_learning_rate(config) / 3:.2g}"
                 raise InputError(f"the loss must stay finite, got {loss} at step {step + 1}; {remedy}")
             seconds = time.monotonic() - began
             history.append({"step": step + 1, "seconds": seconds, "wait": wait, "learning_rate": rate, "loss": loss})
@@ -154,14 +154,17 @@ def draw_tile(config: Config, planes: list[tuple], step: int) -> tuple[Array, Ar
     return augmented_tile(image, labels, weights, rng, *sizes, AUGMENTATIONS[config.augmentation])
 
 
-def train_step(run: Run, tile: tuple, step: int, rate: float) -> Array:
+def train_step(run: Run, tile: tuple[Array, Array, Array | None], step: int, rate: float) -> Array:
     """Go forward and backward with the tile of this step, and update the parameters; return the loss.
 
     On a GPU nothing here waits for a result, the loss included: it is a 0-d array.
     """
     config = run.config
     xp = array_module(run.params["head"]["bias"])
-    x, labels, weights = (None if plane is None else xp.asarray(plane[None]) for plane in tile)  # each a batch of one
+    image, labels, weights = tile
+    x, labels = xp.asarray(image[None]), xp.asarray(labels[None])  # each a batch of one
+    if weights is not None:
+        weights = xp.asarray(weights[None])
 
     rng = np.random.default_rng([config.seed, step, 1])
     logits, cache = unet_forward(run.params, x, config.dropout_rate, rng)  # (1, K, output, output)
@@ -177,9 +180,9 @@ def progress(config: Config, history: list[dict]) -> float:
     """Return how much of the run is done, from 0 to 1, by steps or by the clock."""
     if not history:
         return 0.0
-    if config.steps is not None:
-        return min(1.0, len(history) / config.steps)
-    return min(1.0, history[-1]["seconds"] / (60 * config.minutes))
+    length = length_of_run(config)
+    done = len(history) if length.by_steps else history[-1]["seconds"]
+    return min(1.0, done / length.total)
 
 
 def prediction_tile(config: Config) -> int | None:

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from minunet.backend import allow_tf32_if_asked, array_module, to_device
+from minunet.backend import Array, allow_tf32_if_asked, array_module, to_device
 from minunet.fast.conv import conv2d_backward, conv2d_forward
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
-from minunet.network.unet import init_unet, unet_backward, unet_forward
+from minunet.layers import SoftmaxCrossEntropyCache
+from minunet.network.unet import UnetCache, init_unet, unet_backward, unet_forward
 
 
 def layer_passes(arrays: dict, device: str) -> list:
@@ -25,17 +26,16 @@ def step_passes(network: dict, device: str) -> list:
     x = np.random.default_rng(1).standard_normal((1, 1, network["height"], network["width"])).astype(np.float32)
     params, x = to_device([params, x], device)
     allow_tf32_if_asked(x)
-    kept = []
+    kept: list[tuple[Array, SoftmaxCrossEntropyCache, UnetCache]] = []
 
     def forward():
         logits, cache = unet_forward(params, x)
         labels = array_module(logits).zeros((1, *logits.shape[2:]), np.int64)
         loss, loss_cache = softmax_cross_entropy_forward(logits, labels)
-        kept[:] = [loss, loss_cache, cache]
+        kept[:] = [(loss, loss_cache, cache)]
 
     def backward():
-        loss, loss_cache, cache = kept
-        kept.clear()
+        loss, loss_cache, cache = kept.pop()
         unet_backward(softmax_cross_entropy_backward(loss * 0 + 1, loss_cache), cache)
 
     return [forward, backward]
