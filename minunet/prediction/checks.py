@@ -1,5 +1,6 @@
 """What `predict` needs of a network, an image, a tile and the array for its result, checked before it starts."""
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,8 @@ from minunet.network.trained import Network
 from minunet.prediction.memory_map import let_go
 from minunet.prediction.rotations import COUNTS
 
+MIDDLE = 32  # pixels: the side of the window that shows whether an image is normalised
+RAW = 10  # standard deviations: the mean of a normalised image is nearer to 0
 BAND = 2**20  # pixels: so many are in memory at once
 PARTS = ("encode", "bottom", "decode", "head")
 
@@ -54,6 +57,19 @@ def check_image(params: dict, image: np.ndarray, normalisation: Normalisation | 
                 f"image must be finite, got NaN or infinity in {bad} values; "
                 "replace them, with numpy.nan_to_num for example"
             )
+
+
+def warn_if_raw(image: np.ndarray) -> None:
+    """Warn if the middle of an image is far from a mean of 0, as grey values from a file are."""
+    H, W = image.shape[-2:]
+    top, left = max(0, (H - MIDDLE) // 2), max(0, (W - MIDDLE) // 2)
+    mean = float(image[..., top : top + MIDDLE, left : left + MIDDLE].mean())
+    if abs(mean) > RAW:
+        warnings.warn(
+            f"parameters alone take an image as it is, expected a mean near 0, got {mean:.0f}; grey values that "
+            'are not normalised give wrong classes: pass a Network, as from load_network, or normalisation="image"',
+            stacklevel=3,
+        )
 
 
 def check_tile(tile: int | tuple[int, int], depth: int = 4) -> tuple[int, int]:

@@ -26,7 +26,7 @@ from minunet.data.tiles import cut
 from minunet.network.sizes import border, output_size, smallest_input_size
 from minunet.network.trained import Network
 from minunet.network.unet import unet_forward
-from minunet.prediction.checks import bands, check_image, check_network, check_out, check_tile
+from minunet.prediction.checks import bands, check_image, check_network, check_out, check_tile, warn_if_raw
 from minunet.prediction.memory_map import let_go
 from minunet.prediction.rotations import Version, add_turned_back, block, turned_window, versions
 
@@ -49,7 +49,8 @@ def predict(
     ----------
     network : Network, or parameters as from `init_unet`
         A Network, as from `load_network` or `train`, normalises the image as it was trained. Parameters alone take the
-        image as it is. The prediction runs in their dtype, on their device.
+        image as it is; a warning tells if it seems not to be normalised. The prediction runs in their dtype, on their
+        device.
     image : array, (H, W) or (C, H, W), any size and type of number
         Anything that can be sliced, a numpy.memmap for example.
     tile : int or (height, width), optional
@@ -80,7 +81,9 @@ def predict(
     normalisation = own_normalisation if normalisation is None else as_normalisation(normalisation)
     image = to_host(image) if hasattr(image, "shape") else np.asarray(image)
     check_image(params, image, normalisation)
-    if normalisation is not None:
+    if normalisation is None:
+        warn_if_raw(image)
+    else:
         normalisation = _numbers_for(image, normalisation)
     bias, depth = params["head"]["bias"], len(params["encode"])
     *_, H, W = image.shape

@@ -143,7 +143,7 @@ def test_memory_does_not_grow_with_the_image(tmp_path, rng, rotations):
 @pytest.mark.parametrize(("rotations", "side"), [(1, 44), (4, 44), (7, 2**0.5 * 44 + 2 * 16 + 2)])
 def test_no_more_of_a_file_is_read_at_once_than_a_tile_needs(rng, rotations, side):
     params = init_unet(rng, base_channels=1, depth=1)
-    file = OnlySlices(rng.integers(0, 256, (60, 300)).astype(np.uint8))
+    file = OnlySlices(rng.integers(-5, 6, (60, 300)).astype(np.int8))
     predict(params, file, 44, rotations)
     assert 44 <= file.largest <= side**2
 
@@ -287,7 +287,8 @@ def test_a_network_normalises_as_it_was_trained(dim_cells):
     image, labels = dim_cells
     network = load_network("cells")
     assert wrong(predict(network, image), labels) < 0.08
-    assert wrong(predict(network.params, image), labels) > 0.3  # what parameters alone make of raw grey values
+    with pytest.warns(UserWarning, match="expected a mean near 0, got"):
+        assert wrong(predict(network.params, image), labels) > 0.3  # what parameters alone make of raw grey values
     for normalisation in ("image", network.normalisation, Normalisation("image")):
         found = predict(network.params, image, normalisation=normalisation)
         np.testing.assert_array_equal(found, predict(network, image))
