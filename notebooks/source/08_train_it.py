@@ -327,7 +327,7 @@ course.check("losses_of_training", my_losses_of_training)
 # Expect a loss below 0.01 after 150 steps, and hardly a wrong pixel.
 
 # %%
-ONE_TILE_STEPS = 15 if QUICK else 150
+ONE_TILE_STEPS = 8 if QUICK else 150
 one_params, one_velocity = fresh()
 one_losses = [training_step(one_params, one_velocity, draw_tile(0), 0.01) for _ in range(ONE_TILE_STEPS)]
 one_logits, _ = unet_forward(one_params, tile_x)
@@ -431,8 +431,8 @@ plt.show()
 # at best. Two cells that have grown together count as one, and so SEG falls.
 
 # %%
-STEPS, MEASURED_EVERY = (60, 30) if QUICK else (1000, 50)
-SNAPSHOTS = [0, 10, 30, 60] if QUICK else [0, 10, 100, 1000]
+STEPS, MEASURED_EVERY = (30, 15) if QUICK else (1000, 50)
+SNAPSHOTS = [0, 5, 15, 30] if QUICK else [0, 10, 100, 1000]
 
 
 def seg(params, i):

@@ -469,8 +469,8 @@ SEEDS = (0,) if QUICK else (0, 1, 2)
 held_out = synthetic_dataset(1000, num_train=0, num_validation=4, height=128, width=128).validation
 
 # %%
-config = Config(base_channels=8, depth=2, tile=104, steps=60 if QUICK else 500, optimiser="sgd")
-MEASURED_EVERY = 30 if QUICK else 50
+config = Config(base_channels=8, depth=2, tile=104, steps=30 if QUICK else 500, optimiser="sgd")
+MEASURED_EVERY = 15 if QUICK else 50
 
 
 def error_on(samples, run):

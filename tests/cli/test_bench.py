@@ -57,7 +57,9 @@ def test_tables_hold_speeds_and_ratios():
 
 
 @pytest.mark.slow
-def test_bench_prints_and_draws(tmp_path, capsys):
+def test_bench_prints_and_draws(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("minunet.cli.bench.sides.PRODUCT", 256)
+    monkeypatch.setattr("minunet.cli.bench.sides.COPY", 10**6)
     out = tmp_path / "bench.png"
     arguments = ["--input", "36", "--base-channels", "2", "--depth", "1", "--rounds", "1", "--device", "cpu"]
     assert main(["bench", *arguments, "--out", str(out)]) == 0
