@@ -2,9 +2,9 @@
 
     python benchmarks/conv.py
 
-In turn, float32, batch of one; medians of 5 rounds, in GFLOP/s of the direct convolution. A star marks the way that
-minunet/fast/conv.py takes. For PyTorch beside it see `minunet bench`: in one process, its threads and NumPy's would be
-in each other's way.
+The ways take turns, in float32, with a batch of one; the numbers are medians of 5 rounds, in GFLOP/s of the direct
+convolution. A star marks the way that minunet/fast/plan.py takes. For a comparison with PyTorch see `minunet bench`: in
+one process, its threads and NumPy's would slow each other down.
 """
 
 import os
@@ -13,12 +13,10 @@ import time
 
 import numpy as np
 
-from minunet.fast.conv import MANY_BACKWARD, MANY_FORWARD, conv2d_backward, conv2d_forward, quickest
-from minunet.fast.cpu import direct as bands
-from minunet.fast.cpu import winograd
+from minunet.fast.conv import conv2d_backward, conv2d_forward
 from minunet.fast.cpu.memory import keep_freed_memory
-from minunet.layers import conv as readable
-from minunet.layers.conv import Conv2dCache
+from minunet.fast.plan import plan
+from minunet.layers import Conv2dCache
 
 LAYERS = [  # C, F, size of x: of base 16 at tile 220, of base 32 at tile 316, and of the full network at 572
     (16, 16, 218),
@@ -37,13 +35,13 @@ LAYERS = [  # C, F, size of x: of base 16 at tile 220, of base 32 at tile 316, a
     (1024, 1024, 30),
 ]
 ROUNDS = 5
-WAYS = {"readable": readable, "direct": bands, "winograd": winograd}
+WAYS = ("readable", "direct", "winograd")  # of MINUNET_CONVOLUTION
 
 
 def seconds(way: str, run, *args) -> float:
-    """Return how long it takes with MINUNET_CONVOLUTION set to `way`."""
+    """Return how many seconds run(*args) takes with MINUNET_CONVOLUTION set to `way`."""
     os.environ["MINUNET_CONVOLUTION"] = way
-    time.sleep(0.1)  # the threads of BLAS, woken by the readable way, stay awake for a while
+    time.sleep(0.1)  # BLAS's threads, which the readable way uses, stay awake for a while
     run(*args)
     began = time.perf_counter()
     run(*args)
@@ -54,7 +52,7 @@ def main() -> None:
     keep_freed_memory()  # as the command line does
     rng = np.random.default_rng(0)
     print(f"{'':<20}{'forward':>30}{'backward':>30}")
-    print(f"{'layer':<20}" + "".join(f"{name:>10}" for name in 2 * list(WAYS)))
+    print(f"{'layer':<20}" + "".join(f"{name:>10}" for name in 2 * WAYS))
     for C, F, size in LAYERS:
         shapes = (1, C, size, size), (F, C, 3, 3), (F,), (1, F, size - 2, size - 2)
         arrays = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
@@ -65,14 +63,15 @@ def main() -> None:
         }
         flops = 2 * 9 * C * F * (size - 2) ** 2
         cells = []
-        for count, name, many in ((1, "forward", MANY_FORWARD), (2, "backward", MANY_BACKWARD)):
+        for count, name in ((1, "forward"), (2, "backward")):
             times = {way: [] for way in WAYS}
             for _ in range(ROUNDS):
                 for way in WAYS:
                     times[way].append(seconds(way, *passes[name]))
             os.environ["MINUNET_CONVOLUTION"] = "auto"
-            for way, module in WAYS.items():
-                mark = "*" if module is quickest(x, weight, many) else ""
+            taken = plan(x, weight, backward=name == "backward").way
+            for way in WAYS:
+                mark = "*" if taken.startswith(way) else ""  # winograd_deep is Winograd's way, too
                 cells.append(f"{mark}{count * flops / statistics.median(times[way]) / 1e9:.0f}")
         print(f"{f'{C} -> {F} at {size}':<20}" + "".join(f"{cell:>10}" for cell in cells), flush=True)
 

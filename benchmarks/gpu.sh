@@ -29,10 +29,10 @@ main() {
     python -c 'import torch' 2>/dev/null && against=(--against torch)
     run=$(mktemp -d)
 
-    part 120 "tests on the GPU" python -m pytest -m gpu --durations=5
+    part 120 "tests on the GPU" python -m pytest -n 0 -m gpu --durations=5
     if command -v compute-sanitizer >/dev/null; then
         MINUNET_GPU_POOL=off part 90 "memcheck of the kernels" compute-sanitizer --tool memcheck --report-api-errors no \
-            --error-exitcode 9 python -m pytest -m gpu tests/fast/test_gpu_kernels.py -k "equals or stream"
+            --error-exitcode 9 python -m pytest -n 0 -m gpu tests/fast/test_gpu_kernels.py -k "equals or stream"
     else
         printf '\n== memcheck of the kernels\nleft out: compute-sanitizer, which comes with the CUDA toolkit, is not there\n'
     fi

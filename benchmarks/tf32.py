@@ -2,8 +2,9 @@
 
     python benchmarks/tf32.py
 
-On a CPU, which rounds the factors of each product to 10 bits after the point as TF32 does, and multiplies in float32.
-The error is that of y, against float64: root mean square, and largest, each in units of y's own.
+It runs on a CPU: the factors of each product are rounded to 10 bits after the point, as in TF32, and multiplied in
+float32. The error is that of y against float64: its root mean square as a share of that of y, and its largest value as
+a share of the largest of y.
 """
 
 import functools
@@ -29,7 +30,7 @@ def direct(x, weight, round_off):
 
 
 def by_tiles(matrices, x, weight, round_off):
-    """Return the same by Winograd; H - 2 and W - 2 must be multiples of the tile."""
+    """Return the same by Winograd's convolution; H - 2 and W - 2 must be multiples of the side of a tile."""
     B, G, A = (matrix.astype(x.dtype) for matrix in matrices)
     tile, side = A.shape
     tiles = sliding_window_view(x, (side, side), (1, 2))[:, ::tile, ::tile]  # (C, rows, columns, side, side)

@@ -6,7 +6,8 @@ The contract of every layer:
     dx, dweight, dbias = conv2d_backward(dy, cache)
 
 Pure pairs; gradients come back in the order of the forward's arguments; what the backward needs is in the cache.
-Arrays are NCHW, NumPy or CuPy, float32 to train and float64 to check.
+Outputs are fresh arrays. One exception: the y of a ReLU is the very array that its cache holds, so copy it before you
+change it. Arrays are NCHW, NumPy or CuPy, float32 to train and float64 to check.
 
 From arrays to a trained network and a prediction:
 
@@ -16,13 +17,17 @@ From arrays to a trained network and a prediction:
 
 from importlib import metadata as _metadata
 
-from minunet.backend import array_module, flatten, to_device
+from minunet.backend import Constant, array_module, flatten, to_device
 from minunet.data.elastic import elastic_deform
 from minunet.data.normalisation import Normalisation
 from minunet.data.readers.image_files import read_image
 from minunet.data.weight_maps import separate_touching, weight_map
 from minunet.errors import InputError
+from minunet.gradcheck.adjoint import check_adjoint
+from minunet.gradcheck.assertion import assert_gradients
 from minunet.gradcheck.check import gradcheck
+from minunet.gradcheck.report import Report
+from minunet.gradcheck.second_order import check_second_order
 from minunet.layers.conv import conv2d_backward, conv2d_forward
 from minunet.layers.crop_concat import crop_concat_backward, crop_concat_forward
 from minunet.layers.dropout import dropout_backward, dropout_forward

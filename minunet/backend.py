@@ -1,31 +1,31 @@
-"""NumPy or CuPy: the data decides. This is the only file that knows CuPy exists."""
+"""NumPy or CuPy: the data decides. Layers and network ask here, and never import CuPy themselves."""
 
 import importlib
 import os
 import sys
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 
 from minunet.errors import InputError
 
-Array = Any  # numpy.ndarray or cupy.ndarray
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]  # or a cupy.ndarray, which has the same methods
+Constant: TypeAlias = Annotated[Any, "the backward pass may leave out this argument's gradient"]
+Params: TypeAlias = dict[str, Any]  # nested dicts and lists of arrays, as from `init_unet`; gradients look the same
 TF32_TENSOR_OP_MATH = 3  # in cuBLAS's enumeration cublasMath_t; CuPy 14.2 has no name for it
-Constant = Annotated[Any, "the backward pass may leave out this argument's gradient"]
 
 
-def array_module(x: Array):
+def array_module(x: Any) -> Any:
     """Return the module that made `x`: cupy for a CuPy array, numpy for everything else."""
     cupy = sys.modules.get("cupy")
     return cupy if cupy is not None and isinstance(x, cupy.ndarray) else np
 
 
-def to_device(tree, device: str):
+def to_device(tree: Any, device: str) -> Any:
     """Copy every array of nested dicts, lists and tuples to `device`, "cpu" or "gpu".
 
-    Arrays that are there already are returned as they are; None and scalars pass through. CUPY_TF32=1 in the
-    environment, CuPy's own switch, lets the GPU multiply float32 matrices in TF32, with 10 bits after the point: CuPy
-    takes it for single products, and here it is said to cuBLAS for batches of them, which layers are.
+    Arrays that are there already are returned as they are; None and scalars pass through.
 
     Raises
     ------
@@ -35,10 +35,7 @@ def to_device(tree, device: str):
     if device == "cpu":
         return map_tree(to_host, tree)
     if device == "gpu":
-        cupy = _import_cupy()
-        if tf32_is_allowed():
-            cupy.cuda.cublas.setMathMode(cupy.cuda.get_cublas_handle(), TF32_TENSOR_OP_MATH)  # of this thread
-        return map_tree(cupy.asarray, tree)
+        return map_tree(_import_cupy().asarray, tree)
     raise InputError(f"device must be 'cpu' or 'gpu', got {device!r}")
 
 
@@ -48,7 +45,7 @@ def to_host(x: Array) -> np.ndarray:
     return x if xp is np else xp.asnumpy(x)
 
 
-def map_tree(function, tree):
+def map_tree(function: Callable, tree: Any) -> Any:
     """Apply `function` to every array in nested dicts, lists, tuples and NamedTuples."""
     if isinstance(tree, dict):
         return {name: map_tree(function, branch) for name, branch in tree.items()}
@@ -57,32 +54,49 @@ def map_tree(function, tree):
     if isinstance(tree, tuple):
         branches = [map_tree(function, branch) for branch in tree]
         return type(tree)(*branches) if hasattr(tree, "_fields") else tuple(branches)
-    return function(tree) if hasattr(tree, "dtype") and hasattr(tree, "shape") else tree
+    is_array = hasattr(tree, "dtype") and hasattr(tree, "shape")
+    return function(tree) if is_array else tree
 
 
-def flatten(tree, prefix: str = "") -> dict[str, Array]:
+def flatten(tree: Any, prefix: str = "") -> dict[str, Any]:
     """Return {dotted name: array}, such as encode.0.conv1.weight, in the order of the tree."""
+    branches: Iterable[tuple[Any, Any]]
     if isinstance(tree, dict):
         branches = tree.items()
     elif isinstance(tree, (list, tuple)):
-        branches = zip(getattr(tree, "_fields", range(len(tree))), tree, strict=True)
+        names = getattr(tree, "_fields", range(len(tree)))  # of a NamedTuple its fields, else numbers
+        branches = zip(names, tree, strict=True)
     else:
         return {prefix: tree}
-    flat = {}
+    flat: dict[str, Any] = {}
     for name, branch in branches:
         flat.update(flatten(branch, f"{prefix}.{name}" if prefix else str(name)))
     return flat
 
 
-def ndimage_of(x: Array):
+def ndimage_of(x: Array) -> Any:
     """Return the module of image operations for `x`: cupyx.scipy.ndimage for a CuPy array, else scipy.ndimage."""
     name = "scipy.ndimage" if array_module(x) is np else "cupyx.scipy.ndimage"
-    return importlib.import_module(name)  # when it is needed: it takes a while
+    return importlib.import_module(name)  # only when needed, since this import is slow
 
 
 def tf32_is_allowed() -> bool:
-    """Return whether the environment lets the GPU multiply float32 matrices in TF32."""
+    """Return whether CUPY_TF32=1 in the environment lets the GPU multiply float32 matrices in TF32.
+
+    TF32 keeps 10 bits of each factor after the point, where float32 keeps 23, and is several times as fast.
+    """
     return os.environ.get("CUPY_TF32") == "1"
+
+
+def allow_tf32_if_asked(x: Array) -> None:
+    """Let cuBLAS multiply batches of float32 matrices in TF32, if CUPY_TF32=1 asks for it and `x` is on the GPU.
+
+    CuPy obeys CUPY_TF32 for single products only; the layers multiply batches of matrices. Whoever sets up work on a
+    GPU calls this once, with any array of the work and in the thread that does it: cuBLAS keeps a setting per thread.
+    """
+    cupy = array_module(x)
+    if cupy is not np and tf32_is_allowed():
+        cupy.cuda.cublas.setMathMode(cupy.cuda.get_cublas_handle(), TF32_TENSOR_OP_MATH)
 
 
 def gpu_is_there() -> bool:
@@ -95,19 +109,19 @@ def gpu_is_there() -> bool:
 
 
 def gpu_memory() -> int:
-    """Return how many bytes of the GPU's memory are free, or in the hands of this process."""
+    """Return how many bytes of the GPU's memory this process can use: what is free, and what CuPy's pool holds."""
     cupy = _import_cupy()
     free, _ = cupy.cuda.runtime.memGetInfo()
-    return free + cupy.get_default_memory_pool().total_bytes()  # the pool keeps what was freed
+    return free + cupy.get_default_memory_pool().total_bytes()  # the pool keeps memory that was freed
 
 
 def is_out_of_gpu_memory(error: BaseException) -> bool:
-    """Return whether this is CuPy's error, and not that of the host's memory."""
+    """Return whether this is CuPy's error, which means that the GPU's memory is full, not the host's."""
     cupy = sys.modules.get("cupy")
     return cupy is not None and isinstance(error, cupy.cuda.memory.OutOfMemoryError)
 
 
-def _import_cupy():
+def _import_cupy() -> Any:
     try:
         import cupy
     except ImportError as error:
@@ -124,16 +138,17 @@ def _import_cupy():
     return cupy
 
 
-def check_same_device(**arrays: Array) -> None:
-    """Raise unless all arrays lie where the first one does; numbers, and scalars of NumPy, lie anywhere."""
-    (first, there), *others = arrays.items()
+def check_same_device(**arrays: Array | float) -> None:
+    """Raise unless all arrays are on the device of the first one; Python numbers and NumPy scalars go anywhere."""
+    (first_name, first), *others = arrays.items()
     for name, array in others:
-        if array_module(array) is not array_module(there) and (np.ndim(array) or array_module(array) is not np):
+        is_scalar = array_module(array) is np and np.ndim(array) == 0
+        if array_module(array) is not array_module(first) and not is_scalar:
             raise InputError(
-                f"{name} must be on the device of {first} ({_device(there)}), got an array on the {_device(array)}; "
-                "move it with minunet.to_device"
+                f"{name} must be on the device of {first_name} ({_device(first)}), got an array on the "
+                f"{_device(array)}; move it with minunet.to_device"
             )
 
 
-def _device(array: Array) -> str:
+def _device(array: Array | float) -> str:
     return "host" if array_module(array) is np else "GPU"

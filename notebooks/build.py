@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from minunet.errors import InputError
 from minunet.files import replace_atomically
 
-LARGEST = 1_500_000  # bytes; what hosts of repositories still show
+LARGEST = 1_500_000  # bytes; code hosts may not show larger notebooks
 REMEDY = "run python notebooks/build.py"
 UNEXECUTED = {"student": student, "solutions": solutions}
 
@@ -29,7 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("numbers", nargs="*", metavar="NN", help="such as 02; default all")
     parser.add_argument("--check", action="store_true", help="compare the notebooks with their sources; runs nothing")
-    parser.add_argument("--folder", type=Path, default=Path(__file__).parent, help="that holds source/; default this")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(__file__).parent, help="the folder that holds source/; default: this one"
+    )
     options = parser.parse_args(arguments)
     try:
         sources = find_sources(options.folder, options.numbers)
@@ -72,7 +74,7 @@ def build(folder: Path, sources: list[Path]) -> list[str]:
 
 
 def check(folder: Path, sources: list[Path]) -> list[str]:
-    """Return a fault for each notebook that is not what its source makes, and for each without a source."""
+    """Return a fault for each notebook that differs from what its source makes, and for each without a source."""
     faults = []
     for path in sources:
         try:

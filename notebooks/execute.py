@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import matplotlib.font_manager  # noqa: F401  its cache is made here, so that no page tells of it
+import matplotlib.font_manager  # noqa: F401  builds its cache now, so that no page shows the message about it
 from editions import METADATA, where
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -17,7 +17,7 @@ from minunet.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS_PER_CELL = 600
-HIDDEN = ("MINUNET_DATA", "MINUNET_QUICK")  # pages are made without real data, whose pictures may not be passed on
+HIDDEN = ("MINUNET_DATA", "MINUNET_QUICK")  # pages are built without real data, which may not be published
 
 
 def execute(notebook: NotebookNode, name: str, folder: Path, quick: bool = False) -> NotebookNode:
@@ -42,7 +42,7 @@ def execute(notebook: NotebookNode, name: str, folder: Path, quick: bool = False
             on_cell_execute=lambda cell, cell_index: begun.append(cell_index),
         )
         try:
-            client.execute(env=environment, stderr=subprocess.DEVNULL)  # where the kernel itself talks
+            client.execute(env=environment, stderr=subprocess.DEVNULL)  # the kernel's own messages
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             place = where(name, begun[-1] + 1, notebook.cells[begun[-1]].source)
             raise InputError(f"{place}: {_in_one_line(error)}") from error
@@ -70,7 +70,7 @@ def fault_of(output: NotebookNode) -> str | None:
         return f"it warns: {output.text.strip().splitlines()[0]}"
     text = output.text if output.output_type == "stream" else json.dumps(output.get("data", {}))
     if address := re.search(r"[\w.]+ at 0x[0-9a-f]{6,}", text):
-        return f"it shows an address, which is another each time: {address[0]}; assign it to _"
+        return f"it shows an address, which changes every time: {address[0]}; assign it to _"
     for path in {str(ROOT), str(Path.home()), tempfile.gettempdir()}:
         if re.search(rf"(?<![\w/]){re.escape(path)}/", text):
             return f"it shows a path of this machine, under {path}"

@@ -22,7 +22,7 @@ SIZE = "1200,1500"  # pixels of the window
 QUIET = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --no-proxy-server"
 QUIET += " --disable-component-update --disable-sync --hide-scrollbars"
 NO_NEWS = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
-NOTEBOOK = "[...window.jupyterapp.shell.widgets('main')][0]"  # the current one would need a window with focus
+NOTEBOOK = "[...window.jupyterapp.shell.widgets('main')][0]"  # 'the current widget' would need a window with focus
 
 
 def missing() -> str | None:
@@ -72,7 +72,7 @@ def serve(folder: Path, **environment: str):
 
 @contextlib.contextmanager
 def browser():
-    """Yield a selenium driver of a headless Chromium without a past."""
+    """Yield a selenium driver of a headless Chromium with a fresh profile."""
     from selenium import webdriver
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
@@ -104,12 +104,12 @@ def run_all(driver, seconds: float = 300) -> list[dict]:
 
 
 def screens(driver):
-    """Scroll from the top of the notebook to its end, a window at a time; yield the number of each screen."""
+    """Scroll from the top of the notebook to its end, one window at a time; yield the number of each screen."""
     scroller = "const s = document.querySelector('.jp-WindowedPanel-outer');"
     driver.execute_script(f"{scroller} s.scrollTop = 0")
     number, before = 1, -1
     while True:
-        time.sleep(1)  # until what came into view is drawn
+        time.sleep(1)  # until the cells that came into view are drawn
         top = driver.execute_script(f"{scroller} return s.scrollTop")
         if top == before:
             return

@@ -1,6 +1,6 @@
 """Photograph the executed notebooks in JupyterLab: python notebooks/screenshots.py FOLDER [02 07 ...].
 
-Writes FOLDER/NN_name-01.png, -02.png ...: one picture a screen, from top to bottom, for you to look at.
+Writes FOLDER/NN_name-01.png, -02.png ...: one picture per screen, from top to bottom, for you to look at.
 """
 
 import argparse

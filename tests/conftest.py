@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import strict_cupy
+from on_device import move_the_layers_to_the_device
 from PIL import Image
 from strict_cupy import raw_module
 
@@ -18,6 +19,15 @@ SMALL = ["--base-channels", "2", "--depth", "1", "--tile", "36"]
 
 
 REAL_DATA = Path(os.environ.get("MINUNET_DATA") or Path(__file__).parents[2] / "shared" / "data")
+
+
+def pytest_configure():
+    """Let BLAS have one thread in each process: the tests run in several, which would wait for each other's threads.
+
+    The processes of pytest-xdist, and those that tests start, take it from the environment.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @pytest.fixture
@@ -43,15 +53,30 @@ def full_precision(monkeypatch):
     monkeypatch.delenv("CUPY_TF32", raising=False)
 
 
-WHERE = ["stand-in", pytest.param("gpu", marks=pytest.mark.gpu)][: 1 + gpu_is_there()]
+DEVICES = ["stand-in"]
+if gpu_is_there():
+    DEVICES.append(pytest.param("gpu", marks=pytest.mark.gpu))
 
 
-@pytest.fixture(params=WHERE)
+@pytest.fixture(params=DEVICES)
 def cupy(request):
     """Return CuPy where minunet finds it: its strict stand-in and, where there is a GPU, the real one."""
     if request.param == "gpu":
         return importlib.import_module("cupy")
     return request.getfixturevalue("stand_in")
+
+
+@pytest.fixture(params=["cpu", *DEVICES])
+def device(request, monkeypatch):
+    """Run a test once on the CPU and once more on each device; return the name: "cpu", "stand-in" or "gpu".
+
+    The test calls `minunet.conv2d_forward` and the like with NumPy's arrays, and gets NumPy's arrays back, everywhere.
+    """
+    if request.param == "stand-in":
+        request.getfixturevalue("stand_in")
+    if request.param != "cpu":
+        move_the_layers_to_the_device(monkeypatch)
+    return request.param
 
 
 @pytest.fixture

@@ -108,13 +108,13 @@ def _begin(options, ranks: Ranks) -> tuple[Path, Run, Dataset]:
         run = run_folder.resume_run(folder, **given)
         dataset = load_data(run.config.data, run.config.seed)
     else:
-        config = resolve({"batch": ranks.count, **given}, options.recipe or "quick")
+        config = resolve({"batch": ranks.size, **given}, options.recipe or "quick")
         folder = run_folder.new_folder(options.out, f"runs/{config.data.partition(':')[0]}")
         dataset = load_data(config.data, config.seed)
         with name_a_tile_that_fits(config, dataset):
             run = start(config, dataset)
     check_batch(run.config.batch, ranks)
-    if ranks.count > 1 and run.config.minutes is not None:
+    if ranks.size > 1 and run.config.minutes is not None:
         raise InputError("under mpirun a run needs --steps, as each process has a clock of its own, got --minutes")
     return folder, run, dataset
 

@@ -37,7 +37,7 @@ def _ctrl_c():
 
     The first Ctrl-C lets the current step finish; the second one stops at once.
     """
-    pressed = []
+    pressed: list[int] = []
 
     def note(number, frame):
         if pressed:

@@ -1,8 +1,8 @@
 """The backward passes under suspicion in notebook 14, and the arguments at which each is checked.
 
-Eight are wrong in one line, on purpose; the ninth is right, and its arguments are the fault. The notebook shows what
-gradcheck says of each, and then its source from here. The sizes in one case differ from each other, so that a count of
-wrong elements, or a factor, points at one of them.
+Eight are wrong in one line, on purpose; the ninth is right, but checked with unsuitable arguments. The notebook shows
+what gradcheck says about each, and then its source from this file. All sizes in one case are different, so that a
+number of wrong elements, or a wrong factor, points at one of them.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from minunet.layers.crop_concat import crop_concat_backward
 from minunet.layers.pool import CORNERS, max_pool_backward
 from minunet.layers.relu import relu_forward
 from minunet.layers.up_conv import up_conv_backward
-from minunet.network.unet import _conv_grads, double_conv_backward, init_unet
+from minunet.network.unet import double_conv_backward, init_unet
 
 rng = np.random.default_rng(14)
 normal = rng.standard_normal
@@ -59,16 +59,18 @@ def suspect_conv(dy, cache):
 
 
 def suspect_unet(dlogits, cache):
-    encode, decode, dskips = [], [], []
+    encode: list[dict] = []
+    decode, dskips = [], []
 
-    dy, head = _conv_grads(conv2d_backward(dlogits, cache.head))
+    dy, dweight, dbias = conv2d_backward(dlogits, cache.head)
+    head = {"weight": dweight, "bias": dbias}
 
     for level in cache.decode:
         dy, conv_grads = double_conv_backward(dy, level.conv)
         dskip, dy = crop_concat_backward(dy, level.concat)
-        dy, up_grads = _conv_grads(up_conv_backward(dy, level.up))
+        dy, dweight, dbias = up_conv_backward(dy, level.up)
         dskips.append(dskip)
-        decode.append({"up": up_grads, **conv_grads})
+        decode.append({"up": {"weight": dweight, "bias": dbias}, **conv_grads})
 
     dy, bottom = double_conv_backward(dy, cache.bottom)
 

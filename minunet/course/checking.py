@@ -1,12 +1,13 @@
 """`check`: is a student's function right, and if not, what is the first thing to look at?
 
-From cheap to dear, and the first that fails ends it: is it written, does it run, what shapes does it return, a tiny
-case printed as yours beside expected, further cases, and for a backward pass the gradient check. One hint at the end.
+The checks go from quick to slow, and the first failure ends them: Is the function written? Does it run? Does it return
+the right shapes? Is it right for a tiny case, which is printed as yours beside expected? For further cases? And, for a
+backward pass, does it pass the gradient check? A failure ends with a hint.
 """
 
 import copy
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,12 +18,19 @@ from minunet.course.student_errors import FailedCheckError, run, where_it_failed
 from minunet.gradcheck.check import gradcheck
 
 
-class Verdict(NamedTuple):
-    """The outcome of a check; it shows itself as green or red in a notebook, and as text elsewhere."""
+@dataclass(frozen=True, repr=False)
+class Verdict:
+    """The outcome of a check: true if the function is right, so `assert course.check(...)` works.
 
-    name: str
+    A notebook shows it in green or red; `print` shows it as text.
+    """
+
+    name: str  # of the exercise
     ok: bool
-    lines: list[str]
+    lines: list[str]  # what was found, step by step
+
+    def __bool__(self):
+        return self.ok
 
     def __repr__(self):
         return "\n".join([f"{'RIGHT' if self.ok else 'NOT YET'}: {self.name}", *("  " + line for line in self.lines)])
@@ -44,12 +52,12 @@ def check(name: str, function: Callable) -> Verdict:
     name : str
         The exercise, such as "conv2d_backward".
     function : callable
-        It is called with copies, so it cannot spoil the next check.
+        It is called with copies of the arguments, so a function that changes them harms no other check.
 
     Returns
     -------
     verdict : Verdict
-        `verdict.ok`, and a text that a notebook shows in green or red.
+        True if the function is right; a notebook shows it in green or red.
 
     Raises
     ------
@@ -118,14 +126,14 @@ def _gradient(exercise: Exercise, function: Callable) -> list[str]:
 
 
 def _both(exercise: Exercise, function: Callable, args: tuple) -> tuple[tuple, tuple]:
-    """Return what the student's function and the right one make of copies of the arguments."""
+    """Return what the student's function and the right one return for copies of the arguments."""
+    yours = run(function, copy.deepcopy(args), exercise.outputs)
     expected = exercise.solution(*copy.deepcopy(args))
-    count = len(exercise.outputs)
-    return run(function, copy.deepcopy(args), exercise.outputs), expected if count > 1 else (expected,)
+    return yours, expected if len(exercise.outputs) > 1 else (expected,)
 
 
 def _first_difference(exercise: Exercise, yours: tuple, expected: tuple) -> tuple | None:
-    """Return (name, yours, expected) of the first output that is not equal."""
+    """Return (name, yours, expected) of the first output that differs, or None if all are equal."""
     for name, y, e in zip(exercise.outputs, yours, expected, strict=True):
         if not _equal(y, e, exercise.tolerance):
             return name, np.asarray(y), np.asarray(e)
@@ -140,7 +148,7 @@ def _equal(yours, expected, tolerance: float) -> bool:
 
 
 def _hint(exercise: Exercise, yours: tuple) -> str:
-    """Return the mistake that gives exactly this result, or the exercise's general hint."""
+    """Return the hint for the known mistake that gives exactly this result, or else the exercise's general hint."""
     for words, mistaken in exercise.mistakes.items():
         result = mistaken(*copy.deepcopy(exercise.args))
         result = result if len(exercise.outputs) > 1 else (result,)

@@ -20,7 +20,8 @@ def draw(axes, array: np.ndarray, title: str = "", gradient: bool = False, limit
     gradient : bool
         Colours for a gradient, centred on zero, in place of greys.
     limit : float, optional
-        The value of the darkest red, so that two pictures share a scale; by default the largest magnitude.
+        The value shown as the darkest red; give two pictures the same one to compare them. By default the largest
+        magnitude.
 
     Returns
     -------
@@ -38,7 +39,7 @@ def draw(axes, array: np.ndarray, title: str = "", gradient: bool = False, limit
         for h, w in np.ndindex(H, W):
             red, green, blue, _ = shown.cmap(shown.norm(array[h, w]))
             light = 0.3 * red + 0.6 * green + 0.1 * blue > 0.5
-            # + 0 makes a 0 of the -0 that masks and rounding leave
+            # + 0 turns -0, which masks and rounding leave, into 0
             axes.text(w, h, f"{array[h, w] + 0:.3g}", ha="center", va="center", color="black" if light else "white")
     return shown
 

@@ -1,12 +1,13 @@
-"""A pretend GPU: NumPy behind the manners of CuPy, for machines that have neither CuPy nor a GPU.
+"""A pretend GPU: NumPy with the rules of CuPy, for machines that have neither CuPy nor a GPU.
 
 with pretend_gpu.installed() as log:
     y, cache = relu_forward(to_device(x, "gpu"))    # the library's own lines, on a pretend device
-print(log.kernels, log.trips)                       # what they asked of it
+print(log.kernels, log.trips)                       # how many kernels and transfers that took
 
-It computes on the CPU and tells nothing about speed. It is strict where CuPy is strict: an array of the host is no
-operand, and no array comes back to the host unasked. As in CuPy, NumPy's own functions accept its arrays and leave the
-result on the device. It lacks some of the names that CuPy lacks, not all; and on a GPU numbers may round differently.
+It computes on the CPU and tells nothing about speed. It is strict where CuPy is strict: arrays on the host and on the
+device cannot be mixed, and an array comes back to the host only by a call that asks for it. As in CuPy, NumPy's own
+functions accept its arrays and leave the result on the device. Of the names that CuPy lacks, it lacks only some. On a
+GPU, results may be rounded differently.
 """
 
 import contextlib
@@ -25,15 +26,15 @@ class Log:
     """What was asked of the device."""
 
     def __init__(self):
-        self.kernels = 0  # operations that compute; on a GPU each is a kernel, at least one
+        self.kernels = 0  # operations that compute; on a GPU each takes at least one kernel
         self.trips: list[str] = []  # the lines of code at which the host waited for a value from the device
 
 
-log = Log()  # of the block at hand
+log = Log()  # of the current `with installed()` block
 
 
 class ImplicitConversionError(TypeError, ValueError):
-    """An array of the device was to become one of the host without being asked."""
+    """An array on the device would have become one on the host without a call that asks for it."""
 
 
 class PretendArray(np.lib.mixins.NDArrayOperatorsMixin):
@@ -49,7 +50,7 @@ class PretendArray(np.lib.mixins.NDArrayOperatorsMixin):
         return _on_device(function, args, kwargs)
 
     def __array__(self, *_, **__):
-        raise ImplicitConversionError("Implicit conversion to a NumPy array is not allowed; to_device(x, 'cpu') asks")
+        raise ImplicitConversionError("Implicit conversion to a NumPy array is not allowed; use to_device(x, 'cpu')")
 
     def __getattr__(self, name):
         if name.startswith("_"):
@@ -65,7 +66,7 @@ class PretendArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __setitem__(self, index, value):
         place = self._values[_unwrapped(index)]
         if isinstance(value, PretendArray) and place.__array_interface__ == value._values.__array_interface__:
-            return  # the second half of x[index] += 1: the sum is there already
+            return  # the second half of x[index] += 1: the sum is already in place
         _on_device(self._values.__setitem__, (index, value), {})
 
     def __len__(self):
@@ -89,7 +90,7 @@ class PretendModule:
 
     __name__ = "pretend cupy"
     ndarray = PretendArray
-    cublas = SimpleNamespace(setMathMode=lambda handle, mode: None)  # it multiplies in full, always
+    cublas = SimpleNamespace(setMathMode=lambda handle, mode: None)  # it always multiplies in full precision
     cuda = SimpleNamespace(is_available=lambda: True, get_cublas_handle=lambda: None, cublas=cublas)
 
     def __getattr__(self, name):
@@ -112,23 +113,24 @@ class PretendModule:
 
 
 def asnumpy(x: PretendArray) -> np.ndarray:
-    """Return a copy on the host, and write down which line of code wanted it."""
+    """Return a copy on the host, and note in the log which line of code asked for it."""
     frame = [f for f in traceback.extract_stack() if f.filename != __file__][-1]
-    log.trips.append(f"{frame.name}: {frame.line[:SHOWN]}")
+    line = frame.line or ""
+    log.trips.append(f"{frame.name}: {line[:SHOWN]}")
     return x._values.copy()
 
 
 def array_module(x):
-    """Do what `minunet.array_module` does on a machine whose GPU is this one."""
+    """Return the module that made `x`, as `minunet.array_module` does: the pretend CuPy, or NumPy."""
     return PretendModule() if isinstance(x, PretendArray) else np
 
 
 @contextlib.contextmanager
 def installed() -> Iterator[Log]:
-    """Let this Python believe that CuPy and a GPU are here, to the end of the block; yield the log of the block."""
+    """Put the pretend CuPy in the place of the real one, until the end of the block; yield the log of the block."""
     global log
     log, before = Log(), sys.modules.get("cupy")
-    sys.modules["cupy"] = PretendModule()
+    sys.modules["cupy"] = PretendModule()  # type: ignore[assignment]
     try:
         yield log
     finally:
@@ -146,7 +148,7 @@ def _on_device(function, args: tuple, kwargs: dict):
 
 
 def _only_looks(function, args: tuple, kwargs: dict, result) -> bool:
-    """Return whether nothing was computed: a view of an argument, as of a transpose, or memory without values."""
+    """Return whether nothing was computed: the result is a view, such as a transpose, or memory without values."""
     if function is np.empty:
         return True
     sources = [x for x in (getattr(function, "__self__", None), *args) if isinstance(x, np.ndarray)]
@@ -158,7 +160,7 @@ def _unwrapped(x):
     if isinstance(x, PretendArray):
         return x._values
     if isinstance(x, np.ndarray) and x.ndim:
-        raise TypeError(f"Unsupported type {type(x)}: an array of the host met one of the device")
+        raise TypeError(f"Unsupported type {type(x)}: an array on the host was mixed with one on the device")
     if isinstance(x, dict):
         return {name: _unwrapped(value) for name, value in x.items()}
     if isinstance(x, (tuple, list)):

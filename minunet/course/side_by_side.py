@@ -1,19 +1,19 @@
-"""Two small arrays as text, beside each other, with what differs marked."""
+"""Two small arrays as text, beside each other, with the elements that differ marked."""
 
 import numpy as np
 
-WIDEST = 12  # columns and rows that still are a small array
+LARGEST = 12  # rows and columns that are printed
 
 
 def side_by_side(yours: np.ndarray, expected: np.ndarray) -> list[str]:
-    """Return lines: the first plane of each that differs; an element that differs carries a star."""
+    """Return the lines to print: the first plane that differs, of both; a star marks each element that differs."""
     off = ~np.isclose(yours, expected, rtol=1e-6, atol=1e-9)
     where = ""
     if yours.ndim > 2:
         first = tuple(np.argwhere(off)[0][:-2])
         yours, expected, off = yours[first], expected[first], off[first]
         where = f" at [{', '.join(map(str, first))}]"
-    rows = [np.atleast_2d(array)[:WIDEST, :WIDEST] for array in (yours, expected, off)]
+    rows = [np.atleast_2d(array)[:LARGEST, :LARGEST] for array in (yours, expected, off)]
     left = [_row(y, o) for y, o in zip(rows[0], rows[2], strict=True)]
     right = [_row(e, np.zeros_like(o)) for e, o in zip(rows[1], rows[2], strict=True)]
     width = max(map(len, ["yours" + where, *left]))

@@ -1,4 +1,4 @@
-"""The library's own source in a notebook, so that the page and the package cannot drift apart."""
+"""Show the library's own source in a notebook, so that the page always shows the code that runs."""
 
 import inspect
 import re

@@ -1,4 +1,4 @@
-"""A student's function that is not written yet, stops with an error, or returns something else: said in one line."""
+"""Call a student's function; say in one line if it is not written yet, fails, or returns the wrong kind of thing."""
 
 import traceback
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class FailedCheckError(Exception):
-    """A check that failed; `lines` say how."""
+    """A check that failed; `lines` tell the student what is wrong."""
 
     def __init__(self, lines: list[str]):
         super().__init__(lines)
@@ -52,4 +52,8 @@ def _is_numeric(value) -> bool:
 
 
 def _described(value) -> str:
-    return "..." if value is Ellipsis else "None" if value is None else f"a {type(value).__name__}"
+    if value is Ellipsis:
+        return "..."
+    if value is None:
+        return "None"
+    return f"a {type(value).__name__}"

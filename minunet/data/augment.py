@@ -5,21 +5,22 @@ A tile is read ONCE, at a position of the image for each of its pixels (h, w):
     position[:, h, w] = centre + turn @ ((h, w) - middle) + displacement[:, h, w]
     x[c, h, w]        = gain * image[c, position[:, h, w]] + offset
 
-with the image going on beyond its edges as in a mirror. Only the window of the image that holds the positions is
-looked at, so a tile costs the same from an image of any size.
+Beyond its edges the image is mirrored. Only the window of the image around the positions is read, so a tile takes the
+same time from an image of any size.
 
-Image      cubic splines. Linear interpolation blurs: it leaves 0.67 of the standard deviation of noise from pixel to
-           pixel, cubic 0.88, and the network shall not be surprised by the sharp images that it predicts.
-Labels     those of the nearest pixel: a mean of two labels is no label.
-Weights    linear. To bend the weight map is an approximation: the distances in eq. 2 change as cells move apart, but
-           little, since neighbouring pixels move nearly alike. Where the nearest pixel weighs 0, it is unknown, and
-           stays so.
+Image      cubic splines. Interpolation blurs, and images to predict are not interpolated, so the tiles to train on
+           should be blurred as little as possible: of the standard deviation of noise that differs from pixel to
+           pixel, linear interpolation leaves 0.67, cubic 0.88.
+Labels     from the nearest pixel, since a mean of two labels is no label.
+Weights    linear. Bending the weight map is an approximation, since the distances in eq. 2 change as cells move
+           apart. They change little, since neighbouring pixels move nearly alike. Where the weight of the nearest
+           pixel is 0, its truth is unknown, and the weight stays 0.
 
-The grey values change by a gain and an offset. A gamma would need an end of the scale, which normalised grey values do
-not have; noise, the images bring their own.
+The grey values change by a gain and an offset. There is no gamma, which needs grey values with a fixed minimum;
+normalised ones have none. There is no added noise, since the images have noise of their own.
 
-The random numbers and the positions are of the host, so that they are the same everywhere. The tile is read where the
-image is, on the host or on a GPU.
+The random numbers and the positions are computed on the host, so that they are the same on every device. The tile is
+read where the image is, on the host or on a GPU.
 """
 
 import math
@@ -29,16 +30,16 @@ import numpy as np
 
 from minunet.backend import array_module
 from minunet.data.elastic import bicubic, check_pair, interpolate
-from minunet.data.tiles import cut, margins, place, random_tile
+from minunet.data.tiles import cut, margins, random_start, random_tile
 
-MARGIN = 12  # pixels: in a cubic spline, what lies farther away counts less than 1e-6
+MARGIN = 12  # pixels: in a cubic spline, a pixel farther away contributes less than 1e-6
 SPACING = 256  # pixels between the nodes of a tile's field: the paper's 3x3 nodes span its images of 512 pixels
 
 
 class Augmentation(NamedTuple):
-    """How far a tile may differ from the image; its place, flips and quarter turns are always drawn.
+    """How far a tile may differ from the image; its place, flips and quarter turns are always random.
 
-    The 10 pixels are the paper's. It names grey-value variations without a number: those are chosen here.
+    The 10 pixels are the paper's. It also mentions grey-value variations, without numbers; those are our choice.
     """
 
     elastic: float = 10.0  # standard deviation of the displacement of a node along each axis, in pixels
@@ -62,7 +63,7 @@ def augmented_tile(
     output: tuple[int, int],
     augmentation: Augmentation,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Return a random tile, augmented; how much is drawn from `rng` does not depend on the image.
+    """Return a random tile, augmented; the values in the image do not change what is drawn from `rng`.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def augmented_tile(
     labels : array, (H, W)
     weights : array, (H, W), or None
     tile, output : (height, width)
-        Input and output size of the network. The tile's middle is where that of `random_tile` would be.
+        Input and output size of the network. The tile is placed as in `random_tile`.
 
     Returns
     -------
@@ -98,7 +99,7 @@ def draw_positions(
     augmentation: Augmentation,
 ) -> np.ndarray:
     """Return where in an image of this shape each pixel of a random tile is read, (2, *tile)."""
-    corner = [place(rng, size, length) for size, length in zip(shape, output, strict=True)]
+    corner = [random_start(rng, size, length) for size, length in zip(shape, output, strict=True)]
     quarter_turns, sign = rng.integers(4), 1 - 2 * rng.integers(2)
     any_angle = rng.uniform(0, 2 * math.pi)
     displacement = _random_field(rng, tile, augmentation.elastic)
@@ -112,13 +113,14 @@ def draw_positions(
 
 
 def _random_field(rng: np.random.Generator, tile: tuple[int, int], std: float) -> np.ndarray:
-    """Return a displacement for each pixel of a tile, (2, *tile): a window of an endless grid of nodes.
+    """Return a displacement for each pixel of a tile, (2, *tile).
 
-    So a tile is bent no more than the same piece of a larger one would be, and no pixel of it more than another.
+    The tile lies at a random place in an endless grid of nodes, SPACING pixels apart. So small and large tiles are bent
+    alike, and so are all pixels of a tile.
     """
     starts = 1 + rng.random(2)  # of the tile in the grid; one node more on either side, for the interpolation
     at = [start + np.arange(n) / SPACING for start, n in zip(starts, tile, strict=True)]
-    counts = [math.ceil(2 + (n - 1) / SPACING) + 2 for n in tile]  # wherever it starts
+    counts = [math.ceil(2 + (n - 1) / SPACING) + 2 for n in tile]  # nodes, enough wherever the tile starts
     return bicubic(std * rng.standard_normal((2, *counts)), *at)
 
 
@@ -131,7 +133,7 @@ def _read_targets(labels: np.ndarray, weights: np.ndarray | None, positions: np.
 
 
 def _read(planes: np.ndarray, positions: np.ndarray, order: int) -> np.ndarray:
-    """Return planes (..., H, W) at positions (2, h, w) of the mirrored image, looking at a window around them only."""
+    """Interpolate planes (..., H, W) at positions (2, h, w) of the mirrored image; read only a window around them."""
     first = np.floor(positions.min(axis=(1, 2))).astype(int) - MARGIN
     beyond = np.ceil(positions.max(axis=(1, 2))).astype(int) + MARGIN + 1
     return interpolate(cut(planes, *first, *(beyond - first)), positions - first[:, None, None], order)

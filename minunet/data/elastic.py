@@ -8,7 +8,7 @@ Between the nodes, the displacement is a cubic spline along each axis, so the tw
 import math
 
 import numpy as np
-import scipy  # it imports scipy.ndimage at its first use
+import scipy  # scipy.ndimage is loaded at its first use
 
 from minunet.backend import array_module, ndimage_of
 from minunet.errors import InputError
@@ -17,16 +17,17 @@ from minunet.errors import InputError
 def elastic_deform(
     image: np.ndarray, labels: np.ndarray, rng: np.random.Generator, grid: int = 3, std: float = 10.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bend an image and its labels by one smooth random field, with mirrored context.
+    """Bend an image and its labels by one smooth random field; beyond its edges the image is mirrored.
 
-    The grid spans the image, whatever its size: at 512 pixels the nodes are 255 apart, and 10 pixels are the paper's.
+    The grid spans the image, whatever its size: on 512 pixels its nodes are 255 pixels apart. The defaults of `grid`
+    and `std` are the paper's.
 
     Parameters
     ----------
     image : array, (H, W) or (C, H, W)
-        Read by cubic splines; integers are rounded, and kept in the range of their type.
+        Interpolated by cubic splines; integers are rounded and kept in the range of their type.
     labels : array, (H, W)
-        Read from the nearest pixel: they keep their values.
+        Taken from the nearest pixel, so they keep their values.
     grid : int, at least 2
         Nodes along each axis; the first and the last lie on the edges.
     std : float
@@ -50,7 +51,8 @@ def elastic_deform(
     if std == 0:
         return image.copy(), labels.copy()
     H, W = labels.shape
-    positions = np.indices((H, W)) + bicubic(nodes, *(np.linspace(0, grid - 1, n) for n in (H, W)))  # (2, H, W)
+    displacement = bicubic(nodes, np.linspace(0, grid - 1, H), np.linspace(0, grid - 1, W))  # (2, H, W)
+    positions = np.indices((H, W)) + displacement
     return interpolate(image, positions, order=3), interpolate(labels, positions, order=0)
 
 
@@ -68,7 +70,7 @@ def check_pair(image: np.ndarray, labels: np.ndarray) -> None:
 
 
 def bicubic(nodes: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Return what is between the nodes, at each crossing of rows and columns, (2, H, W).
+    """Interpolate between the nodes, at each crossing of rows and columns; return (2, H, W).
 
     Parameters
     ----------
@@ -77,19 +79,22 @@ def bicubic(nodes: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndar
         Positions in units of nodes, from 0 to G - 1 and to K - 1.
     """
     G, K = nodes.shape[1:]
-    return _spline(G, rows) @ nodes @ _spline(K, columns).T  # (H, G) @ (2, G, K) @ (K, W)
+    return spline_matrix(G, rows) @ nodes @ spline_matrix(K, columns).T  # (H, G) @ (2, G, K) @ (K, W)
 
 
-def _spline(nodes: int, at: np.ndarray) -> np.ndarray:
-    """Return the share that each node has at each position, (positions, nodes): the splines through 0 .. 0 1 0 .. 0."""
+def spline_matrix(nodes: int, at: np.ndarray) -> np.ndarray:
+    """Return the share of each node at each position, (positions, nodes).
+
+    Column k is the cubic spline that is 1 at node k and 0 at all other nodes.
+    """
     positions = np.meshgrid(at, np.arange(nodes), indexing="ij")
     return scipy.ndimage.map_coordinates(np.eye(nodes), positions, order=3, mode="mirror")
 
 
 def interpolate(planes: np.ndarray, positions: np.ndarray, order: int) -> np.ndarray:
-    """Return the mirrored planes (..., H, W) at positions (2, h, w), as (..., h, w) of the same type, on their device.
+    """Return the values of planes (H, W) or (C, H, W) at positions (2, h, w), in their dtype and on their device.
 
-    Order 0 is the nearest pixel, 1 linear, 3 cubic.
+    The planes are mirrored at their edges. Order 0 takes the nearest pixel, 1 is linear, 3 is cubic.
     """
     xp = array_module(planes)
     positions = xp.asarray(positions)

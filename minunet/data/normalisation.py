@@ -52,13 +52,14 @@ def normalise(image: np.ndarray, normalisation: "Normalisation | dict | str") ->
     Values beyond `low` and `high` are clipped first. `normalisation` as for `as_normalisation`.
     """
     _, mean, std, low, high = normalisation_of(image, normalisation)
+    assert mean is not None and std is not None  # only the scope "image" has none, and its own have been worked out
     if image.ndim != 3 or len(image) != len(mean):
         channels = "1 channel" if len(mean) == 1 else f"{len(mean)} channels"
         raise InputError(
             f"expected an image (C, H, W) with {channels}, as in training, got shape {image.shape}; "
             "convert the image, or train on images like it"
         )
-    if low is not None:
+    if low is not None and high is not None:
         image = _clipped(image, low, high)
     return ((image - mean[:, None, None]) / std[:, None, None]).astype(np.float32)
 

@@ -1,8 +1,8 @@
-"""Drawing the tiles of the next steps while the step at hand is computed."""
+"""Draw the tiles of the next steps in the background, while the current step is computed."""
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import TypeVar
@@ -10,14 +10,14 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def prefetch(draw: Callable[[int], T], first: int, ahead: int = 2) -> Iterator[tuple[T, float]]:
+def prefetch(draw: Callable[[int], T], first: int, ahead: int = 2) -> Generator[tuple[T, float], None, None]:
     """Yield (draw(first), waited), (draw(first + 1), waited), ... without end, drawn in the background.
 
-    Threads do, as NumPy and SciPy let others run while they compute. Each draw must depend on its number alone: then
-    the results are those of drawing in the foreground. An error in `draw` is raised where its result is due.
+    Threads are enough, since NumPy and SciPy let other threads run while they compute. Each result must depend on its
+    number alone; then it is the same as without threads. An error in `draw` is raised when its result is asked for.
 
-    Close the generator to end the threads: `with contextlib.closing(prefetch(...)) as drawn`. That waits for the draw
-    that is under way, and starts no other.
+    Close the generator to end the threads: `with contextlib.closing(prefetch(...)) as drawn`. That waits for the draws
+    that are under way, and starts no others.
 
     Parameters
     ----------
@@ -25,13 +25,13 @@ def prefetch(draw: Callable[[int], T], first: int, ahead: int = 2) -> Iterator[t
     first : int
         Number of the first step.
     ahead : int, at least 1
-        How many results are held ready, or are under way, while the consumer works.
+        How many results are ready or under way while the caller works.
 
     Yields
     ------
     drawn : whatever `draw` returns
     waited : float
-        Seconds that the consumer was kept waiting for it.
+        Seconds that the caller had to wait for it.
     """
     pool = ThreadPoolExecutor(max_workers=ahead, thread_name_prefix="prefetch")
     numbers = count(first)

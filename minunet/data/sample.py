@@ -1,4 +1,4 @@
-"""What every reader returns: a data set of samples, an image with its labels."""
+"""What every reader returns: a data set, which is a list of samples, each an image with its labels."""
 
 from typing import NamedTuple
 
@@ -15,8 +15,8 @@ class Sample(NamedTuple):
     name: str
     image: np.ndarray  # (C, H, W) float32, the raw grey values
     labels: np.ndarray  # (H, W) uint8, the class of each pixel: 0 background or membrane, 1 cell
-    instances: np.ndarray | None  # (H, W) int32, one number a cell, 0 background
-    known: np.ndarray | None = None  # (H, W) bool, False where the truth cannot be known; None: known everywhere
+    instances: np.ndarray | None  # (H, W) int32, one number per cell, 0 for background
+    known: np.ndarray | None = None  # (H, W) bool, False where the truth is not known; None: known everywhere
 
 
 class Dataset(NamedTuple):
@@ -26,11 +26,11 @@ class Dataset(NamedTuple):
     train: list[Sample]
     validation: list[Sample]
     num_classes: int
-    note: str = ""  # what a reader did to the images that its user should know; one line
+    note: str = ""  # one line for the user about what the reader changed in the images
 
 
 def check_classes(dataset: Dataset) -> None:
-    """Raise InputError if the training labels hold one class only: a network would learn to say nothing else."""
+    """Raise InputError if the training labels hold one class only, from which a network learns nothing."""
     classes = {int(label) for sample in dataset.train for label in np.unique(sample.labels)}
     if len(classes) < 2:
         found = {0: "background", 1: "cell"}.get(classes.pop(), "one class")
@@ -38,5 +38,5 @@ def check_classes(dataset: Dataset) -> None:
 
 
 def shortened(name: str, longest: int = LONGEST_NAME) -> str:
-    """Return the name, without its end if it is longer than that."""
+    """Return the name; one longer than `longest` characters is cut off and ends in three dots."""
     return name if len(name) <= longest else name[: longest - 3] + "..."

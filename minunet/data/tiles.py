@@ -1,4 +1,4 @@
-"""Windows of an image that goes on beyond its edges as in a mirror, and random tiles to train on."""
+"""Windows of an image that is mirrored beyond its edges, and random tiles to train on."""
 
 import numpy as np
 
@@ -7,9 +7,9 @@ from minunet.errors import InputError
 
 
 def cut(image: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
-    """Return a window of the mirrored image, which has no end.
+    """Return a window of the image, which is mirrored beyond its edges again and again.
 
-    Only the window is ever built, however far outside the image it lies, and only one slice of the image is read.
+    However far outside the image the window lies, no larger array is built, and one slice of the image is read.
 
     Parameters
     ----------
@@ -21,15 +21,15 @@ def cut(image: np.ndarray, top: int, left: int, height: int, width: int) -> np.n
     -------
     window : array, (..., height, width)
     """
-    rows = _mirrored(top, height, image.shape[-2])
-    columns = _mirrored(left, width, image.shape[-1])
+    rows = mirrored_indices(top, height, image.shape[-2])
+    columns = mirrored_indices(left, width, image.shape[-1])
     top, left = rows.min(), columns.min()
     part = image[..., top : rows.max() + 1, left : columns.max() + 1]
     xp = array_module(image)
     return part[..., xp.asarray(rows[:, None] - top), xp.asarray(columns - left)]
 
 
-def _mirrored(start: int, length: int, size: int) -> np.ndarray:
+def mirrored_indices(start: int, length: int, size: int) -> np.ndarray:
     """Return `length` indices from `start` on, folded into 0..size-1: for size 4, ... 2 1 0 1 2 3 2 1 0 1 ..."""
     period = max(1, 2 * (size - 1))  # the edge pixel is not repeated; a single pixel mirrors itself
     index = np.arange(start, start + length) % period
@@ -50,11 +50,11 @@ def random_tile(
     tile: tuple[int, int],
     output: tuple[int, int],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Return what the network sees, and what it shall say about the middle of it.
+    """Return a random tile to train on: the network's input, and the labels and weights of its middle.
 
-    The output window lies anywhere in the image, or around it where the image is smaller; the tile is larger by the
-    border that the network loses, with mirrored context. Then all three are turned and flipped in the same way: one
-    of the eight symmetries of the square, or of the four of the rectangle that keep its shape.
+    The output window lies anywhere in the image, or contains the image if that is smaller. The tile is larger than the
+    output window by the border that the network loses; outside the image it is mirrored. Then all three are turned and
+    flipped in the same way: by one of the eight symmetries of a square, or of the four of a rectangle.
 
     Parameters
     ----------
@@ -71,16 +71,17 @@ def random_tile(
     weights : array, output, or None
     """
     margin = margins(tile, output)
-    top, left = (place(rng, size, length) for size, length in zip(labels.shape, output, strict=True))
+    top, left = (random_start(rng, size, length) for size, length in zip(labels.shape, output, strict=True))
     x = cut(image, top - margin[0], left - margin[1], *tile)  # (C, *tile)
-    targets = [None if plane is None else cut(plane, top, left, *output) for plane in (labels, weights)]
     symmetry = _random_symmetry(rng, is_square=tile[0] == tile[1] and output[0] == output[1])
-    labels, weights = (None if plane is None else symmetry(plane) for plane in targets)
+    labels = symmetry(cut(labels, top, left, *output))
+    if weights is not None:
+        weights = symmetry(cut(weights, top, left, *output))
     return symmetry(x), labels, weights
 
 
 def margins(tile: tuple[int, int], output: tuple[int, int]) -> list[int]:
-    """Return the pixels that the tile has on each side of the output, along each axis."""
+    """Return how many pixels the tile extends beyond the output on either side, along each axis."""
     lost = [outer - inner for outer, inner in zip(tile, output, strict=True)]
     if min(lost) < 0 or any(n % 2 for n in lost):
         raise InputError(
@@ -90,8 +91,8 @@ def margins(tile: tuple[int, int], output: tuple[int, int]) -> list[int]:
     return [n // 2 for n in lost]
 
 
-def place(rng: np.random.Generator, size: int, length: int) -> int:
-    """Return where a window starts: inside the image, or such that the image is inside the window."""
+def random_start(rng: np.random.Generator, size: int, length: int) -> int:
+    """Return where a window of this length starts, so that it is inside the image, or contains it if it is longer."""
     room = size - length
     return int(rng.integers(min(0, room), max(0, room) + 1))
 

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-import scipy  # it imports scipy.ndimage at its first use
+import scipy  # scipy.ndimage is loaded at its first use
 
 from minunet.errors import InputError
 
@@ -25,8 +25,8 @@ def weight_map(
     Parameters
     ----------
     instances : integer array, (H, W)
-        One number a cell, 0 for background. Cells that touch have no background between them to weigh: use
-        `separate_touching` first.
+        One number per cell, 0 for background. Cells that touch have no background between them that could
+        get a weight: use `separate_touching` first.
     w0, sigma : float
         Height of the border term, and its width in pixels.
     class_weights : (background, cell), optional
@@ -57,11 +57,13 @@ def balanced_weights(cell: np.ndarray) -> tuple[float, float]:
 def two_nearest(instances: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the distances to the nearest and to the second-nearest cell, (H, W) each.
 
-    They are exact up to `reach` pixels; a cell farther away than that may be left out, which leaves infinity. So a
-    cell is measured only in its surroundings, and two running arrays do, however many cells there are.
+    Distances up to `reach` pixels are exact. A cell farther away may be left out; without a cell, the distance is
+    infinity. So each cell is measured in its surroundings only, and two arrays are enough for any number of cells.
     """
-    numbered = np.unique(instances, return_inverse=True)[1].reshape(instances.shape) + int(instances.all())
-    numbered = numbered.astype(np.int32)  # 0 for background, the cells 1, 2, ... without gaps
+    _, index = np.unique(instances, return_inverse=True)
+    numbered = index.reshape(instances.shape).astype(np.int32)  # 0 for background, the cells 1, 2, ... without gaps
+    if instances.all():  # there is no background, so the cells have been numbered from 0 on
+        numbered += 1
     d1, d2 = np.full((2, *instances.shape), np.inf)
     for number, box in enumerate(scipy.ndimage.find_objects(numbered), start=1):
         around = tuple(slice(max(0, side.start - reach), side.stop + reach) for side in box)
@@ -81,7 +83,7 @@ def separate_touching(instances: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     instances : integer array, (H, W)
-        One number a cell, 0 for background.
+        One number per cell, 0 for background.
 
     Returns
     -------
@@ -96,7 +98,7 @@ def separate_touching(instances: np.ndarray) -> np.ndarray:
     check_instances(instances)
     labels, inverse, areas = np.unique(instances, return_inverse=True, return_counts=True)
     inverse = inverse.reshape(instances.shape)
-    areas[labels == 0] = instances.size + 1  # so that background ranks lowest, and always gives way
+    areas[labels == 0] = instances.size + 1  # so that background ranks lowest and always gives way
     rank = np.empty_like(labels, dtype=np.int32)
     rank[np.lexsort((-np.arange(labels.size), -areas))] = np.arange(labels.size)  # smaller cells rank higher
     ranks = rank[inverse]  # (H, W)
@@ -107,7 +109,7 @@ def separate_touching(instances: np.ndarray) -> np.ndarray:
 
 
 def _keep_one_pixel(label: int, instances: np.ndarray, separated: np.ndarray) -> None:
-    """Give a vanished cell one of its pixels back, in place; raise InputError if another would vanish for it."""
+    """Give a vanished cell one of its pixels back, in place; raise InputError if another cell would vanish instead."""
     pixels = np.argwhere(instances == label)  # (pixels, 2)
     for y, x in pixels:
         around = separated[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]  # up to (3, 3)
@@ -128,7 +130,7 @@ def check_instances(instances: np.ndarray) -> None:
         raise InputError(f"instances must be (H, W), got shape {instances.shape}; pass one image at a time")
     if instances.dtype.kind not in "iu":
         raise InputError(
-            f"instances must be integers, one number a cell, got {instances.dtype}; "
+            f"instances must be integers, one number per cell, got {instances.dtype}; "
             "convert them with instances.astype(np.int32)"
         )
     if instances.size and instances.min() < 0:

@@ -1,19 +1,20 @@
-"""The loss weight of every pixel of every training image, worked out once a run.
+"""The loss weight of every pixel of every training image, worked out once per run.
 
     none    1 everywhere
     map     the weight map of eq. 2: class balance and border term
     border  eq. 2 with w_c = 1: the border term alone
-    auto    map where the data tell cell from cell, else none
+    auto    map where the data tell one cell from another, else none
 
-Where the truth cannot be known (`Sample.known` is False), the weight is 0 in each.
+Where the truth is not known (`Sample.known` is False), the weight is always 0.
 """
 
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import scipy  # it imports scipy.ndimage at its first use
+import scipy  # scipy.ndimage is loaded at its first use
 
 from minunet.data.sample import Sample
 from minunet.data.weight_maps import balanced_weights, weight_map
@@ -29,10 +30,10 @@ def loss_weights(samples: list[Sample], kind: str = "auto", cache: Path | None =
     Parameters
     ----------
     samples : list of Sample
-        Where instances are not known, the connected components of class 1 are taken for cells.
+        If a sample has no instances, its cells are the connected components of class 1.
     kind : one of KINDS
     cache : path of an .npz file, optional
-        Weight maps are read from it, and written to it if it lacks one.
+        Weight maps are read from it. If one is missing, it is written again.
 
     Raises
     ------
@@ -42,7 +43,8 @@ def loss_weights(samples: list[Sample], kind: str = "auto", cache: Path | None =
     if kind not in KINDS:
         raise InputError(f"weights must be one of {', '.join(KINDS)}, got {kind!r}; auto suits most data")
     stored = _read(cache)
-    maps, weights = {}, []
+    maps: dict[str, Any] = {}
+    weights = []
     for sample in samples:
         if kind == "none" or (kind == "auto" and sample.instances is None):
             weights.append(None if sample.known is None else sample.known.astype(np.float32))
@@ -57,23 +59,23 @@ def loss_weights(samples: list[Sample], kind: str = "auto", cache: Path | None =
 
 
 def _map(cells: np.ndarray, known: np.ndarray | None, kind: str) -> np.ndarray:
-    """Return the weight map, (H, W); the classes are balanced over the pixels that are known, and the others are 0."""
-    judged = cells if known is None else cells[known]
-    class_weights = (1.0, 1.0) if kind == "border" else balanced_weights(judged != 0)
+    """Return the weight map, (H, W); the classes are balanced over the known pixels, and all others weigh 0."""
+    known_cells = cells if known is None else cells[known]
+    class_weights = (1.0, 1.0) if kind == "border" else balanced_weights(known_cells != 0)
     weights = weight_map(cells, class_weights=class_weights)
     return weights if known is None else weights * known
 
 
 def _key(sample: Sample, cells: np.ndarray, kind: str) -> str:
-    """Return a name for the entry in the cache that another kind, or another truth of that name, does not have."""
-    checksum = zlib.crc32(np.ascontiguousarray(cells))
+    """Return the name of a map in the cache; it changes with the kind, and if the sample's truth is edited."""
+    checksum = zlib.crc32(np.ascontiguousarray(cells).data)
     if sample.known is not None:
-        checksum = zlib.crc32(np.ascontiguousarray(sample.known), checksum)
+        checksum = zlib.crc32(np.ascontiguousarray(sample.known).data, checksum)
     return f"{sample.name}-{'border' if kind == 'border' else 'map'}-{checksum:08x}"
 
 
 def _read(cache: Path | None) -> dict[str, np.ndarray]:
-    """Return the maps of a cache; none if there is no such file, or it is damaged: they are made again then."""
+    """Return the maps in the cache; none if the file is missing or damaged, so that they are made again."""
     if cache is None or not cache.exists():
         return {}
     try:

@@ -1,1 +1,14 @@
-"""What makes it fast; nothing here is needed to understand a layer."""
+"""The same layers, faster. Nothing here is needed to understand a layer: read `minunet/layers` for that.
+
+`layers.py` has every pair that the network uses. For each call it takes the quickest way to the readable layer's
+result: NumPy code in `cpu/`, CUDA kernels in `cuda/`, or the readable layer itself. Files in `cpu/` and `cuda/` bear
+the name of the layer in `minunet/layers` that they speed up. `plan.py` decides about convolutions, and
+`thresholds.py` has the numbers.
+
+Four words for pieces of the work:
+
+    part    what one core does at a time: some rows of an image, or some of its channels
+    band    some rows that a core goes through at a time, so that they stay in its cache
+    chunk   some channels, or some images of a batch, that are worked on at a time: their results fit in cache or memory
+    tile    the 4x4 pixels of y that Winograd's convolution computes at once (2x2 with TF32)
+"""

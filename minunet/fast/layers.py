@@ -1,74 +1,101 @@
-"""The other layers that the network uses: on a GPU by a CUDA kernel, on a CPU part by part, else the readable layer.
+"""Every layer that the network uses, in the quickest way: the names of `minunet.layers`, with the same results.
 
-On CuPy arrays a readable layer is several passes over the memory, one for each operation; a kernel of
-`minunet/fast/cuda` is one. On NumPy arrays most of a readable layer keeps one core busy; `minunet/fast/cpu/pool.py`,
-`up_conv.py` and `crop_concat.py` give each core a part of it.
+On a GPU a readable layer is one kernel for each of its operations, and each reads and writes the memory once; a
+kernel of `minunet/fast/cuda` does all operations in one pass. On a CPU most of a readable layer runs on one core; the
+layers of `minunet/fast/cpu` give each core a part of the work.
 """
 
-from minunet.backend import Array, Constant
-from minunet.fast.choose import choose
-from minunet.fast.cpu import crop_concat as crop_concat_in_parts
-from minunet.fast.cpu import pool as pool_in_parts
-from minunet.fast.cpu import up_conv as up_conv_stacked
+from types import ModuleType
+
+import numpy as np
+
+from minunet.backend import Array, array_module
+from minunet.fast.conv import conv2d_backward, conv2d_forward, conv2d_relu_backward, conv2d_relu_forward  # noqa: F401
+from minunet.fast.cpu import crop_concat as crop_concat_on_cpu
+from minunet.fast.cpu import pool as pool_on_cpu
+from minunet.fast.cpu import up_conv as up_conv_on_cpu
 from minunet.fast.cuda import crop_concat as crop_concat_kernels
+from minunet.fast.cuda import loader
 from minunet.fast.cuda import loss as loss_kernels
 from minunet.fast.cuda import pool as pool_kernels
 from minunet.fast.cuda import relu as relu_kernels
+from minunet.fast.environment import kernels_are_allowed
+from minunet.fast.same_as import same_as
 from minunet.layers import crop_concat, loss, pool, relu, up_conv
-from minunet.layers.crop_concat import CropConcatCache
-from minunet.layers.loss import SoftmaxCrossEntropyCache
-from minunet.layers.pool import MaxPoolCache
-from minunet.layers.relu import ReluCache
-from minunet.layers.up_conv import UpConvCache
+from minunet.layers.dropout import dropout_backward, dropout_forward  # noqa: F401 - it has no faster way
 
 
-def relu_forward(x: Array) -> tuple[Array, ReluCache]:
-    """Do what `minunet.layers.relu.relu_forward` does; same arguments, results and errors."""
-    return choose(relu, relu_kernels, x).relu_forward(x)
+def choose(
+    readable: ModuleType, x: Array, *, kernels: ModuleType | None = None, on_cpu: ModuleType | None = None
+) -> ModuleType:
+    """Return the module to use for arrays such as `x`.
+
+    Parameters
+    ----------
+    readable : module of `minunet/layers`
+    x : array
+    kernels : module of `minunet/fast/cuda`, optional
+        For CuPy arrays, unless MINUNET_KERNELS forbids it or the kernels do not compile. In the latter case one warning
+        says so.
+    on_cpu : module of `minunet/fast/cpu`, optional
+        For NumPy arrays.
+    """
+    allowed = kernels_are_allowed()  # asked first, so that a wrong MINUNET_KERNELS is an error on a CPU, too
+    if array_module(x) is np:
+        return readable if on_cpu is None else on_cpu
+    if kernels is not None and allowed and loader.compiles(kernels.SOURCE, x):
+        return kernels
+    return readable
 
 
-def relu_backward(dy: Array, cache: ReluCache) -> Array:
-    """Do what `minunet.layers.relu.relu_backward` does; same arguments, results and errors."""
-    return choose(relu, relu_kernels, cache.y).relu_backward(dy, cache)
+@same_as(relu.relu_forward)
+def relu_forward(x):
+    return choose(relu, x, kernels=relu_kernels).relu_forward(x)
 
 
-def max_pool_forward(x: Array) -> tuple[Array, MaxPoolCache]:
-    """Do what `minunet.layers.pool.max_pool_forward` does; same arguments, results and errors."""
-    return choose(pool, pool_kernels, x, pool_in_parts).max_pool_forward(x)
+@same_as(relu.relu_backward)
+def relu_backward(dy, cache):
+    return choose(relu, cache.y, kernels=relu_kernels).relu_backward(dy, cache)
 
 
-def max_pool_backward(dy: Array, cache: MaxPoolCache) -> Array:
-    """Do what `minunet.layers.pool.max_pool_backward` does; same arguments, results and errors."""
-    return choose(pool, pool_kernels, dy, pool_in_parts).max_pool_backward(dy, cache)
+@same_as(pool.max_pool_forward)
+def max_pool_forward(x):
+    return choose(pool, x, kernels=pool_kernels, on_cpu=pool_on_cpu).max_pool_forward(x)
 
 
-def up_conv_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, UpConvCache]:
-    """Do what `minunet.layers.up_conv.up_conv_forward` does; same arguments, results and errors."""
-    return choose(up_conv, None, x, up_conv_stacked).up_conv_forward(x, weight, bias)
+@same_as(pool.max_pool_backward)
+def max_pool_backward(dy, cache):
+    return choose(pool, dy, kernels=pool_kernels, on_cpu=pool_on_cpu).max_pool_backward(dy, cache)
 
 
-def up_conv_backward(dy: Array, cache: UpConvCache) -> tuple[Array, Array, Array]:
-    """Do what `minunet.layers.up_conv.up_conv_backward` does; same arguments, results and errors."""
-    return choose(up_conv, None, cache.x, up_conv_stacked).up_conv_backward(dy, cache)
+@same_as(up_conv.up_conv_forward)
+def up_conv_forward(x, weight, bias):
+    return choose(up_conv, x, on_cpu=up_conv_on_cpu).up_conv_forward(x, weight, bias)
 
 
-def crop_concat_forward(skip: Array, x: Array) -> tuple[Array, CropConcatCache]:
-    """Do what `minunet.layers.crop_concat.crop_concat_forward` does; same arguments, results and errors."""
-    return choose(crop_concat, crop_concat_kernels, x, crop_concat_in_parts).crop_concat_forward(skip, x)
+@same_as(up_conv.up_conv_backward)
+def up_conv_backward(dy, cache):
+    return choose(up_conv, cache.x, on_cpu=up_conv_on_cpu).up_conv_backward(dy, cache)
 
 
-def crop_concat_backward(dy: Array, cache: CropConcatCache) -> tuple[Array, Array]:
-    """Do what `minunet.layers.crop_concat.crop_concat_backward` does; same arguments, results and errors."""
-    return choose(crop_concat, crop_concat_kernels, dy, crop_concat_in_parts).crop_concat_backward(dy, cache)
+@same_as(crop_concat.crop_concat_forward)
+def crop_concat_forward(skip, x):
+    module = choose(crop_concat, x, kernels=crop_concat_kernels, on_cpu=crop_concat_on_cpu)
+    return module.crop_concat_forward(skip, x)
 
 
-def softmax_cross_entropy_forward(
-    logits: Array, labels: Array, weights: Constant = None
-) -> tuple[Array, SoftmaxCrossEntropyCache]:
-    """Do what `minunet.layers.loss.softmax_cross_entropy_forward` does; same arguments, results and errors."""
-    return choose(loss, loss_kernels, logits).softmax_cross_entropy_forward(logits, labels, weights)
+@same_as(crop_concat.crop_concat_backward)
+def crop_concat_backward(dy, cache):
+    module = choose(crop_concat, dy, kernels=crop_concat_kernels, on_cpu=crop_concat_on_cpu)
+    return module.crop_concat_backward(dy, cache)
 
 
-def softmax_cross_entropy_backward(dloss: Array, cache: SoftmaxCrossEntropyCache) -> Array:
-    """Do what `minunet.layers.loss.softmax_cross_entropy_backward` does; same arguments, results and errors."""
-    return choose(loss, loss_kernels, cache.p).softmax_cross_entropy_backward(dloss, cache)
+@same_as(loss.softmax_cross_entropy_forward)
+def softmax_cross_entropy_forward(logits, labels, weights=None):
+    module = choose(loss, logits, kernels=loss_kernels)
+    return module.softmax_cross_entropy_forward(logits, labels, weights)
+
+
+@same_as(loss.softmax_cross_entropy_backward)
+def softmax_cross_entropy_backward(dloss, cache):
+    return choose(loss, cache.p, kernels=loss_kernels).softmax_cross_entropy_backward(dloss, cache)

@@ -1,41 +1,47 @@
 """Is a backward pass right, and if not, why?
 
 A backward pass turns dy into the gradients of  phi = sum(dy * f(arguments)),  dy random. gradcheck measures the same
-numbers by finite differences and compares. Each verdict, and how it is reached:
+numbers by finite differences and compares. Each verdict, how it is reached, and where:
 
-mutated           Copies of the arguments, dy and the cache, taken before a pass, are compared with them after it.
-nondeterministic  Two forward passes on the same arguments are compared, and two backward passes on one cache.
-nonfinite         Every element of the output and of the gradients is looked at.
+mutated           Each pass gets copies of the arguments and of dy; they and the cache are compared with the originals
+                  after it. (pair.py)
+nondeterministic  Forward passes on the same arguments, at the beginning and at the end, are compared, and two backward
+                  passes on one cache. (here, pair.py)
+nonfinite         Every element of the arguments, the output and the gradients is looked at. (here, pair.py)
 shape             Each gradient's shape is held against its argument's, in the order of the forward's arguments; two
-                  wrong gradients of one shape that fit each other's arguments are in the wrong order.
-precision         The output, its response to a change of 1e-7, or a gradient, is rounded as in float32 or coarser,
-                  though all arguments are float64; differences of such numbers tell nothing.
+                  wrong gradients of one shape that fit each other's arguments are in the wrong order. (gradients.py,
+                  elements.py, locate.py)
+precision         The output, its response to a change of 1e-7, or a gradient, has fewer digits than float64, by a cast,
+                  a quantiser, or cancellation; differences of such numbers tell nothing. (precision.py)
 wrong             Central differences at a step of 1e-6, relative to the size of the argument, disagree by more than
-                  1e-6 relative plus what rounding explains, and so does every step of a ladder from 1e-4 to 1e-8.
-kink              As wrong, but the slopes to the right and to the left differ however small the step, or a branch (the
-                  ReLU's sign, the pool's winner, any mask or index in the cache) flips across the smallest step.
-vacuous           Every compared gradient, analytic and numeric, is zero or within rounding of zero.
+                  1e-6 relative plus what rounding explains, and so do smaller and larger steps, on the scale of the
+                  argument and on the element's own. (elements.py, one_element.py)
+kink              As wrong, but the slopes to the right and to the left differ however small the step, and the gradient
+                  lies between them. (one_element.py)
+vacuous           Every compared gradient of an argument is zero or within rounding of zero. (elements.py, jointly.py)
 
 Arguments of up to MAX_ELEMENTS numbers in all are checked one by one. Larger ones are checked along random
-directions, over all arguments jointly, in a few forward passes for each, at steps from 1e-9 to 1e-5 and with a
-tolerance of 1e-8 plus what rounding explains (see `gradchecking/directions.py`). If kinks leave a direction open, the
-point is moved off them at random and checked there; if it is wrong, halving it names the argument and the element.
+directions, over all arguments jointly, in a few forward passes for each, at steps from 1e-9 to 1e-3 and with a
+tolerance that is what rounding explains (directions.py, smooth.py). If kinks leave a direction open, the point is
+moved off them at random and checked there; if it is wrong, halving it names the argument and the element (locate.py).
 """
 
 import numpy as np
 
 from minunet.backend import array_module
 from minunet.errors import InputError
-from minunet.gradcheck.directions import check_direction, count_flips, locate
-from minunet.gradcheck.elements import check_elements
-from minunet.gradcheck.pair import Pair, _same, mutations, snapshot
-from minunet.gradcheck.precision import examine_precision, low_precision_gradients
+from minunet.gradcheck.arguments import same
+from minunet.gradcheck.elements import FIRST_STEP, TOLERANCE, check_elements
+from minunet.gradcheck.hints import explain_dy
+from minunet.gradcheck.jointly import Options, check_jointly
+from minunet.gradcheck.pair import Pair
+from minunet.gradcheck.precision import examine_precision, low_precision_gradients, name_staircases
 from minunet.gradcheck.report import Finding, Report, Row
-from minunet.gradcheck.slopes import EPS, Probe, move_along, random_direction
+from minunet.gradcheck.seed import seed_of_this_test
+from minunet.gradcheck.slopes import EPS, Probe
 
 MAX_ELEMENTS = 2000
 DIRECTIONS = 3
-OFF_KINK = 1e-3  # relative: how far the point is moved off a kink
 MODES = ("auto", "elements", "directions")
 
 
@@ -44,160 +50,153 @@ def gradcheck(
     backward,
     args: tuple,
     *,
-    rng: np.random.Generator | None = None,
     dy=None,
+    constant: tuple[str, ...] = (),
     mode: str = "auto",
     directions: int = DIRECTIONS,
+    seed: int | None = None,
+    rng: np.random.Generator | None = None,
+    tolerance: float | None = None,
+    step: float = FIRST_STEP,
 ) -> Report:
     """Check a forward/backward pair at `args`, in float64.
 
     Parameters
     ----------
     forward, backward : functions
-        ``y, cache = forward(*args)`` and ``gradients = backward(dy, cache)``; y may be a scalar loss.
+        ``y, cache = forward(*args)`` and ``gradients = backward(dy, cache)``. y may be an array, a scalar loss, or a
+        tuple, list or dict of arrays; dy then has the same structure. The gradients are one, a tuple or list in the
+        order of the arguments, or a dict by argument name.
     args : tuple
-        Arrays, nested dicts and lists of arrays, or anything else. Floating-point arrays are checked, as float64
-        copies; integer arrays, None and scalars are passed through. A random generator is copied for each pass, so
-        that each sees the same numbers. An argument annotated as `minunet.backend.Constant` may have no gradient.
-    rng : numpy.random.Generator, optional
-        Draws dy and the directions; seeded with 0 if left out.
-    dy : array or scalar, the shape of y, optional
+        Arrays, nested dicts, lists and tuples of arrays, or anything else. Floating-point arrays are checked, as
+        float64 copies. A Python float, and a list of them (which forward gets as an array), is checked if a gradient
+        comes back for it. Whatever else holds numbers is passed through and listed in the report as not checked.
+        Complex arrays, sparse matrices and tensors of other libraries are refused. A random generator is copied for
+        each pass, so that each sees the same numbers.
+    dy : the structure of y, optional
         Upstream gradient; random if left out. Beware of ones: the sum of a softmax has no gradient.
+    constant : tuple of names
+        Arguments that may have no gradient; the same as annotating them as `minunet.Constant`.
     mode : "auto", "elements" or "directions"
         Auto goes by elements up to MAX_ELEMENTS numbers.
     directions : int
         How many random directions.
+    seed : int, optional
+        Of the generator that draws dy and the directions; the report names it. If left out, it is made from the name
+        of the test that pytest runs, so each test has a dy of its own; outside of pytest it is 0.
+    rng : numpy.random.Generator, optional
+        Draws them in place of a seeded one.
+    tolerance : float, optional
+        Relative error that is let pass, on top of what rounding explains. By elements 1e-6: a central difference is
+        good to about 1e-10, and no mistake in a formula is that small. By directions 1e-8 at first, because one wrong
+        element among many shifts the slope by little; where the function is smooth, no more than rounding is.
+    step : float
+        The first step by elements, relative to the size of the argument: 1e-6, near which the two errors of a central
+        difference, curvature and rounding, balance in float64. Where it does not settle a case others are tried. The
+        steps by directions are scaled by step / 1e-6.
 
     Returns
     -------
     report : Report
-        ``report.ok``, ``report.findings`` and, as ``str(report)``, a table. The kinds of finding: see the module.
+        It is true if ``report.ok``; ``report.findings`` and, as ``str(report)``, a table. The kinds of finding: see
+        the module.
 
     Raises
     ------
     InputError
-        If args hold no floating-point array, or forward does not return (y, cache), or an option is unknown.
+        If args hold nothing to check, or something that cannot be checked; if forward does not return (y, cache), or
+        fails at a point moved a little; if an option is unknown.
     """
+    options = Options(directions, tolerance, step)
+    _check_options(mode, options)
+    seed = seed_of_this_test() if seed is None else seed
+    origin = "the generator given" if rng is not None else f"seed {seed}"
+    rng = np.random.default_rng(seed) if rng is None else rng
+    pair = Pair(forward, backward, args, constant)
+    mode = _choose(mode, pair)
+    rows, resolution = [], ""
+    findings = _examine_forward(pair)
+    vector = pair.outputs.upstream(dy, rng)
+    if not findings:
+        analytic, findings = pair.examine_backward(vector)
+    if not findings:
+        rows, findings, resolution = _compare(pair, vector, analytic, mode := _choose(mode, pair), rng, options)
+    return Report(
+        findings,
+        rows,
+        mode,
+        pair.passes,
+        dy=pair.outputs.shaped(vector),
+        dy_from=origin if dy is None else "the caller",
+        not_checked=pair.arguments.not_checked,
+        resolution=resolution,
+    )
+
+
+def _compare(pair: Pair, dy, analytic: dict, mode: str, rng, options: Options) -> tuple[list[Row], list[Finding], str]:
+    """Return the table, the findings, and in words what would have been seen."""
+    rows, resolution = [], ""
+    noise, findings = examine_precision(pair, rng)
+    findings = findings or low_precision_gradients(pair, dy, analytic, rng)
+    if not findings:
+        analytic = {name: analytic[name].astype(np.float64) for name in pair.leaves}
+        probe = Probe(pair, pair.y, dy, 4 * max(EPS, noise))
+        if mode == "elements":
+            tolerance = TOLERANCE if options.tolerance is None else options.tolerance
+            rows, findings = check_elements(probe, analytic, options.step, tolerance)
+        else:
+            rows, findings, resolution = check_jointly(probe, analytic, rng, options)
+        findings = name_staircases(pair, findings, rng)
+    return rows, _examine_end(pair) or explain_dy(pair, dy, analytic, findings), resolution
+
+
+def _check_options(mode: str, options: Options) -> None:
+    directions, tolerance, step = options
     if mode not in MODES:
         raise InputError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
     if directions < 1:
         raise InputError(f"directions must be at least 1, got {directions}")
-    rng = rng or np.random.default_rng(0)
-    pair = Pair(forward, backward, args)
-    if mode == "auto":
-        mode = "elements" if sum(x.size for x in pair.leaves.values()) <= MAX_ELEMENTS else "directions"
-
-    y, cache, findings = _run_forward(pair)
-    if findings:
-        return Report(findings, [], mode, pair.passes)
-    dy = _upstream(y, dy, rng)
-    noise, findings = examine_precision(pair, y, rng)
-    if findings:
-        return Report(findings, [], mode, pair.passes)
-    noise = 4 * max(EPS, noise)
-    analytic, findings = _run_backward(pair, dy, cache)
-    findings = findings or low_precision_gradients(pair, dy, cache, analytic, rng)
-    if findings:
-        return Report(findings, [], mode, pair.passes)
-
-    if mode == "elements":
-        rows, findings, significant = check_elements(Probe(pair, y, dy, noise), analytic)
-    else:
-        del cache
-        rows, findings, significant = _check_directions(pair, y, dy, noise, analytic, rng, directions)
-    if not significant and all(finding.kind == "kink" for finding in findings):
-        hint = "Nothing was compared that is not zero, so any backward pass that returns zeros would do: choose "
-        findings.append(Finding("vacuous", None, hint + "other arguments, or a random dy."))
-    return Report(findings, rows, mode, pair.passes)
+    if tolerance is not None and not 0 <= tolerance < 1:
+        raise InputError(f"tolerance must be a relative error from 0 to 1, got {tolerance}")
+    if not 0 < step < 1:
+        raise InputError(f"step must be relative to the size of the argument, between 0 and 1, got {step}")
 
 
-def _run_forward(pair: Pair):
-    """Return y, the cache, and what the forward pass did that it must not."""
-    before = snapshot(pair.args)
-    y, cache = pair.forward()
-    findings = mutations(before, dict(zip(map(str, range(len(pair.args))), pair.args, strict=True)), "", "forward")
-    findings = [f._replace(argument=_renamed(f.argument, pair.names)) for f in findings]
-    if not findings:
-        again, _ = pair.forward()
-        xp = array_module(y)
-        if not _same(xp.asarray(y), xp.asarray(again)):
-            hint = "Two forward passes on the same arguments differ: pass a random generator as an argument, and keep "
-            findings.append(Finding("nondeterministic", None, hint + "no state between calls."))
-        elif not xp.isfinite(xp.asarray(y)).all():
-            count = int((~xp.isfinite(xp.asarray(y))).sum())
-            hint = f"The output holds NaN or infinity ({count} of {xp.asarray(y).size} elements)."
-            findings.append(Finding("nonfinite", "y", hint))
-    return y, cache, findings
+def _choose(mode: str, pair: Pair) -> str:
+    if mode != "auto":
+        return mode
+    return "elements" if sum(x.size for x in pair.leaves.values()) <= MAX_ELEMENTS else "directions"
 
 
-def _renamed(position: str, names: list[str]) -> str:
-    head, _, rest = position.partition(".")
-    return names[int(head)] + (f".{rest}" if rest else "")
+def _examine_forward(pair: Pair) -> list[Finding]:
+    """Return what the forward pass did that it must not, or why its output cannot be checked."""
+    if not pair.outputs.size:
+        came = ", ".join(str(dtype) for dtype in pair.outputs.dtypes.values()) or "nothing"
+        return [Finding("precision", "y", f"The output holds no floating-point numbers to check, but {came}.")]
+    again = pair.output()
+    if pair.mutated:
+        return list(pair.mutated.values())
+    if not same(pair.y, again):
+        return [_differs()]
+    for name, x in pair.leaves.items():
+        if name not in pair.arguments.optional and not _is_finite(x):
+            return [Finding("nonfinite", name, "The argument itself holds NaN or infinity: choose finite numbers.")]
+    if not _is_finite(pair.y):
+        count = int((~array_module(pair.y).isfinite(pair.y)).sum())
+        return [Finding("nonfinite", "y", f"The output holds NaN or infinity ({count} of {pair.y.size} elements).")]
+    return []
 
 
-def _upstream(y, dy, rng):
-    """Return dy as float64 on y's device: as given, or random and away from zero where y is a scalar."""
-    xp = array_module(y)
-    shape = xp.asarray(y).shape
-    if dy is None:
-        dy = rng.standard_normal(shape) if shape else 1.0 + rng.random()
-    dy = xp.array(dy, dtype=np.float64)
-    if dy.shape != shape:
-        raise InputError(f"dy must have the shape of the forward output, {shape}, got {dy.shape}")
-    return dy
+def _examine_end(pair: Pair) -> list[Finding]:
+    """Return what a forward pass did later that the first two did not do."""
+    last = pair.output()
+    return list(pair.mutated.values()) or ([] if same(pair.y, last) else [_differs()])
 
 
-def _run_backward(pair: Pair, dy, cache):
-    """Return the analytic gradients, and what the backward pass did that it must not."""
-    owners = {"dy": dy, "cache": cache, **dict(zip(pair.names, pair.args, strict=True))}
-    before = {owner: snapshot(tree) for owner, tree in owners.items()}
-    analytic, findings = pair.backward(dy, cache)
-    analytic = {name: gradient.copy() for name, gradient in analytic.items()} if not findings else analytic
-    for owner, tree in owners.items():
-        findings += mutations(before[owner], tree, owner, "backward")
-    if findings:
-        return analytic, findings
-    again, _ = pair.backward(dy, cache)
-    for name, gradient in analytic.items():
-        xp = array_module(gradient)
-        if not xp.isfinite(gradient).all():
-            findings.append(
-                Finding(
-                    "nonfinite",
-                    name,
-                    "Its gradient holds NaN or infinity: a division by zero, the "
-                    "logarithm of zero, or memory that was never written?",
-                )
-            )
-        elif not _same(gradient, again[name]):
-            findings.append(Finding("nondeterministic", name, "Two backward passes on the same cache differ."))
-    return analytic, findings
+def _differs() -> Finding:
+    hint = "Two forward passes on the same arguments differ: pass a random generator as an argument, and keep "
+    return Finding("nondeterministic", None, hint + "no state between calls.")
 
 
-def _check_directions(pair, y, dy, noise, analytic, rng, directions):
-    """Return the table, the findings, and whether anything but zeros was compared."""
-    probe, findings, worst_error, compared, significant = Probe(pair, y, dy, noise), [], 0.0, 0, False
-    leaves = {name: pair.leaves[name] for name in analytic}
-    for _ in range(directions):
-        direction = random_direction(rng, leaves)
-        verdict = check_direction(probe, analytic, direction)
-        if verdict.kind == "open":
-            flips, branches = count_flips(probe, direction)
-            hint = "The slopes to the right and left differ at this point; it was moved off it at random, and checked "
-            findings.append(Finding("kink", None, hint + "there.", count=flips, total=branches))
-            move_along(leaves, direction)(OFF_KINK)
-            y, cache = pair.forward()
-            analytic, _ = pair.backward(dy, cache)
-            del cache
-            probe = Probe(pair, y, dy, noise)
-            direction = random_direction(rng, leaves)
-            verdict = check_direction(probe, analytic, direction)
-        if verdict.kind == "wrong":
-            findings.append(locate(probe, analytic, direction, verdict.step))
-        if verdict.kind != "open":
-            compared, significant = compared + 1, significant or verdict.significant
-            worst_error = max(worst_error, verdict.error)
-        if verdict.kind == "wrong":
-            break
-    total = sum(x.size for x in leaves.values())
-    return [Row(f"all {len(leaves)} jointly", (total,), compared, worst_error)], findings, significant
+def _is_finite(x) -> bool:
+    return bool(array_module(x).isfinite(x).all())

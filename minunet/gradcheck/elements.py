@@ -5,137 +5,136 @@ from itertools import combinations
 import numpy as np
 
 from minunet.backend import to_host
+from minunet.gradcheck import one_element as verdict
 from minunet.gradcheck.hints import explain
-from minunet.gradcheck.pair import flipped
+from minunet.gradcheck.moves import ElementMove, size_of
 from minunet.gradcheck.report import Finding, Row
-from minunet.gradcheck.slopes import FIRST_STEP, Probe, ladder, move_element, scale_of
+from minunet.gradcheck.slopes import Probe
 
 TOLERANCE = 1e-6  # relative, on top of what rounding explains
-RESOLVED = 1e-3  # a slope counts if rounding is below this share of it
+FIRST_STEP = 1e-6  # relative to the size of the argument: near the best compromise for float64
 ENOUGH_WRONG = 20  # elements of one argument that are looked into before the verdict stands
+ENOUGH_KINKS = 40
+ENOUGH_SMALL = 20
 
 
-def check_elements(probe: Probe, analytic: dict) -> tuple[list[Row], list[Finding], bool]:
-    """Return the table, the findings (wrong, shape, kink), and whether anything but zeros was compared."""
-    rows, findings, numerics, significant = [], [], {}, False
+def check_elements(
+    probe: Probe, analytic: dict, step=FIRST_STEP, tolerance=TOLERANCE
+) -> tuple[list[Row], list[Finding]]:
+    """Return the table and the findings: wrong, shape (swapped gradients), kink, vacuous, nonfinite."""
+    rows, findings, numerics, vacuities = [], [], {}, {}
     for name, gradient in analytic.items():
-        judge = _Judge(probe, probe.pair.leaves[name], to_host(gradient).astype(np.float64))
+        judge = Judge(probe, name, to_host(gradient).astype(np.float64), step, tolerance)
         judge.run()
         numerics[name] = judge.numeric
-        significant |= judge.significant
-        rows.append(Row(name, gradient.shape, int(judge.compared.sum()), judge.worst_error()))
-        if judge.wrong.any():
-            findings.append(_wrong(name, judge))
-        if judge.kinks.any():
-            findings.append(_kinks(name, judge))
-    return rows, _name_swaps(findings, analytic, numerics), significant
+        rows.append(Row(name, gradient.shape, judge.compared(), judge.worst_error()))
+        findings += judge.findings()
+        vacuities.setdefault(probe.pair.arguments.owner(name), []).append(judge.is_vacuous())
+    findings += [vacuous(owner) for owner, vacuous_ones in vacuities.items() if all(vacuous_ones)]
+    return rows, _name_swaps(findings, analytic, numerics)
 
 
-class _Judge:
-    """The elements of one argument: numeric slopes, and which are wrong, which kinks."""
+class Judge:
+    """The elements of one argument: their numeric slopes, and the verdict on each."""
 
-    def __init__(self, probe: Probe, x, analytic):
-        self.probe, self.x, self.analytic = probe, x, analytic
+    def __init__(self, probe: Probe, name: str, analytic: np.ndarray, step: float, tolerance: float):
+        self.probe, self.name, self.analytic, self.step, self.tolerance = probe, name, analytic, step, tolerance
+        self.x = probe.pair.leaves[name]
         self.numeric = np.zeros(analytic.shape)
-        self.wrong = np.zeros(analytic.shape, bool)
-        self.kinks = np.zeros(analytic.shape, bool)
-        self.compared = np.ones(analytic.shape, bool)  # False: a kink, or too small to tell from zero
-        self.significant = False
-        self.size = float(np.abs(analytic).max(initial=0))
+        self.kinds = np.full(analytic.shape, verdict.COMPARED)
+        self.counts = dict.fromkeys(range(6), 0)  # verdicts that were looked into
 
-    def run(self):
-        scale = scale_of(self.x)
-        for position in range(self.analytic.size):
-            index = np.unravel_index(position, self.analytic.shape)
-            a = self.analytic[index]
-            move = move_element(self.x, position)
-            step = FIRST_STEP * max(scale, abs(float(self.x[index])))
-            slope = self.probe.slope(move, step)
-            self.numeric[index] = slope.value
-            trusted = slope.rounding <= RESOLVED * max(abs(a), abs(slope.value), self.size)
-            if trusted and _agrees(a, slope):
-                self.significant |= abs(a) > slope.rounding
-            elif self.wrong.sum() >= ENOUGH_WRONG:
-                self.wrong[index] = True
-            else:
-                self._climb_down(index, a, move, scale)
+    def run(self) -> None:
+        size = size_of(self.x)
+        analytic, numeric, kinds = (array.reshape(-1) for array in (self.analytic, self.numeric, self.kinds))
+        for position in range(analytic.size):
+            move = ElementMove(self.name, self.x, position, float(analytic[position]))
+            first = self.probe.slope(move, self.step * max(size, abs(move.start)))
+            kinds[position], numeric[position] = self._first_verdict(move.gradient, first) or self._settle(
+                move, first, size
+            )
+        if (kinds == verdict.UNREACHED).any():
+            self.probe.refuse_if_it_failed()
 
-    def _climb_down(self, index, a, move, scale):
-        """Settle one element that the first step left open."""
-        slopes = [self.probe.slope(move, step) for step in ladder(scale)]
-        size = max(abs(a), *(abs(slope.value) for slope in slopes))
-        noise = min(slope.rounding for slope in slopes)
-        if size <= 10 * noise:
-            self.compared[index] = False
-            return
-        resolved = [slope for slope in slopes if slope.rounding <= RESOLVED * size] or [
-            min(slopes, key=lambda slope: slope.rounding)
-        ]
-        closest = min(resolved, key=lambda slope: abs(slope.value - a))
-        self.numeric[index] = closest.value
-        if _agrees(a, closest):
-            self.significant |= abs(a) > noise
-            return
-        finest = resolved[-1]
-        self.numeric[index] = finest.value
-        if self._is_kink(move, resolved):
-            self.kinks[index], self.compared[index] = True, False
-            one_sided = min(abs(a - finest.right), abs(a - finest.left))
-            self.significant |= one_sided <= 1e-3 * size  # it is one of the two slopes: worth something
-        else:
-            self.wrong[index] = True
+    def is_vacuous(self) -> bool:
+        """Tell whether nothing but zeros, and nothing that is certain, was compared."""
+        is_wrong = (self.kinds == verdict.WRONG) | (self.kinds == verdict.WRONG_AT_KINK)
+        return not is_wrong.any() and not (self.analytic[self.kinds == verdict.COMPARED] != 0).any()
 
-    def _is_kink(self, move, slopes) -> bool:
-        """Tell a kink: the one-sided slopes differ and go on differing, or a watched branch flips at the finest step.
-
-        For a smooth function the gap between the one-sided slopes shrinks with the step.
-        """
-        finest, coarser = slopes[-1], slopes[max(0, len(slopes) - 3)]
-        gap, coarser_gap = (abs(slope.right - slope.left) for slope in (finest, coarser))
-        if gap > 0.5 * coarser_gap and gap > 100 * finest.rounding and gap > 1e-3 * abs(finest.value):
-            return True
-        _, (right, left) = self.probe.slope(move, finest.step, watch=True)
-        return flipped(right, left) > 0
+    def compared(self) -> int:
+        left_out = (verdict.KINK, verdict.SMALL, verdict.UNREACHED)
+        return 0 if self.is_vacuous() else int((~np.isin(self.kinds, left_out)).sum())
 
     def worst_error(self) -> float:
-        difference = np.abs(self.analytic - self.numeric)
-        size = np.maximum(np.abs(self.analytic), np.abs(self.numeric)).max(initial=0)
-        return float(np.where(self.compared, difference, 0).max(initial=0) / size) if size else 0.0
+        """Return the largest error, relative to the largest gradient of the argument."""
+        is_compared = np.isin(self.kinds, (verdict.COMPARED, verdict.WRONG, verdict.WRONG_AT_KINK))
+        if not is_compared.any():
+            return 0.0
+        analytic, numeric = self.analytic[is_compared], self.numeric[is_compared]
+        size = np.maximum(np.abs(analytic), np.abs(numeric)).max()
+        return float(np.abs(analytic - numeric).max() / size) if size else 0.0
+
+    def findings(self) -> list[Finding]:
+        found = []
+        if (is_wrong := (self.kinds == verdict.WRONG) | (self.kinds == verdict.WRONG_AT_KINK)).any():
+            at_kinks = not (self.kinds == verdict.WRONG).any()
+            found.append(
+                self._finding("wrong", _hint_at_kinks() if at_kinks else self._explanation(is_wrong), is_wrong)
+            )
+        if (kinks := self.kinds == verdict.KINK).any():
+            found.append(self._finding("kink", _hint_for_kinks(self.counts[verdict.KINK], int(kinks.sum())), kinks))
+        if (unreached := self.kinds == verdict.UNREACHED).any():
+            hint = "The output is NaN or infinite wherever these elements are moved: choose a point inside the domain."
+            index = tuple(int(i) for i in np.argwhere(unreached)[0])
+            found.append(Finding("nonfinite", self.name, hint, index, count=int(unreached.sum()), total=unreached.size))
+        return found
+
+    def _first_verdict(self, a: float, first) -> verdict.Verdict | None:
+        if first is None:
+            return None
+        size = max(abs(a), abs(first.value))
+        is_sharp = first.rounding <= verdict.RESOLVED * size
+        if is_sharp and verdict.agrees(a, first, self.tolerance) and not verdict.is_bent(first):
+            return verdict.Verdict(verdict.COMPARED, first.value)
+        if verdict.is_bent(first) and verdict.lies_between(a, first, self.tolerance):
+            return verdict.Verdict(verdict.KINK, first.value) if self.counts[verdict.KINK] >= ENOUGH_KINKS else None
+        is_hidden = size <= self.probe.rounding_of_all / first.step
+        if is_hidden and self.counts[verdict.SMALL] >= ENOUGH_SMALL:
+            return verdict.Verdict(verdict.SMALL, first.value)
+        if is_sharp and self.counts[verdict.WRONG] + self.counts[verdict.WRONG_AT_KINK] >= ENOUGH_WRONG:
+            return verdict.Verdict(verdict.WRONG, first.value)
+        return None
+
+    def _settle(self, move: ElementMove, first, size: float) -> verdict.Verdict:
+        settled = verdict.settle(self.probe, move, first, size, self.step, self.tolerance)
+        self.counts[settled.kind] += 1
+        return settled
+
+    def _explanation(self, is_wrong) -> str:
+        return explain(self.analytic, self.numeric, is_wrong)
+
+    def _finding(self, kind: str, hint: str, concerned: np.ndarray) -> Finding:
+        """Return a finding with the worst of the elements concerned, or the first of the kinks."""
+        error = np.where(concerned, np.abs(self.analytic - self.numeric) if kind == "wrong" else 1.0, -1.0)
+        index = tuple(int(i) for i in np.unravel_index(error.argmax(), error.shape))
+        numbers = float(self.analytic[index]), float(self.numeric[index])
+        return Finding(kind, self.name, hint, index, *numbers, int(concerned.sum()), concerned.size)
 
 
-def _agrees(a: float, slope) -> bool:
-    return abs(a - slope.value) <= TOLERANCE * max(abs(a), abs(slope.value)) + slope.rounding
+def vacuous(name: str | None) -> Finding:
+    """Return the finding that nothing was proved about an argument."""
+    hint = "Nothing was compared that is not zero, so any backward pass that returns zeros would do: choose other "
+    return Finding("vacuous", name, hint + "arguments, or a random dy.")
 
 
-def _wrong(name: str, judge: _Judge) -> Finding:
-    difference = np.where(judge.wrong, np.abs(judge.analytic - judge.numeric), 0)
-    index = tuple(int(i) for i in np.unravel_index(difference.argmax(), difference.shape))
-    hint = explain(judge.analytic, judge.numeric, judge.wrong)
-    return Finding(
-        "wrong",
-        name,
-        hint,
-        index,
-        float(judge.analytic[index]),
-        float(judge.numeric[index]),
-        int(judge.wrong.sum()),
-        judge.wrong.size,
-    )
-
-
-def _kinks(name: str, judge: _Judge) -> Finding:
-    index = tuple(int(i) for i in np.argwhere(judge.kinks)[0])
+def _hint_for_kinks(looked_into: int, count: int) -> str:
     hint = "Left out: the function bends there (a ReLU at 0, a tie in a pool), so it has no derivative to compare."
-    return Finding(
-        "kink",
-        name,
-        hint,
-        index,
-        float(judge.analytic[index]),
-        float(judge.numeric[index]),
-        int(judge.kinks.sum()),
-        judge.kinks.size,
-    )
+    return hint if looked_into >= count else f"{hint} {looked_into} of them were looked into, at ever smaller steps."
+
+
+def _hint_at_kinks() -> str:
+    hint = "The function bends there, and the gradient lies neither between the slope to the right and that to the "
+    return hint + "left, nor is it one of them: what does the backward pass do at exact zeros and ties?"
 
 
 def _name_swaps(findings: list[Finding], analytic: dict, numerics: dict) -> list[Finding]:
@@ -143,11 +142,15 @@ def _name_swaps(findings: list[Finding], analytic: dict, numerics: dict) -> list
     wrong = {finding.argument: finding for finding in findings if finding.kind == "wrong"}
     for a, b in combinations(wrong, 2):
         if _close(analytic[a], numerics[b]) and _close(analytic[b], numerics[a]):
-            hint = f"The gradients of {a} and {b} came back in each other's place: return them in the order of the "
-            hint += "forward's arguments."
-            swapped = [f._replace(kind="shape", hint=hint) for f in (wrong[a], wrong[b])]
+            swapped = [f._replace(kind="shape", hint=hint_for_swap(a, b)) for f in (wrong[a], wrong[b])]
             findings = [f for f in findings if f.argument not in (a, b) or f.kind != "wrong"] + swapped
     return findings
+
+
+def hint_for_swap(a: str, b: str) -> str:
+    """Return the hint for two gradients that came back in the wrong order."""
+    hint = f"The gradients of {a} and {b} came back in each other's place: return them in the order of the "
+    return hint + "forward's arguments."
 
 
 def _close(a, b) -> bool:

@@ -1,165 +1,124 @@
-"""A forward/backward pair under examination: how it is run, and what it must not do."""
+"""A forward/backward pair under examination: how it is run, so that nothing it keeps or writes reaches the checker.
 
-import copy
-import inspect
-from typing import Any, get_type_hints
+Every forward pass gets fresh copies of the arguments, and of y only a copy is kept. A backward pass always follows a
+forward pass at the same point, for a pair may keep its cache on an object, or in a buffer that it uses again.
+"""
 
-import numpy as np
-
-from minunet.backend import Constant, array_module, flatten, map_tree
+from minunet.backend import array_module, flatten, to_host
 from minunet.errors import InputError
+from minunet.gradcheck.arguments import Arguments, same
+from minunet.gradcheck.foreign import is_own_array
+from minunet.gradcheck.gradients import match
+from minunet.gradcheck.outputs import Outputs
 from minunet.gradcheck.report import Finding
+
+STUB = "see the layer contract: y, cache = forward(*args)"
 
 
 class Pair:
-    """Private float64 copies of the arguments, and the two functions.
+    """The two functions, their arguments, and the structure of y."""
 
-    `leaves` maps a name, such as weight or params.head.bias, to each floating-point array among the arguments.
-    Writing into a leaf changes what the next forward pass sees.
-    """
-
-    def __init__(self, forward, backward, args):
-        if not isinstance(args, (tuple, list)):
-            raise InputError(f"args must be a tuple, such as (x, weight, bias), got {type(args).__name__}; write (x,)")
+    def __init__(self, forward, backward, args, constant=()):
         self.forward_function, self.backward_function = forward, backward
-        self.args = [map_tree(_private, argument) for argument in args]
-        self.names, self.constants = _signature(forward, len(args))
-        self.leaves = {}
-        for name, argument in zip(self.names, self.args, strict=True):
-            self.leaves.update({leaf: x for leaf, x in flatten(argument, name).items() if _is_floating(x)})
-        if not self.leaves:
-            raise InputError(
-                "gradcheck needs at least one floating-point array among args, got none; pass a tuple "
-                "such as (x, weight, bias)"
-            )
+        self.arguments = Arguments(forward, args, constant)
+        self.leaves = self.arguments.leaves
         self.passes = 0
+        self.mutated: dict[str, Finding] = {}  # arguments that a forward pass wrote into
+        y, _ = self.forward()
+        self.outputs = Outputs(y)
+        self.y = self.outputs.flat(y)
+
+    def output(self):
+        """Return y at the arguments as they are now, as a vector."""
+        y, _ = self.forward()
+        return self.outputs.flat(y)
+
+    def gradients(self, dy) -> dict:
+        """Return {leaf: gradient} at the arguments as they are now, from a pair that was examined before."""
+        _, cache = self.forward()
+        gradients, _ = match(self.backward_function(self.outputs.shaped(dy), cache), self.arguments)
+        return {leaf: gradients[leaf] for leaf in self.leaves}
+
+    def examine_backward(self, dy) -> tuple[dict, list[Finding]]:
+        """Return {leaf: gradient}, and what the backward pass did that it must not: two passes on one cache."""
+        _, cache = self.forward()
+        first, findings = self._watched_backward(dy, cache)
+        if findings:
+            return first, findings
+        try:
+            second, findings = self._watched_backward(dy, cache)
+        except Exception as error:
+            hint = f"The second backward pass on one cache failed ({_words(error)}): the first has used the cache up."
+            return first, [Finding("mutated", "cache", hint)]
+        for leaf in set(self.leaves) - set(first):
+            self.arguments.leave_out(leaf)
+        return first, findings or _nonfinite(first) or _differing(first, second)
 
     def forward(self):
-        """Return y and the cache. What is no array (a random generator, say) is passed as a fresh copy."""
         self.passes += 1
-        args = [argument if _holds_arrays(argument) else copy.deepcopy(argument) for argument in self.args]
-        result = self.forward_function(*args)
+        passed = self.arguments.fresh()
+        result = self.forward_function(*passed)
         if not (isinstance(result, tuple) and len(result) == 2):
-            raise InputError(f"forward must return (y, cache), got {type(result).__name__}; see the layer contract")
+            raise InputError(f"forward must return (y, cache), got {type(result).__name__}; {STUB}")
+        self._passed = passed
+        for name, what in self.arguments.changes(passed).items():
+            self.mutated.setdefault(name, _mutated(name, what, "forward"))
         return result
 
-    def backward(self, dy, cache) -> tuple[dict, list[Finding]]:
-        """Return {leaf name: gradient} for the leaves that have one, and findings of kind `shape`."""
-        return self._sort(self.backward_function(dy, cache))
-
-    def _sort(self, gradients) -> tuple[dict, list[Finding]]:
-        floating = [n for n in self.names if any(leaf == n or leaf.startswith(n + ".") for leaf in self.leaves)]
-        is_one = len(floating) == 1 and isinstance(self.args[self.names.index(floating[0])], list)
-        is_many = isinstance(gradients, tuple) or (isinstance(gradients, list) and not is_one)
-        gradients = list(gradients) if is_many else [gradients]
-        if len(gradients) == len(self.names) > len(floating):  # one for each argument, None where there is none
-            gradients = [g for name, g in zip(self.names, gradients, strict=True) if name in floating]
-        expected = floating
-        if len(gradients) < len(floating):
-            expected = [name for name in floating if name not in self.constants]
-        findings = []
-        if len(gradients) > len(expected):
-            hint = f"{len(gradients)} gradients came back for {len(expected)} arguments: {', '.join(expected)}."
-            findings.append(Finding("shape", expected[-1], hint))
-        analytic = {}
-        for position, name in enumerate(expected):
-            own = {n: x for n, x in self.leaves.items() if n == name or n.startswith(name + ".")}
-            came = flatten(gradients[position], name) if position < len(gradients) else {}
-            findings += [_shape_finding(leaf, x, came.get(leaf)) for leaf, x in own.items()]
-            analytic.update({leaf: came[leaf] for leaf in own if leaf in came})
-        return analytic, [finding for finding in findings if finding]
+    def _watched_backward(self, dy, cache) -> tuple[dict, list[Finding]]:
+        given, before = self.outputs.shaped(dy), _arrays(cache)
+        gradients, findings = match(self.backward_function(given, cache), self.arguments)
+        if not same(dy, self.outputs.flat(given)):
+            findings.append(_mutated("dy", "wrote into it", "backward"))
+        after = _arrays(cache, copies=False)
+        for name, old in before.items():
+            if name not in after or not same(old, after[name]):
+                findings.append(_mutated(f"cache.{name}" if name else "cache", "wrote into it", "backward"))
+        changes = self.arguments.changes(self._passed)
+        findings += [_mutated(name, what, "backward") for name, what in changes.items() if name not in self.mutated]
+        return gradients, findings
 
 
-def snapshot(tree) -> dict[str, Any]:
-    """Return copies of every array in a tree, by name."""
-    return {name: x.copy() for name, x in flatten(tree).items() if hasattr(x, "dtype")}
+def _mutated(name: str, what: str, during: str) -> Finding:
+    return Finding("mutated", name, f"The {during} pass {what}; work on a copy, or build a new array.")
 
 
-def mutations(before: dict, tree, owner: str, during: str) -> list[Finding]:
-    """Return a finding for each array of the tree that differs from its snapshot."""
-    after = flatten(tree)
+def _nonfinite(gradients: dict) -> list[Finding]:
+    hint = "Its gradient holds NaN or infinity: a division by zero, the logarithm of zero, or memory that was never "
     findings = []
-    for name, old in before.items():
-        new = after.get(name)
-        if new is None or new.shape != old.shape or not _same(new, old):
-            argument = f"{owner}.{name}".strip(".") if name else owner
-            hint = f"The {during} pass wrote into it; work on a copy, or build a new array."
-            findings.append(Finding("mutated", argument, hint))
+    for name, gradient in gradients.items():
+        if not array_module(gradient).isfinite(gradient).all():
+            findings.append(Finding("nonfinite", name, hint + "written?"))
     return findings
 
 
-def branches(cache, path: str = "") -> dict[str, Any]:
-    """Return which way each branch went: masks and indices in the cache, and where a ReLU's output is positive."""
-    watched = {}
-    for name, x in flatten(cache, path).items():
-        if hasattr(x, "dtype") and x.dtype.kind in "biu":
-            watched[name] = x
-    for name, y in _relu_outputs(cache, path):
-        watched[name] = y > 0
-    return watched
+def _differing(first: dict, second: dict) -> list[Finding]:
+    hint = "Two backward passes on the same cache differ: is a gradient added to what an earlier call left, or is "
+    findings = []
+    for name, gradient in first.items():
+        if not same(to_host(gradient), to_host(second.get(name))):
+            findings.append(Finding("nondeterministic", name, hint + "chance at work?"))
+    return findings
 
 
-def flipped(branches_a: dict, branches_b: dict) -> int:
-    """Count the branches that went another way."""
-    return sum(int((branches_a[name] != branches_b[name]).sum()) for name in branches_a)
+def _arrays(cache, copies: bool = True) -> dict:
+    """Return the arrays in a cache of dicts, lists, tuples and dataclasses, by name."""
+    if hasattr(cache, "__dataclass_fields__") and not isinstance(cache, type):
+        cache = {name: getattr(cache, name, None) for name in cache.__dataclass_fields__}
+    if not isinstance(cache, (dict, list, tuple)):
+        return {"": cache.copy() if copies else cache} if _is_watched(cache) else {}
+    found = {}
+    for name, x in flatten(cache).items():
+        if hasattr(x, "__dataclass_fields__") and not isinstance(x, type):
+            found.update({f"{name}.{inner}": array for inner, array in _arrays(x, copies).items()})
+        elif _is_watched(x):
+            found[name] = x.copy() if copies else x
+    return found
 
 
-def _relu_outputs(cache, path: str):
-    if type(cache).__name__ == "ReluCache":
-        yield path, cache.y
-    elif isinstance(cache, (list, tuple)):
-        for position, part in enumerate(cache):
-            yield from _relu_outputs(part, f"{path}.{position}")
-    elif isinstance(cache, dict):
-        for name, part in cache.items():
-            yield from _relu_outputs(part, f"{path}.{name}")
+def _is_watched(x) -> bool:
+    return is_own_array(x) and x.dtype.kind in "biufc"
 
 
-def _signature(forward, count: int) -> tuple[list[str], set[str]]:
-    """Return the arguments' names, and which of them are annotated as Constant."""
-    try:
-        names = list(inspect.signature(forward).parameters)[:count]
-    except (TypeError, ValueError):
-        names = []
-    if len(names) < count:
-        names = [f"argument{i}" for i in range(count)]
-    try:
-        hints = get_type_hints(getattr(forward, "func", forward), include_extras=True)
-    except (TypeError, NameError):
-        hints = {}
-    return names, {name for name in names if hints.get(name) is Constant or hints.get(name) == Constant}
-
-
-def _private(x):
-    return array_module(x).array(x, dtype=np.float64 if x.dtype.kind == "f" else x.dtype, order="C", copy=True)
-
-
-def _is_floating(x) -> bool:
-    return hasattr(x, "dtype") and x.dtype.kind == "f"
-
-
-def _holds_arrays(argument) -> bool:
-    return any(hasattr(x, "dtype") for x in flatten(argument).values())
-
-
-def _same(a, b) -> bool:
-    return bool(((a == b) | ((a != a) & (b != b))).all())
-
-
-def _shape_finding(name: str, x, gradient) -> Finding | None:
-    if gradient is None:
-        return Finding(
-            "shape",
-            name,
-            "No gradient came back for it; return one for each floating-point argument, in "
-            "the order of the forward's arguments (a constant is annotated as minunet.backend.Constant).",
-        )
-    shape = getattr(gradient, "shape", None)
-    if shape != x.shape:
-        return Finding(
-            "shape",
-            name,
-            f"Its gradient must have its shape, {x.shape}, got {shape}: is an axis summed "
-            "or kept by mistake, or are the gradients in another order than the arguments?",
-        )
-    return None
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".strip(": ")

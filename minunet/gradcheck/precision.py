@@ -1,55 +1,134 @@
-"""Does a pair compute in less than float64 inside? Then differences of its outputs are differences of rounding."""
+"""Does a pair compute with fewer digits than float64 has? Then differences of its outputs are differences of rounding.
+
+Three causes are told apart. A cast: arrays are float32 or coarser somewhere inside. Quantisation: the output is a
+staircase, flat on every step. Cancellation: digits are lost in a difference of large numbers, or in a system of
+equations that is nearly singular.
+"""
 
 import numpy as np
 
-from minunet.backend import array_module
+from minunet.backend import array_module, flatten
+from minunet.gradcheck.moves import DirectionMove, random_direction
 from minunet.gradcheck.report import Finding
-from minunet.gradcheck.slopes import move_along, random_direction
 
 NUDGE, PUSH = 1e-7, 1e-2  # relative: about float32's spacing; and large enough to change any rounded number
 SMALLER_NUDGE = 1e-9  # crosses hardly any kinks, even those of the full-size network
+STRIDE = 1e-6  # changes every float32 number, and hardly any quantised one
+LEAP = 1.0  # takes most numbers to another level of a quantiser
 SHORT = 4  # bits: numbers such as 1, 0.5 or -3 prove nothing, any precision holds them
 COARSE = 1e-10  # relative rounding that float64 stays far below, and float32 far above
 SUSPECT = 1e-13  # more than float64 explains: rounding, or kinks?
-HINT = "It computes in low precision inside, so nothing can be told: remove casts such as .astype('float32')."
+CAST = "It computes in low precision inside, so nothing can be told: remove casts such as .astype('float32')."
+STAIRCASE = (
+    "It is quantised: the output is a staircase of its arguments (round, floor, a sign, 8 bits), whose slope is zero "
+    "or infinite, so nothing can be told. A straight-through gradient is a choice, not the slope: check the layer "
+    "without its rounding, and the rounding's rule by hand."
+)
+CANCELLATION = (
+    "Digits are lost inside, so nothing can be told, though no array is in low precision: is a small number the "
+    "difference of two large ones, or a matrix nearly singular? Rewrite the formula, or choose other arguments. (A "
+    "cast of an intermediate result looks the same.)"
+)
 
 
-def examine_precision(pair, y, rng) -> tuple[float, list[Finding]]:
-    """Return the relative rounding error of the output, and a finding if that of float32 or coarser shows in it.
+def examine_precision(pair, rng) -> tuple[float, list[Finding]]:
+    """Return the relative rounding error of the output, and a finding if it is far above that of float64.
 
     The output is sampled at 0, 1, 2 and 3 nudges and at one push along a random direction. A large network crosses
     kinks within a nudge, which looks like rounding, but unlike rounding goes away with a smaller nudge.
     """
-    xp = array_module(y)
-    if xp.asarray(y).dtype != np.float64:
-        return 0.0, [Finding("precision", "y", f"The output is {xp.asarray(y).dtype} for float64 arguments. {HINT}")]
-    start = xp.atleast_1d(y)
-    direction = random_direction(rng, pair.leaves)
-    nudged, twice, thrice, pushed = _outputs(pair, direction, (NUDGE, 2 * NUDGE, 3 * NUDGE, PUSH))
+    low = [dtype for dtype in pair.outputs.dtypes.values() if dtype.kind == "f" and dtype != np.float64]
+    if low:
+        return 0.0, [Finding("precision", "y", f"The output is {low[0]} for float64 arguments. {CAST}")]
+    move = DirectionMove(pair.leaves, random_direction(rng, pair.leaves))
+    start = pair.y
+    nudged, twice, thrice, pushed = (_output(pair, move, step) for step in (NUDGE, 2 * NUDGE, 3 * NUDGE, PUSH))
     noise = _rounding(start, nudged, twice, thrice)
     if noise > SUSPECT:
-        smaller = _outputs(pair, direction, (SMALLER_NUDGE, 2 * SMALLER_NUDGE, 3 * SMALLER_NUDGE))
-        noise = min(noise, _rounding(start, *smaller))
+        fine = _noise(pair, move, SMALLER_NUDGE)
+        noise = noise if noise > COARSE and fine < noise and _is_everywhere(pair, move) else min(noise, fine)
+    if pushed is None or nudged is None:
+        return noise, []
     changed = pushed != start
-    stuck = (nudged == start) & changed & (xp.abs(pushed - start) > 1e-6 * xp.abs(start))
-    is_coarse = (
-        noise > COARSE
-        or _is_rounded(pushed[changed & (pushed != 0)])
-        or float(stuck.sum()) > 0.5 * float(changed.sum())
-    )
-    return noise, [Finding("precision", "y", HINT)] if is_coarse else []
+    if _is_rounded(pushed[changed & (pushed != 0)]):
+        return noise, [Finding("precision", "y", CAST)]
+    stuck = (nudged == start) & changed & (abs(pushed - start) > 1e-6 * abs(start))
+    if noise > COARSE or float(stuck.sum()) > 0.5 * float(changed.sum()):
+        if is_staircase(pair, move):
+            return noise, [Finding("precision", "y", STAIRCASE)]
+        if _has_a_cast(pair, move):
+            return noise, [Finding("precision", "y", CAST)]
+        if noise > COARSE:
+            return noise, [Finding("precision", "y", CANCELLATION)]
+    return noise, []
 
 
-def low_precision_gradients(pair, dy, cache, analytic: dict, rng) -> list[Finding]:
+def low_precision_gradients(pair, dy, analytic: dict, rng) -> list[Finding]:
     """Return a finding for each gradient that holds nothing but numbers rounded to float32."""
     if any(_is_low(gradient) for gradient in analytic.values()):
         # Perhaps it is dy that is rounded: only a random one tells.
-        analytic, _ = pair.backward(array_module(dy).asarray(rng.standard_normal(dy.shape)), cache)
+        analytic = pair.gradients(array_module(dy).asarray(rng.standard_normal(dy.shape)))
     return [
-        Finding("precision", name, f"Its gradient ({gradient.dtype}) is rounded to float32. {HINT}")
+        Finding("precision", name, f"Its gradient ({gradient.dtype}) is rounded to float32. {CAST}")
         for name, gradient in analytic.items()
         if _is_low(gradient)
     ]
+
+
+def is_staircase(pair, move: DirectionMove) -> bool:
+    """Tell whether the output is flat here and, on another level, flat after a leap."""
+    outputs = [_output(pair, move, step) for step in (0.0, STRIDE, LEAP, LEAP + STRIDE)]
+    if any(output is None for output in outputs):
+        return False
+    here, near, there, near_there = outputs
+    with np.errstate(all="ignore"):
+        moved = (here != there) & (STRIDE * abs(there - here) > 1e-15 * (abs(there) + abs(here)))
+    if _share(moved) <= 0.5:
+        return False  # or it changes so little that the stride is lost in rounding
+    return _share((here == near)[moved]) > 0.5 and _share((there == near_there)[moved]) > 0.5
+
+
+def name_staircases(pair, findings: list[Finding], rng) -> list[Finding]:
+    """Turn `wrong` and `vacuous` into `precision` where an argument goes through a quantiser."""
+    named = []
+    for finding in findings:
+        is_open = finding.kind == "vacuous" or (finding.kind == "wrong" and finding.numeric == 0)
+        leaves = (
+            {leaf: pair.leaves[leaf] for leaf in pair.arguments.own(finding.argument)}
+            if finding.argument in pair.arguments.names
+            else {}
+        )
+        if is_open and leaves:
+            if is_staircase(pair, DirectionMove(leaves, random_direction(rng, leaves))):
+                finding = Finding("precision", finding.argument, STAIRCASE)
+        named.append(finding)
+    return named
+
+
+def _noise(pair, move: DirectionMove, nudge: float, origin: float = 0.0) -> float:
+    return _rounding(*(_output(pair, move, origin + i * nudge) for i in range(4)))
+
+
+def _is_everywhere(pair, move: DirectionMove) -> bool:
+    """Tell whether there is the same rounding elsewhere, and with larger nudges, which would cross more kinks."""
+    small, large = (_noise(pair, move, nudge, PUSH) for nudge in (NUDGE, 10 * NUDGE))
+    return small > COARSE and large < 3 * small
+
+
+def _has_a_cast(pair, move: DirectionMove) -> bool:
+    """Tell whether rounding the arguments to float32 changes nothing, or float32 arrays lie in the cache."""
+    _, cache = pair.forward()
+    kinds = {x.dtype for x in flatten(cache).values() if hasattr(x, "dtype")}
+    if kinds & {np.dtype(np.float32), np.dtype(np.float16)}:
+        return True
+    move.to(PUSH)
+    exact = _output(pair, None)
+    for name in move.direction:
+        with np.errstate(all="ignore"):
+            pair.leaves[name][...] = pair.leaves[name].astype(np.float32)
+    rounded = _output(pair, None)
+    move.to(0.0)
+    return exact is not None and rounded is not None and bool((exact == rounded).all())
 
 
 def _is_low(gradient) -> bool:
@@ -62,29 +141,41 @@ def _rounding(a, b, c, d) -> float:
     The third differences of a smooth function are of the order step**3; what exceeds that is rounding. The median
     over the elements that change ignores the few that cross a kink.
     """
+    if any(output is None for output in (a, b, c, d)):
+        return 0.0
     xp = array_module(a)
-    changed = (a != d) & (a != 0)
+    changed = (a != d) & (a != 0) & xp.isfinite(a) & xp.isfinite(b) & xp.isfinite(c) & xp.isfinite(d)
     if not changed.any():
         return 0.0
-    third = xp.abs(d - 3 * c + 3 * b - a)[changed] / xp.abs(a)[changed]
+    with np.errstate(all="ignore"):
+        size = xp.maximum(xp.maximum(xp.abs(a), xp.abs(b)), xp.maximum(xp.abs(c), xp.abs(d)))
+        third = xp.abs(d - 3 * c + 3 * b - a)[changed] / size[changed]
     return float(xp.median(third)) / np.sqrt(20)  # the third difference of unit noise has variance 1 + 9 + 9 + 1
 
 
-def _outputs(pair, direction: dict, steps) -> list:
-    """Return copies of the output at steps along a direction."""
-    move = move_along(pair.leaves, direction)
-    outputs = []
-    for step in steps:
-        move(step)
-        y, _ = pair.forward()
-        outputs.append(array_module(y).atleast_1d(y).copy())
-    move(0.0)
-    return outputs
+def _output(pair, move: DirectionMove | None, step: float = 0.0):
+    """Return the output at a step along a direction; None if the forward pass fails there."""
+    if move is not None:
+        move.to(step)
+    try:
+        with np.errstate(all="ignore"):
+            return pair.output()
+    except Exception:  # outside the pair's domain; the comparison itself will say so where it matters
+        return None
+    finally:
+        if move is not None:
+            move.to(0.0)
+
+
+def _share(mask) -> float:
+    return float(mask.mean()) if mask.size else 0.0
 
 
 def _is_rounded(values) -> bool:
     """Tell whether all of these float64 numbers are float32 numbers, which chance gives once in 2**29."""
     xp = array_module(values)
+    if not values.size:
+        return False
     mantissa = 2.0**SHORT * xp.frexp(values)[0]
     with np.errstate(over="ignore"):
         is_single = values.astype(np.float32) == values

@@ -1,6 +1,9 @@
 """What a gradient check found, and how it prints."""
 
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+NOTHING = "all zero, or too small to compare"
 
 
 class Finding(NamedTuple):
@@ -33,26 +36,44 @@ class Row(NamedTuple):
     error: float  # the worst relative error
 
 
-class Report(NamedTuple):
-    """The outcome of `gradcheck`."""
+@dataclass(frozen=True, repr=False, eq=False)
+class Report:
+    """The outcome of a check. It is true where `ok` is, and prints as a table."""
 
     findings: list[Finding]
     rows: list[Row]
-    mode: str  # "elements" or "directions"
+    mode: str  # "elements", "directions", or what else was compared
     forward_passes: int
+    dy: Any = None  # the upstream gradient, in the structure of the forward's y
+    dy_from: str = ""  # such as "seed 0"
+    not_checked: dict[str, str] = field(default_factory=dict)  # arguments that were left out, and why
+    resolution: str = ""  # by directions: the smallest error of a single element that would have been seen
 
     @property
     def ok(self) -> bool:
         """True if nothing but kinks was found: the gradient is right wherever there is one."""
         return all(finding.kind == "kink" for finding in self.findings)
 
+    def __bool__(self):
+        return self.ok
+
     def __str__(self):
         verdict = "ok" if self.ok else "FAILED: " + ", ".join(sorted({f.kind for f in self.findings} - {"kink"}))
-        lines = [f"gradcheck {verdict}   ({self.forward_passes} forward passes, by {self.mode})"]
-        if self.rows:
-            width = max(len("argument"), *(len(row.argument) for row in self.rows))
-            lines.append(f"  {'argument':<{width}}  {'shape':<20} {'compared':>9}  worst relative error")
-            for row in self.rows:
-                error = f"{row.error:.1e}" if row.compared else "all zero, or too small to compare"
-                lines.append(f"  {row.argument:<{width}}  {row.shape!s:<20} {row.compared:>9}  {error}")
-        return "\n".join(lines + [f"  {finding}" for finding in self.findings])
+        origin = f", dy from {self.dy_from}" if self.dy_from else ""
+        lines = [f"gradcheck {verdict}   ({self.forward_passes} forward passes, by {self.mode}{origin})"]
+        lines += self._table() + [f"  {finding}" for finding in self.findings]
+        if self.not_checked:
+            lines.append("  not checked: " + ", ".join(f"{name} ({why})" for name, why in self.not_checked.items()))
+        return "\n".join(lines + ([f"  {self.resolution}"] if self.resolution else []))
+
+    __repr__ = __str__  # so that a notebook, and a failed assert, show the table
+
+    def _table(self) -> list[str]:
+        if not self.rows:
+            return []
+        width = max(len("argument"), *(len(row.argument) for row in self.rows))
+        lines = [f"  {'argument':<{width}}  {'shape':<20} {'compared':>9}  worst relative error"]
+        for row in self.rows:
+            error = f"{row.error:.1e}" if row.compared else NOTHING
+            lines.append(f"  {row.argument:<{width}}  {row.shape!s:<20} {row.compared:>9}  {error}")
+        return lines

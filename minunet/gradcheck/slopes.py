@@ -1,8 +1,9 @@
 """Numeric derivatives that know how far they can be trusted.
 
 The derivative of  phi(t) = sum(dy * f(x + t u))  at t = 0, by central differences:  (phi(h) - phi(-h)) / (2h).
-Two errors compete: the curvature of f grows with h, and rounding grows with 1/h. Where the first step does not
-settle a case, a ladder of steps is climbed down, and each rung carries its own rounding error.
+Two errors compete: the curvature of f grows with h, and rounding grows with 1/h. Only the outputs that change are
+rounded differently at the two ends, so only they count for the rounding; and those that would change if the change
+were not too small for their last digit, where it is known which they are.
 """
 
 from typing import NamedTuple
@@ -10,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.backend import array_module
-from minunet.gradcheck.pair import Pair, branches
+from minunet.errors import InputError
+from minunet.gradcheck.moves import Move
+from minunet.gradcheck.pair import Pair
 
 EPS = np.finfo(np.float64).eps
-FIRST_STEP = 1e-6  # relative to the size of the argument: near the best compromise for float64
-LADDER = (1e-4, 1e-8)  # the ends of the ladder of steps
+BENT = 32  # an output bends if its second difference is so many times its rounding
 
 
 class Slope(NamedTuple):
@@ -23,80 +25,93 @@ class Slope(NamedTuple):
     rounding: float  # how far rounding alone can have moved it
     right: float  # the one-sided differences
     left: float
+    expected: float  # what the gradient says, for the change that the arguments really made
+    bend: float  # how far the one-sided differences of the outputs are apart, all taken as positive
+    bent: int  # how many outputs bend
 
     def three(self) -> tuple[float, float, float]:
         """Return the central, the right and the left slope."""
         return self.value, self.right, self.left
 
-    def spread(self) -> float:
+    def gap(self) -> float:
         """Return how far the one-sided slopes are apart: a kink nearby, or curvature."""
         return abs(self.right - self.left)
 
 
 class Probe:
-    """Measures phi's slope along changes of the pair's arguments."""
+    """Measures phi's slope along moves of the pair's arguments."""
 
     def __init__(self, pair: Pair, y, dy, noise: float):
         self.pair, self.y, self.dy = pair, y, dy
         self.noise = noise  # relative rounding error of one element of y
         self.xp = array_module(dy)
+        self.size_of_dy = self.xp.abs(dy)
+        self._failure = None
+        self.typical = norm(y) / max(1, y.size) ** 0.5  # a small output may be a difference of large numbers
+        with np.errstate(all="ignore"):
+            self.rounding_of_all = 2 * noise * norm(self.size_of_dy * self.xp.abs(y))  # of phi, if all of y changed
 
-    def slope(self, move, step: float, watch: bool = False):
-        """Return the slope for `move(t)`, a function that sets the arguments to x + t u; with `watch`, and branches."""
-        move(step)
-        y_right, cache_right = self.pair.forward()
-        seen = _copied(branches(cache_right)) if watch else {}
-        move(-step)
-        y_left, cache_left = self.pair.forward()
-        flips = [seen, _copied(branches(cache_left))] if watch else None
-        move(0.0)
-        change = self.xp.asarray(y_right) - y_left
-        size = self.xp.abs(self.dy) * (self.xp.abs(y_right) + self.xp.abs(y_left))
-        rounding = self.noise * float(self.xp.sqrt((size**2).sum())) / (2 * step)
-        right = float((self.dy * (y_right - self.y)).sum()) / step
-        left = float((self.dy * (self.y - y_left)).sum()) / step
-        slope = Slope(step, float((self.dy * change).sum()) / (2 * step), rounding, right, left)
-        return (slope, flips) if watch else slope
+    def slope(self, move: Move, step: float, count_bends: bool = False, dependent=None) -> Slope | None:
+        """Return the slope along a move; None where a moved point cannot be reached, or y is not finite there.
+
+        `dependent` is a mask of the outputs that the move is known to reach.
+        """
+        xp = self.xp
+        with np.errstate(all="ignore"):
+            right, y_right = self._at(move, step)
+            left, y_left = self._at(move, -step)
+            if y_right is None or y_left is None or not right.distance > left.distance:
+                return None
+            distance = right.distance - left.distance
+            change = y_right - y_left
+            value = float(self.dy @ change) / distance
+            one_sided = float(self.dy @ (y_right - self.y)) / right.distance
+            if not (np.isfinite(value) and np.isfinite(one_sided)):
+                return None
+            size = self.size_of_dy * (xp.abs(y_right) + xp.abs(y_left))
+            reached = change != 0 if dependent is None else (change != 0) | dependent
+            rounding = self.noise * norm(xp.where(reached, size, 0.0)) / distance
+            other = (value * distance - one_sided * right.distance) / -left.distance
+            bend, bent = self._bend(y_right, y_left, step) if count_bends else (0.0, 0)
+        expected = (right.predicted - left.predicted) / distance
+        return Slope(step, value, rounding, one_sided, other, expected, bend, bent)
+
+    def dependent(self, move: Move, step: float):
+        """Return a mask of the outputs that a large move changes, None if the forward pass fails there."""
+        with np.errstate(all="ignore"):
+            outputs = [y for _, y in (self._at(move, step), self._at(move, -step)) if y is not None]
+        return None if not outputs else (outputs[0] != self.y) | (outputs[-1] != self.y)
+
+    def refuse_if_it_failed(self) -> None:
+        """Raise InputError if a forward pass failed at a moved point: nothing could be measured."""
+        if self._failure:
+            error, _, where = self._failure
+            raise InputError(
+                f"your forward failed at a point moved by {where}: {type(error).__name__}: {error}; gradcheck moves "
+                "every number a little, so choose a point inside the domain, and let forward accept its neighbours"
+            ) from error
+
+    def _at(self, move: Move, step: float):
+        place = move.to(step)
+        try:
+            return place, self.pair.output()
+        except Exception as error:  # the pair's own: outside its domain, say
+            if self._failure is None or abs(step) < self._failure[1]:
+                self._failure = error, abs(step), move.describe(step)
+            return place, None
+        finally:
+            move.to(0.0)
+
+    def _bend(self, y_right, y_left, step: float) -> tuple[float, int]:
+        second = self.xp.abs(y_right - 2 * self.y + y_left)
+        is_bent = second > BENT * self.noise * (self.xp.abs(y_right) + self.xp.abs(y_left) + self.typical)
+        return float((self.size_of_dy * self.xp.where(is_bent, second, 0.0)).sum()) / step, int(is_bent.sum())
 
 
-def scale_of(x) -> float:
-    """Return the typical size of an argument's elements, 1 if all are zero."""
-    size = float(array_module(x).sqrt((x * x).mean())) if x.size else 0.0
-    return size if size > 0 else 1.0
-
-
-def random_direction(rng: np.random.Generator, leaves: dict) -> dict:
-    """Return a Gaussian direction, scaled to each argument's own size."""
-    return {name: array_module(x).asarray(rng.standard_normal(x.shape) * scale_of(x)) for name, x in leaves.items()}
-
-
-def ladder(scale: float) -> list[float]:
-    """Return steps from coarse to fine, for a function that may live on the scale of its argument or on that of 1."""
-    top, bottom = np.log10(LADDER[0] * max(scale, 1)), np.log10(LADDER[1] * min(scale, 1))
-    return list(10.0 ** np.arange(top, bottom - 0.5, -1))
-
-
-def move_element(x, position: int):
-    """Return move(t), which sets one element of `x` to its value + t."""
-    flat = x.reshape(-1)  # a view: leaves are contiguous
-    value = flat[position].copy()
-
-    def move(t):
-        flat[position] = value + t
-
-    return move
-
-
-def move_along(leaves: dict, direction: dict):
-    """Return move(t), which sets every leaf named in `direction` to its value + t * direction."""
-    values = {name: leaves[name].copy() for name in direction}
-
-    def move(t):
-        for name, u in direction.items():
-            leaves[name][...] = values[name] + t * u if t else values[name]
-
-    return move
-
-
-def _copied(seen: dict) -> dict:
-    return {name: x.copy() for name, x in seen.items()}
+def norm(x) -> float:
+    """Return the root of the sum of squares, of numbers from 1e-300 to 1e300."""
+    largest = float(abs(x).max()) if x.size else 0.0
+    if largest == 0 or not np.isfinite(largest):
+        return largest
+    scaled = x / largest
+    return largest * float(scaled @ scaled) ** 0.5

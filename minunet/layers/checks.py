@@ -1,4 +1,4 @@
-"""What the layers ask of their arguments: each check says what it expected, what came, and the remedy."""
+"""Checks of the layers' arguments; each error says what was expected, what came, and the remedy."""
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def check_axes(x: Array, name: str, axes: str) -> None:
 
 
 def check_gradient(dy: Array, shape: tuple[int, ...], cached: Array | None = None) -> None:
-    """Raise unless the upstream gradient has the shape of the forward pass's output, and lies where the cache does."""
+    """Raise unless `dy` has the shape of the forward pass's output and is on the device of the cache."""
     check_floating(dy, "dy")
     if cached is not None:
         check_same_device(cache=cached, dy=dy)
@@ -87,7 +87,7 @@ def check_crop_concat(skip: Array, x: Array) -> None:
 def check_loss(logits: Array, labels: Array, weights: Array | None) -> None:
     """Raise unless labels and weights are (N, H, W) for logits (N, K, H, W), and the labels are in 0..K-1.
 
-    On a GPU the values of the labels are not looked at: the host would have to wait for them in every training step.
+    On a GPU the values of the labels are not checked: the host would have to wait for them in every training step.
     """
     check_axes(logits, "logits", "N, K, H, W")
     N, K, H, W = logits.shape
@@ -119,10 +119,11 @@ def _check_label_values(labels: np.ndarray, weights: np.ndarray | None, K: int) 
 
 
 def _check_same_kind(layer: str, **arrays: Array) -> None:
-    """Raise if arrays differ in dtype or lie on different devices."""
-    dtypes = [str(getattr(array, "dtype", type(array).__name__)) for array in arrays.values()]
-    if len(set(dtypes)) > 1:
-        raise InputError(f"{layer} needs arguments of one dtype, got {', '.join(dtypes)}; convert with .astype")
+    """Raise if the arrays differ in dtype or are on different devices."""
+    dtypes = [getattr(array, "dtype", type(array).__name__) for array in arrays.values()]
+    if any(dtype != dtypes[0] for dtype in dtypes):
+        got = ", ".join(map(str, dtypes))
+        raise InputError(f"{layer} needs arguments of one dtype, got {got}; convert with .astype")
     check_same_device(**arrays)
 
 

@@ -14,7 +14,7 @@ after row, and that shift is a plain offset of kh * W + kw, so each tap is ONE m
 The price: a flat product cannot stop at the right edge. It makes rows of the full width W, whose last KW - 1
 columns have run on into the next row. They are cropped from y at the end, and are zero in dy on the way back.
 
-Axis letters, here and everywhere: N batch, C channels in, F channels out, H W, KH KW kernel, OH OW output.
+Axis letters, here and everywhere: N batch, C channels in, F channels out, H W input, KH KW kernel, OH OW output.
 """
 
 from typing import NamedTuple

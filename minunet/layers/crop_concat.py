@@ -5,8 +5,8 @@
     dx       = the other C channels of dy
 
 with top = (SH - H) // 2 and left = (SW - W) // 2. In the U-Net both differences are even; where one is odd,
-the extra row or column is cut at the bottom or the right. What was cropped away had no part in y: its gradient
-is a frame of zeros.
+the extra row or column is cut at the bottom or the right. What was cropped away is not part of y, so its gradient is
+a frame of zeros.
 """
 
 from typing import NamedTuple
@@ -39,13 +39,13 @@ def crop_concat_forward(skip: Array, x: Array) -> tuple[Array, CropConcatCache]:
         If `skip` is smaller than `x`, or of another batch size.
     """
     check_crop_concat(skip, x)
-    rows, columns = _centre(skip.shape, x.shape)
+    rows, columns = centre_slices(skip.shape, x.shape)
     y = array_module(x).concatenate([skip[:, :, rows, columns], x], axis=1)  # (N, S + C, H, W)
     return y, CropConcatCache(skip.shape, x.shape)
 
 
 def crop_concat_backward(dy: Array, cache: CropConcatCache) -> tuple[Array, Array]:
-    """Give each channel's gradient back to where it came from.
+    """Hand the gradient of each channel back to where the channel came from.
 
     Parameters
     ----------
@@ -60,15 +60,15 @@ def crop_concat_backward(dy: Array, cache: CropConcatCache) -> tuple[Array, Arra
     N, S, _, _ = cache.skip_shape
     _, C, H, W = cache.x_shape
     check_gradient(dy, (N, S + C, H, W))
-    rows, columns = _centre(cache.skip_shape, cache.x_shape)
+    rows, columns = centre_slices(cache.skip_shape, cache.x_shape)
     dskip = array_module(dy).zeros(cache.skip_shape, dy.dtype)
     dskip[:, :, rows, columns] = dy[:, :S]
     dx = dy[:, S:].copy()  # a fresh array: a view would tie the caller's dx to dy
     return dskip, dx
 
 
-def _centre(skip_shape, x_shape) -> tuple[slice, slice]:
-    """Return the rows and columns of the skip's centre, as slices."""
+def centre_slices(skip_shape: tuple[int, ...], x_shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Return the rows and the columns of skip's centre, which is as large as x."""
     SH, SW = skip_shape[2:]
     H, W = x_shape[2:]
     top, left = (SH - H) // 2, (SW - W) // 2

@@ -3,7 +3,7 @@
     y  = x  * keep / (1 - rate)          keep is 1 with probability 1 - rate, else 0
     dx = dy * keep / (1 - rate)
 
-The scaling keeps the expected value of y at x, so nothing has to change at prediction: leave the layer out.
+The scaling keeps the expected value of y equal to x. So prediction needs no correction: it leaves the layer out.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class DropoutCache(NamedTuple):
     rate: float
 
 
-def dropout_forward(x: Array, rate: float, rng: np.random.Generator) -> tuple[Array, DropoutCache]:
+def dropout_forward(x: Array, rate: float, rng: np.random.Generator | None) -> tuple[Array, DropoutCache]:
     """Drop elements of `x` at random ("drop-out layers at the end of the contracting path", section 3.1).
 
     Parameters
@@ -29,7 +29,7 @@ def dropout_forward(x: Array, rate: float, rng: np.random.Generator) -> tuple[Ar
     rate : float, 0 <= rate < 1
         Probability that an element is dropped.
     rng : numpy.random.Generator
-        Drawn from on the host, so that NumPy and CuPy drop the same elements.
+        Draws on the host, so that NumPy and CuPy drop the same elements.
 
     Returns
     -------

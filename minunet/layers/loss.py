@@ -33,7 +33,7 @@ def softmax_cross_entropy_forward(
     ----------
     logits : array, (N, K, H, W)
     labels : integer array, (N, H, W), in 0..K-1
-        Not looked at where the weight is 0.
+        Where the weight is 0, any integer will do.
     weights : array, (N, H, W), optional
         Weight of each pixel, such as eq. 2's; 1 everywhere if left out. A constant: it gets no gradient.
 
@@ -45,8 +45,8 @@ def softmax_cross_entropy_forward(
     Raises
     ------
     InputError
-        If a shape does not fit, or a label of non-zero weight is outside 0..K-1. On a GPU such a label is no error, as
-        the host would wait for the GPU to find it: it makes the loss NaN.
+        If a shape does not fit, or a label of non-zero weight is outside 0..K-1. On a GPU such a label makes the loss
+        NaN instead: to raise, the host would have to wait for the GPU.
     """
     xp = array_module(logits)
     check_loss(logits, labels, weights)
@@ -64,8 +64,8 @@ def softmax_cross_entropy_forward(
     return surprise.mean(), SoftmaxCrossEntropyCache(xp.exp(log_p), labels, weights)
 
 
-def softmax_cross_entropy_backward(dloss: Array, cache: SoftmaxCrossEntropyCache) -> Array:
-    """Push every pixel's probabilities towards its label, by its weight.
+def softmax_cross_entropy_backward(dloss: Array | float, cache: SoftmaxCrossEntropyCache) -> Array:
+    """Return the difference between probability and label of every pixel, times its weight.
 
     Parameters
     ----------
@@ -79,10 +79,10 @@ def softmax_cross_entropy_backward(dloss: Array, cache: SoftmaxCrossEntropyCache
     p, labels, weights = cache
     xp = array_module(p)
     check_same_device(p=p, dloss=dloss)
-    dloss = xp.asarray(dloss, p.dtype)
-    check_gradient(dloss, ())
+    factor = xp.asarray(dloss, p.dtype)
+    check_gradient(factor, ())
     N, K, H, W = p.shape
     classes = xp.arange(K)[:, None, None]  # (K, 1, 1)
     onehot = labels[:, None] == classes  # (N, K, H, W)
-    dlogits = (p - onehot) * (dloss / (N * H * W))
+    dlogits = (p - onehot) * (factor / (N * H * W))
     return dlogits if weights is None else dlogits * weights[:, None]

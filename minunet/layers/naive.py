@@ -1,14 +1,17 @@
-"""Loop twins: the equations of conv, pool and up-conv, transcribed sign by sign. Slow on purpose.
+"""Loop twins: the equations of every layer, written as plain loops. Slow on purpose.
 
-Each does what its readable twin does (same arguments, same results) without a single trick, so that the tests
-can hold one against the other. They know neither caches nor errors.
+Each does what its readable twin does, without a single trick, so that the tests can compare the two. They know
+neither caches nor errors: a gradient takes dy and the arguments of the forward pass. A convolution with a ReLU is
+`conv2d`, then `relu`. Dropout takes the mask `keep` in place of a random generator.
 """
+
+import math
 
 import numpy as np
 
 
 def conv2d(x, weight, bias):
-    """y of `conv2d_forward`."""
+    """Return y of `conv2d_forward`."""
     N, _, H, W = x.shape
     F, _, KH, KW = weight.shape
     y = np.zeros((N, F, H - KH + 1, W - KW + 1), x.dtype)
@@ -18,7 +21,7 @@ def conv2d(x, weight, bias):
 
 
 def conv2d_gradients(dy, x, weight):
-    """dx, dweight, dbias of `conv2d_backward`."""
+    """Return dx, dweight, dbias of `conv2d_backward`."""
     dx, dweight, dbias = np.zeros_like(x), np.zeros_like(weight), np.zeros(len(weight), x.dtype)
     KH, KW = weight.shape[2:]
     for n, f, h, w in np.ndindex(dy.shape):
@@ -28,8 +31,26 @@ def conv2d_gradients(dy, x, weight):
     return dx, dweight, dbias
 
 
+def relu(x):
+    """Return y of `relu_forward`."""
+    y = np.zeros_like(x)
+    for place in np.ndindex(x.shape):
+        if x[place] > 0:
+            y[place] = x[place]
+    return y
+
+
+def relu_gradient(dy, x):
+    """Return dx of `relu_backward`."""
+    dx = np.zeros_like(x)
+    for place in np.ndindex(x.shape):
+        if x[place] > 0:
+            dx[place] = dy[place]
+    return dx
+
+
 def max_pool(x):
-    """y of `max_pool_forward`."""
+    """Return y of `max_pool_forward`."""
     N, C, H, W = x.shape
     y = np.zeros((N, C, H // 2, W // 2), x.dtype)
     for n, c, h, w in np.ndindex(y.shape):
@@ -38,7 +59,7 @@ def max_pool(x):
 
 
 def max_pool_gradient(dy, x):
-    """dx of `max_pool_backward`."""
+    """Return dx of `max_pool_backward`."""
     dx = np.zeros_like(x)
     for n, c, h, w in np.ndindex(dy.shape):
         window = x[n, c, 2 * h : 2 * h + 2, 2 * w : 2 * w + 2]
@@ -48,7 +69,7 @@ def max_pool_gradient(dy, x):
 
 
 def up_conv(x, weight, bias):
-    """y of `up_conv_forward`."""
+    """Return y of `up_conv_forward`."""
     N, C, H, W = x.shape
     F = weight.shape[1]
     y = np.zeros((N, F, 2 * H, 2 * W), x.dtype) + bias[:, None, None]
@@ -58,7 +79,7 @@ def up_conv(x, weight, bias):
 
 
 def up_conv_gradients(dy, x, weight):
-    """dx, dweight, dbias of `up_conv_backward`."""
+    """Return dx, dweight, dbias of `up_conv_backward`."""
     dx, dweight, dbias = np.zeros_like(x), np.zeros_like(weight), np.zeros(weight.shape[1], x.dtype)
     for n, c, h, w in np.ndindex(x.shape):
         block = dy[n, :, 2 * h : 2 * h + 2, 2 * w : 2 * w + 2]  # (F, 2, 2)
@@ -67,3 +88,75 @@ def up_conv_gradients(dy, x, weight):
     for n, f, h, w in np.ndindex(dy.shape):
         dbias[f] += dy[n, f, h, w]
     return dx, dweight, dbias
+
+
+def crop_concat(skip, x):
+    """Return y of `crop_concat_forward`."""
+    N, S, SH, SW = skip.shape
+    _, C, H, W = x.shape
+    top, left = (SH - H) // 2, (SW - W) // 2
+    y = np.zeros((N, S + C, H, W), x.dtype)
+    for n, k, h, w in np.ndindex(y.shape):
+        y[n, k, h, w] = skip[n, k, top + h, left + w] if k < S else x[n, k - S, h, w]
+    return y
+
+
+def crop_concat_gradients(dy, skip, x):
+    """Return dskip, dx of `crop_concat_backward`."""
+    _, S, SH, SW = skip.shape
+    H, W = x.shape[2:]
+    top, left = (SH - H) // 2, (SW - W) // 2
+    dskip, dx = np.zeros_like(skip), np.zeros_like(x)
+    for n, k, h, w in np.ndindex(dy.shape):
+        if k < S:
+            dskip[n, k, top + h, left + w] = dy[n, k, h, w]
+        else:
+            dx[n, k - S, h, w] = dy[n, k, h, w]
+    return dskip, dx
+
+
+def dropout(x, keep, rate):
+    """Return y of `dropout_forward`; `keep` is the mask of its cache."""
+    y = np.zeros_like(x)
+    for place in np.ndindex(x.shape):
+        if keep[place]:
+            y[place] = x[place] / (1 - rate)
+    return y
+
+
+def dropout_gradient(dy, keep, rate):
+    """Return dx of `dropout_backward`."""
+    dx = np.zeros_like(dy)
+    for place in np.ndindex(dy.shape):
+        if keep[place]:
+            dx[place] = dy[place] / (1 - rate)
+    return dx
+
+
+def softmax_cross_entropy(logits, labels, weights):
+    """Return the loss of `softmax_cross_entropy_forward`; no logit may be so large that exp overflows."""
+    N, _, H, W = logits.shape
+    loss = 0.0
+    for n, h, w in np.ndindex(labels.shape):
+        if weights[n, h, w] != 0:
+            p = _softmax(logits[n, :, h, w])
+            loss += weights[n, h, w] * -math.log(p[labels[n, h, w]])
+    return loss / (N * H * W)
+
+
+def softmax_cross_entropy_gradient(dloss, logits, labels, weights):
+    """Return dlogits of `softmax_cross_entropy_backward`."""
+    N, K, H, W = logits.shape
+    dlogits = np.zeros_like(logits)
+    for n, h, w in np.ndindex(labels.shape):
+        p = _softmax(logits[n, :, h, w])
+        for k in range(K):
+            onehot = 1 if labels[n, h, w] == k else 0
+            dlogits[n, k, h, w] = dloss * weights[n, h, w] / (N * H * W) * (p[k] - onehot)
+    return dlogits
+
+
+def _softmax(logits):
+    """Return the probabilities of one pixel, (K,)."""
+    powers = [math.exp(logit) for logit in logits]
+    return [power / sum(powers) for power in powers]

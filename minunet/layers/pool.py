@@ -5,8 +5,7 @@
 
 Ties: the first winner in row-major order takes the whole gradient, in every implementation.
 
-The four corners of all windows are four strided views of x, so the search for the winner is three comparisons
-of whole images.
+The four corners of all windows are four strided views of x, so three comparisons of whole images find the winners.
 """
 
 from typing import NamedTuple
@@ -44,7 +43,7 @@ def max_pool_forward(x: Array) -> tuple[Array, MaxPoolCache]:
     winner = xp.zeros(y.shape, xp.uint8)
     for k, (i, j) in enumerate(CORNERS[1:], start=1):
         corner = x[:, :, i::2, j::2]
-        winner = xp.where(corner > y, xp.uint8(k), winner)  # strictly greater: an equal one came too late
+        winner = xp.where(corner > y, xp.uint8(k), winner)  # strictly greater: in a tie the first one stays
         y = xp.maximum(y, corner)
     return y, MaxPoolCache(winner)
 

@@ -3,7 +3,8 @@
     y  = x   where x > 0,  else 0
     dx = dy  where x > 0,  else 0          (at x = 0 there is no derivative; here it is 0)
 
-The cache holds y and not x: y > 0 exactly where x > 0, and the next layer keeps y anyway, so it costs nothing.
+The cache holds y and not x: y > 0 exactly where x > 0, and the next layer keeps y anyway, so it costs no memory. y IS
+the cache, the only output of a layer that is: whoever changes y in place changes the gradient.
 """
 
 from typing import NamedTuple
@@ -26,6 +27,7 @@ def relu_forward(x: Array) -> tuple[Array, ReluCache]:
     Returns
     -------
     y : array, the shape of x
+        The very array that the cache holds; copy it before you change it.
     cache : ReluCache
     """
     check_floating(x, "x")

@@ -1,4 +1,4 @@
-"""Up-convolution: transposed convolution with a 2x2 kernel, stride 2; the strided convolution read backwards.
+"""Up-convolution: transposed convolution with a 2x2 kernel, stride 2.
 
     y[n,f,2h+i,2w+j]   = bias[f] + sum_c weight[c,f,i,j] * x[n,c,h,w]
 
@@ -55,7 +55,7 @@ def up_conv_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, UpConv
 
 
 def up_conv_backward(dy: Array, cache: UpConvCache) -> tuple[Array, Array, Array]:
-    """Collect the four taps that each pixel of x was painted with.
+    """Read back, tap by tap, the 2x2 block of dy that each pixel of x has painted.
 
     Parameters
     ----------

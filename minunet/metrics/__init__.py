@@ -1,10 +1,11 @@
 """How well a proposed segmentation agrees with the truth: the measures of the challenges, one idea a file.
 
-`pixels` compares pixel by pixel, `pairs` compares which pixels belong together (V_rand, V_info), `warping` forgives
-borders that are only shifted, `seg` matches cell by cell; `thresholds` chooses the best threshold, as the EM
-challenge does.
+`pixels` compares pixel by pixel. `v_rand_v_info` compares which pixels belong together. `warping` forgives borders that
+are only shifted. `seg` matches cell by cell. `thresholds` chooses the best threshold, as the EM challenge does.
+`evaluation` takes all measures of a list of images at once.
 """
 
+from minunet.metrics.evaluation import evaluate
 from minunet.metrics.pixels import iou, majority_pixel_error, pixel_error, pixel_error_f_score
 from minunet.metrics.regions import components, watershed
 from minunet.metrics.seg import seg_score

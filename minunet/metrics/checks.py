@@ -1,6 +1,6 @@
 """What the measures take: two images of one shape, and a mask of the pixels at which the truth is known.
 
-All on the host, or all on a GPU; what is no array counts as one of the host.
+All of them lie on the host, or all on a GPU; a list counts as an array on the host.
 """
 
 import numpy as np
@@ -39,7 +39,7 @@ def label_pair(truth, proposal, known=None) -> tuple[np.ndarray, np.ndarray]:
     for name, image in (("truth", truth), ("proposal", proposal)):
         if image.dtype.kind not in "iub":
             raise InputError(
-                f"{name} must hold integers, one number a cell, got {image.dtype}; convert it with .astype('int32')"
+                f"{name} must hold integers, one number per cell, got {image.dtype}; convert it with .astype('int32')"
             )
         if image.min() < 0 or image.max() > LARGEST_LABEL:
             raise InputError(
@@ -51,20 +51,22 @@ def label_pair(truth, proposal, known=None) -> tuple[np.ndarray, np.ndarray]:
 
 def _of_one_shape(truth, proposal, known) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     xp = array_module(truth)
-    check_same_device(truth=truth, proposal=proposal, **({} if known is None else {"known": known}))
+    check_same_device(truth=truth, proposal=proposal)
+    if known is not None:
+        check_same_device(truth=truth, known=known)
     truth, proposal = xp.asarray(truth), xp.asarray(proposal)
     for name, image in (("truth", truth), ("proposal", proposal)):
         if not image.size:
             raise InputError(f"{name} must have pixels, got shape {image.shape}; pass a non-empty image")
     if truth.shape != proposal.shape:
         raise InputError(
-            f"truth and proposal must have one shape, got {truth.shape} and {proposal.shape}; crop or resize one"
+            f"truth and proposal must have the same shape, got {truth.shape} and {proposal.shape}; crop or resize one"
         )
     known = xp.ones(truth.shape, bool) if known is None else xp.asarray(known)
     if known.shape != truth.shape or known.dtype != bool:
         raise InputError(
             f"known must be a boolean array of shape {truth.shape}, got {known.dtype} of shape {known.shape}; "
-            "pass one truth value a pixel, or None if all are known"
+            "pass one truth value per pixel, or None if all are known"
         )
     if not known.any():
         raise InputError("known must be True at one pixel at least, got none; leave the image out")

@@ -1,7 +1,8 @@
-"""How often each label of the truth meets each label of the proposal: only the pairs that occur are kept.
+"""How many pixels each label of the truth shares with each label of the proposal.
 
-Two segmentations of a slice have some hundred labels each, and nearly all of the pairs never meet, so the table is
-a list of pairs and not a matrix. A pair is one number, i * (largest j + 1) + j, and np.unique counts these.
+Two segmentations of a slice have some hundred labels each, and nearly all pairs of labels share no pixel. So the table
+is a list of the pairs that occur, not a matrix. A pair is one number, i * (largest j + 1) + j, and np.unique counts
+these numbers.
 """
 
 from typing import NamedTuple

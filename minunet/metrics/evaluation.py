@@ -6,25 +6,18 @@ import numpy as np
 from tqdm import tqdm
 
 from minunet.data.sample import Sample
-from minunet.metrics import (
-    best_over_thresholds,
-    components,
-    iou,
-    majority_pixel_error,
-    pixel_error,
-    pixel_error_f_score,
-    seg_score,
-    v_info,
-    v_rand,
-    warping_error,
-)
-from minunet.metrics.thresholds import mean_of_numbers
+from minunet.metrics.pixels import iou, majority_pixel_error, pixel_error, pixel_error_f_score
+from minunet.metrics.regions import components
+from minunet.metrics.seg import seg_score
+from minunet.metrics.thresholds import best_over_thresholds, mean_of_numbers
+from minunet.metrics.v_rand_v_info import v_info, v_rand
+from minunet.metrics.warping import warping_error
 
 
 def pixel_errors(samples: list[Sample], probabilities: list[np.ndarray]) -> list[dict]:
-    """Return one row a sample: its name, pixel_error, and majority_pixel_error; quick enough to ask while training.
+    """Return one row per sample: name, pixel_error and majority_pixel_error; quick enough to be used while training.
 
-    The majority baseline calls every pixel the commoner class. A network that only ties with it has learnt nothing.
+    The majority baseline gives every pixel the more common class. A network that is no better has learnt nothing.
     """
     return [
         {
@@ -52,14 +45,16 @@ def evaluate(samples: list[Sample], probabilities: list[np.ndarray], progress: b
     Returns
     -------
     evaluation : dict
-        `images` has a row a sample: its name and its measures. A measure is NaN where the truth has no cell to judge
-        by, and such images do not count in its mean. `best_over_thresholds` is of all images together; see there.
+        `images` has one row per sample: its name and its measures. A measure is NaN if the truth has no cell to compare
+        with; such an image is left out of the mean. `best_over_thresholds` is for all images together; see the function
+        of that name.
     """
     rows = pixel_errors(samples, probabilities)
-    todo = tqdm(rows, unit="image", disable=None if progress else True, leave=False)
-    for row, sample, p in zip(todo, samples, probabilities, strict=True):
-        row.update(_measures(sample, p))
-    true_cells, knowns = [_true_cells(sample) for sample in samples], [sample.known for sample in samples]
+    rows_with_bar = tqdm(rows, unit="image", disable=None if progress else True, leave=False)
+    for row, sample, p in zip(rows_with_bar, samples, probabilities, strict=True):
+        row.update(_slow_measures(sample, p))
+    true_cells = [_true_cells(sample) for sample in samples]
+    knowns = [sample.known for sample in samples]
     with_seg = all(sample.instances is not None for sample in samples)
     best = best_over_thresholds(true_cells, [1 - p[0] for p in probabilities], knowns, progress, with_seg)
     return {**mean(rows), "images": rows, "best_over_thresholds": best}
@@ -71,8 +66,8 @@ def mean(rows: list[dict]) -> dict:
     return {name: mean_of_numbers([row.get(name, math.nan) for row in rows]) for name in names}
 
 
-def _measures(sample: Sample, p: np.ndarray) -> dict:
-    """Return the measures that take longer, of one image and its probabilities (K, H, W)."""
+def _slow_measures(sample: Sample, p: np.ndarray) -> dict:
+    """Return the measures that take longer, for one image and its probabilities (K, H, W)."""
     truth, proposal, known = sample.labels > 0, p.argmax(axis=0) > 0, sample.known
     true_cells, cells = _true_cells(sample), components(proposal)
     measures = {

@@ -1,8 +1,8 @@
-"""Pixel by pixel: each counts alone, wherever it lies.
+"""Measures that compare two images pixel by pixel; each pixel counts the same, wherever it lies.
 
     pixel_error          = share of pixels that differ           (the challenge's code: mean squared 0/1 difference)
     pixel_error_f_score  = 1 - F,  F = 2 TP / (2 TP + FP + FN)  (the challenge's page; of cell pixels)
-    majority_pixel_error = pixel_error of calling every pixel the commoner class
+    majority_pixel_error = pixel_error of giving every pixel the more common class
     iou                  = TP / (TP + FP + FN)
 
 Binary images: 0 is background or membrane, 1 is cell. Pixels where `known` is False are left out.
@@ -33,14 +33,14 @@ def pixel_error_f_score(truth: np.ndarray, proposal: np.ndarray, known: np.ndarr
 
 
 def majority_pixel_error(truth: np.ndarray, known: np.ndarray | None = None) -> float:
-    """Return the pixel error of a predictor that only ever says the commoner class; at most 0.5."""
+    """Return the pixel error of giving every pixel the more common class; at most 0.5."""
     truth, _, known = binary_pair(truth, truth, known)
     share = float(truth[known].mean())
     return min(share, 1 - share)
 
 
 def iou(truth: np.ndarray, proposal: np.ndarray, known: np.ndarray | None = None) -> float:
-    """Return intersection over union of the cell pixels, 0 to 1; 1 if neither image has any; as `pixel_error`."""
+    """Return intersection over union of the cell pixels, 0 to 1; 1 if neither has any; raises as `pixel_error`."""
     hits, alarms, misses = _counts(truth, proposal, known)
     union = hits + alarms + misses
     return float(hits / union) if union else 1.0
@@ -49,5 +49,7 @@ def iou(truth: np.ndarray, proposal: np.ndarray, known: np.ndarray | None = None
 def _counts(truth, proposal, known) -> tuple[int, int, int]:
     """Return true positives, false positives and false negatives."""
     truth, proposal, known = binary_pair(truth, proposal, known)
-    hits, alarms, misses = truth & proposal & known, ~truth & proposal & known, truth & ~proposal & known
-    return np.count_nonzero(hits), np.count_nonzero(alarms), np.count_nonzero(misses)
+    hits = truth & proposal & known
+    alarms = ~truth & proposal & known
+    misses = truth & ~proposal & known
+    return int(np.count_nonzero(hits)), int(np.count_nonzero(alarms)), int(np.count_nonzero(misses))

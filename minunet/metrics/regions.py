@@ -1,18 +1,18 @@
 """Cells from a map of probabilities: connected components, and the watershed that lets them grow until they meet.
 
     labels = seeds
-    while a pixel waits:  take the lowest;  give its label to each neighbour without one, which then waits, too
+    while pixels wait:  take the lowest one;  give its label to each neighbour without one, which then waits too
 
-Water rises from the seeds; where the waters of two seeds meet, the border lies. No pixel is left without a label, and
-the border is the line between two labels. scipy.ndimage.watershed_ift will not do: its cost is the step between two
-pixels and not their height, so that it climbs any ridge whose slope is gentle.
+Water rises from the seeds, and the border is where the water of two seeds meets. No pixel is left without a label: the
+border is the line between two labels. scipy.ndimage.watershed_ift gives other results: it goes by the step between two
+pixels and not by their height, so it climbs any ridge whose slope is gentle.
 """
 
 import heapq
 import math
 
 import numpy as np
-import scipy  # it imports scipy.ndimage at its first use
+import scipy  # scipy.ndimage is loaded at its first use
 
 from minunet.backend import array_module, ndimage_of, to_host
 
@@ -23,27 +23,27 @@ def components(cell: np.ndarray) -> np.ndarray:
 
 
 def watershed(height: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """Return the seeds, grown over the whole image; 4-connected; level ground goes to the nearest seed.
+    """Return the seeds, grown over the whole image; 4-connected; on level ground, the nearest seed wins.
 
     Parameters
     ----------
     height : array, (H, W)
-        Such as minus the probability of cell.
+        For example, minus the probability of cell.
     seeds : integer array, (H, W)
-        One number a cell, 0 where there is none.
+        One number per seed, 0 elsewhere.
 
     Returns
     -------
     labels : array like seeds
-        Above 0 everywhere, if there is a seed at all.
+        Above 0 everywhere, unless there is no seed.
     """
     xp = array_module(seeds)
-    height, seeds = to_host(height), to_host(seeds)  # a queue is nothing for a GPU
+    height, seeds = to_host(height), to_host(seeds)  # one pixel at a time: a GPU would be slower
     padded_width = height.shape[1] + 2
     heights, labels = (np.pad(a, 1, constant_values=-1).ravel().tolist() for a in (height, seeds))  # -1: outside
-    shores = (seeds > 0) & scipy.ndimage.binary_dilation(seeds == 0)
-    queue = [(-math.inf, i, i) for i in np.flatnonzero(np.pad(shores, 1)).tolist()]  # sorted, so a heap already
-    arrivals = len(labels)  # a number that only grows: of equal heights, the first to arrive is first
+    rims = (seeds > 0) & scipy.ndimage.binary_dilation(seeds == 0)  # seed pixels that can grow
+    queue = [(-math.inf, i, i) for i in np.flatnonzero(np.pad(rims, 1)).tolist()]  # sorted, so already a heap
+    arrivals = len(labels)  # counts up: of equal heights, the first to arrive leaves first
     while queue:
         _, _, i = heapq.heappop(queue)
         for j in (i - padded_width, i - 1, i + 1, i + padded_width):

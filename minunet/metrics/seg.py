@@ -20,7 +20,7 @@ def seg_score(truth: np.ndarray, proposal: np.ndarray, known: np.ndarray | None 
     Parameters
     ----------
     truth, proposal : integer array, (H, W)
-        One number a cell, 0 for background.
+        One number per cell, 0 for background.
     known : boolean array, (H, W), optional
         Pixels where it is False are left out.
 

@@ -1,4 +1,4 @@
-"""Simple points: pixels that can change sides without cutting, joining, making or removing anything.
+"""Simple points: pixels that can be flipped without cutting, joining, adding or removing a cell or a hole.
 
 Cells are 4-connected, background is 8-connected, so that a diagonal line of membrane pixels separates two cells. Of
 the eight neighbours of a pixel, count
@@ -7,13 +7,13 @@ the eight neighbours of a pixel, count
     T8 = the 8-connected pieces of background
 
 The pixel is simple if T4 = T8 = 1: it has one piece of cell on one side and one piece of background on the other.
-Its own value does not matter, and all that does fits into 8 bits, so a table of 256 entries holds every answer.
+Its own value does not matter. The eight neighbours make a code of 8 bits, so a table of 256 entries is enough.
 """
 
 import functools
 
 import numpy as np
-import scipy  # it imports scipy.ndimage at its first use
+import scipy  # scipy.ndimage is loaded at its first use
 
 NEIGHBOURS = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)]  # bit k of a code is neighbour k
 EIGHT = np.ones((3, 3), int)

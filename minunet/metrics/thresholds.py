@@ -1,11 +1,11 @@
 """The best threshold, as the EM challenge chooses it: one for all slices, by the mean of the score over the slices.
 
-A slice gives way to cells at a threshold t in two manners:
+At a threshold t, the probability p of cell is turned into cells in two ways:
 
     plain    the 4-connected components of  p > t
-    thinned  these grow downhill in p until they meet, by a watershed: borders are then one pixel thin or less
+    thinned  the same, grown by a watershed until they meet, so that borders have no width
 
-Plain scores depend on how broad the predicted borders are, thinned ones do not.
+Plain scores depend on how broad the predicted borders are, thinned scores do not.
 """
 
 import numpy as np
@@ -19,6 +19,7 @@ from minunet.metrics.seg import seg_score_of
 from minunet.metrics.v_rand_v_info import info_scores_of, rand_scores_of
 
 THRESHOLDS = tuple(k / 10 for k in range(10))  # 0, 0.1, ..., 0.9: p > 1 would find no cell
+SMALLEST_IS_BEST = ("pixel_error", "pixel_error_f_score")  # of all other scores, the largest is best
 
 
 def best_over_thresholds(
@@ -33,7 +34,7 @@ def best_over_thresholds(
     Parameters
     ----------
     truths : integer arrays, (H, W) each
-        One number a cell, 0 for background.
+        One number per cell, 0 for background.
     probabilities : arrays, (H, W) each
         The probability of cell.
     knowns : boolean arrays, (H, W) each, or None, optional
@@ -41,7 +42,7 @@ def best_over_thresholds(
     progress : bool
         Show a progress bar by images.
     with_seg : bool
-        SEG of the plain cells, too. It is a measure of true instances, not of the components of a binary truth.
+        Add SEG of the plain cells. It needs true instances; the components of a binary truth are not enough.
 
     Returns
     -------
@@ -56,16 +57,18 @@ def best_over_thresholds(
         If there is no image, or as `pixel_error` and `v_rand` do.
     """
     if not len(truths):
-        raise InputError("truths must hold an image at least, got none; pass a list of label images")
+        raise InputError("truths must hold at least one image, got none; pass a list of label images")
     knowns = [None] * len(truths) if knowns is None else knowns
-    images = zip(truths, probabilities, knowns, strict=True)
-    images = tqdm(images, total=len(truths), unit="image", disable=None if progress else True, leave=False)
-    scores = [[_scores(*image, threshold, with_seg) for threshold in THRESHOLDS] for image in images]
+    images = list(zip(truths, probabilities, knowns, strict=True))
+    images_with_bar = tqdm(images, unit="image", disable=None if progress else True, leave=False)
+    scores = [
+        [_scores(truth, p, known, threshold, with_seg) for threshold in THRESHOLDS]
+        for truth, p, known in images_with_bar
+    ]
     best = {}
     for name in scores[0][0]:
         by_threshold = [mean_of_numbers([rows[t][name] for rows in scores]) for t in range(len(THRESHOLDS))]
-        signed = np.array(by_threshold) * (-1 if "error" in name else 1)
-        t = int(signed.argmax())
+        t = int(np.argmin(by_threshold) if name in SMALLEST_IS_BEST else np.argmax(by_threshold))
         best[name] = {"score": by_threshold[t], "threshold": THRESHOLDS[t]}
     return best
 
@@ -74,16 +77,18 @@ def _scores(truth, probability, known, threshold: float, with_seg: bool) -> dict
     """Return all scores of one image at one threshold."""
     cell = probability > threshold
     plain = components(cell)
-    table, thinned = (contingency(truth, labels, known) for labels in (plain, watershed(-probability, plain)))
+    thinned = watershed(-probability, plain)
+    plain_table = contingency(truth, plain, known)
+    thinned_table = contingency(truth, thinned, known)
     scores = {
         "pixel_error": pixel_error(truth > 0, cell, known),
         "pixel_error_f_score": pixel_error_f_score(truth > 0, cell, known),
-        "v_rand": rand_scores_of(table).f_score,
-        "v_info": info_scores_of(table).f_score,
-        "v_rand_thinned": rand_scores_of(thinned).f_score,
-        "v_info_thinned": info_scores_of(thinned).f_score,
+        "v_rand": rand_scores_of(plain_table).f_score,
+        "v_info": info_scores_of(plain_table).f_score,
+        "v_rand_thinned": rand_scores_of(thinned_table).f_score,
+        "v_info_thinned": info_scores_of(thinned_table).f_score,
     }
-    return {**scores, "seg": seg_score_of(table)} if with_seg else scores
+    return {**scores, "seg": seg_score_of(plain_table)} if with_seg else scores
 
 
 def mean_of_numbers(scores: list[float]) -> float:

@@ -1,20 +1,20 @@
 """Warping error: what is left of the differences once the truth has been bent as far as it goes without tearing.
 
-Where a border runs a pixel beside the true one, nobody's cell is lost; where it has a gap, two cells become one. So
-the truth is warped towards the proposal first: one by one, pixels that differ and are simple (see `simple_points`)
-change sides, which keeps every cell and every hole.
+A border that runs one pixel beside the true one loses no cell, but one with a gap merges two cells. So the truth is
+warped towards the proposal first: one by one, pixels that differ and are simple (see `simple_points.py`) are flipped
+from cell to background or back, which keeps every cell and every hole.
 
     warped        = truth
     while a pixel of warped != proposal is simple in warped:  flip the one of the largest difference
     warping_error = share of pixels at which warped != proposal
 
-Only pixels that differ may flip: a border that lies so far off that it does not touch the true one is no shift. It
-counts as one border lost, which costs its length, and another one added.
+Only pixels that differ may flip. A border so far from the true one that the two do not touch is not a shifted border.
+It counts as one border lost, which costs its length, and another one added.
 
-A flipped pixel agrees for good, so each is flipped once at most. A flip changes only its neighbours' answers, so only
-these go back into the queue. The order matters: flips that come early may take away the room of later ones. Binary
-images differ by 1 everywhere; ties are taken first in, first out, starting row by row, so that a border moves as a
-front, a layer of pixels at a time.
+A flipped pixel agrees from then on, so each is flipped once at most. A flip can make only its neighbours simple, so
+only these go back into the queue. The order matters: an early flip may make a later one impossible. Where two binary
+images differ, they all differ by 1. Such ties are taken first in, first out, starting row by row, so that a border
+moves as a front, one layer of pixels at a time.
 """
 
 import heapq
@@ -50,7 +50,8 @@ def warping_error(
     InputError
         If the shapes differ or are not (H, W), no pixel is known, or there are values other than 0 and 1.
     """
-    truth, proposal, known = (to_host(x) for x in binary_pair(truth, proposal, known))  # a queue is nothing for a GPU
+    truth, proposal, known = binary_pair(truth, proposal, known)
+    truth, proposal, known = to_host(truth), to_host(proposal), to_host(known)  # pixel by pixel, a GPU would be slower
     if truth.ndim != 2:
         raise InputError(f"truth must be (H, W), got shape {truth.shape}; pass one image at a time")
     probability = proposal.astype(float) if probability is None else np.asarray(to_host(probability))
@@ -63,7 +64,7 @@ def warping_error(
 
 
 def warp(truth: np.ndarray, proposal: np.ndarray, difference: np.ndarray) -> np.ndarray:
-    """Return the truth, bent towards the proposal; where the two still differ, something was cut, joined or lost.
+    """Return the truth, warped towards the proposal; where the two still differ, cells were cut, joined, lost or added.
 
     Parameters
     ----------
@@ -83,16 +84,18 @@ def warp(truth: np.ndarray, proposal: np.ndarray, difference: np.ndarray) -> np.
 def _flips(truth: np.ndarray, wrong: np.ndarray, difference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows and the columns of the pixels that can be flipped.
 
-    Plain Python on flat lists: an element of an array costs ten times as much. A margin of one pixel saves every test
-    for the edge of the image; no pixel of it is wrong, so none is flipped.
+    The lists are plain Python, since reading one element of an array takes ten times as long. A margin of one pixel
+    makes tests for the edge of the image unnecessary; no pixel in it is wrong, so none is flipped.
     """
     padded_width = truth.shape[1] + 2
     simple = simple_table().tolist()
     codes, waiting, ranks = (np.pad(a, 1).ravel().tolist() for a in (neighbour_codes(truth), wrong, -difference))
-    around = [(y * padded_width + x, 1 << (7 - k)) for k, (y, x) in enumerate(NEIGHBOURS)]  # 7 - k: seen from there
+    # A pixel is neighbour 7 - k of its own neighbour k: that bit of the neighbour's code changes with the pixel.
+    around = [(y * padded_width + x, 1 << (7 - k)) for k, (y, x) in enumerate(NEIGHBOURS)]
     queue = [(ranks[i], i, i) for i in np.flatnonzero(np.pad(wrong, 1)).tolist() if simple[codes[i]]]
     heapq.heapify(queue)
-    flipped, arrivals = [], len(waiting)  # a number that only grows: of equal ranks, the first to arrive is first
+    flipped = []
+    arrivals = len(waiting)  # counts up: of equal ranks, the first to arrive leaves first
     while queue:
         _, _, i = heapq.heappop(queue)
         if not (waiting[i] and simple[codes[i]]):

@@ -1,9 +1,9 @@
-"""Size arithmetic of the U: which sizes fit, what comes out, and the errors that explain it.
+"""The sizes of the U-Net: which input sizes fit, and which output size each gives.
 
-One axis at a time, since height and width are independent. Two valid 3x3 convolutions take off 4 pixels; going
-down, a pooling halves what is left, and going up, an up-convolution doubles it. For depth 4: 572 -> 388 (Fig. 1).
-A size fits if what enters every pooling is even and something is left at the end. Sizes that fit lie 2**depth
-apart, and every one of them loses the same border.
+Height and width are independent, so these functions treat one axis at a time. On each level two valid 3x3 convolutions
+take off 4 pixels. On the way down a pool halves what is left; on the way up an up-convolution doubles it. For depth 4:
+572 -> 388 (Fig. 1). A size fits if every pool gets an even size and at least one pixel is left at the end. The sizes
+that fit are 2**depth apart, and all of them lose the same border.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ CONV_LOSS = 4  # pixels that two valid 3x3 convolutions take off an axis
 
 
 class Trace(NamedTuple):
-    """The size after the two convolutions of each level; level 0 is the full-resolution level."""
+    """The size after the two convolutions of each level; level 0 is the level of full resolution."""
 
     down: list[int]  # for 572: 568, 280, 136, 64
     bottom: int  # 28
@@ -36,12 +36,13 @@ def trace(n: int, depth: int = 4, axis: str = "size") -> Trace:
     """
     if not fits(n, depth):
         raise InputError(f"input {axis} {n} does not fit depth {depth}; {_nearest(n, depth, axis)}")
-    down = []
+    down: list[int] = []
     for _ in range(depth):
         down.append(n - CONV_LOSS)
         n = down[-1] // 2
     bottom = n - CONV_LOSS
-    up, n = [], bottom
+    up: list[int] = []
+    n = bottom
     for _ in range(depth):
         n = 2 * n - CONV_LOSS
         up.insert(0, n)
@@ -74,7 +75,10 @@ def fits(n: int, depth: int = 4) -> bool:
 
 
 def _round_up(n: int, depth: int) -> int:
-    """Return the smallest size that fits and is at least `n`: more than the border, and 12 (mod 16) for depth 4."""
+    """Return the smallest size that fits and is at least `n`.
+
+    A size fits if it is larger than the border and, for depth 4, leaves a remainder of 12 when divided by 16.
+    """
     step = 2**depth
     n = max(n, border(depth) + 1)
     return n + (border(depth) + CONV_LOSS - n) % step

@@ -1,4 +1,4 @@
-"""The numbers of Fig. 1 for any U-Net and input, worked out before anything runs."""
+"""The numbers of Fig. 1 for any U-Net and input size, computed without running the network."""
 
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ def layer_rows(
         C = F
     for level in reversed(range(depth)):
         F, size = widths[level], up[level]
-        doubled = (size[0] + 4, size[1] + 4)  # what the up-convolution puts out, before two valid convolutions
+        doubled = (size[0] + 4, size[1] + 4)  # the output of the up-convolution, before two valid convolutions
         rows.append(_row(f"decode.{level}.up", "up-conv 2x2", 2 * F, F, doubled, 4, 1))
         rows += _double_conv(f"decode.{level}", 2 * F, F, size)
     rows.append(_row("head", "conv 1x1", base_channels, num_classes, up[0], 1, 1))
@@ -42,7 +42,7 @@ def layer_rows(
 
 
 def memory(rows: list[LayerRow], height: int, width: int, itemsize: int = 4) -> dict[str, int]:
-    """Return bytes: what the convolutions put out, and what the cache keeps from forward to backward.
+    """Return two numbers of bytes: of the convolutions' outputs, and of the cache for the backward pass.
 
     The cache holds the input, the output of every ReLU (each is the next layer's x), of every pool and of every
     concatenation, and a byte for the winner of every pool. Parameters are not counted.

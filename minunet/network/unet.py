@@ -9,38 +9,35 @@ fork, and their sum is the gradient of the level's output.
 
 Departures from the paper: none in the network. Dropout "at the end of the contracting path" (section 3.1) is one
 layer, on the bottom's output. The authors' Caffe release differs from Fig. 1; this follows Fig. 1.
+
+All layers come from one import, of `minunet.fast.layers`. With `minunet.layers` there instead, the same network runs on
+the readable layers alone.
 """
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from minunet.backend import Array, Constant, check_same_device
-from minunet.errors import InputError
-from minunet.fast.conv import (  # fast: as in minunet.layers, and faster
+from minunet.backend import Array, Constant, Params
+from minunet.fast.layers import (
     conv2d_backward,
     conv2d_forward,
     conv2d_relu_backward,
     conv2d_relu_forward,
-)
-from minunet.fast.layers import (
     crop_concat_backward,
     crop_concat_forward,
+    dropout_backward,
+    dropout_forward,
     max_pool_backward,
     max_pool_forward,
     up_conv_backward,
     up_conv_forward,
 )
-from minunet.layers.checks import check_axes
-from minunet.layers.conv import Conv2dCache
-from minunet.layers.crop_concat import CropConcatCache
-from minunet.layers.dropout import DropoutCache, dropout_backward, dropout_forward
-from minunet.layers.pool import MaxPoolCache
-from minunet.layers.relu import ReluCache
-from minunet.layers.up_conv import UpConvCache
+from minunet.layers import Conv2dCache, CropConcatCache, DropoutCache, MaxPoolCache, ReluCache, UpConvCache
+from minunet.network.checks import check_input, check_network
 from minunet.network.initialise import init_conv2d, init_up_conv
-from minunet.network.sizes import trace
 
 
 class DoubleConvCache(NamedTuple):
@@ -75,8 +72,8 @@ def init_unet(
     num_classes: int = 2,
     base_channels: int = 64,
     depth: int = 4,
-    dtype=np.float32,
-) -> dict:
+    dtype: DTypeLike = np.float32,
+) -> Params:
     """Return freshly initialised parameters (He; see `initialise.py`) as nested dicts and lists.
 
     The channels double at each level down, from `base_channels` to base_channels * 2**depth at the bottom. With the
@@ -85,16 +82,12 @@ def init_unet(
     Raises
     ------
     InputError
-        If a number of channels or classes, or the depth, is below 1.
+        If a number of channels or classes, or the depth, is no whole number of at least 1; if `rng` is no generator, or
+        `dtype` no type of floating-point numbers.
     """
-    for name, number in (
-        ("in_channels", in_channels),
-        ("num_classes", num_classes),
-        ("base_channels", base_channels),
-        ("depth", depth),
-    ):
-        if not isinstance(number, (int, np.integer)) or number < 1:
-            raise InputError(f"{name} must be a whole number of at least 1, got {number!r}")
+    check_network(
+        rng, dtype, in_channels=in_channels, num_classes=num_classes, base_channels=base_channels, depth=depth
+    )
     widths = [base_channels * 2**level for level in range(depth + 1)]
     return {
         "encode": [_init_double_conv(rng, C, F, dtype) for C, F in pairwise([in_channels, *widths[:-1]])],
@@ -107,7 +100,7 @@ def init_unet(
 
 
 def unet_forward(
-    params: dict, x: Constant, dropout_rate: float = 0.0, rng: np.random.Generator | None = None
+    params: Params, x: Constant, dropout_rate: float = 0.0, rng: np.random.Generator | None = None
 ) -> tuple[Array, UnetCache]:
     """Run the network on a batch of tiles.
 
@@ -130,9 +123,11 @@ def unet_forward(
     InputError
         If the size does not fit the depth (names the nearest sizes that do), or the channels do not fit.
     """
-    _check_input(params, x)
-    y, skips = x, []
-    encode, decode = [], []
+    check_input(params, x)
+    y = x
+    skips: list[Array] = []
+    encode: list[EncodeCache] = []
+    decode: list[DecodeCache] = []
 
     for level in params["encode"]:
         skip, conv_cache = double_conv_forward(level, y)  # (N, F, H - 4, W - 4)
@@ -155,7 +150,7 @@ def unet_forward(
     return logits, UnetCache(encode, bottom, dropout, decode, head)
 
 
-def unet_backward(dlogits: Array, cache: UnetCache, with_dx: bool = False) -> dict | tuple[dict, Array]:
+def unet_backward(dlogits: Array, cache: UnetCache, with_dx: bool = False) -> Any:
     """Walk the network from bottom to top of `unet_forward`; return the gradient of every parameter.
 
     Parameters
@@ -169,14 +164,16 @@ def unet_backward(dlogits: Array, cache: UnetCache, with_dx: bool = False) -> di
     -------
     grads : the structure of `params`; or (grads, dx) with dx (N, C, H, W)
     """
-    encode, decode, dskips = [], [], []
+    encode: list[Params] = []
+    decode: list[Params] = []
+    dskips: list[Array] = []
 
     dy, head = _conv_grads(conv2d_backward(dlogits, cache.head))
 
-    for level in cache.decode:
-        dy, conv_grads = double_conv_backward(dy, level.conv)
-        dskip, dy = crop_concat_backward(dy, level.concat)
-        dy, up_grads = _conv_grads(up_conv_backward(dy, level.up))
+    for decode_cache in cache.decode:
+        dy, conv_grads = double_conv_backward(dy, decode_cache.conv)
+        dskip, dy = crop_concat_backward(dy, decode_cache.concat)
+        dy, up_grads = _conv_grads(up_conv_backward(dy, decode_cache.up))
         dskips.append(dskip)
         decode.append({"up": up_grads, **conv_grads})
 
@@ -184,53 +181,39 @@ def unet_backward(dlogits: Array, cache: UnetCache, with_dx: bool = False) -> di
         dy = dropout_backward(dy, cache.dropout)
     dy, bottom = double_conv_backward(dy, cache.bottom)
 
-    for level in reversed(cache.encode):
-        dy = max_pool_backward(dy, level.pool)
+    for encode_cache in reversed(cache.encode):
+        dy = max_pool_backward(dy, encode_cache.pool)
         dy = dy + dskips.pop()  # the fork: the pool's gradient and the skip connection's
-        dy, conv_grads = double_conv_backward(dy, level.conv, with_dx or bool(dskips))  # the image's, if wanted
+        x_is_the_image = len(dskips) == 0  # no level is left above this one
+        dy, conv_grads = double_conv_backward(dy, encode_cache.conv, with_dx=with_dx or not x_is_the_image)
         encode.insert(0, conv_grads)
 
     grads = {"encode": encode, "bottom": bottom, "decode": decode, "head": head}
     return (grads, dy) if with_dx else grads
 
 
-def double_conv_forward(params: dict, x: Array) -> tuple[Array, DoubleConvCache]:
-    """Twice a valid 3x3 convolution and a ReLU: (N, C, H, W) -> (N, F, H - 4, W - 4)."""
+def double_conv_forward(params: Params, x: Array) -> tuple[Array, DoubleConvCache]:
+    """Do a valid 3x3 convolution and a ReLU, twice: (N, C, H, W) -> (N, F, H - 4, W - 4)."""
     y, (conv1, relu1) = conv2d_relu_forward(x, **params["conv1"])
     y, (conv2, relu2) = conv2d_relu_forward(y, **params["conv2"])
     return y, DoubleConvCache(conv1, relu1, conv2, relu2)
 
 
-def double_conv_backward(dy: Array, cache: DoubleConvCache, with_dx: bool = True) -> tuple[Array | None, dict]:
-    """Return dx (N, C, H, W), which may be None if it is not wanted, and the gradients of conv1 and conv2."""
+def double_conv_backward(dy: Array, cache: DoubleConvCache, with_dx: bool = True) -> tuple[Any, Params]:
+    """Return dx (N, C, H, W), or None without `with_dx`, and the gradients of conv1 and conv2."""
     dy, conv2 = _conv_grads(conv2d_relu_backward(dy, (cache.conv2, cache.relu2)))
     dy, conv1 = _conv_grads(conv2d_relu_backward(dy, (cache.conv1, cache.relu1), with_dx))
     return dy, {"conv1": conv1, "conv2": conv2}
 
 
-def _conv_grads(gradients: tuple[Array, Array, Array]) -> tuple[Array, dict]:
-    """Sort (dx, dweight, dbias) into dx, which goes on, and the layer's own."""
+def _conv_grads(gradients: tuple[Any, Array, Array]) -> tuple[Any, Params]:
+    """Split (dx, dweight, dbias) into dx, which goes on to the layer before, and the gradients of the parameters."""
     dx, dweight, dbias = gradients
     return dx, {"weight": dweight, "bias": dbias}
 
 
-def _init_double_conv(rng: np.random.Generator, in_channels: int, out_channels: int, dtype) -> dict:
+def _init_double_conv(rng: np.random.Generator, in_channels: int, out_channels: int, dtype: DTypeLike) -> Params:
     return {
         "conv1": init_conv2d(rng, in_channels, out_channels, 3, dtype),
         "conv2": init_conv2d(rng, out_channels, out_channels, 3, dtype),
     }
-
-
-def _check_input(params: dict, x: Array) -> None:
-    check_axes(x, "x", "N, C, H, W")
-    depth = len(params["encode"])
-    for size, axis in zip(x.shape[2:], ("height", "width"), strict=True):
-        trace(size, depth, axis)
-    weight = params["encode"][0]["conv1"]["weight"]
-    check_same_device(params=weight, x=x)
-    expected = weight.shape[1]
-    if x.shape[1] != expected:
-        raise InputError(
-            f"the network takes C={expected} channels, got x {x.shape} with C={x.shape[1]}; "
-            "init_unet(in_channels=...) makes one for other channels"
-        )

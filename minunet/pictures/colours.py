@@ -7,7 +7,7 @@ UNKNOWN = "#808080"
 
 
 def for_display(image: np.ndarray) -> np.ndarray:
-    """Return (H, W) or (H, W, 3) from 0 to 1, of (C, H, W): the darkest and the brightest percent are clipped."""
+    """Turn an image (C, H, W) into (H, W) or (H, W, 3), from 0 to 1; its darkest and brightest percent are clipped."""
     low, high = np.percentile(image, [1, 99])
     image = np.clip((image - low) / max(high - low, 1e-9), 0, 1)
     return image.transpose(1, 2, 0) if len(image) == 3 else image[0]
@@ -27,10 +27,11 @@ def right_and_wrong(truth: np.ndarray, proposal: np.ndarray, known: np.ndarray |
 
 
 def legend(figure, unknown: bool = False) -> None:
-    """Explain the colours at the bottom of a figure; with `unknown`, also that of pixels without truth."""
+    """Explain the colours at the bottom of a figure; with `unknown`, also the grey of pixels without truth."""
     from matplotlib.patches import Patch
 
     names = {"cell, found": HIT, "background, found": "black", "cell, missed": MISS, "background, called cell": ALARM}
-    names |= {"truth not known": UNKNOWN} if unknown else {}
+    if unknown:
+        names["truth not known"] = UNKNOWN
     patches = [Patch(facecolor=colour, edgecolor="0.5", label=name) for name, colour in names.items()]
     figure.legend(handles=patches, loc="outside lower right", ncols=len(names), frameon=False)

@@ -1,5 +1,6 @@
-"""contact_sheet.png: the held-out images with the worst first, since that is what a person wants to see."""
+"""contact_sheet.png: the held-out images, the worst first, since these are the ones to look at."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +27,15 @@ def plot_contact_sheet(
 
     worst = np.argsort(np.negative(errors), kind="stable")[:count]
     columns = 1 if len(worst) <= 3 else 2
-    rows = -(-len(worst) // columns)
+    rows = math.ceil(len(worst) / columns)
     width = 14 / columns  # inches, of three pictures side by side
-    height = width / 3 * min(2, max(samples[i].image.shape[1] / samples[i].image.shape[2] for i in worst)) + 0.3
+    tallest = max(samples[i].image.shape[1] / samples[i].image.shape[2] for i in worst)  # H / W
+    height = width / 3 * min(2, tallest) + 0.3
     figure = Figure(figsize=(columns * width, rows * height + 0.9), layout="constrained", facecolor=PAPER)
     all_axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in all_axes:
         axes.set_axis_off()
-    for axes, i in zip(all_axes, worst, strict=False):  # an odd number leaves one empty
+    for axes, i in zip(all_axes, worst, strict=False):  # with an odd number, the last axes stay empty
         axes.imshow(strip(samples[i], probabilities[i]), interpolation="antialiased")
         axes.set_title(f"{shortened(samples[i].name)}   pixel error {errors[i]:.4f}", fontsize=10, loc="left")
     which = f"the {len(worst)} worst of {len(samples)} images" if len(worst) < len(samples) else "worst first"

@@ -22,10 +22,10 @@ def plot_curves(history: list[dict], path: str | Path) -> None:
     loss_axes.legend()
 
     validated = [row for row in history if "validation_error" in row]
-    steps = [row["step"] for row in validated]
-    error_axes.plot(steps, [row["validation_error"] for row in validated], "o-", color=MISS, label="network")
+    validated_steps = [row["step"] for row in validated]
+    error_axes.plot(validated_steps, [row["validation_error"] for row in validated], "o-", color=MISS, label="network")
     majority = [row["majority_error"] for row in validated]
-    error_axes.plot(steps, majority, "--", color="0.5", label="majority class")
+    error_axes.plot(validated_steps, majority, "--", color="0.5", label="majority class")
     error_axes.set_ylim(bottom=0)
     error_axes.set_xlabel("step")
     error_axes.set_ylabel("pixel error, held-out images")

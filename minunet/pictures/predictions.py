@@ -11,7 +11,7 @@ from minunet.pictures.colours import for_display, legend, right_and_wrong
 
 
 def plot_predictions(samples: list[Sample], probabilities: list[np.ndarray], path: str | Path, count: int = 3) -> None:
-    """Draw a row a sample: image, truth, probability, and which pixels are right and wrong.
+    """Draw one row per sample: image, truth, probability, and which pixels are right and wrong.
 
     Parameters
     ----------

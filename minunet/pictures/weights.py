@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-import scipy  # it imports scipy.ndimage at its first use
+import scipy  # scipy.ndimage is loaded at its first use
 
 from minunet.data.sample import Sample, shortened
 from minunet.files import replace_atomically
 from minunet.pictures.colours import UNKNOWN, for_display
 
-# Okabe and Ito's colours, told apart by colour-blind eyes too; those that contrast most come first.
+# The colours of Okabe and Ito, which colour-blind readers can tell apart; the ones that contrast most come first.
 COLOURS = "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#D55E00", "#CC79A7", "#0072B2"
 NEAR = 10  # pixels: cells at most this far apart get different colours
 
@@ -65,7 +65,9 @@ def in_colours(cells: np.ndarray, known: np.ndarray | None = None) -> np.ndarray
 
 
 def distinct_colours(index: np.ndarray) -> list[int]:
-    """Return a colour for each cell, a place in COLOURS: the rarest among its neighbours, then over all.
+    """Return for each cell the index of its colour in COLOURS.
+
+    It is the colour that is used least among the neighbours; of several, the one that is used least so far.
 
     Parameters
     ----------

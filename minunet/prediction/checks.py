@@ -1,6 +1,8 @@
 """What `predict` needs of a network, an image, a tile and the array for its result, checked before it starts."""
 
+import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,8 @@ from minunet.network.trained import Network
 from minunet.prediction.memory_map import let_go
 from minunet.prediction.rotations import COUNTS
 
+MIDDLE = 32  # pixels: the side of the window that shows whether an image is normalised
+RAW = 10  # standard deviations: the mean of a normalised image is nearer to 0
 BAND = 2**20  # pixels: so many are in memory at once
 PARTS = ("encode", "bottom", "decode", "head")
 
@@ -55,6 +59,19 @@ def check_image(params: dict, image: np.ndarray, normalisation: Normalisation | 
             )
 
 
+def warn_if_raw(image: np.ndarray) -> None:
+    """Warn if the middle of an image is far from a mean of 0, as grey values from a file are."""
+    H, W = image.shape[-2:]
+    top, left = max(0, (H - MIDDLE) // 2), max(0, (W - MIDDLE) // 2)
+    mean = float(image[..., top : top + MIDDLE, left : left + MIDDLE].mean())
+    if abs(mean) > RAW:
+        warnings.warn(
+            f"parameters alone take an image as it is, expected a mean near 0, got {mean:.0f}; grey values that "
+            'are not normalised give wrong classes: pass a Network, as from load_network, or normalisation="image"',
+            stacklevel=3,
+        )
+
+
 def check_tile(tile: int | tuple[int, int], depth: int = 4) -> tuple[int, int]:
     """Return `tile`, one size or two, as (height, width) of an input to predict with.
 
@@ -65,21 +82,27 @@ def check_tile(tile: int | tuple[int, int], depth: int = 4) -> tuple[int, int]:
     """
     step = 2**depth
     smallest = smallest_input_size(step, depth)
-    sizes = (tile, tile) if np.ndim(tile) == 0 else tuple(tile)
-    if len(sizes) != 2 or not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in sizes):
-        raise InputError(f"tile must be one size or (height, width), got {tile!r}; the smallest is {smallest}")
+    height, width = _height_and_width(tile, smallest)
     if np.ndim(tile) == 0 and tile in COUNTS:  # no tile is that small
         raise InputError(
             f"tile must be at least {smallest} pixels, got {tile}; to average over {tile} versions of the image write "
             f"rotations={tile}"
         )
-    for n in sizes:
+    for n in (height, width):
         if output_size(n, depth) < step:
             raise InputError(
                 f"tile must have an output of at least {step} pixels to predict with at depth {depth}, got tile {n} "
                 f"with {output_size(n, depth)}; the smallest tile is {smallest}"
             )
-    return sizes
+    return height, width
+
+
+def _height_and_width(tile: Any, smallest: int) -> tuple[int, int]:
+    """Return one size, or two, as two; raise InputError for anything else."""
+    sizes = (tile, tile) if np.ndim(tile) == 0 else tuple(tile)
+    if len(sizes) != 2 or not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in sizes):
+        raise InputError(f"tile must be one size or (height, width), got {tile!r}; the smallest is {smallest}")
+    return sizes[0], sizes[1]
 
 
 def check_out(out, shape: tuple[int, int, int]) -> None:

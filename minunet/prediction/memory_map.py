@@ -12,4 +12,6 @@ def let_go(array) -> None:
     10 GB appears to need 10 GB. Private changes (mode "c") are in no file, so those pages stay.
     """
     if isinstance(array, np.memmap) and array.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
-        array._mmap.madvise(mmap.MADV_DONTNEED)
+        pages = getattr(array, "_mmap", None)  # None in a copy of a numpy.memmap, which is in memory
+        if pages is not None:
+            pages.madvise(mmap.MADV_DONTNEED)

@@ -19,14 +19,14 @@ from functools import partial
 import numpy as np
 from tqdm import tqdm
 
-from minunet.backend import array_module, to_host
+from minunet.backend import allow_tf32_if_asked, array_module, to_host
 from minunet.data.normalisation import Normalisation, as_normalisation, normalisation_of, normalise
 from minunet.data.sample import Sample
 from minunet.data.tiles import cut
 from minunet.network.sizes import border, output_size, smallest_input_size
 from minunet.network.trained import Network
 from minunet.network.unet import unet_forward
-from minunet.prediction.checks import bands, check_image, check_network, check_out, check_tile
+from minunet.prediction.checks import bands, check_image, check_network, check_out, check_tile, warn_if_raw
 from minunet.prediction.memory_map import let_go
 from minunet.prediction.rotations import Version, add_turned_back, block, turned_window, versions
 
@@ -49,7 +49,8 @@ def predict(
     ----------
     network : Network, or parameters as from `init_unet`
         A Network, as from `load_network` or `train`, normalises the image as it was trained. Parameters alone take the
-        image as it is. The prediction runs in their dtype, on their device.
+        image as it is; a warning tells if it seems not to be normalised. The prediction runs in their dtype, on their
+        device.
     image : array, (H, W) or (C, H, W), any size and type of number
         Anything that can be sliced, a numpy.memmap for example.
     tile : int or (height, width), optional
@@ -80,25 +81,28 @@ def predict(
     normalisation = own_normalisation if normalisation is None else as_normalisation(normalisation)
     image = to_host(image) if hasattr(image, "shape") else np.asarray(image)
     check_image(params, image, normalisation)
-    if normalisation is not None:
+    if normalisation is None:
+        warn_if_raw(image)
+    else:
         normalisation = _numbers_for(image, normalisation)
     bias, depth = params["head"]["bias"], len(params["encode"])
     *_, H, W = image.shape
-    tile = None if tile is None else check_tile(tile, depth)
-    plan = [(version, tile or _default_tile(version.turned_size, depth)) for version in versions(rotations, (H, W))]
+    given = None if tile is None else check_tile(tile, depth)
+    plan = [(version, given or default_tile(version.turned_size, depth)) for version in versions(rotations, (H, W))]
     if out is None:
         out = np.empty((len(bias), H, W), bias.dtype)
     check_out(out, (len(bias), H, W))
     for rows in bands(out):
         out[:, rows] = 0
 
+    allow_tf32_if_asked(bias)
     read = partial(_read, image, normalisation, bias.dtype)
-    tiles = sum(1 for _ in _windows(plan, depth))
+    tiles = sum(1 for _ in output_windows(plan, depth))
     with tqdm(total=tiles, unit="tile", disable=None if progress else True, leave=False) as bar:
-        for version, tile, top, left, height, width in _windows(plan, depth):
+        for version, size, top, left, height, width in output_windows(plan, depth):
             margin = border(depth) // 2
-            x = turned_window(version, read, top - margin, left - margin, *tile)  # (C, *tile)
-            p = _probabilities(params, x)[:, :height, :width]  # (K, height, width)
+            x = turned_window(version, read, top - margin, left - margin, *size)  # (C, *size)
+            p = tile_probabilities(params, x)[:, :height, :width]  # (K, height, width)
             add_turned_back(version, p / rotations, top, left, out)
             let_go(image)
             let_go(out)
@@ -114,7 +118,9 @@ def _numbers_for(image, normalisation: Normalisation) -> Normalisation:
     return normalisation_of(whole[None] if whole.ndim == 2 else whole, normalisation)
 
 
-def _windows(plan: list[tuple[Version, tuple]], depth: int) -> Iterator[tuple]:
+def output_windows(
+    plan: list[tuple[Version, tuple[int, int]]], depth: int
+) -> Iterator[tuple[Version, tuple[int, int], int, int, int, int]]:
     """Yield (version, tile, top, left, height, width): the window of a version that a tile is to predict."""
     for version, tile in plan:
         height, width = (output_size(n, depth) // 2**depth * 2**depth for n in tile)
@@ -131,7 +137,7 @@ def _read(image, normalisation, dtype, top: int, left: int, height: int, width: 
     return (window if normalisation is None else normalise(window, normalisation)).astype(dtype)
 
 
-def _probabilities(params: dict, x: np.ndarray) -> np.ndarray:
+def tile_probabilities(params: dict, x: np.ndarray) -> np.ndarray:
     """Run the network on one tile (C, H, W) on its device; return the softmax over the classes, (K, OH, OW)."""
     xp = array_module(params["head"]["bias"])
     logits = unet_forward(params, xp.asarray(x[None]))[0][0]  # (K, OH, OW)
@@ -139,15 +145,18 @@ def _probabilities(params: dict, x: np.ndarray) -> np.ndarray:
     return to_host(p / p.sum(axis=0))
 
 
-def _default_tile(size: tuple[int, int], depth: int) -> tuple[int, int]:
+def default_tile(size: np.ndarray | tuple[int, int], depth: int) -> tuple[int, int]:
     """Return an input tile (height, width) whose outputs cover `size` in few, nearly equal parts of at most LARGEST."""
+    height, width = size
+    return _default_length(height, depth), _default_length(width, depth)
+
+
+def _default_length(length: int, depth: int) -> int:
+    """Return the height or the width of the default tile."""
     step = 2**depth
-    tile = []
-    for length in size:
-        parts = math.ceil(length / LARGEST)
-        output = math.ceil(length / parts)
-        tile.append(smallest_input_size(step * math.ceil(output / step), depth))
-    return tuple(tile)
+    parts = math.ceil(length / LARGEST)
+    output = math.ceil(length / parts)
+    return smallest_input_size(step * math.ceil(output / step), depth)
 
 
 def predict_samples(network: Network | dict, samples: list[Sample], **options) -> list[np.ndarray]:

@@ -63,8 +63,8 @@ def versions(count: int, size: tuple[int, int]) -> list[Version]:
     turns = [_rotation(k / 7) for k in range(7)] if count == 7 else [_rotation(k / 4) for k in range(min(4, count))]
     if count == 8:
         turns += [turn @ np.diag([1, -1]) for turn in turns]
-    size = np.array(size)
-    return [Version(turn, size, np.ceil(abs(turn) @ size).astype(int)) for turn in turns]
+    whole = np.array(size)
+    return [Version(turn, whole, np.ceil(abs(turn) @ whole).astype(int)) for turn in turns]
 
 
 def turned_window(version: Version, read: Callable, top: int, left: int, height: int, width: int) -> np.ndarray:
@@ -96,7 +96,11 @@ def add_turned_back(version: Version, window: np.ndarray, top: int, left: int, o
     Linear interpolation is a sum over pixels of the version. So each window adds its part of the sum, as if the version
     were 0 outside the window, and windows side by side add up to the interpolation of the whole.
     """
-    rows, columns = block(version, top, left, *window.shape[1:])
+    _, height, width = window.shape
+    touched = block(version, top, left, height, width)
+    if touched is None:
+        return
+    rows, columns = touched
     start, stop = np.array([rows.start, columns.start]), np.array([rows.stop, columns.stop])
     offset = version.turn @ (start - version.centre) + version.turned_centre - (top, left)
     out[:, rows, columns] += _values_at(window, version.turn, offset, stop - start, order=1, mode="grid-constant")
@@ -116,16 +120,17 @@ def _extent(version: Version, low: np.ndarray, high: np.ndarray) -> tuple[np.nda
     return middle - half, middle + half
 
 
-def _values_at(planes: np.ndarray, matrix, offset, size, order: int, mode: str) -> np.ndarray:
+def _values_at(
+    planes: np.ndarray, matrix: np.ndarray, offset: np.ndarray, size: np.ndarray, order: int, mode: str
+) -> np.ndarray:
     """Return each plane at the positions ``matrix @ (row, column) + offset``, (C, *size)."""
     if _maps_pixels_onto_pixels(matrix):
         return _pixels_at(planes, matrix, offset, size)
-    size = tuple(size)
-    planes = [scipy.ndimage.affine_transform(p, matrix, offset, size, order=order, mode=mode) for p in planes]
-    return np.stack(planes)
+    shape = tuple(size)
+    return np.stack([scipy.ndimage.affine_transform(p, matrix, offset, shape, order=order, mode=mode) for p in planes])
 
 
-def _pixels_at(planes: np.ndarray, matrix, offset, size) -> np.ndarray:
+def _pixels_at(planes: np.ndarray, matrix: np.ndarray, offset: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Return what `_values_at` returns where all positions are pixels: cut out, swap rows and columns, reverse."""
     ends = np.array([offset, matrix @ (size - 1) + offset]).astype(int)
     (top, left), (bottom, right) = ends.min(axis=0), ends.max(axis=0) + 1

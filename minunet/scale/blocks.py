@@ -17,12 +17,12 @@ import itertools
 import numpy as np
 
 from minunet.data.normalisation import Normalisation, as_normalisation, normalise
-from minunet.data.tiles import _mirrored
+from minunet.data.tiles import mirrored_indices
 from minunet.errors import InputError
 from minunet.network.sizes import border, output_size, smallest_input_size
 from minunet.network.trained import Network
 from minunet.prediction.checks import check_image, check_network, check_tile
-from minunet.prediction.predict import _default_tile, _probabilities
+from minunet.prediction.predict import default_tile, tile_probabilities
 from minunet.scale.extras import need
 from minunet.scale.grey_values import numbers_of
 
@@ -78,10 +78,10 @@ def predict(
     halo = {1: (before, after), 2: (before, after)}
     blocks = da.overlap.overlap(padded, depth=halo, boundary="none", allow_rechunk=False)
     token = dask.base.tokenize(params, normalisation)
-    network = dask.delayed(Network(params, normalisation), name=f"network-{token}", traverse=False)
+    sent_once = dask.delayed((params, normalisation), name=f"network-{token}", traverse=False)
     probabilities = blocks.map_blocks(
         predict_block,
-        network,
+        sent_once,
         tile=tile,
         size=tuple(size),
         chunks=((len(bias),), heights, widths),
@@ -100,7 +100,13 @@ def margins(depth: int) -> tuple[int, int]:
     return before, smallest_input_size(step, depth) - step - before
 
 
-def predict_block(x: np.ndarray, network: Network, tile=None, size=None, block_id=(0, 0, 0)) -> np.ndarray:
+def predict_block(
+    x: np.ndarray,
+    network: tuple[dict, Normalisation | None],
+    tile: tuple[int, int] | None = None,
+    size: tuple[int, int] | None = None,
+    block_id: tuple[int, int, int] = (0, 0, 0),
+) -> np.ndarray:
     """Return the probabilities of a block, (K, h, w), from the block with its margins on both axes, x (C, ...).
 
     `size` is that of a block, and `block_id` its place among them, (0, row, column).
@@ -110,13 +116,13 @@ def predict_block(x: np.ndarray, network: Network, tile=None, size=None, block_i
     bias, depth = params["head"]["bias"], len(params["encode"])
     x = (x if normalisation is None else normalise(x, normalisation)).astype(bias.dtype)
     h, w = (n - sum(margins(depth)) for n in x.shape[1:])
-    tile = tile or _default_tile((h, w), depth)
+    tile = tile or default_tile((h, w), depth)
     height, width = (output_size(n, depth) // 2**depth * 2**depth for n in tile)
     out = np.empty((len(bias), h, w), bias.dtype)
     for top, left in itertools.product(range(0, h, height), range(0, w, width)):
         bottom, right = min(top + height, h), min(left + width, w)
         rows, columns = (smallest_input_size(n, depth) for n in (bottom - top, right - left))
-        p = _probabilities(params, x[:, top : top + rows, left : left + columns])
+        p = tile_probabilities(params, x[:, top : top + rows, left : left + columns])
         out[:, top:bottom, left:right] = p[:, : bottom - top, : right - left]
     return out
 
@@ -124,7 +130,7 @@ def predict_block(x: np.ndarray, network: Network, tile=None, size=None, block_i
 def _mirror_pad(image, axis: int, before: int, after: int):
     """Return the Dask array with mirrored margins on one axis, as numpy.pad's "reflect" makes them."""
     da, size = need("dask.array"), image.shape[axis]
-    start, stop = (da.take(image, _mirrored(at, n, size), axis) for at, n in ((-before, before), (size, after)))
+    start, stop = (da.take(image, mirrored_indices(at, n, size), axis) for at, n in ((-before, before), (size, after)))
     return da.concatenate([start, image, stop], axis)
 
 
@@ -150,10 +156,10 @@ def _check(params: dict, image, normalisation: Normalisation | None) -> None:
     check_image(params, np.broadcast_to(np.zeros((), kind), image.shape), normalisation)
 
 
-def _check_finite(x: np.ndarray, block_id: tuple[int, int, int], size: tuple[int, int]) -> None:
+def _check_finite(x: np.ndarray, block_id: tuple[int, int, int], size: tuple[int, int] | None) -> None:
     bad = np.count_nonzero(~np.isfinite(x)) if x.dtype.kind == "f" else 0
     if bad:
-        top, left = (place * length for place, length in zip(block_id[1:], size, strict=True))
+        top, left = (place * length for place, length in zip(block_id[1:], size or (0, 0), strict=True))
         raise InputError(
             f"image must be finite, got NaN or infinity in {bad} values in or near the block that begins at row {top}, "
             f"column {left}; replace them, with numpy.nan_to_num for example"

@@ -7,7 +7,7 @@ Version 0.4 stores it in the attributes of a group of Zarr format 2; version 0.5
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,7 +32,8 @@ class Geometry(NamedTuple):
     def only(self, names: str) -> "Geometry":
         """Return the geometry of these axes, in this order."""
         order = [[axis["name"] for axis in self.axes].index(name) for name in names]
-        return Geometry(*([field[i] for i in order] for field in self))
+        axes, scale, translation = self
+        return Geometry([axes[i] for i in order], [scale[i] for i in order], [translation[i] for i in order])
 
     def with_classes(self) -> "Geometry":
         """Return the geometry with an axis c in front."""
@@ -110,7 +111,7 @@ def create_array(group, name: str, shape: tuple, chunks: tuple, dtype, fill_valu
     quick = {"cname": "lz4", "clevel": 5}
     if group.metadata.zarr_format == 2:
         compressor = need("numcodecs").Blosc(**quick)
-        asked = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}  # by OME-Zarr 0.4
+        asked: dict[str, Any] = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}  # by OME-Zarr 0.4
     else:
         compressor = need("zarr.codecs").BloscCodec(**quick)
         asked = {"dimension_names": "cyx"[-len(shape) :]}  # by OME-Zarr 0.5

@@ -5,7 +5,7 @@ Only the metadata is read here. Each worker opens the file for itself, once, and
 
 import functools
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ TIFF_AXES = {"S": "c"}  # samples are colours; other letters of tifffile are tho
 class LargeImage(NamedTuple):
     """An image on disk that is read chunk by chunk."""
 
-    pixels: object  # dask.array.Array, (C, H, W)
+    pixels: Any  # dask.array.Array, (C, H, W)
     geometry: Geometry  # of its axes y and x
     zarr_format: int  # 2 (OME-Zarr 0.4) or 3 (OME-Zarr 0.5)
 

@@ -67,7 +67,7 @@ def in_agreement(ranks: Ranks):
     try:
         yield
     except (InputError, OSError) as raised:
-        if ranks.count == 1:
+        if ranks.size == 1:
             raise
         error = str(raised)
     errors = [error for error in ranks.gather(error) if error is not None]
@@ -83,7 +83,7 @@ def ending_together(ranks: Ranks):
     try:
         yield
     except InputError as error:
-        if ranks.count == 1:
+        if ranks.size == 1:
             raise
         if isinstance(error.__cause__, MemoryError):  # of this rank only
             print(f"rank {ranks.rank}: error: {error}", flush=True)
@@ -94,7 +94,7 @@ def ending_together(ranks: Ranks):
     except SystemExit:
         raise
     except BaseException:
-        if ranks.count > 1:
+        if ranks.size > 1:
             traceback.print_exc()
             ranks.abort(1)
         raise
@@ -120,5 +120,5 @@ def check_equal(ranks: Ranks, options: dict, params: dict, dataset: Dataset) -> 
 def _checksum(arrays) -> int:
     checksum = 0
     for array in arrays:
-        checksum = zlib.crc32(np.ascontiguousarray(to_host(array)), checksum)
+        checksum = zlib.crc32(np.ascontiguousarray(to_host(array)).data, checksum)
     return checksum

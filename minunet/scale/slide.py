@@ -78,7 +78,9 @@ def predict_slide(
 def digest(network: Network) -> str:
     """Return a short number that tells networks apart."""
     scope, *numbers = network.normalisation
-    content = [np.ascontiguousarray(to_host(x)) for x in flatten([network.params, numbers]).values() if x is not None]
+    content = [
+        np.ascontiguousarray(to_host(x)).data for x in flatten([network.params, numbers]).values() if x is not None
+    ]
     return hashlib.sha256(b"".join([scope.encode(), *content])).hexdigest()[:16]
 
 
@@ -141,8 +143,9 @@ def write_block(probabilities: np.ndarray, out: str, place: tuple[int, int]) -> 
     """Write a block of probabilities (K, h, w), and its cells, numbered from 1."""
     result = need("zarr").open_group(out, mode="r+")
     window = _window(result, place)
+    of_each_class = (slice(None), *window)
     cells = components(probabilities[0] < 0.5)
-    result["0"][(slice(None), *window)] = (255 * probabilities + 0.5).astype(np.uint8)
+    result["0"][of_each_class] = (255 * probabilities + 0.5).astype(np.uint8)
     result["unfinished/local"][window] = cells
     result["unfinished/count"][place] = cells.max(initial=0)
 

@@ -19,14 +19,14 @@ class Ranks(NamedTuple):
     """The processes that train one network together; by default this one alone."""
 
     rank: int = 0  # the number of this process
-    count: int = 1
+    size: int = 1  # how many there are
     sum: Callable[[Array], Array] = lambda vector: vector  # over all ranks, in the order of the contest
     gather: Callable[[object], list] = lambda thing: [thing]  # what each rank has, on every rank
     abort: Callable[[int], None] = lambda code: None  # end all ranks at once
 
     def tiles(self, step: int, batch: int) -> range:
         """Return the numbers of the tiles of a step that this rank takes."""
-        share = batch // self.count
+        share = batch // self.size
         first = step * batch + self.rank * share
         return range(first, first + share)
 
@@ -36,10 +36,10 @@ ALONE = Ranks()
 
 def check_batch(batch: int, ranks: Ranks) -> None:
     """Raise InputError unless each rank gets as many tiles as the others."""
-    if batch % ranks.count:
+    if batch % ranks.size:
         fitting = [n for n in range(1, batch + 1) if batch % n == 0]
         raise InputError(
-            f"a batch of {batch} must be shared equally by the processes, got {ranks.count}; start "
+            f"a batch of {batch} must be shared equally by the processes, got {ranks.size}; start "
             f"{', '.join(map(str, fitting))} of them, or train with another --batch"
         )
 
@@ -49,11 +49,11 @@ def mean_gradient(losses_and_grads: Sequence[tuple], ranks: Ranks) -> tuple[Arra
 
     All numbers travel in one vector, so that the ranks wait for each other only once in a step.
     """
-    if len(losses_and_grads) == ranks.count == 1:
+    if len(losses_and_grads) == ranks.size == 1:
         loss, grads = losses_and_grads[0]
         return loss, flatten(grads)
     vectors = [_as_vector(loss, grads) for loss, grads in losses_and_grads]
-    mean = ranks.sum(pairwise_sum(vectors)) / (len(vectors) * ranks.count)
+    mean = ranks.sum(pairwise_sum(vectors)) / (len(vectors) * ranks.size)
     grads, start = {}, 1
     for name, gradient in flatten(losses_and_grads[0][1]).items():
         grads[name] = mean[start : start + gradient.size].reshape(gradient.shape)

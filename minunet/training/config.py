@@ -84,6 +84,20 @@ def peak_learning_rate(config: Config) -> float:
     return OPTIMISERS[config.optimiser].learning_rate if config.learning_rate is None else config.learning_rate
 
 
+class Length(NamedTuple):
+    """How long a run is, in steps or in seconds."""
+
+    total: float
+    by_steps: bool
+
+
+def length_of_run(config: Config) -> Length:
+    """Return the number of steps or, if minutes are given in their place, of seconds."""
+    if config.steps is None and config.minutes is not None:
+        return Length(60 * config.minutes, by_steps=False)
+    return Length(STEPS if config.steps is None else config.steps, by_steps=True)
+
+
 def _as_python(value):
     """Return a NumPy scalar as a number of Python, which JSON can hold; other values as they are."""
     return value.item() if isinstance(value, np.generic) else value

@@ -22,7 +22,7 @@ def train(
     seed: int = 0,
     recipe: str = "quick",
     progress: bool = True,
-    **settings,
+    **settings: str | float | None,
 ) -> Network:
     """Train a network on images and the class of each of their pixels.
 

@@ -20,7 +20,7 @@ A step changes parameters and state in place: they are too many to copy in each 
 from collections.abc import Callable
 from typing import NamedTuple
 
-from minunet.backend import array_module, flatten, map_tree
+from minunet.backend import Params, array_module, flatten, map_tree
 
 DECAY, EPSILON = 0.999, 1e-8
 
@@ -35,12 +35,12 @@ class Optimiser(NamedTuple):
     state_arrays: int  # how many arrays of its size the state holds for each parameter
 
 
-def init_velocity(params):
+def init_velocity(params: Params) -> Params:
     """Return momentum's state: zeros with the structure of `params`."""
     return map_tree(lambda weight: array_module(weight).zeros_like(weight), params)
 
 
-def sgd_step(params, grads, velocity, learning_rate: float, momentum: float) -> None:
+def sgd_step(params: Params, grads: Params, velocity: Params, learning_rate: float, momentum: float) -> None:
     """Update `params` and `velocity` in place; all three trees have the same structure."""
     flat_grads, flat_velocity = flatten(grads), flatten(velocity)
     for name, weight in flatten(params).items():
@@ -50,12 +50,14 @@ def sgd_step(params, grads, velocity, learning_rate: float, momentum: float) -> 
         weight -= learning_rate * step
 
 
-def init_moments(params) -> dict:
+def init_moments(params: Params) -> dict[str, Params]:
     """Return Adam's state: `mean` and `square`, zeros with the structure of `params`."""
     return {"mean": init_velocity(params), "square": init_velocity(params)}
 
 
-def adam_step(params, grads, moments: dict, learning_rate: float, momentum: float, step: int) -> None:
+def adam_step(
+    params: Params, grads: Params, moments: dict[str, Params], learning_rate: float, momentum: float, step: int
+) -> None:
     """Update `params` and `moments` in place; `step` counts from 1 and goes up by 1 in each step."""
     flat_grads, means, squares = (flatten(tree) for tree in (grads, moments["mean"], moments["square"]))
     for name, weight in flatten(params).items():
@@ -66,7 +68,9 @@ def adam_step(params, grads, moments: dict, learning_rate: float, momentum: floa
         weight -= learning_rate / (1 - momentum**step) * mean / (root + EPSILON)
 
 
-def _sgd_step(params, grads, velocity, learning_rate: float, momentum: float, step: int) -> None:
+def _sgd_step(
+    params: Params, grads: Params, velocity: Params, learning_rate: float, momentum: float, step: int
+) -> None:
     """Call `sgd_step` as Adam is called; momentum does not need the number of the step."""
     sgd_step(params, grads, velocity, learning_rate, momentum)
 

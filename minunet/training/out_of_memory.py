@@ -23,7 +23,7 @@ from minunet.network.summary import layer_rows, memory
 from minunet.training.config import Config
 from minunet.training.optimisers import OPTIMISERS
 
-LARGE = {4: 8, 2: 19}  # by `tile_size`
+LARGE = {4: 8, 2: 12}  # by `tile_size`
 SHARE = 0.9  # how much of the memory can be used: CuPy's pool cannot fill every gap
 
 

@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterable
 import numpy as np
 from tqdm import tqdm
 
+from minunet.training.config import length_of_run
 from minunet.training.train import Run
 
 SHOWN_LOSSES = 20  # the bar shows the mean loss of so many steps
@@ -15,9 +16,9 @@ def with_progress_bar(run: Run, rows: Iterable[dict], progress: bool = True) -> 
 
     With `progress` the bar is shown on a terminal; in a file or a pipe there is none.
     """
-    config, history = run.config, run.history
-    by_steps = config.steps is not None
-    total = config.steps if by_steps else round(60 * config.minutes)
+    history = run.history
+    length, by_steps = length_of_run(run.config)
+    total = round(length)
 
     def done() -> int:
         if not history:

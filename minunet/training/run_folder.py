@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minunet.backend import to_device
+from minunet.backend import allow_tf32_if_asked, to_device
 from minunet.data import Sample, loss_weights
 from minunet.errors import InputError
 from minunet.files import replace_atomically
@@ -64,21 +64,22 @@ def resume_run(folder: Path, **changes) -> Run:
     `changes` to the configuration must not make it another run: steps, minutes, device.
     """
     stored = load_checkpoint(folder / "checkpoint.npz")
-    if stored.optimiser_state is None:
+    if stored.optimiser_state is None or stored.history is None:
         raise InputError(
             f"expected a run to resume, got {folder / 'checkpoint.npz'} with a network only; start a new run"
         )
     config = resolve(changes, stored=stored.config)
     params, optimiser_state = to_device([stored.network.params, stored.optimiser_state], config.device)
+    allow_tf32_if_asked(params["head"]["bias"])
     return Run(config, params, optimiser_state, stored.network.normalisation, stored.history)
 
 
 def weights_of_run(config: Config, samples: list[Sample], folder: Path) -> list[np.ndarray | None]:
     """Return the loss weights of each sample; write them to weights.npz, and draw the first map as weights.png."""
     weights = loss_weights(samples, config.weights, cache=folder / "weights.npz")
-    drawn = next((i for i, plane in enumerate(weights) if plane is not None), None)
-    if drawn is not None and not (folder / "weights.png").exists():
-        plot_weights(samples[drawn], weights[drawn], folder / "weights.png")
+    drawn = [(sample, plane) for sample, plane in zip(samples, weights, strict=True) if plane is not None]
+    if drawn and not (folder / "weights.png").exists():
+        plot_weights(*drawn[0], folder / "weights.png")
     return weights
 
 

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minunet.backend import Array, array_module, to_device
+from minunet.backend import Array, allow_tf32_if_asked, array_module, to_device
 from minunet.data import (
     AUGMENTATIONS,
     Dataset,
@@ -47,11 +47,13 @@ from minunet.network.trained import Network
 from minunet.network.unet import init_unet, unet_backward, unet_forward
 from minunet.prediction.predict import predict_samples
 from minunet.training.batch import ALONE, Ranks, check_batch, mean_gradient
-from minunet.training.config import Config, peak_learning_rate, resolve
+from minunet.training.config import Config, length_of_run, peak_learning_rate, resolve
 from minunet.training.optimisers import OPTIMISERS
 
 WARM_UP = 50  # steps
 VALIDATIONS = 10  # over a whole run
+
+Tile = tuple[Array, Array, Array | None]  # x (C, tile, tile), labels (output, output), weights like labels or None
 
 
 class Run(NamedTuple):
@@ -79,6 +81,7 @@ def start(config: Config, dataset: Dataset) -> Run:
     if config.init == "centred":
         centre(params)
     params = to_device(params, config.device)
+    allow_tf32_if_asked(params["head"]["bias"])
     normalisation = Normalisation("image")
     if config.normalisation == "dataset":
         normalisation = fit_normalisation(dataset.train)
@@ -130,7 +133,7 @@ def train_steps(
     began = time.monotonic() - (history[-1]["seconds"] if history else 0.0)
     check_batch(config.batch, ranks)
 
-    def draw(step: int) -> list[tuple]:
+    def draw(step: int) -> list[Tile]:
         return [draw_tile(config, planes, number) for number in ranks.tiles(step, config.batch)]
 
     with contextlib.closing(prefetch(draw, first=len(history))) as batches:
@@ -140,7 +143,7 @@ def train_steps(
             tiles, wait = next(batches)
             loss = float(batch_step(run, tiles, step, rate, ranks))  # on a GPU, the one place where the host waits
             if not math.isfinite(loss):
-                remedy = f"try a lower learning rate, such as {config.learning_rate / 3:.2g}"
+                remedy = f"try a lower learning rate, such as {peak_learning_rate(config) / 3:.2g}"
                 raise InputError(f"the loss must stay finite, got {loss} at step {step + 1}; {remedy}")
             seconds = time.monotonic() - began
             history.append({"step": step + 1, "seconds": seconds, "wait": wait, "learning_rate": rate, "loss": loss})
@@ -150,7 +153,7 @@ def train_steps(
             yield history[-1]
 
 
-def draw_tile(config: Config, planes: list[tuple], number: int) -> tuple[Array, Array, Array | None]:
+def draw_tile(config: Config, planes: list[tuple], number: int) -> Tile:
     """Return the tile of this number, x (C, tile, tile), its labels and its weights (output, output).
 
     `planes` hold an image (C, H, W), labels (H, W) and weights (H, W) or None for each training image; the tile is
@@ -162,17 +165,17 @@ def draw_tile(config: Config, planes: list[tuple], number: int) -> tuple[Array, 
     return augmented_tile(image, labels, weights, rng, *sizes, AUGMENTATIONS[config.augmentation])
 
 
-def train_step(run: Run, tile: tuple, step: int, rate: float) -> Array:
+def train_step(run: Run, tile: Tile, step: int, rate: float) -> Array:
     """Take a step with a batch of one tile; return its loss, as `batch_step` does."""
     return batch_step(run, [tile], step, rate)
 
 
-def batch_step(run: Run, tiles: list[tuple], step: int, rate: float, ranks: Ranks = ALONE) -> Array:
+def batch_step(run: Run, tiles: list[Tile], step: int, rate: float, ranks: Ranks = ALONE) -> Array:
     """Update the parameters by the mean gradient of a batch, of which this rank has `tiles`; return the mean loss.
 
     On a GPU nothing here waits for a result, the loss included: it is a 0-d array.
     """
-    numbers = ranks.tiles(step, len(tiles) * ranks.count)
+    numbers = ranks.tiles(step, len(tiles) * ranks.size)
     gradients = [tile_gradient(run, tile, number) for tile, number in zip(tiles, numbers, strict=True)]
     loss, grads = mean_gradient(gradients, ranks)
     optimiser = OPTIMISERS[run.config.optimiser]
@@ -180,11 +183,14 @@ def batch_step(run: Run, tiles: list[tuple], step: int, rate: float, ranks: Rank
     return loss
 
 
-def tile_gradient(run: Run, tile: tuple, number: int) -> tuple[Array, dict]:
+def tile_gradient(run: Run, tile: Tile, number: int) -> tuple[Array, dict]:
     """Go forward and backward with the tile of this number; return its loss and the gradients."""
     config = run.config
     xp = array_module(run.params["head"]["bias"])
-    x, labels, weights = (None if plane is None else xp.asarray(plane[None]) for plane in tile)  # each a batch of one
+    image, labels, weights = tile
+    x, labels = xp.asarray(image[None]), xp.asarray(labels[None])  # each a batch of one
+    if weights is not None:
+        weights = xp.asarray(weights[None])
 
     rng = np.random.default_rng([config.seed, number, 1])
     logits, cache = unet_forward(run.params, x, config.dropout_rate, rng)  # (1, K, output, output)
@@ -197,9 +203,9 @@ def progress(config: Config, history: list[dict]) -> float:
     """Return how much of the run is done, from 0 to 1, by steps or by the clock."""
     if not history:
         return 0.0
-    if config.steps is not None:
-        return min(1.0, len(history) / config.steps)
-    return min(1.0, history[-1]["seconds"] / (60 * config.minutes))
+    length = length_of_run(config)
+    done = len(history) if length.by_steps else history[-1]["seconds"]
+    return min(1.0, done / length.total)
 
 
 def prediction_tile(config: Config) -> int | None:

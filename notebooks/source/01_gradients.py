@@ -369,10 +369,10 @@ image, weight, bias = rng.normal(size=(1, 2, 6, 5)), rng.normal(size=(3, 2, 3, 3
 print(gradcheck(conv2d_forward, conv2d_backward, (image, weight, bias)))
 
 # %% [markdown]
-# Line by line. *ok*: nothing was found. *240 forward passes, by elements*: two for each of the 60 + 54 + 3 = 117
-# numbers in the arguments, and six to look at the pair itself (below). Then a row for each argument: its shape, how
-# many of its elements were compared, and the worst relative error, the one of exercise 3. All are near $10^{-10}$:
-# rounding.
+# Line by line. *ok*: nothing was found. *242 forward passes, by elements*: two for each of the 60 + 54 + 3 = 117
+# numbers in the arguments, and eight to look at the pair itself (below). *dy from seed 0* says which random `dy` it
+# was. Then a row for each argument: its shape, how many of its elements were compared, and the worst relative error,
+# the one of exercise 3. All are near $10^{-10}$: rounding.
 #
 # Now a wrong pair: our `square`, with the factor of 2 forgotten.
 
@@ -433,7 +433,7 @@ course.check("directional_slopes", my_directional_slopes)
 # If `u` is drawn at random, one direction looks at every element, since an error anywhere shifts `sum(dx * u)`. For
 # arguments of more than 2000 numbers, `gradcheck` therefore goes *by directions*. Here is the U-Net of the paper with
 # a quarter of its channels: 1,940,834 parameters, moved together. By elements it would take 3,881,668 passes. Expect
-# fewer than ten, and an error near $10^{-8}$.
+# fewer than twenty, and an error near $10^{-8}$.
 #
 # A direction sees everything, but dimly. To see how dimly, the second report is on a backward pass in which the
 # gradient of *one* of the two million parameters is doubled.
@@ -460,7 +460,7 @@ print(gradcheck(minunet.unet_forward, unet_backward_with_one_doubled, (params, t
 #
 # The finding even names the parameter. Where a direction fails, `gradcheck` moves only half of the elements, then the
 # other half, keeps the half that disagrees more, and halves again. Halving two million 21 times leaves one; that is
-# what the other 76 forward passes were for.
+# what most of the other forward passes were for.
 #
 # ## What fools a checker
 #
@@ -516,11 +516,10 @@ print("2. dy at random:", gradcheck(softmax_forward, softmax_backward_wrong, (sc
 print("3. a dead ReLU:", gradcheck(relu_forward, lambda dy, cache: 0 * dy, (-np.abs(scores),)))
 
 # %% [markdown]
-# With ones the finding is `vacuous`, which means empty: *nothing was compared that is not zero*. The relative error
-# in its row is rounding divided by rounding, and says nothing. That a check proved nothing is not the same as
-# passing, so the report says FAILED. With a random `dy`, the same backward pass is found out: `wrong`, all 6
-# elements. In the third report, six elements were compared without any error, and it is still `vacuous`. The remedy
-# is in the last words.
+# With ones the finding is `vacuous`, which means empty: *nothing was compared that is not zero*, so the row counts 0
+# elements and gives no error. That a check proved nothing is not the same as passing, so the report says FAILED. With
+# a random `dy`, the same backward pass is found out: `wrong`, all 6 elements. In the third report, all six gradients
+# are zero, by the backward pass and by measurement, and it is `vacuous` again. The remedy is in the last words.
 #
 # The fourth trap: **kinks**. At $x = 0$ the ReLU bends. Its slope is 0 to the left and 1 to the right, and it has no
 # derivative in between. The central difference steps to both sides and returns the mean of the two, 0.5, whatever the
@@ -640,7 +639,7 @@ course.check("scaled_square_backward", my_scaled_square_backward)
 # Choose a random `dy` and arguments away from kinks and zeros, and read the report: it says whether the check proved
 # anything.
 #
-# **Where to read more.** The checker: [gradcheck.py](../minunet/gradcheck/check.py), with a list of its verdicts at the
-# top, and [numeric.py](../minunet/gradcheck/slopes.py) for the slopes. The notes of Stanford's course CS231n have
+# **Where to read more.** The checker: [check.py](../minunet/gradcheck/check.py), with a list of its verdicts at the
+# top, and [slopes.py](../minunet/gradcheck/slopes.py) for the slopes. The notes of Stanford's course CS231n have
 # a section on gradient checks; Higham's *Accuracy and Stability of Numerical Algorithms* tells the rest about
 # rounding. Next: 02, the convolution, whose backward pass you will check in this way.

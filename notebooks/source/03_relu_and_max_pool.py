@@ -238,9 +238,9 @@ plt.show()
 # ### How the checker reads it
 #
 # This is how `gradcheck` tells a kink from a mistake. Where its central slope disagrees with `dx`, it tries a ladder of
-# steps, down to about 1e-8. If one agrees, all is well. If none does, and the gap stays open (or a gate flips between
-# the two ends of its smallest step), the verdict is `kink`, and the number is left out of the comparison. Otherwise it
-# is `wrong`.
+# steps, down to about 1e-8. If the gap closes and the slope agrees, all is well. If the gap stays open, and `dx` lies
+# between the two slopes or is one of them, the verdict is `kink`, and the number is left out of the comparison.
+# Otherwise it is `wrong`.
 #
 # Let us feed it whole numbers, three zeros among them. Expect `ok`, 17 of 20 numbers compared, and a line on the rest.
 
@@ -253,11 +253,12 @@ assert report.ok and report.findings[0].count == 3
 # %% [markdown]
 # Read the last line piece by piece. `kink in x[1, 2]` is the place of the first zero. `analytic 0` is what the backward
 # pass says there, and `numeric 0.47` is the central slope, half of `dy[1, 2]`. `(3 of 20)` says how many were left out.
-# Read this count always: 20 of 20 would still be `ok`, and would mean that nothing was compared.
+# Read this count always. (20 of 20 would be `vacuous`: nothing was compared.)
 #
-# Note also that **at a kink the checker is blind**. The next backward pass returns 17 at every zero, which is no slope
-# of anything. Expect `ok` once more, with the 17 in the last line for those who read it. So check a layer at random
-# numbers, where an exact 0 does not occur, and test the convention at 0 by hand, as the tiny case of Exercise 1 does.
+# Note also that **at a kink the checker is half blind**: it accepts whatever lies between the two slopes. The next
+# backward pass returns 17 at every zero, which is no slope of anything; expect `wrong`. A 0.3 times `dy` there would
+# pass. So check a layer at random numbers, where an exact 0 does not occur, and test the convention at 0 by hand, as
+# the tiny case of Exercise 1 does.
 
 
 # %%
@@ -616,7 +617,7 @@ except InputError as error:
 #
 # **Where to read more.** The code: [relu.py](../minunet/layers/relu.py), [pool.py](../minunet/layers/pool.py), their
 # loop twins in [naive.py](../minunet/layers/naive.py), the kink verdict in
-# [elements.py](../minunet/gradcheck/elements.py), the sizes in [shapes.py](../minunet/network/sizes.py). The paper,
+# [elements.py](../minunet/gradcheck/elements.py), the sizes in [sizes.py](../minunet/network/sizes.py). The paper,
 # [U-Net](https://arxiv.org/abs/1505.04597), section 2 and Fig. 1. Stanford's CS231n course notes on backpropagation
 # call max a router of gradients, and their notes on gradient checks have a paragraph on kinks. Glorot, Bordes and
 # Bengio, *Deep Sparse Rectifier Neural Networks* (2011).

@@ -550,9 +550,9 @@ print(repeated_then_convolved(small, weight))
 # 3. At 2x2 and stride 2 nothing overlaps: every pixel of `y` is painted once, and no checkerboard is built in.
 #
 # **Where to read more.** The code: [up_conv.py](../minunet/layers/up_conv.py), its loop twin in
-# [naive.py](../minunet/layers/naive.py), the initial weights in [init.py](../minunet/network/initialise.py). The paper,
-# [U-Net](https://arxiv.org/abs/1505.04597), section 2. Dumoulin and Visin, *A guide to convolution arithmetic for deep
-# learning* (2016), has the matrix and many pictures. Odena, Dumoulin and Olah, *Deconvolution and Checkerboard
-# Artifacts* (Distill, 2016), is about the overlap.
+# [naive.py](../minunet/layers/naive.py), the initial weights in [initialise.py](../minunet/network/initialise.py).
+# The paper, [U-Net](https://arxiv.org/abs/1505.04597), section 2. Dumoulin and Visin, *A guide to convolution
+# arithmetic for deep learning* (2016), has the matrix and many pictures. Odena, Dumoulin and Olah, *Deconvolution and
+# Checkerboard Artifacts* (Distill, 2016), is about the overlap.
 #
 # Next, notebook 05 brings the two ways together: the enlarged image meets the one from the way down.

@@ -95,11 +95,11 @@ plt.show()
 #     top, left = (SH - H) // 2, (SW - W) // 2
 #     y         = [ skip[:, :, top:top+H, left:left+W],  x ]        joined along the channels
 #
-# The library's function is this, and a check of the shapes. The two slices are worked out in `_centre`, because the
-# backward pass needs the same two.
+# The library's function is this, and a check of the shapes. The two slices are worked out in `centre_slices`, because
+# the backward pass needs the same two.
 
 # %%
-course.show_source(crop_concat_forward, crop_concat._centre)
+course.show_source(crop_concat_forward, crop_concat.centre_slices)
 
 # %% [markdown]
 # The cache holds two shapes and not one array. Remember that a convolution had to keep `x` and `weight`. Here the
@@ -239,9 +239,9 @@ def my_crop_concat_backward(dy, cache):
 course.check("crop_concat_backward", my_crop_concat_backward)
 
 # %% [markdown]
-# The library's version, from its source. It asks `_centre` for the same two slices as the forward pass did, so the
-# crop and the frame cannot differ by one. The `.copy()` is there because a slice of `dy` would be the same memory as
-# `dy`: whoever changed one of them in place, later, would change the other.
+# The library's version, from its source. It asks `centre_slices` for the same two slices as the forward pass did, so
+# the crop and the frame cannot differ by one. The `.copy()` is there because a slice of `dy` would be the same memory
+# as `dy`: whoever changed one of them in place, later, would change the other.
 
 # %%
 course.show_source(crop_concat_backward)
@@ -587,7 +587,7 @@ plt.show()
 # gradients; forget one, and the network trains all the same.
 #
 # **Read more.** [crop_concat.py](../minunet/layers/crop_concat.py) and the last loop of
-# [unet.py](../minunet/network/unet.py); [shapes.py](../minunet/network/sizes.py) for the sizes; Fig. 1 and section 2
+# [unet.py](../minunet/network/unet.py); [sizes.py](../minunet/network/sizes.py) for the sizes; Fig. 1 and section 2
 # of the paper
 # ([arXiv 1505.04597](https://arxiv.org/abs/1505.04597)). The sum at the fork is the multivariate chain rule of every
 # calculus text; in *Deep Learning* by Goodfellow, Bengio and Courville it is section 6.5.

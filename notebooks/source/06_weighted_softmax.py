@@ -530,7 +530,7 @@ draw_without_and_with(logits_joined)
 # its weight. The weight map of eq. 2 gives the thin background between cells a weight of about 10, and with it a
 # large share of the gradient.
 #
-# **Read more.** [loss.py](../minunet/layers/loss.py) and [weight_map.py](../minunet/data/weight_maps.py); section 3 of
+# **Read more.** [loss.py](../minunet/layers/loss.py) and [weight_maps.py](../minunet/data/weight_maps.py); section 3 of
 # the paper, equations 1 and 2 and Fig. 3 ([arXiv 1505.04597](https://arxiv.org/abs/1505.04597)). The softmax
 # classifier is told at length in the course notes of Stanford's CS231n, and cross-entropy in chapter 3 of Michael
 # Nielsen's *Neural Networks and Deep Learning*.

@@ -619,10 +619,9 @@ plt.show()
 #
 # ## Where to read more
 #
-# The code of this page: [unet.py](../minunet/network/unet.py), [shapes.py](../minunet/network/sizes.py),
-# [summary.py](../minunet/network/summary.py) and [init.py](../minunet/network/initialise.py), which also tells of a
-# second way to start,
-# with weights that sum to zero. The gradient check along directions:
+# The code of this page: [unet.py](../minunet/network/unet.py), [sizes.py](../minunet/network/sizes.py),
+# [summary.py](../minunet/network/summary.py) and [initialise.py](../minunet/network/initialise.py), which also tells
+# of a second way to start, with weights that sum to zero. The gradient check along directions:
 # [directions.py](../minunet/gradcheck/directions.py).
 #
 # The paper: Ronneberger, Fischer and Brox, *U-Net*, [arXiv 1505.04597](https://arxiv.org/abs/1505.04597), section 2

@@ -28,9 +28,9 @@ from scipy import ndimage
 
 from minunet import course, gradcheck, init_unet, pixel_error, predict, unet_backward, unet_forward
 from minunet.data import cut, mirror_pad, normalise, synthetic_dataset
-from minunet.data.tiles import _mirrored
+from minunet.data.tiles import mirrored_indices
 from minunet.network.sizes import border
-from minunet.prediction.predict import _probabilities, _windows
+from minunet.prediction.predict import output_windows, tile_probabilities
 from minunet.training.config import Config
 from minunet.training.train import start, train_steps
 
@@ -152,7 +152,7 @@ course.check("mirror_index", my_mirror_index)
 # The library makes a whole stretch of such indices at once:
 
 # %%
-course.show_source(_mirrored)
+course.show_source(mirrored_indices)
 
 # %% [markdown]
 # ### An image smaller than the border
@@ -177,7 +177,7 @@ plt.show()
 # gradient of an all-ones `dy` to count how often each pixel is seen: 1 2 3 2 1.
 
 # %%
-seen = _mirrored(-2, 9, 5)  # from place -2 on, 9 places of a row of 5
+seen = mirrored_indices(-2, 9, 5)  # from place -2 on, 9 places of a row of 5
 
 
 def mirror_forward(x):
@@ -210,12 +210,12 @@ plt.show()
 # %%
 training = synthetic_dataset(0, num_train=8, num_validation=1, height=128, width=128)
 settings = {"base_channels": 8, "depth": 2, "tile": 108, "optimiser": "sgd", "weights": "none"}
-run = start(Config(steps=30 if QUICK else 300, **settings), training)
+run = start(Config(steps=15 if QUICK else 300, **settings), training)
 for _ in train_steps(run, training):
     pass
 
 image = normalise(cells.image, run.normalisation)  # (1, 148, 212)
-one_shot = _probabilities(run.params, mirror_pad(image, 20, 20, 20, 20))  # (2, 148, 212)
+one_shot = tile_probabilities(run.params, mirror_pad(image, 20, 20, 20, 20))  # (2, 148, 212)
 print(one_shot.shape, "pixel error:", round(pixel_error(cells.labels, one_shot.argmax(axis=0)), 3))
 
 # %%
@@ -226,10 +226,10 @@ axes[1].set(title="probability of cell, in one shot", xlabel="W = 212", ylabel="
 plt.show()
 
 # %% [markdown]
-# `_probabilities` is the library's: the network on one tile, then the softmax.
+# `tile_probabilities` is the library's: the network on one tile, then the softmax.
 
 # %%
-course.show_source(_probabilities)
+course.show_source(tile_probabilities)
 
 # %% [markdown]
 # ## Overlap-tile
@@ -301,7 +301,7 @@ def in_tiles(get_input, output):
     for top in range(0, H, output):
         for left in range(0, W, output):
             height, width = min(output, H - top), min(output, W - left)
-            p = _probabilities(run.params, get_input(top, left, output))
+            p = tile_probabilities(run.params, get_input(top, left, output))
             out[:, top : top + height, left : left + width] = p[:, :height, :width]
     return out
 
@@ -398,7 +398,7 @@ def on_a_grid_of(step):
     for top in range(0, H, step):
         for left in range(0, W, step):
             height, width = min(step, H - top), min(step, W - left)
-            p = _probabilities(run.params, cut(image, top - 20, left - 20, 112, 112))
+            p = tile_probabilities(run.params, cut(image, top - 20, left - 20, 112, 112))
             out[:, top : top + height, left : left + width] = p[:, :height, :width]
     return out
 
@@ -420,7 +420,7 @@ plt.show()
 # itself or a turned copy; these come at the end of the page.
 
 # %%
-course.show_source(_windows)
+course.show_source(output_windows)
 
 # %%
 for tile in (76, 112, (60, 140)):
@@ -564,7 +564,7 @@ for rotations in (1, 4, 7, 8):
 # **Read more.** [predict.py](../minunet/prediction/predict.py) is the strategy, [tiles.py](../minunet/data/tiles.py)
 # the
 # mirror, [rotations.py](../minunet/prediction/rotations.py) the turned versions, and
-# [shapes.py](../minunet/network/sizes.py) the
+# [sizes.py](../minunet/network/sizes.py) the
 # arithmetic of sizes. In the paper: Fig. 2 and section 2 ([arXiv 1505.04597](https://arxiv.org/abs/1505.04597)).
 # Odena, Dumoulin and Olah, "Deconvolution and Checkerboard Artifacts" (Distill, 2016), look at other traces that
 # arithmetic leaves in pictures. Notebook [11](11_electron_microscopy.ipynb) puts it all to work on the electron

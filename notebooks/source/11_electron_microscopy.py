@@ -27,7 +27,7 @@ from scipy.spatial import KDTree
 
 import minunet
 from minunet import course, data, metrics
-from minunet.metrics import v_rand_v_info as pairs
+from minunet.metrics import v_rand_v_info
 from minunet.metrics.warping import warp
 from minunet.network.summary import layer_rows
 from minunet.pictures.colours import right_and_wrong
@@ -60,7 +60,7 @@ else:
 # %% [markdown]
 # The labels of the real stack lie half a pixel above what they outline, in every slice. Nobody sees that, but a network
 # that is shown each tile in eight orientations cannot learn it.
-# [registration.py](../minunet/data/readers/isbi_registration.py)
+# [isbi_registration.py](../minunet/data/readers/isbi_registration.py)
 # finds it without a network, and `read_isbi` moves the images to match.
 #
 # Where the stack is missing, this page goes on with **synthetic tissue**, and nothing else about it changes. Numbers
@@ -187,8 +187,8 @@ course.check("pixel_error", my_pixel_error)
 
 # %% [markdown]
 # Now the trap. A proposal that says *cell everywhere*, whatever the picture, is called the **majority baseline**: it
-# says the commoner class and has learnt nothing. On the EM stack 78 % of the training pixels are cell (here 77 %), so
-# it is right at 78 % of them. "My U-Net trains, and its accuracy is stuck at 0.78" is a question that users of many
+# says the more common class and has learnt nothing. On the EM stack 78 % of the training pixels are cell (here 77 %),
+# so it is right at 78 % of them. "My U-Net trains, and its accuracy is stuck at 0.78" is a question that users of many
 # implementations ask. The likely answer is that it has learnt that share, and nothing else.
 #
 # **Exercise 2.** Write the pixel error of the majority baseline. Which class is the majority, the function must find
@@ -197,7 +197,7 @@ course.check("pixel_error", my_pixel_error)
 
 # %% tags=["exercise"]
 def my_majority_pixel_error(truth):
-    """Return the pixel error of calling every pixel the commoner class; truth is (H, W) of 0 and 1."""
+    """Return the pixel error of calling every pixel the more common class; truth is (H, W) of 0 and 1."""
     # your code: about 2 lines
     share_of_cell = truth.mean()
     return min(share_of_cell, 1 - share_of_cell)
@@ -309,7 +309,7 @@ for name, proposal in (("gap", gap), ("thinned", thinned)):
 # keeps only the pairs that occur, as a `table` of `i`, `j` and `counts`.
 
 # %%
-course.show_source(pairs.rand_scores_of, pairs._shares)
+course.show_source(v_rand_v_info.rand_scores_of, v_rand_v_info.pixel_shares)
 
 # %% [markdown]
 # **Exercise 3.** A table of 12 pixels: two cells of the truth in the rows, and in the columns what the proposal makes
@@ -447,12 +447,11 @@ for step, one in enumerate(axes):
 # ## The network of the paper
 #
 # `minunet/training/recipes.py` holds the paper's settings by name, and where the paper is silent, a choice with its
-# reason. The
-# whole network has 64 channels at the top, four levels and tiles of 572 x 572 pixels: 23 convolutional layers,
-# 31,030,658 parameters, and 903 GFLOP a training step. A step takes nine seconds on two cores (`benchmarks/README.md`
-# has the measurement), so the recipe's 10,000 steps take a day. The whole thing is a matter for a GPU, and where the
-# next cell finds one, this page runs it whole. **That has not been tried yet**: nothing of this project has run on a
-# GPU, so how long it takes there we cannot say. Notebook 13 is about that.
+# reason. The whole network has 64 channels at the top, four levels and tiles of 572 x 572 pixels: 23 convolutional
+# layers, 31,030,658 parameters, and 903 GFLOP a training step. A step takes nine seconds on two cores
+# (`benchmarks/README.md` has the measurement), so the recipe's 10,000 steps take a day. The whole thing is a
+# matter for a GPU, and where the next cell finds one, this page runs it whole. What has run on a GPU so far stands in
+# [benchmarks/README.md](../benchmarks/README.md#on-a-gpu). Notebook 13 is about GPUs.
 #
 # On a CPU the page trains a **reduced form**: 8 channels at the top instead of 64, depth 3 instead of 4, tiles of 220
 # pixels, 600 steps. So short a run also needs a quicker descent: momentum 0.9, learning rate 0.03, centred initial
@@ -649,7 +648,7 @@ for name, best in metrics.best_over_thresholds(true_cells[:1], probabilities[:1]
 #
 # [recipes.py](../minunet/training/recipes.py) has the paper's settings and [train.py](../minunet/training/train.py)
 # the training;
-# [pixels.py](../minunet/metrics/pixels.py), [pairs.py](../minunet/metrics/v_rand_v_info.py),
+# [pixels.py](../minunet/metrics/pixels.py), [v_rand_v_info.py](../minunet/metrics/v_rand_v_info.py),
 # [warping.py](../minunet/metrics/warping.py) and [thresholds.py](../minunet/metrics/thresholds.py) the measures. The
 # same at full length: `minunet train --data isbi:DIR --recipe paper`, then `minunet evaluate`. In the
 # [paper](https://arxiv.org/abs/1505.04597), sections 3 and 4. The measures come from Arganda-Carreras et al.,

@@ -29,12 +29,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from threadpoolctl import threadpool_limits
 
 from minunet import conv2d_forward, course, gradcheck
-from minunet.fast.conv import MANY_BACKWARD, MANY_FORWARD, quickest
 from minunet.fast.conv import conv2d_forward as fast_conv2d_forward
-from minunet.fast.cpu import conv as split
-from minunet.fast.cpu import direct as bands
-from minunet.fast.cpu import winograd
+from minunet.fast.cpu import conv as cpu_conv
+from minunet.fast.cpu import direct, winograd
 from minunet.fast.cpu.parallel import threads
+from minunet.fast.plan import plan
 from minunet.layers import naive
 
 QUICK = "MINUNET_QUICK" in os.environ
@@ -235,7 +234,7 @@ for panel, marked, title, (H_name, W_name) in zip(axes, (seen, made), titles, le
 # into `y`, which the caller has made; and while the band is in the cache, a ReLU costs next to nothing.
 
 # %%
-course.show_source(bands.forward, bands._bands)
+course.show_source(direct.forward, direct.bands_of_columns)
 
 # %% [markdown]
 # And dx? It needs no code of its own: dx is the correlation of dy, in a frame of zeros, with the turned kernel, as
@@ -245,7 +244,7 @@ course.show_source(bands.forward, bands._bands)
 # %%
 def conv_by_bands(x, weight, bias):
     y = np.empty((len(x), len(weight), x.shape[2] - 2, x.shape[3] - 2), x.dtype)
-    bands.forward(x, weight, bias, y)
+    direct.forward(x, weight, bias, y)
     return y
 
 
@@ -543,13 +542,13 @@ for panel, (name, seconds_of) in zip(axes, timed.items(), strict=True):
     panel.set(title=f"{name} layer, x {layers[name][0].shape}", xlabel="milliseconds on this machine")
     panel.set(xlim=(0, 2.2 * max(times.values())))
     ratio = seconds_of["loops"] / seconds_of["taps"]
-    ways = [quickest(*layers[name][:2], many).__name__ for many in (MANY_FORWARD, MANY_BACKWARD)]
+    ways = [plan(*layers[name][:2], backward=backward).way for backward in (False, True)]
     print(f"{name} layer: the loops take {ratio:.0f} times as long as the taps; the library goes by {ways}")
 axes[0].invert_yaxis()
 
 # %% [markdown]
 # With more cores, other caches or another BLAS the order of the five fast ways may change, and that is the point of
-# measuring: none of them is the best everywhere. So the library chooses by the layer's shape, with `quickest`, forward
+# measuring: none of them is the best everywhere. So the library chooses by the layer's shape, with `plan`, forward
 # and backward each: F(4x4, 3x3) where there are many channels and many tiles, bands elsewhere.
 #
 # ## A roofline
@@ -632,11 +631,11 @@ legend = axes.legend(fontsize=8, ncols=2, loc="lower right")
 # dweight of its own, and the two rows of dx that neighbours have in common are added when both are done.) Python's
 # threads do run side by side here, since NumPy lets go of Python's lock while it works.
 #
-# A deep layer has few rows and many kernels: there each core gets some kernels. All of them need all of x, so what
-# Winograd makes of x is made first, some channels a core, and then read by all.
+# A deep layer has few rows and many kernels: there each core gets some kernels. All of them need all of x, so
+# Winograd's transform of x is made first, some channels per core, and then read by all cores.
 
 # %%
-course.show_source(split.forward)
+course.show_source(cpu_conv.forward)
 
 # %% [markdown]
 # Expect nearly as many times as there are cores, and never more. On a computer with one core, or where
@@ -686,11 +685,11 @@ axes.invert_yaxis()
 #
 # ## Where to read more
 #
-# The library's bands are in [fast/bands.py](../minunet/fast/cpu/direct.py), its Winograd in
-# [fast/winograd.py](../minunet/fast/cpu/winograd.py), the choice between them in
-# [fast/conv.py](../minunet/fast/conv.py),
-# the parts in [fast/split.py](../minunet/fast/cpu/conv.py) and, for deep layers,
-# [fast/winograd_deep.py](../minunet/fast/cpu/winograd_deep.py), the readable taps in
+# The library's bands are in [fast/cpu/direct.py](../minunet/fast/cpu/direct.py), its Winograd in
+# [fast/cpu/winograd.py](../minunet/fast/cpu/winograd.py), the choice between them in
+# [fast/plan.py](../minunet/fast/plan.py),
+# the parts in [fast/cpu/conv.py](../minunet/fast/cpu/conv.py) and, for deep layers,
+# [fast/cpu/winograd_deep.py](../minunet/fast/cpu/winograd_deep.py), the readable taps in
 # [layers/conv.py](../minunet/layers/conv.py), and the tests that hold one against the other in
 # [tests/fast/test_fast.py](../tests/fast/test_fast.py). [benchmarks/conv.py](../benchmarks/conv.py) times them, layer
 # by layer.

@@ -11,9 +11,9 @@
 # nothing, it turns out. And what does such a device hide from someone who wants to know how fast it is? Nearly
 # everything.
 #
-# **Nothing of this project has run on a GPU yet, and this page claims no GPU's speed.** It needs no GPU either. What
-# can be shown without one is shown with stand-ins that run on the CPU; where a number about a GPU is needed for an
-# example, it is an assumption, and called one.
+# **This page needs no GPU, and claims no GPU's speed.** What can be shown without one is shown with stand-ins that run
+# on the CPU. Where an example needs a number about a GPU, the number is an assumption, and the text says so.
+# [benchmarks/README.md](../benchmarks/README.md#on-a-gpu) says what has run on a GPU so far.
 #
 # From earlier pages: a layer is a pair, `y, cache = forward(x, ...)` and `dx, ... = backward(dy, cache)`, and a
 # training step is one pass forward, one backward, and an update of the parameters.
@@ -90,8 +90,8 @@ def relu_on_the_gpu():
 #
 # *Host* is the CPU and its memory, *device* the GPU and its own. Two rules matter most. An array of the host is
 # refused as an operand: `x_device + np.ones(3)` would need a copy through the cable between the two, and CuPy does not
-# make it behind your back. And an array of the device does not turn into one of the host unasked. Expect an array of
-# another class below, its values once they are back on the host, and two errors.
+# make it behind your back. And an array on the device becomes one on the host only if a call asks for it. Expect an
+# array of another class below, its values once they are back on the host, and two errors.
 
 # %%
 with pretend_gpu.installed():
@@ -640,7 +640,7 @@ def memory():
 #
 # ## Where to read more
 #
-# [backend.py](../minunet/backend.py) is the only file of the library that knows CuPy,
+# [backend.py](../minunet/backend.py) chooses between NumPy and CuPy,
 # [pretend_gpu.py](../minunet/course/pretend_gpu.py) is the pretend one, and [test_gpu.py](../tests/test_gpu.py) is
 # what to run on a real one. CuPy's user guide has a page "Performance Best Practices", and `cupyx.profiler.benchmark`
 # is an honest clock. Notebook 12 is about making the arithmetic itself fast. The paper's own note on hardware is in

@@ -437,6 +437,6 @@ course.show_source(suspects.suspect_loss_again)
 # cached and never used.
 #
 # **Where to read more.** How the hints are found: [hints.py](../minunet/gradcheck/hints.py); the kinds and how
-# each is recognised: the top of [gradcheck.py](../minunet/gradcheck/check.py). More than eighty further bugs, by layer,
+# each is recognised: the top of [check.py](../minunet/gradcheck/check.py). More than eighty further bugs, by layer,
 # live in [tests/zoo](../tests/zoo/conv2d.py): each is a suspect that you can put before `gradcheck`. Andreas Zeller's
 # book *Why Programs Fail* teaches this way of searching for any program.

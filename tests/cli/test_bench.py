@@ -56,7 +56,10 @@ def test_tables_hold_speeds_and_ratios():
     assert step_table(step).splitlines()[-1].split() == ["ratio", "0.50", "0.50", "0.50", "0.25"]
 
 
-def test_bench_prints_and_draws(tmp_path, capsys):
+@pytest.mark.slow
+def test_bench_prints_and_draws(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("minunet.cli.bench.sides.PRODUCT", 256)
+    monkeypatch.setattr("minunet.cli.bench.sides.COPY", 10**6)
     out = tmp_path / "bench.png"
     arguments = ["--input", "36", "--base-channels", "2", "--depth", "1", "--rounds", "1", "--device", "cpu"]
     assert main(["bench", *arguments, "--out", str(out)]) == 0
@@ -85,6 +88,7 @@ def test_without_torch_it_says_what_to_install(capsys, monkeypatch):
     assert "needs PyTorch, found none; install it with python -m pip install torch" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_torchs_side_computes_the_same(tmp_path):
     pytest.importorskip("torch", reason="PyTorch is not installed")
     code = """

@@ -46,6 +46,7 @@ def refused(capsys, *arguments):
     return lines[0]
 
 
+@pytest.mark.slow
 def test_train_writes_a_run_and_prints_its_measures(tmp_path, data, capsys):
     folder = tmp_path / "run"
     assert main(["train", "--data", data, *SMALL, "--steps", "10", "--out", str(folder)]) == 0
@@ -61,6 +62,7 @@ def test_train_writes_a_run_and_prints_its_measures(tmp_path, data, capsys):
     assert measures["majority_pixel_error"] == pytest.approx(17 * 25 / (40 * 48))
 
 
+@pytest.mark.slow
 def test_train_on_told_apart_cells_draws_and_keeps_their_weights(tmp_path, cells_folder, capsys):
     for path in sorted((cells_folder / "masks").iterdir())[:2]:
         mask = np.array(Image.open(path))
@@ -78,6 +80,7 @@ def test_train_on_told_apart_cells_draws_and_keeps_their_weights(tmp_path, cells
     assert not list((tmp_path / "plain").glob("weights.*"))
 
 
+@pytest.mark.slow
 def test_train_without_out_numbers_its_folder(tmp_path, data, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for number in (1, 2):
@@ -91,12 +94,12 @@ def test_resume_goes_on_to_more_steps(run, capsys):
     assert json.loads((run / "config.json").read_text())["steps"] == 13
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_resume_ends_as_if_nothing_had_happened(tmp_path, data):
-    train = [sys.executable, "-m", "minunet", "train", "--data", data, *SMALL, "--steps", "400"]
-    subprocess.run([*train, "--out", tmp_path / "whole"], check=True, capture_output=True)
-    stopped = subprocess.Popen(
-        [*train, "--out", tmp_path / "halves"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    train = ["train", "--data", data, *SMALL, "--steps", "400", "--out"]
+    assert main([*train, str(tmp_path / "whole")]) == 0
+    command = [sys.executable, "-m", "minunet", *train, tmp_path / "halves"]
+    stopped = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     log = tmp_path / "halves" / "log.csv"
     deadline = time.monotonic() + 60
     while not (log.exists() and len(log.read_text().splitlines()) > 1):
@@ -109,8 +112,7 @@ def test_ctrl_c_saves_and_resume_ends_as_if_nothing_had_happened(tmp_path, data)
     done = len(load_checkpoint(tmp_path / "halves" / "checkpoint.npz").history)
     assert 0 < done < 400
 
-    resume = [sys.executable, "-m", "minunet", "train", "--resume", "--out", tmp_path / "halves"]
-    subprocess.run(resume, check=True, capture_output=True)
+    assert main(["train", "--resume", "--out", str(tmp_path / "halves")]) == 0
     whole, halves = (np.load(tmp_path / name / "checkpoint.npz") for name in ("whole", "halves"))
     with whole, halves:
         assert whole.files == halves.files
@@ -193,10 +195,11 @@ def test_evaluate_repeats_what_training_measured(run, tmp_path, capsys):
     assert trained == again
 
 
+@pytest.mark.slow
 def test_gradcheck_passes_on_every_layer_in_time(capsys):
-    began = time.perf_counter()
+    began = time.process_time()
     assert main(["gradcheck"]) == 0
-    assert time.perf_counter() - began < 30
+    assert time.process_time() - began < 30
     printed = capsys.readouterr().out
     for name in ("conv2d", "relu", "max_pool", "up_conv", "crop_concat", "dropout", "softmax_cross_entropy", "unet"):
         assert f"{name}: gradcheck ok" in printed

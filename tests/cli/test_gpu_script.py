@@ -33,7 +33,12 @@ def run(folder, python, sanitizer=False):
 def test_every_part_runs_and_the_results_are_kept(tmp_path):
     code, printed, (results,) = run(tmp_path, '[ "$1" = -c ] || echo "TF32=$CUPY_TF32 $*"', sanitizer=True)
     assert code == 0 and printed == results
-    parts = ["pytest -m gpu", "bench --device gpu --against torch", "latency.py --device gpu", "train --device gpu"]
+    parts = [
+        "pytest -n 0 -m gpu",
+        "bench --device gpu --against torch",
+        "latency.py --device gpu",
+        "train --device gpu",
+    ]
     assert all(part in results for part in parts)
     assert "TF32=0 -m minunet bench" in results and "TF32=1 -m minunet bench" in results
     assert "pool off: --tool memcheck" in results and results.endswith("every part passed\n")

@@ -193,3 +193,25 @@ def test_pictures_centre_gradients_and_write_small_numbers_in():
     assert not axes[1].texts
     image = course.draw_image(axes[2], np.arange(10000.0).reshape(100, 100))
     assert image.get_clim() == pytest.approx((99.99, 9899.01))
+
+
+def test_a_verdict_is_true_only_if_the_function_is_right(conv2d_dx):
+    assert course.check("conv2d_dx", conv2d_dx)
+    assert not course.check("conv2d_dx", lambda dy, cache: None)
+
+
+def test_a_verdict_is_readable_text_wherever_it_is_printed(conv2d_dx):
+    red = course.check("conv2d_dx", lambda dy, cache: None)
+    text = "NOT YET: conv2d_dx\n  not written yet: it returns nothing, and should return dx"
+    assert repr(red) == str(red) == f"{red}" == text
+    with pytest.raises(AssertionError, match="NOT YET: conv2d_dx"):
+        assert red
+    assert str(course.check("conv2d_dx", conv2d_dx)).startswith("RIGHT: conv2d_dx\n  shapes: dx (1, 1, 4, 4)\n")
+
+
+def test_a_notebook_shows_a_verdict_as_html_and_as_the_same_text(conv2d_dx):
+    formatters = pytest.importorskip("IPython.core.formatters")
+    verdict = course.check("conv2d_dx", conv2d_dx)
+    shown, _ = formatters.DisplayFormatter().format(verdict)
+    assert shown["text/plain"] == str(verdict)
+    assert shown["text/html"] == verdict._repr_html_()

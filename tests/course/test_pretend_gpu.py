@@ -1,4 +1,4 @@
-"""The pretend GPU keeps CuPy's rules, and the library's own lines run on it, without leaving it unasked."""
+"""The pretend GPU keeps CuPy's rules, and the library runs on it without transfers that nobody asked for."""
 
 import sys
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from minunet.data import load_data, loss_weights, read_ctc
-from minunet.data.readers.ctc_truth import gold_over_silver, known_pixels, longest
+from minunet.data.readers.ctc_truth import gold_over_silver, known_pixels, largest_diagonal
 from minunet.errors import InputError
 
 H, W = 24, 30
@@ -164,9 +164,9 @@ def test_a_marker_half_in_a_cell_has_an_outline():
 
 
 def test_markers_without_any_outline_leave_nothing_known():
-    assert longest([np.zeros((3, 4), int)]) == np.inf
+    assert largest_diagonal([np.zeros((3, 4), int)]) == np.inf
     assert not known_pixels(np.zeros((3, 4), int), np.eye(3, 4, dtype=int), np.inf).any()
-    assert longest([cells((4, 0, 3, 0, 4)), cells((1, 0, 1, 0, 2))]) == 5
+    assert largest_diagonal([cells((4, 0, 3, 0, 4)), cells((1, 0, 1, 0, 2))]) == 5
 
 
 def test_a_marker_in_silver_is_known(tmp_path):

@@ -1,4 +1,4 @@
-"""The nuclei of the Data Science Bowl: many mask files an image, which may touch and hardly overlap."""
+"""The nuclei of the Data Science Bowl: many mask files per image, whose nuclei may touch but hardly overlap."""
 
 import numpy as np
 import pytest
@@ -100,7 +100,7 @@ def test_folder_errors(tmp_path):
         read_dsb2018(tmp_path)
     for path in (tmp_path / "b" / "masks").iterdir():
         path.unlink()
-    with pytest.raises(InputError, match=r"b: expected masks/\*.png, one a nucleus, found none; add them"):
+    with pytest.raises(InputError, match=r"b: expected masks/\*.png, one per nucleus, found none; add them"):
         read_dsb2018(tmp_path)
     (tmp_path / "b" / "images" / "b.png").rename(tmp_path / "b" / "images" / "c.png")
     with pytest.raises(InputError, match=r"b.png: expected an image file, found none; check the path"):
@@ -111,10 +111,11 @@ def test_images_of_mixed_channels(tmp_path):
     image_folder(tmp_path, "a", LONE)
     image_folder(tmp_path, "b", LONE)
     save(tmp_path / "b" / "images" / "b.png", np.random.default_rng(0).integers(0, 256, (20, 24, 3), np.uint8))
-    with pytest.raises(InputError, match="equal channels, got 1 in a and 3 in b; convert all"):
+    with pytest.raises(InputError, match="same number of channels, got 1 in a and 3 in b; convert all"):
         read_dsb2018(tmp_path)
 
 
+@pytest.mark.slow
 def test_real_nuclei(real_data):
     dataset = read_dsb2018(real_data("dsb2018"))
     assert len(dataset.train) == 60 and len(dataset.validation) == 20

@@ -1,4 +1,4 @@
-"""A folder of one's own, images and masks, and every error that its reader explains."""
+"""Your own folder of images and masks, and every error message of its reader."""
 
 import numpy as np
 import pytest
@@ -72,12 +72,12 @@ def test_folder_errors(tmp_path):
     with pytest.raises(InputError, match=r"b.jpg: expected a mask with exact values, got JPEG.* save it as PNG"):
         read_folder(tmp_path)
     save(tmp_path / "masks" / "a.tif", mask())
-    with pytest.raises(InputError, match=r"one file a name, got a.png and a.tif; rename one"):
+    with pytest.raises(InputError, match=r"one file per name, got a.png and a.tif; rename one"):
         read_folder(tmp_path)
 
 
 def test_folder_of_mixed_channels(tmp_path):
     image_folder(tmp_path, [mask()] * 2, channels=(3,))
     save(tmp_path / "images" / "im1.png", mask())
-    with pytest.raises(InputError, match="equal channels, got 3 in im0 and 1 in im1; convert all"):
+    with pytest.raises(InputError, match="same number of channels, got 3 in im0 and 1 in im1; convert all"):
         read_folder(tmp_path)

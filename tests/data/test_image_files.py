@@ -1,4 +1,4 @@
-"""Images of every kind that Pillow reads, and what is said of those that it cannot."""
+"""Images of every kind that Pillow reads, and the message for files that it cannot read."""
 
 import struct
 
@@ -158,7 +158,7 @@ def test_non_finite_values(tmp_path, value):
 
 
 def test_unusable_masks(tmp_path):
-    with pytest.raises(InputError, match="expected a grey mask, got colours; save one number a pixel"):
+    with pytest.raises(InputError, match="expected a grey mask, got colours; save one number per pixel"):
         read_labels(saved(tmp_path, channels_last(*COLOUR)))
     with pytest.raises(InputError, match="expected whole numbers in a mask, got fractions; save it as 8 or 16 bits"):
         read_labels(saved(tmp_path, GREY + np.float32(0.5), "a.tif"))

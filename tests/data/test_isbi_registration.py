@@ -1,4 +1,4 @@
-"""Labels that lie beside what they outline: how far is found, and the reader moves the images there."""
+"""Labels that lie beside what they outline: the offset is found, and the reader moves the images by it."""
 
 import numpy as np
 import pytest
@@ -93,6 +93,7 @@ def test_a_stack_that_fits_keeps_its_grey_values(tmp_path, rng):
     np.testing.assert_array_equal(dataset.validation[0].image[0], np.round(images[-1]))
 
 
+@pytest.mark.slow
 def test_the_real_stack(real_data):
     folder = real_data("isbi2012")
     images, labels = (read_stack(folder / f"train-{name}.tif") for name in ("volume", "labels"))
@@ -104,6 +105,7 @@ def test_the_real_stack(real_data):
     assert label_offset(moved_images, labels[25:]) == (0, 0)
 
 
+@pytest.mark.slow
 def test_the_commands_say_so(tmp_path, rng, capsys):
     labels, images = blobs(rng)
     write_stack(tmp_path, displaced(images, 0, 0.5), labels)

@@ -1,4 +1,4 @@
-"""Hot pixels of a camera do not rule the normalisation, and ordinary images are left as they are."""
+"""Hot pixels of a camera do not dominate the normalisation, and ordinary images are left as they are."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Drawing ahead changes nothing but the wait."""
+"""Results drawn in the background are the same; only the waiting time changes."""
 
 import contextlib
 import itertools

@@ -1,4 +1,4 @@
-"""Synthetic cells, the EM challenge, and data by one word; and every error that they explain."""
+"""Synthetic cells, the EM challenge, data by the word on the command line, and their error messages."""
 
 import itertools
 
@@ -63,6 +63,7 @@ def test_isbi(tmp_path, pages, held_out):
         np.testing.assert_array_equal(last.labels, np.array(file) == 255)
 
 
+@pytest.mark.slow
 def test_real_isbi(real_data):
     dataset = read_isbi(real_data("isbi2012"))
     assert len(dataset.train) == 25 and dataset.validation[0].name == "slice-25"

@@ -20,7 +20,10 @@ REGISTERS = {  # a thread may have 255; with 64 or fewer, 1024 threads are at wo
     "relu": 32,
     "winograd": 128,
 }
-pytestmark = pytest.mark.skipif(NVCC is None, reason="nvcc is not there to compile the CUDA sources")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(NVCC is None, reason="nvcc is not there to compile the CUDA sources"),
+]
 
 
 def test_every_source_has_a_limit_and_is_installed():

@@ -1,17 +1,14 @@
-"""The fast convolutions give what the readable one gives, for any shape and layout of memory."""
+"""The fast convolutions on a CPU give what the readable one gives, for any shape and layout of memory."""
 
 import numpy as np
 import pytest
 
 from minunet import InputError, gradcheck, init_unet, unet_backward, unet_forward
 from minunet.backend import flatten, map_tree
-from minunet.fast import conv
-from minunet.fast.cpu import conv as split
-from minunet.fast.cpu import direct as bands
-from minunet.fast.cpu import direct_few_channels as few
+from minunet.fast import conv, thresholds
 from minunet.fast.cpu import parallel, winograd, winograd_deep, winograd_tiles
 from minunet.layers import conv as readable
-from minunet.layers.relu import relu_backward, relu_forward
+from minunet.layers import conv2d_relu_backward, conv2d_relu_forward
 
 SHAPES = [  # N, C, F, H, W, KH, KW
     (2, 5, 4, 7, 6, 3, 3),
@@ -35,9 +32,8 @@ BOTH = pytest.mark.parametrize("way", ["direct", "winograd"])
 @pytest.fixture(params=[1, 3], ids=["one core", "three cores"], autouse=True)
 def cores(request, monkeypatch):
     """Cut each convolution into so many parts."""
-    for module in (parallel, split):
-        monkeypatch.setattr(module, "threads", lambda: request.param)
-    monkeypatch.setattr(split, "WORTH", 0)
+    monkeypatch.setattr(parallel, "threads", lambda: request.param)
+    monkeypatch.setattr(thresholds, "PARALLEL_MULTIPLICATIONS", 0)
 
 
 def arguments(rng, shape, dtype=np.float64):
@@ -54,17 +50,18 @@ def run(way, x, weight, bias, dy):
         results = {"y": y, **dict(zip(("dx", "dweight", "dbias"), conv.conv2d_backward(dy, cache), strict=True))}
         relu_y, cache = conv.conv2d_relu_forward(x, weight, bias)
         dx, dweight, dbias = conv.conv2d_relu_backward(dy, cache)
-        _, *without_dx = conv.conv2d_relu_backward(dy, cache, with_dx=False)
+        no_dx, *without_dx = conv.conv2d_relu_backward(dy, cache, with_dx=False)
+    assert no_dx is None
     results |= {"relu y": relu_y, "relu dx": dx, "relu dweight": dweight, "relu dbias": dbias}
     return {**results, "dweight alone": without_dx[0], "dbias alone": without_dx[1]}
 
 
 def expected_results(x, weight, bias, dy):
-    """Return what the layers of minunet/layers make of the same."""
+    """Return the same results by the readable layers."""
     y, cache = readable.conv2d_forward(x, weight, bias)
-    relu_y, relu_cache = relu_forward(y)
     gradients = readable.conv2d_backward(dy, cache)
-    relu_gradients = readable.conv2d_backward(relu_backward(dy, relu_cache), cache)
+    relu_y, relu_cache = conv2d_relu_forward(x, weight, bias)
+    relu_gradients = conv2d_relu_backward(dy, relu_cache)
     results = {"y": y, "relu y": relu_y, "dweight alone": relu_gradients[1], "dbias alone": relu_gradients[2]}
     for name, plain, after_relu in zip(("dx", "dweight", "dbias"), gradients, relu_gradients, strict=True):
         results |= {name: plain, f"relu {name}": after_relu}
@@ -90,11 +87,11 @@ def test_equals_the_readable_way(rng, way, shape, dtype, tolerance):
 def test_bands_of_one_row_and_of_the_whole_image(rng, monkeypatch):
     args = arguments(rng, (2, 5, 4, 15, 11, 3, 3))
     expected = expected_results(*args)
-    monkeypatch.setattr(bands, "BAND_ROWS", 1)
+    monkeypatch.setattr(thresholds, "DIRECT_BAND_ROWS", 1)
     for size in (1, 20, 10**9):
-        monkeypatch.setattr(bands, "BAND_PIXELS", size)
-        monkeypatch.setattr(winograd, "BAND", size)
-        monkeypatch.setattr(winograd_tiles, "CHUNK", size)
+        monkeypatch.setattr(thresholds, "DIRECT_BAND_PIXELS", size)
+        monkeypatch.setattr(thresholds, "WINOGRAD_BAND", size)
+        monkeypatch.setattr(thresholds, "WINOGRAD_CHUNK", size)
         for way in ("direct", "winograd"):
             assert_equal(run(way, *args), expected, 1e-13)
 
@@ -187,39 +184,6 @@ def test_winograds_matrices_are_those_of_polynomials():
     x, taps = np.arange(6.0) ** 2, np.array([3.0, -1.0, 2.0])
     y = winograd.A @ ((winograd.G @ taps) * (winograd.B @ x))
     np.testing.assert_allclose(y, np.correlate(x, taps), rtol=1e-14)
-
-
-@pytest.mark.parametrize(
-    ("choice", "C", "size", "kernel", "expected"),
-    [
-        (None, 64, 22, 3, winograd),
-        (None, 63, 22, 3, bands),  # too few channels
-        (None, 64, 21, 3, bands),  # 22 tiles
-        (None, 64, 22, 1, bands),
-        ("auto", 64, 22, 3, winograd),
-        ("direct", 64, 50, 3, bands),
-        ("readable", 64, 50, 3, readable),
-        ("winograd", 2, 6, 3, winograd),
-        ("winograd", 2, 6, 1, bands),
-        ("direct", 4, 50, 3, few),
-        (None, 4, 50, 1, bands),
-        (None, 5, 50, 3, bands),
-    ],
-)
-def test_which_way_is_taken(monkeypatch, choice, C, size, kernel, expected):
-    monkeypatch.delenv("MINUNET_CONVOLUTION", raising=False)
-    if choice:
-        monkeypatch.setenv("MINUNET_CONVOLUTION", choice)
-    x, weight = np.zeros((1, C, size, size), np.float32), np.zeros((C, C, kernel, kernel), np.float32)
-    assert conv.quickest(x, weight, many=64) is expected
-
-
-def test_an_unknown_way_is_refused(rng, monkeypatch):
-    monkeypatch.setenv("MINUNET_CONVOLUTION", "fft")
-    with pytest.raises(
-        InputError, match="MINUNET_CONVOLUTION must be one of auto, readable, direct, winograd, got 'fft'"
-    ):
-        conv.conv2d_forward(*arguments(rng, SHAPES[0])[:3])
 
 
 @pytest.mark.parametrize("choice", ["auto", "direct", "winograd"])

@@ -5,9 +5,8 @@ import pytest
 
 from minunet.backend import array_module, to_device, to_host
 from minunet.fast import conv
-from minunet.fast.cpu import winograd
-from minunet.layers import conv as readable
-from minunet.layers.relu import relu_backward, relu_forward
+from minunet.fast.plan import ONE_PART, plan
+from minunet.layers import conv2d_relu_backward, conv2d_relu_forward
 
 pytestmark = pytest.mark.usefixtures("cupy")
 
@@ -19,12 +18,12 @@ def test_winograd_equals_the_readable_way(rng, monkeypatch, shape):
     N, C, F, H, W = shape
     sizes = (N, C, H, W), (F, C, 3, 3), (F,), (N, F, H - 2, W - 2)
     x, weight, bias, dy = (rng.standard_normal(size) for size in sizes)
-    expected_y, expected_cache = readable.conv2d_forward(x, weight, bias)
-    expected_y, relu_cache = relu_forward(expected_y)
-    expected = expected_y, *readable.conv2d_backward(relu_backward(dy, relu_cache), expected_cache)
+    expected_y, expected_cache = conv2d_relu_forward(x, weight, bias)
+    expected = expected_y, *conv2d_relu_backward(dy, expected_cache)
 
     x, weight, bias, dy = to_device([x, weight, bias, dy], "gpu")
-    assert conv.quickest(x, weight, 64) is winograd
+    way, split = plan(x, weight, backward=False)
+    assert way.startswith("winograd") and split == ONE_PART
     y, cache = conv.conv2d_relu_forward(x, weight, bias)
     for result, wanted in zip((y, *conv.conv2d_relu_backward(dy, cache)), expected, strict=True):
         assert array_module(result).__name__ == "cupy"

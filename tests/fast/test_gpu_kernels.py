@@ -14,13 +14,14 @@ import pytest
 from minunet import flatten, gradcheck
 from minunet.backend import array_module, map_tree, to_device, to_host
 from minunet.fast import conv as fast_conv
+from minunet.fast.cuda import conv as conv_kernels
 from minunet.fast.cuda import crop_concat as crop_concat_kernels
 from minunet.fast.cuda import loader
 from minunet.fast.cuda import loss as loss_kernels
 from minunet.fast.cuda import pool as pool_kernels
 from minunet.fast.cuda import relu as relu_kernels
-from minunet.fast.cuda import winograd as winograd_kernels
-from minunet.layers import conv, crop_concat, loss, pool, relu
+from minunet.fast.plan import plan
+from minunet.layers import conv, conv_relu, crop_concat, loss, pool, relu
 
 pytestmark = pytest.mark.gpu
 TYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -34,16 +35,6 @@ def cupy():
     if os.environ.get("MINUNET_GPU_POOL") == "off":
         cupy.cuda.set_allocator(None)
     return cupy
-
-
-def conv2d_relu_forward(x, weight, bias):
-    y, conv_cache = conv.conv2d_forward(x, weight, bias)
-    y, relu_cache = relu.relu_forward(y)
-    return y, (conv_cache, relu_cache)
-
-
-def conv2d_relu_backward(dy, cache):
-    return conv.conv2d_backward(relu.relu_backward(dy, cache[1]), cache[0])
 
 
 def pairs(dtype, H=37, W=21):
@@ -86,13 +77,13 @@ def pairs(dtype, H=37, W=21):
             (normal(2, 3, H, W), labels % 3),
         ),
         "winograd": (
-            (winograd_kernels.conv2d_forward, winograd_kernels.conv2d_backward),
+            (conv_kernels.conv2d_forward, conv_kernels.conv2d_backward),
             (conv.conv2d_forward, conv.conv2d_backward),
             convolution,
         ),
         "winograd_with_relu": (
-            (winograd_kernels.conv2d_relu_forward, winograd_kernels.conv2d_relu_backward),
-            (conv2d_relu_forward, conv2d_relu_backward),
+            (conv_kernels.conv2d_relu_forward, conv_kernels.conv2d_relu_backward),
+            (conv_relu.conv2d_relu_forward, conv_relu.conv2d_relu_backward),
             convolution,
         ),
     }
@@ -138,7 +129,7 @@ def test_a_kernel_equals_the_readable_layer(index, name, dtype):
 @TYPES
 @pytest.mark.parametrize("name", ["winograd", "winograd_with_relu"])
 def test_with_small_tiles_it_equals_the_readable_layer(monkeypatch, index, name, dtype):
-    for module in (loader, winograd_kernels):
+    for module in (loader, conv_kernels):
         monkeypatch.setattr(module, "tile_size", lambda dtype: 2)
     assert_equals_the_readable_layer(name, dtype)
 
@@ -172,7 +163,7 @@ def test_the_convolution_that_the_network_takes_is_winograds_and_right(size):
         rng.standard_normal(shape).astype(np.float32) for shape in ((1, 64, size, size), (64, 64, 3, 3), (64,))
     )
     args = to_gpu((x, weight, bias))
-    assert fast_conv.quickest(*args[:2], 64) is winograd_kernels
+    assert plan(*args[:2], backward=False).way == "cuda"
     y, cache = conv.conv2d_forward(x, weight, bias)
     y_gpu, cache_gpu = fast_conv.conv2d_forward(*args)
     assert_close(y_gpu, y, np.float32)

@@ -7,17 +7,24 @@ from strict_cupy import raw_module
 from minunet import (
     flatten,
     init_unet,
+    predict,
     softmax_cross_entropy_backward,
     softmax_cross_entropy_forward,
     to_device,
     unet_backward,
     unet_forward,
 )
-from minunet.backend import TF32_TENSOR_OP_MATH, map_tree
+from minunet.backend import TF32_TENSOR_OP_MATH, allow_tf32_if_asked, map_tree
+from minunet.cli.bench import minunet_side, worker
+from minunet.cli.bench.layer import Layer
 from minunet.course import pretend_gpu
+from minunet.data import load_data
 from minunet.fast.conv import conv2d_backward, conv2d_forward
+from minunet.fast.cuda import conv as conv_kernels
 from minunet.fast.cuda import loader
-from minunet.fast.cuda import winograd as winograd_kernels
+from minunet.training.config import Config
+from minunet.training.run_folder import resume_run, save_run
+from minunet.training.train import start
 
 pytestmark = pytest.mark.skipif(raw_module.COMPILER is None, reason="g++ is not there to run the kernels on the CPU")
 
@@ -48,7 +55,9 @@ def errors_on_the_gpu(function, *args):
     """Return {name: error} of a function in float32 on the GPU: root mean squares, error over result."""
     expected = function(*args)
     args = map_tree(lambda x: x.astype(np.float32) if x.dtype.kind == "f" else x, list(args))
-    result = function(*to_device(args, "gpu"))
+    args = to_device(args, "gpu")
+    allow_tf32_if_asked(next(iter(flatten(args).values())))
+    result = function(*args)
     return {name: np.sqrt(np.mean((result[name] - y) ** 2) / np.mean(y**2)) for name, y in expected.items()}
 
 
@@ -72,7 +81,7 @@ def test_the_network_in_tf32(monkeypatch, math_mode, rng):
     monkeypatch.setenv("MINUNET_CONVOLUTION", "direct")
     direct = errors_on_the_gpu(step, *args)
     monkeypatch.delenv("MINUNET_CONVOLUTION")
-    for module in (loader, winograd_kernels):
+    for module in (loader, conv_kernels):
         monkeypatch.setattr(module, "tile_size", lambda dtype: 4)
     with_large_tiles = errors_on_the_gpu(step, *args)
     assert 1e-4 < direct["logits"] and with_small_tiles["logits"] < 2 * direct["logits"]
@@ -82,7 +91,10 @@ def test_the_network_in_tf32(monkeypatch, math_mode, rng):
 def test_float64_stays_as_it_is(monkeypatch, math_mode, rng, small_unet):
     monkeypatch.setenv("CUPY_TF32", "1")
     x, labels = rng.standard_normal((1, 1, 44, 44)), rng.integers(0, 3, (1, 4, 4))
-    expected, result = step(small_unet, x, labels), step(*to_device([small_unet, x, labels], "gpu"))
+    args = to_device([small_unet, x, labels], "gpu")
+    allow_tf32_if_asked(args[1])
+    assert math_mode() == TF32_TENSOR_OP_MATH
+    expected, result = step(small_unet, x, labels), step(*args)
     for name, y in expected.items():
         np.testing.assert_allclose(result[name], y, rtol=1e-10, atol=1e-12, err_msg=name)
 
@@ -91,12 +103,40 @@ def test_float64_stays_as_it_is(monkeypatch, math_mode, rng, small_unet):
 def test_it_is_off_unless_the_environment_says_so(monkeypatch, math_mode, value):
     if value is not None:
         monkeypatch.setenv("CUPY_TF32", value)
-    to_device(np.ones(3), "gpu")
+    allow_tf32_if_asked(to_device(np.ones(3), "gpu"))
     assert math_mode() == 0
+
+
+def test_arrays_of_the_host_leave_it_off(monkeypatch, math_mode):
+    monkeypatch.setenv("CUPY_TF32", "1")
+    allow_tf32_if_asked(np.ones(3))
+    assert math_mode() == 0
+
+
+def test_whoever_sets_up_a_run_on_the_gpu_asks_for_it(monkeypatch, math_mode, small_unet, cells_folder, cupy):
+    """A fresh run, a resumed run, a prediction and a benchmark; to move an array is not to set up a run."""
+    monkeypatch.setenv("CUPY_TF32", "1")
+    params = to_device(small_unet, "gpu")
+    assert math_mode() == 0
+    data = f"folder:{cells_folder}"
+    config = Config(data=data, base_channels=2, depth=1, tile=36, steps=1, device="gpu")
+    dataset = load_data(data)
+    folder = cells_folder / "run"
+    for set_up in (
+        lambda: predict(params, np.ones((30, 30))),
+        lambda: minunet_side.step_passes({"base_channels": 2, "depth": 1, "height": 36, "width": 36}, "gpu"),
+        lambda: minunet_side.layer_passes(worker.arrays_of(Layer(2, 3, 6, 6)), "gpu"),
+        lambda: save_run(start(config, dataset), folder),
+        lambda: resume_run(folder),
+    ):
+        set_up()
+        assert math_mode() == TF32_TENSOR_OP_MATH
+        cupy.cuda.cublas.setMathMode(cupy.cuda.get_cublas_handle(), cupy.cuda.cublas.CUBLAS_DEFAULT_MATH)
 
 
 def test_the_pretend_gpu_has_no_tf32_and_does_not_mind(monkeypatch, rng):
     monkeypatch.setenv("CUPY_TF32", "1")
     with pretend_gpu.installed():
         x = to_device(rng.standard_normal((3, 3)), "gpu")
+        allow_tf32_if_asked(x)
         np.testing.assert_array_equal(to_device(x @ x, "cpu"), to_device(x, "cpu") @ to_device(x, "cpu"))

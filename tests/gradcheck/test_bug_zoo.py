@@ -1,9 +1,15 @@
 """Every bug of the zoo is caught, as the kind of bug that it is; every correct layer passes at the same arguments."""
 
 import pytest
-from zoo import BUGS, CAGES
+from zoo import BUGS, CAGES, unet
 
 from minunet import gradcheck
+
+
+def slow_in_the_unet(bugs):
+    """Mark what checks each of the network's numbers, one after the other."""
+    return [pytest.param(bug, marks=pytest.mark.slow) if bug in unet.cage.bugs else bug for bug in bugs]
+
 
 WRONG = [bug for bug in BUGS if bug.kind == "wrong"]
 CORRECT = {
@@ -26,7 +32,7 @@ def assert_caught(bug, report):
         assert any((finding.argument or "").startswith(bug.culprit) for finding in found), report
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+@pytest.mark.parametrize("bug", slow_in_the_unet(BUGS), ids=lambda bug: bug.name)
 def test_is_caught(bug):
     assert_caught(bug, check(bug))
 

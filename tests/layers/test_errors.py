@@ -287,6 +287,20 @@ NETWORK = {
     "negative channels": (init(in_channels=-1), "in_channels must be a whole number of at least 1, got -1"),
     "half a channel": (init(base_channels=2.5), "base_channels must be a whole number of at least 1, got 2.5"),
     "text": (init(depth="4"), "depth must be a whole number of at least 1, got '4'"),
+    "true": (init(depth=True), "depth must be a whole number of at least 1, got True; leave it out for the paper's"),
+    "a seed": (
+        lambda: m.init_unet(0),
+        "init_unet needs a numpy.random.Generator, got 0; pass np.random.default_rng(seed)",
+    ),
+    "no generator": (lambda: m.init_unet(None, depth=2), "init_unet needs a numpy.random.Generator, got None; pass"),
+    "integer dtype": (
+        init(dtype=np.int32),
+        "dtype must be a type of floating-point numbers, got <class",
+    ),
+    "unknown dtype": (
+        init(dtype="single precision"),
+        "dtype must be a type of floating-point numbers, got 'single precision'; use numpy.float32 to train",
+    ),
 }
 
 DEPTH_0 = "depth must be at least 1, got 0; the paper's network has depth 4"

@@ -8,8 +8,8 @@ import pytest
 
 import minunet as m
 from minunet.data import Sample, synthetic_cells
-from minunet.metrics import components, pixel_error_f_score
-from minunet.metrics.evaluation import evaluate, mean, pixel_errors
+from minunet.metrics import components, evaluate, pixel_error_f_score
+from minunet.metrics.evaluation import mean, pixel_errors
 from minunet.metrics.table import table
 from minunet.training.run_folder import write_evaluation
 
@@ -149,7 +149,7 @@ def test_the_table_fits_a_terminal_and_holds_the_numbers(samples, probabilities)
 def test_validation_while_training_asks_for_pixel_errors_only(samples, monkeypatch):
     from minunet.training import train
 
-    monkeypatch.setattr("minunet.metrics.evaluation._measures", pytest.fail)
+    monkeypatch.setattr("minunet.metrics.evaluation._slow_measures", pytest.fail)
     monkeypatch.setattr("minunet.metrics.evaluation.best_over_thresholds", pytest.fail)
     params = m.init_unet(np.random.default_rng(0), base_channels=2, depth=1)
     run = train.Run(train.Config(), params, {}, {"mean": np.float32([0.5]), "std": np.float32([0.2])}, [])

@@ -47,7 +47,7 @@ def test_unknown_pixels_are_as_if_cut_off(measure):
 @pytest.mark.parametrize(
     ("truth", "proposal", "message"),
     [
-        (np.zeros((4, 5)), np.zeros((5, 4)), r"one shape, got \(4, 5\) and \(5, 4\)"),
+        (np.zeros((4, 5)), np.zeros((5, 4)), r"the same shape, got \(4, 5\) and \(5, 4\)"),
         (np.zeros((2, 2)), np.full((2, 2), 255), "proposal must hold 0 .* and 1 .*, got 255"),
         (np.full((2, 2), 0.5), np.zeros((2, 2)), r"truth must hold 0 .*, got 0\.5"),
         (np.full((2, 2), np.nan), np.zeros((2, 2)), "truth must hold 0 .*, got nan"),

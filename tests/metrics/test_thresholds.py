@@ -1,4 +1,4 @@
-"""The watershed against its definition, and the best threshold where it is known beforehand."""
+"""The watershed against its definition, and the best threshold in cases where it is known."""
 
 import math
 
@@ -90,7 +90,7 @@ def test_seg_is_left_out_unless_it_is_wanted():
 
 
 def test_no_image_at_all():
-    with pytest.raises(InputError, match="truths must hold an image at least, got none"):
+    with pytest.raises(InputError, match="truths must hold at least one image, got none"):
         best_over_thresholds([], [])
 
 

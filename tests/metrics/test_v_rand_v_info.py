@@ -151,7 +151,7 @@ def test_a_truth_without_a_cell_judges_nothing(measure):
 @pytest.mark.parametrize(
     ("truth", "proposal", "known", "message"),
     [
-        (TWO_CELLS, MERGED.T, None, r"one shape, got \(2, 5\) and \(5, 2\)"),
+        (TWO_CELLS, MERGED.T, None, r"the same shape, got \(2, 5\) and \(5, 2\)"),
         (TWO_CELLS * 0.5, MERGED, None, r"truth must hold integers.*got float64; convert it"),
         (TWO_CELLS, -MERGED, None, r"proposal must hold labels from 0 .*got -1 to -1"),
         (TWO_CELLS, MERGED * 2**31, None, "proposal must hold labels .*got 2147483648 to 2147483648; number"),

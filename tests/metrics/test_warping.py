@@ -165,7 +165,7 @@ def test_equal_images_and_opposite_ones(rng):
 @pytest.mark.parametrize(
     ("truth", "proposal", "options", "message"),
     [
-        (vertical(5), vertical(5).T, {}, "one shape"),
+        (vertical(5), vertical(5).T, {}, "the same shape"),
         (vertical(5) * 2, vertical(5), {}, "truth must hold 0 .*, got 0, 2"),
         (vertical(5)[0], vertical(5)[0], {}, r"truth must be \(H, W\), got shape \(12,\); pass one image"),
         (vertical(5), vertical(5), {"probability": np.ones((2, 7, 12))}, r"truth, \(7, 12\), got \(2, 7, 12\); pass"),

@@ -10,6 +10,8 @@ from minunet.backend import map_tree
 from minunet.network import sizes as shapes
 from minunet.network.initialise import centre
 
+on_every_device = pytest.mark.usefixtures("device")
+
 
 def draw(rng, *shape):
     return rng.standard_normal(shape)
@@ -108,9 +110,19 @@ def test_centred_weights_sum_to_zero_and_keep_their_deviation():
 
 
 def test_a_neuron_with_one_incoming_node_keeps_its_weight():
-    params = {"head": {"weight": np.full((2, 1, 1, 1), 3.0)}}
+    params = m.init_unet(np.random.default_rng(0), base_channels=1, depth=1)
+    params["head"]["weight"][:] = 3  # of shape (2, 1, 1, 1)
     centre(params)
     assert (params["head"]["weight"] == 3).all()
+
+
+def test_centring_goes_by_the_place_in_the_network_and_not_by_names():
+    params = m.init_unet(np.random.default_rng(0), base_channels=4, depth=1)
+    up = params["decode"][0]["up"]["weight"]  # (C, F, 2, 2)
+    params["head"]["weight"] = np.ones((2, 4, 1, 1)) * np.array([1, 2, 3, 6]).reshape(4, 1, 1)
+    centre(params)
+    np.testing.assert_allclose(up.sum(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(params["head"]["weight"][:, :, 0, 0], np.array([[-2, -1, 0, 3]] * 2) * np.sqrt(4 / 3))
 
 
 # Sizes.
@@ -200,6 +212,7 @@ NETWORKS = [
 networks = pytest.mark.parametrize("network, H, W", NETWORKS)
 
 
+@on_every_device
 @networks
 def test_the_network_gives_the_sizes_of_the_trace(network, H, W):
     rng = np.random.default_rng(0)
@@ -217,6 +230,7 @@ def test_the_network_gives_the_sizes_of_the_trace(network, H, W):
         assert ((SH - OH) / 2, (SW - OW) / 2) == (heights.crops()[level], widths.crops()[level])
 
 
+@on_every_device
 @networks
 def test_gradients_have_the_structure_of_the_parameters(network, H, W):
     rng = np.random.default_rng(0)
@@ -230,11 +244,13 @@ def test_gradients_have_the_structure_of_the_parameters(network, H, W):
     assert all(array.any() for array in m.flatten(grads).values())
 
 
+@on_every_device
 def test_without_dx_only_the_gradients_of_the_parameters_come_back():
     logits, cache, _ = small_network()
     np.testing.assert_equal(m.unet_backward(logits, cache), m.unet_backward(logits, cache, with_dx=True)[0])
 
 
+@on_every_device
 def test_float32_stays_float32():
     rng = np.random.default_rng(0)
     params = m.init_unet(rng, base_channels=2, depth=1)
@@ -243,6 +259,7 @@ def test_float32_stays_float32():
     assert {array.dtype for array in (logits, dx, *m.flatten(grads).values())} == {np.dtype(np.float32)}
 
 
+@on_every_device
 def test_forward_and_backward_change_nothing_they_are_given():
     rng = np.random.default_rng(0)
     params, x = unet(rng, base_channels=2, depth=2), draw(rng, 2, 1, 44, 48)
@@ -280,6 +297,7 @@ def encoder_gradients(monkeypatch, dlogits, cache, cut):
         return m.flatten(m.unet_backward(dlogits, cache)["encode"])
 
 
+@on_every_device
 def test_the_gradients_of_skip_and_pool_add_up_at_the_fork(monkeypatch):
     dlogits, cache, _ = small_network()
     both = encoder_gradients(monkeypatch, dlogits, cache, None)
@@ -290,6 +308,7 @@ def test_the_gradients_of_skip_and_pool_add_up_at_the_fork(monkeypatch):
         np.testing.assert_allclose(gradient, through_pool[name] + through_skip[name], rtol=1e-10, atol=1e-12)
 
 
+@on_every_device
 @pytest.mark.parametrize("cut", ["skip", "pool"])
 def test_cutting_one_path_changes_the_gradient_of_every_level(monkeypatch, cut):
     dlogits, cache, _ = small_network(depth=3)
@@ -298,6 +317,7 @@ def test_cutting_one_path_changes_the_gradient_of_every_level(monkeypatch, cut):
         assert np.abs(gradient - both[name]).max() > 1e-3 * np.abs(both[name]).max(), name
 
 
+@on_every_device
 def test_a_network_that_ignores_its_skips_gets_its_gradient_through_the_pool_alone(monkeypatch):
     rng = np.random.default_rng(0)
     params = unet(rng, base_channels=3, depth=1)
@@ -317,6 +337,7 @@ def run_with_dropout(rate, rng):
     return m.unet_forward(unet(draws, base_channels=3, depth=2), draw(draws, 2, 1, 52, 48), rate, rng)
 
 
+@on_every_device
 def test_dropout_acts_on_the_bottom():
     _, cache = run_with_dropout(0.5, np.random.default_rng(1))
     bottom, keep = cache.bottom.relu2.y, cache.dropout.keep
@@ -324,12 +345,14 @@ def test_dropout_acts_on_the_bottom():
     np.testing.assert_array_equal(cache.decode[1].up.x, np.where(keep, 2 * bottom, 0))
 
 
+@on_every_device
 def test_dropout_depends_on_the_generator_alone():
     first, same, other = (run_with_dropout(0.5, np.random.default_rng(seed))[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, same)
     assert np.any(first != other)
 
 
+@on_every_device
 def test_no_dropout_needs_no_generator_and_draws_nothing():
     rng = np.random.default_rng(1)
     logits, cache = run_with_dropout(0.0, rng)
@@ -338,6 +361,7 @@ def test_no_dropout_needs_no_generator_and_draws_nothing():
     assert cache.dropout is None
 
 
+@on_every_device
 @pytest.mark.parametrize("rate", [0.0, 0.5])
 def test_backward_is_the_slope_along_a_random_direction(rate):
     rng = np.random.default_rng(0)

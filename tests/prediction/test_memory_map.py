@@ -39,3 +39,9 @@ def test_other_arrays_are_left_alone(rng):
     array = rng.standard_normal(5)
     let_go(array)
     let_go([1, 2])
+
+
+def test_a_copy_of_a_file_is_left_alone(tmp_path):
+    copy = np.memmap(tmp_path / "file", np.uint8, "w+", shape=(2, 2)).copy()
+    let_go(copy)
+    assert not copy.any()

@@ -217,6 +217,7 @@ def test_adam_by_hand():
     np.testing.assert_allclose(grads["weight"], [0.0, 100.0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "optimiser", "rate"),
     [

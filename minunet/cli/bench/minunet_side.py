@@ -2,15 +2,17 @@
 
 import numpy as np
 
-from minunet.backend import array_module, to_device
+from minunet.backend import Array, allow_tf32_if_asked, array_module, to_device
 from minunet.fast.conv import conv2d_backward, conv2d_forward
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
-from minunet.network.unet import init_unet, unet_backward, unet_forward
+from minunet.layers import SoftmaxCrossEntropyCache
+from minunet.network.unet import UnetCache, init_unet, unet_backward, unet_forward
 
 
 def layer_passes(arrays: dict, device: str) -> list:
     """Return the forward and the backward pass of a convolution; `arrays` as from `worker.arrays_of`."""
     arrays = to_device(arrays, device)
+    allow_tf32_if_asked(arrays["x"])
     _, cache = conv2d_forward(arrays["x"], arrays["weight"], arrays["bias"])
     return [
         lambda: conv2d_forward(arrays["x"], arrays["weight"], arrays["bias"]),
@@ -23,17 +25,17 @@ def step_passes(network: dict, device: str) -> list:
     params = init_unet(np.random.default_rng(0), 1, 2, network["base_channels"], network["depth"])
     x = np.random.default_rng(1).standard_normal((1, 1, network["height"], network["width"])).astype(np.float32)
     params, x = to_device([params, x], device)
-    kept = []
+    allow_tf32_if_asked(x)
+    kept: list[tuple[Array, SoftmaxCrossEntropyCache, UnetCache]] = []
 
     def forward():
         logits, cache = unet_forward(params, x)
         labels = array_module(logits).zeros((1, *logits.shape[2:]), np.int64)
         loss, loss_cache = softmax_cross_entropy_forward(logits, labels)
-        kept[:] = [loss, loss_cache, cache]
+        kept[:] = [(loss, loss_cache, cache)]
 
     def backward():
-        loss, loss_cache, cache = kept
-        kept.clear()
+        loss, loss_cache, cache = kept.pop()
         unet_backward(softmax_cross_entropy_backward(loss * 0 + 1, loss_cache), cache)
 
     return [forward, backward]

@@ -27,7 +27,8 @@ def step_table(step: dict[str, dict]) -> str:
     for name, (*times, peak) in numbers.items():
         lines.append(f"{name:<24}" + "".join(f"{t:>16.3f} s" for t in times) + f"{peak / 1e9:>15.2f} GB")
     if len(numbers) == 2:
-        ratios = np.divide(*numbers.values())
+        first, second = numbers.values()
+        ratios = np.divide(first, second)
         lines.append(f"{'ratio':<24}" + "".join(f"{ratio:>18.2f}" for ratio in ratios))
     return "\n".join(lines)
 

@@ -35,14 +35,16 @@ class Side:
 
     def ask(self, **command) -> dict:
         """Send a command and return the reply; raise InputError with the worker's last words if it died."""
+        stdin, stdout, stderr = self.process.stdin, self.process.stdout, self.process.stderr
+        assert stdin and stdout and stderr  # `__enter__` has opened all three
         try:
-            self.process.stdin.write(json.dumps(command) + "\n")
-            self.process.stdin.flush()
+            stdin.write(json.dumps(command) + "\n")
+            stdin.flush()
         except BrokenPipeError:
             pass  # the process has died; its last words are read below
-        reply = self.process.stdout.readline()
+        reply = stdout.readline()
         if not reply:
-            words = self.process.stderr.read().strip().splitlines() or ["no message; out of memory?"]
+            words = stderr.read().strip().splitlines() or ["no message; out of memory?"]
             raise InputError(f"{self.name} on {self.device} stopped: {words[-1]}")
         return json.loads(reply)
 
@@ -80,7 +82,7 @@ def _in_turn(names: list[str], device: str, rounds: int, **case) -> dict[str, di
     """Start all sides, let each prepare the case, and time forward and backward in turn."""
     sides = [Side(name, device).__enter__() for name in names]
     try:
-        times = {name: ([], []) for name in names}
+        times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in names}
         for side in sides:
             side.ask(**case)
         for _ in tqdm(range(rounds), unit="round", disable=None if case["prepare"] == "step" else True, leave=False):

@@ -18,23 +18,23 @@ def layer_passes(arrays: dict, device: str) -> list:
     """Return the forward and the backward pass of a convolution; `arrays` as from `worker.arrays_of`."""
     tensors = {name: torch.tensor(array, device=DEVICES[device]) for name, array in arrays.items()}
     dy = tensors.pop("dy")
-    arguments = [tensors[name].requires_grad_() for name in ("x", "weight", "bias")]
-    y = torch.nn.functional.conv2d(*arguments)
+    x, weight, bias = (tensors[name].requires_grad_() for name in ("x", "weight", "bias"))
+    y = torch.nn.functional.conv2d(x, weight, bias)
 
     def forward():
         with torch.no_grad():
-            torch.nn.functional.conv2d(*arguments)
+            torch.nn.functional.conv2d(x, weight, bias)
 
-    return [forward, lambda: torch.autograd.grad(y, arguments, dy, retain_graph=True)]
+    return [forward, lambda: torch.autograd.grad(y, [x, weight, bias], dy, retain_graph=True)]
 
 
 def step_passes(network: dict, device: str) -> list:
     """Return the two halves of a training step: forward with loss, and back to the gradient of every parameter."""
     params = flatten(init_unet(np.random.default_rng(0), 1, 2, network["base_channels"], network["depth"]))
     params = {name: torch.tensor(x, device=DEVICES[device], requires_grad=True) for name, x in params.items()}
-    x = np.random.default_rng(1).standard_normal((1, 1, network["height"], network["width"])).astype(np.float32)
-    x = torch.tensor(x, device=DEVICES[device])
-    kept = []
+    image = np.random.default_rng(1).standard_normal((1, 1, network["height"], network["width"])).astype(np.float32)
+    x = torch.tensor(image, device=DEVICES[device])
+    kept: list[torch.Tensor] = []
 
     def forward():
         logits = torch_unet.forward(params, x)

@@ -13,6 +13,7 @@ import importlib
 import json
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -24,7 +25,7 @@ def main() -> None:
     side, device = importlib.import_module(f"minunet.cli.bench.{sys.argv[1]}_side"), sys.argv[2]
     if sys.argv[1] == "minunet":
         keep_freed_memory()  # as the command line does
-    passes = []
+    passes: list[Callable] = []
     for line in sys.stdin:
         command = json.loads(line)
         reply = {}
@@ -38,7 +39,7 @@ def main() -> None:
         print(json.dumps(reply), flush=True)
 
 
-def prepared(side, device: str, command: dict) -> list:
+def prepared(side, device: str, command: dict) -> list[Callable]:
     """Return the functions to be timed, each having run once."""
     if command["prepare"] == "layer":
         passes = side.layer_passes(arrays_of(Layer(*command["shape"])), device)
@@ -60,7 +61,7 @@ def arrays_of(layer: Layer) -> dict[str, np.ndarray]:
     return {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
 
 
-def seconds(run, side, device: str) -> float:
+def seconds(run: Callable, side, device: str) -> float:
     began = time.perf_counter()
     run()
     side.wait(device)

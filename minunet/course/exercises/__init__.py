@@ -1,4 +1,4 @@
-"""The exercises of the course: one module a notebook, each with a list EXERCISES."""
+"""The exercises of the course: one module per notebook, each with a list EXERCISES."""
 
 import importlib
 import pkgutil
@@ -8,7 +8,7 @@ from minunet.errors import InputError
 
 
 def by_notebook() -> dict[str, list[Exercise]]:
-    """Return the exercises of each notebook, such as 02_convolution, in their order."""
+    """Return {notebook: its exercises, in order}; a notebook's name is 02_convolution, for example."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     return {name[1:]: importlib.import_module(f"{__name__}.{name}").EXERCISES for name in names}
 
@@ -19,7 +19,7 @@ def all_exercises() -> dict[str, Exercise]:
 
 
 def find(name: str) -> Exercise:
-    """Return the exercise of that name; raise InputError, with the names that are, if there is none."""
+    """Return the exercise of that name; raise InputError, which lists all names, if there is none."""
     known = all_exercises()
     if name not in known:
         raise InputError(f"an exercise must be one of {', '.join(known)}, got {name!r}")

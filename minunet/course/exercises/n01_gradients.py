@@ -16,7 +16,7 @@ def cube(x):
 
 
 def energy(x) -> float:
-    """Return a number that each element of x has a part in: squares, and products of neighbours in the last axis."""
+    """Return a number that depends on each element of x: the sum of squares and of products of neighbours in a row."""
     return float((x * x).sum() + (x[..., :-1] * x[..., 1:]).sum())
 
 
@@ -188,6 +188,6 @@ EXERCISES = [
             "the slope of x**2 is 2 * x": scaled_square_without_two,
             "y is scale times x**2, so the slope along x is scale times larger too": scaled_square_without_scale,
         },
-        hint="dx: the slope of y along x, times dy; dscale: scale[w] has a part in every row, so sum over the rows",
+        hint="dx: the slope of y along x, times dy; dscale: scale[w] is used in every row, so sum over the rows",
     ),
 ]

@@ -62,7 +62,7 @@ def pooled_mean(x):
 
 
 def pool_case(x: np.ndarray) -> tuple:
-    """Return (dy, cache), no gradient zero, so that each is seen to arrive."""
+    """Return (dy, cache); no element of dy is zero, so that each can be seen in dx."""
     cache = max_pool_forward(x)[1]
     dy = rng.integers(1, 8, cache.winner.shape) * rng.choice([-1.0, 1.0], cache.winner.shape)
     return dy, cache

@@ -201,7 +201,7 @@ EXERCISES = [
             "sigma is not squared": map_with_sigma_not_squared,
             "the nearest cell is counted twice: d2 is the distance to another cell": map_of_the_nearest_cell_alone,
         },
-        hint="stack one distance map a cell and sort them at every pixel: the first is d1, the second is d2",
+        hint="stack one distance map per cell and sort them at every pixel: the first is d1, the second is d2",
         tolerance=1e-6,  # the library's map is float32
     ),
 ]

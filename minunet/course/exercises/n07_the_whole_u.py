@@ -73,7 +73,7 @@ def without_gates(dlogits, cache):
 
 
 def _backward(dlogits, cache, fork):
-    """Walk back; `fork` makes the gradient of down's output from those of its two branches."""
+    """Go back through the U; `fork` combines the gradients of the two branches and passes them through the ReLU."""
     dy, dhead, _ = conv2d_backward(dlogits, cache.head)
     dskip, dy = crop_concat_backward(dy, cache.concat)
     dy, dup, _ = up_conv_backward(dy, cache.up)
@@ -119,7 +119,7 @@ def rounded_down(output, depth):
 
 
 def he_std(shape, is_up_conv):
-    """Return sqrt(2 / N), N incoming nodes: of weight (F, C, KH, KW), or of an up-convolution's (C, F, 2, 2)."""
+    """Return sqrt(2 / N) with N incoming nodes, for a weight (F, C, KH, KW), or (C, F, 2, 2) of an up-convolution."""
     N = shape[0] if is_up_conv else shape[1] * shape[2] * shape[3]
     return np.sqrt(2 / N)
 
@@ -129,7 +129,7 @@ TINY = backward_case(
     np.array([[[[1.0, 0, -1], [0, 1, 0], [-1, 0, 1]]]]),  # down
     np.array([[[[1.0, -1], [0, 1]]]]),  # bottom
     np.array([[[[1.0, 2], [-1, 1]]]]),  # up
-    np.array([[[[2.0]], [[-1]]]]),  # head: a channel of the skip connection's, and one that came up
+    np.array([[[[2.0]], [[-1]]]]),  # head: one channel from the skip connection, one from the up-convolution
 )
 LARGER = backward_case(
     *(small_whole_numbers(*shape) for shape in ((2, 2, 12, 10), (3, 2, 3, 3), (4, 3, 3, 2), (4, 3, 2, 2), (2, 6, 1, 1)))

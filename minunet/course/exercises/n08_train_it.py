@@ -38,7 +38,7 @@ def rate_in_the_velocity(weight, gradient, velocity, learning_rate, momentum):
 
 
 def losses_of_training(params, tiles, learning_rate, momentum):
-    """Train `params` in place, one step a tile; return the loss of each step, (steps,)."""
+    """Train `params` in place, one step per tile; return the loss of each step, (steps,)."""
     return _train(params, tiles, learning_rate, momentum)
 
 

@@ -1,7 +1,7 @@
 """The exercises of notebook 09: one image turned and bent, its labels and weights with it."""
 
 import numpy as np
-import scipy  # it imports scipy.ndimage at its first use
+import scipy  # scipy.ndimage is loaded at its first use
 
 from minunet.course.exercise import Exercise
 
@@ -9,7 +9,7 @@ rng = np.random.default_rng(9)
 
 
 def image_labels_weights(C: int, H: int, W: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return an image (C, H, W), labels (H, W) and weights (H, W) of small whole numbers, none like its turned self."""
+    """Return an image (C, H, W), labels (H, W) and weights (H, W) of whole numbers, different when turned."""
     image = rng.permutation(C * H * W).reshape(C, H, W).astype(float)
     return image, rng.integers(0, 3, (H, W)), rng.permutation(H * W).reshape(H, W).astype(float)
 

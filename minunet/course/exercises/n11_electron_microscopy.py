@@ -7,7 +7,7 @@ from minunet.metrics import majority_pixel_error, pixel_error
 
 rng = np.random.default_rng(11)
 
-TRUTH = np.array([[1, 1, 0, 1], [1, 0, 0, 1], [1, 0, 1, 1]])  # a membrane, askew
+TRUTH = np.array([[1, 1, 0, 1], [1, 0, 0, 1], [1, 0, 1, 1]])  # a slanted membrane
 PROPOSAL = np.array([[1, 1, 1, 1], [1, 0, 1, 1], [0, 0, 1, 1]])
 MOSTLY_BACKGROUND = np.array([[0, 0, 1, 0], [0, 1, 1, 0], [0, 0, 1, 0]])
 TABLE = np.array([[1, 5, 0], [2, 1, 3]])  # rows: cells of the truth; column 0: called background
@@ -108,7 +108,7 @@ EXERCISES = [
         args=(MOSTLY_BACKGROUND,),
         more=((binary(6, 7, 0.8),), (binary(5, 3, 0.3),), (np.ones((3, 4), int),)),
         mistakes={
-            "that is right where cell is the commoner class; here background is": majority_is_cell,
+            "that is right where cell is the more common class; here background is": majority_is_cell,
             "that is a number of pixels; divide by how many there are": cell_pixels,
         },
         hint="of the share of cell and the share of background, the majority gets one right and the other wrong",

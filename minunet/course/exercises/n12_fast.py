@@ -1,6 +1,6 @@
-"""The exercises of notebook 12: what paints columns back, and Winograd's F(2, 3) along a row, forward and backward.
+"""The exercises of notebook 12: im2col's backward pass, and Winograd's F(2, 3) along a row, forward and backward.
 
-im2col lays what every tap reads into the rows of one matrix. F(2, 3) makes two neighbouring outputs of a correlation
+im2col copies what each tap reads into a row of one matrix. F(2, 3) makes two neighbouring outputs of a correlation
 with three taps from four inputs and four multiplications:
 
     y[2t : 2t + 2] = AT @ ((G @ weight) * (BT @ x[2t : 2t + 4]))

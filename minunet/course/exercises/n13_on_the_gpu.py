@@ -38,9 +38,9 @@ def brier_mean_of_classes(p, labels, array_module):
 
 
 class Device:
-    """A device and a clock that exist on paper: a call costs the host one tick and fills the queue.
+    """An imaginary device with a clock: a call takes the host one tick, and the device `durations[0]` ticks later on.
 
-    The first calls are slow, one later call is disturbed, and there is unfinished work from before.
+    The first calls are slow, one later call is disturbed, and the device may still have work from before.
     """
 
     def __init__(self, durations: list[int], unfinished: int):
@@ -184,7 +184,7 @@ EXERCISES = [
             "each transfer starts with the latency, however small it is": without_latency,
             "bandwidth is in bytes, and an element has itemsize of them": elements_for_bytes,
             "bandwidth is in bytes a second, not bits": bits_for_bytes,
-            "the latency is paid once a transfer, not once an element": latency_for_each,
+            "the latency is paid once per transfer, not once per element": latency_for_each,
         },
         hint="latency + bytes / bandwidth; a shape () is one element",
     ),

@@ -1,4 +1,4 @@
-"""The exercises of notebook 14: five of the suspects, to be repaired."""
+"""The exercises of notebook 14: five of the suspects, which the student repairs."""
 
 import numpy as np
 

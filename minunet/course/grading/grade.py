@@ -2,11 +2,12 @@
 
 Each submission runs in a kernel of its own, a separate process in an empty folder, with a time limit for each cell.
 The marks do not come from there: `check` runs in the grader's process and only calls the student's functions over
-there (see `answering.py`), so a notebook that redefines course.check, patches NumPy or prints a green tick gains
-nothing. Which exercises count, and that the function of conv2d_dx is my_conv2d_dx, is the course's to say.
+there (see `remote_call.py`), so a notebook that redefines course.check, patches NumPy or prints a green tick gains
+nothing. The course decides which exercises count, and that the function for conv2d_dx is called my_conv2d_dx.
 
-What is not defended against: a function that calls the library's own solution passes, so look at those that do; and a
-kernel has all rights of whoever grades, to read, delete and send files, so grade strangers' notebooks in a container.
+Two things are not prevented. A function that calls the library's own solution passes, so look at a few submissions. And
+a kernel may read, delete and send files with all rights of the person who grades, so grade notebooks of people you do
+not know in a container.
 """
 
 import csv
@@ -28,7 +29,7 @@ def grade_folder(folder: Path, out: Path, seconds: float) -> list[dict]:
     Raises
     ------
     InputError
-        If there is no folder, or no notebook in it, if `out` exists or cannot be, or if Jupyter is missing.
+        If there is no folder, or no notebook in it, if `out` exists or cannot be created, or if Jupyter is missing.
     """
     if out.exists():
         raise InputError(f"--out must be a new file, {out} exists; choose another --out")
@@ -65,7 +66,7 @@ def grade(path: Path, seconds: float) -> dict:
     Returns
     -------
     row : dict
-        notebook; exercise -> 1 or 0, for each of that notebook; total; remark. Anything but a right answer gives 0.
+        notebook; exercise -> 1 or 0, for each exercise of that notebook; total; remark. All but right answers give 0.
     """
     try:
         cells = read_cells(path)

@@ -7,6 +7,7 @@ have seen in one process.
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,16 +17,23 @@ LARGEST_REPLY = 200_000_000  # bytes
 
 
 def answer(function, question: str, reply: str) -> None:
-    """In the student's process: call `function` with the arguments in `question`, and write what it returns."""
+    """Call `function` with the arguments in the file `question`, and write what it returns to the file `reply`.
+
+    This runs in the student's process.
+    """
     args = pickle.loads(Path(question).read_bytes())
     result = function(*args)
     is_many = isinstance(result, (tuple, list))
-    arrays = {f"result.{i}": np.asarray(value) for i, value in enumerate(result if is_many else (result,))}
-    np.savez(reply, is_many=is_many, is_none=result is None, **arrays, **_after(args))
+    entries: dict[str, Any] = {"is_many": is_many, "is_none": result is None, **_after(args)}
+    for i, value in enumerate(result if is_many else (result,)):
+        entries[f"result.{i}"] = np.asarray(value)
+    np.savez(reply, **entries)
 
 
 def read_reply(reply: Path, args: tuple):
-    """In the grader's process: return what the function returned, and change `args` as it did.
+    """Return what the function returned, and change `args` in place as the function did.
+
+    This runs in the grader's process.
 
     Raises
     ------
@@ -35,16 +43,21 @@ def read_reply(reply: Path, args: tuple):
     if reply.stat().st_size > LARGEST_REPLY:
         raise ValueError(f"it returns more than {LARGEST_REPLY:,} bytes")
     with np.load(reply, allow_pickle=False) as file:
-        stored = {name: file[name] for name in file.files if name != "result.0" or not file["is_none"]}
+        is_none, is_many = bool(file["is_none"]), bool(file["is_many"])
+        # the result None is stored as an object, which only pickle could read, so it is left alone
+        stored = {name: file[name] for name in file.files if not (is_none and name == "result.0")}
     for name, array in _arrays(args).items():
         if not np.array_equal(array, stored[f"after.{name}"]):
             array[...] = stored[f"after.{name}"]
-    results = [stored[f"result.{i}"] for i in range(sum(name.startswith("result.") for name in stored))]
-    return tuple(results) if stored["is_many"] else results[0] if results else None
+    if is_none:
+        return None
+    count = sum(name.startswith("result.") for name in stored)
+    results = tuple(stored[f"result.{i}"] for i in range(count))
+    return results if is_many else results[0]
 
 
 def limit_memory(gibibytes: float) -> None:
-    """Let this process take so much memory and no more, where the operating system can do that."""
+    """Limit the memory of this process, where the operating system can do that."""
     try:
         import resource
     except ImportError:  # Windows

@@ -1,4 +1,4 @@
-"""A submission at work: a Jupyter kernel of its own, with a time limit for each cell; it may crash and start again."""
+"""Run a submission in a Jupyter kernel of its own, with a time limit for each cell; after a crash, start again."""
 
 import contextlib
 import os
@@ -9,17 +9,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import minunet
-from minunet.course.grading.remote_call import read_reply
+from minunet.course.grading import remote_call
 from minunet.errors import InputError
 
 STRIKES = 5  # cells and calls that may crash or take too long, before a submission is given up
 STARTING, STOPPING = 60, 3  # seconds
 POLL = 0.1  # seconds between looks whether the kernel is alive
 GIBIBYTES = 4
-HIDDEN = "MINUNET_DATA"
-_ANSWERING = "__import__('minunet.course.grading.remote_call', fromlist=['remote_call'])"
+HIDDEN = "MINUNET_DATA"  # an environment variable that the kernel does not get: grading uses no real data
+_REMOTE_CALL = f"__import__('importlib').import_module({remote_call.__name__!r})"  # the module, in the kernel
 
 
 class StoppedError(Exception):
@@ -27,10 +28,10 @@ class StoppedError(Exception):
 
 
 class StudentKernel:
-    """The cells of one submission, run in order, errors allowed; what they print is not even listened to.
+    """The cells of one submission, run in order; an error does not stop the others, and what they print is ignored.
 
-    A cell that takes too long is interrupted, and the others go on. If one ends the kernel, the others run again in a
-    new one. `remarks` tells what happened, cell by cell.
+    A cell that takes too long is interrupted, and the next one runs. If a cell ends the kernel, all others run again in
+    a new kernel. `remarks` says what happened, cell by cell.
 
     Raises
     ------
@@ -42,7 +43,8 @@ class StudentKernel:
         self.cells, self.seconds = dict(enumerate(cells, start=1)), seconds
         self.remarks: dict[str, str] = {}
         self._strikes = 0
-        self._manager = self._client = None
+        self._manager: Any = None
+        self._client: Any = None
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._calls = 0
 
@@ -67,18 +69,18 @@ class StudentKernel:
             question, reply = (Path(self._folder.name) / f"{kind}{self._calls}.npz" for kind in ("question", "reply"))
             question.write_bytes(pickle.dumps(args))
             try:
-                error = self._run(f"{_ANSWERING}.answer({name}, {str(question)!r}, {str(reply)!r})", self.seconds)
+                error = self._run(f"{_REMOTE_CALL}.answer({name}, {str(question)!r}, {str(reply)!r})", self.seconds)
             except StoppedError as stopped:
                 self._strike(name, stopped)
                 raise
             if error:
                 raise StoppedError(f"stops with {error}")
-            return read_reply(reply, args)
+            return remote_call.read_reply(reply, args)
 
         return ask
 
     def _start_if_needed(self) -> None:
-        """Run all cells, unless they have run and the kernel is alive; raise StoppedError if it is to be given up."""
+        """Run all cells, unless the kernel is alive and has run them; raise StoppedError after too many strikes."""
         while self._manager is None:
             if self._strikes >= STRIKES:
                 raise StoppedError("belongs to a submission that is given up")
@@ -117,7 +119,7 @@ class StudentKernel:
         self._client = self._manager.blocking_client()
         self._client.start_channels(shell=True, iopub=False, stdin=False, hb=False, control=False)
         try:
-            self._run(f"{_ANSWERING}.limit_memory({GIBIBYTES})", STARTING)
+            self._run(f"{_REMOTE_CALL}.limit_memory({GIBIBYTES})", STARTING)
         except StoppedError as error:
             raise InputError(f"the kernel python3 does not start: it {error}; try jupyter kernelspec list") from error
 

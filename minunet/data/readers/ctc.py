@@ -5,9 +5,9 @@
     01_ST/SEG/man_seg000.tif ...      silver truth: outlines by computer, of most cells in most frames
     01_GT/TRA/man_track000.tif ...    markers: a spot in every cell, without its outline
 
-A frame with neither gold nor silver truth is skipped. Where both exist, gold comes first: see `ctc_truth.py`. Where the
-markers tell of a cell that has no outline, its surroundings are not known. A frame without markers is taken at its
-word: what has no label is background.
+A frame with neither gold nor silver truth is skipped. Where both exist, gold comes first: see `ctc_truth.py`. A marker
+without an outline shows a cell whose extent is unknown, so the pixels around it count as not known. In a frame without
+markers, every pixel without a label is background.
 """
 
 import re
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minunet.data.readers.ctc_truth import gold_over_silver, known_pixels, longest
+from minunet.data.readers.ctc_truth import gold_over_silver, known_pixels, largest_diagonal
 from minunet.data.readers.image_files import read_labels, read_pages
 from minunet.data.readers.shared import existing_folder, hold_out_last, separated
 from minunet.data.sample import Dataset, Sample
@@ -27,15 +27,15 @@ LAYOUT = "sequences 01/t000.tif, ... and their truth 01_GT/SEG/man_seg000.tif, .
 def read_ctc(directory: str | Path) -> Dataset:
     """Return the annotated frames of all sequences of a data set, or of one: `DIR` or `DIR/01`.
 
-    Cells that touch are separated by a line of background. `known` is False where the truth cannot be known, and None
-    where all of it is. The last fifth of the annotated frames is held out, and at least one: neighbouring frames look
-    alike, so the held-out ones lie together.
+    Cells that touch are separated by a line of background. `known` is False where the truth is not known, and None
+    if all of it is known. The last fifth of the annotated frames is held out, and at least one frame: neighbouring
+    frames look alike, so the held-out ones lie together.
 
     Raises
     ------
     InputError
-        If there is no sequence, or none with truth; if a file of truth has no frame, or another size; if the frames
-        are three-dimensional.
+        If there is no sequence, or none with truth; if a file of truth has no frame, or not the size of its frame; if
+        the frames are three-dimensional.
     """
     sequences = _sequences(existing_folder(directory, LAYOUT))
     samples = [sample for sequence in sequences for sample in _annotated(sequence)]
@@ -51,7 +51,7 @@ def read_ctc(directory: str | Path) -> Dataset:
 def _sequences(directory: Path) -> list[Path]:
     """Return the folders of frames, sorted."""
     if _numbered(directory, "t"):
-        return [directory.resolve()]  # so that "." has a name, and siblings
+        return [directory.resolve()]  # so that "." has a name and a parent
     sequences = sorted(child for child in directory.iterdir() if child.name.isdigit() and _numbered(child, "t"))
     if not sequences:
         raise InputError(f"{directory}: expected {LAYOUT}, found no folder 01 with t000.tif; check the path")
@@ -60,10 +60,11 @@ def _sequences(directory: Path) -> list[Path]:
 
 def _annotated(sequence: Path) -> list[Sample]:
     """Return the frames of a sequence that have truth."""
-    gold, silver, markers = (
-        _numbered(sequence.with_name(f"{sequence.name}_{kind}") / folder, stem)
-        for kind, folder, stem in (("GT", "SEG", "man_seg"), ("ST", "SEG", "man_seg"), ("GT", "TRA", "man_track"))
-    )
+    gold_folder = sequence.with_name(f"{sequence.name}_GT")
+    silver_folder = sequence.with_name(f"{sequence.name}_ST")
+    gold = _numbered(gold_folder / "SEG", "man_seg")
+    silver = _numbered(silver_folder / "SEG", "man_seg")
+    markers = _numbered(gold_folder / "TRA", "man_track")
     frames = _numbered(sequence, "t")
     images, truths = {}, {}
     for number in sorted(gold.keys() | silver.keys()):
@@ -73,7 +74,7 @@ def _annotated(sequence: Path) -> list[Sample]:
         images[number] = _frame(frames[number])  # (1, H, W)
         outlines = [_labels(files[number], images[number]) for files in (gold, silver) if number in files]
         truths[number] = outlines[0] if len(outlines) == 1 else gold_over_silver(*outlines)
-    reach = longest(truths.values())
+    reach = largest_diagonal(truths.values())
     samples = []
     for number, truth in truths.items():
         spots = _labels(markers[number], images[number]) if number in markers else None

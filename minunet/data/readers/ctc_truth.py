@@ -1,20 +1,20 @@
-"""What is known of a frame whose truth is gold, silver, and markers.
+"""The truth of a frame, from its gold outlines, its silver outlines and its markers.
 
-truth = gold cells, and the silver cells that gold does not tell of
-known = False where a cell may be that has a marker and no outline
+truth = the gold cells, and the silver cells that are none of the gold ones
+known = False around a marker whose cell has no outline
 """
 
 from collections.abc import Iterable
 
 import numpy as np
-import scipy  # it imports scipy.ndimage at its first use
+import scipy  # scipy.ndimage is loaded at its first use
 
 
 def gold_over_silver(gold: np.ndarray, silver: np.ndarray) -> np.ndarray:
-    """Return the gold cells, and what they leave of the silver ones.
+    """Return the gold cells, and the silver cells beside them.
 
-    A silver cell that lies for more than half in gold cells is taken for one of them, and vanishes; the others keep
-    the pixels that gold leaves, under new numbers.
+    A silver cell that lies by more than half in gold cells is taken for one of them, and dropped. The others lose only
+    the pixels that belong to gold cells, and get new numbers.
 
     Parameters
     ----------
@@ -34,10 +34,11 @@ def gold_over_silver(gold: np.ndarray, silver: np.ndarray) -> np.ndarray:
 
 
 def known_pixels(cells: np.ndarray, markers: np.ndarray, reach: float) -> np.ndarray | None:
-    """Return where the truth can be known, or None where all of it can.
+    """Return where the truth is known, or None if it is known everywhere.
 
-    A marker that does not lie for at least half in cells belongs to a cell without outline. That cell may reach
-    `reach` pixels from its marker, but not into other cells: there, cell and background cannot be told apart.
+    A marker of which less than half lies in outlined cells belongs to a cell without an outline. That cell may extend
+    up to `reach` pixels from its marker, but not into other cells. In this area, cell and background cannot be told
+    apart.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def known_pixels(cells: np.ndarray, markers: np.ndarray, reach: float) -> np.nda
     return (distance > reach) | (cells > 0)
 
 
-def longest(truths: Iterable[np.ndarray]) -> float:
+def largest_diagonal(truths: Iterable[np.ndarray]) -> float:
     """Return the largest diagonal of a cell's bounding box, in pixels; infinity if there is no cell."""
     boxes = [box for cells in truths for box in scipy.ndimage.find_objects(cells) if box is not None]
     lengths = [np.hypot(rows.stop - rows.start, columns.stop - columns.start) for rows, columns in boxes]

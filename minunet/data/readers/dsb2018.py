@@ -1,7 +1,7 @@
-"""Nuclei in the layout of the Data Science Bowl 2018 (BBBC038): a folder an image, with a mask file a nucleus.
+"""Nuclei in the layout of the Data Science Bowl 2018 (BBBC038): one folder per image, one mask per nucleus.
 
 ID/images/ID.png    the image
-ID/masks/*.png      a nucleus each: 0 outside, another value inside
+ID/masks/*.png      one nucleus per file: 0 outside, another value inside
 """
 
 from pathlib import Path
@@ -14,15 +14,15 @@ from minunet.data.sample import Dataset, Sample
 from minunet.errors import InputError
 
 LAYOUT = "ID/images/ID.png and ID/masks/*.png for each image"
-TOLERANCE = 0.05  # the share of the smaller nucleus that two masks may have in common
+TOLERANCE = 0.05  # two masks may share at most this part of the smaller nucleus
 
 
 def read_dsb2018(directory: str | Path) -> Dataset:
     """Return the images with their nuclei, by sorted ID.
 
-    `directory` holds the folders of the images, or a folder stage1_train that does. Nuclei that touch are separated by
-    a line of background; so are those that overlap by a few pixels, as two in the public data do. An empty mask is no
-    nucleus. The last quarter of the images is held out, and at least one.
+    `directory` holds the folders of the images, or a folder stage1_train that holds them. Nuclei that touch are
+    separated by a line of background, and so are nuclei that overlap by a few pixels, which happens in the public data.
+    An empty mask counts as no nucleus. The last quarter of the images is held out, and at least one.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def _sample(folder: Path) -> Sample:
     paths = sorted((folder / "masks").glob("*.png"))
     if not paths:
         raise InputError(
-            f"{folder}: expected masks/*.png, one a nucleus, found none; add them (the test data have none), "
+            f"{folder}: expected masks/*.png, one per nucleus, found none; add them (the test data have none), "
             "or remove the folder"
         )
     nuclei = separated(_nuclei(paths, image.shape[1:]), folder / "masks")
@@ -60,7 +60,7 @@ def _nuclei(paths: list[Path], shape: tuple[int, int]) -> np.ndarray:
         if mask.shape != shape:
             (H, W), (mask_H, mask_W) = shape, mask.shape
             raise InputError(f"{path}: expected a mask of {H}x{W} like its image, got {mask_H}x{mask_W}; redo the mask")
-        areas.append(np.count_nonzero(mask))
+        areas.append(int(np.count_nonzero(mask)))
         shared = mask & (nuclei > 0)
         for other, overlap in zip(*np.unique(nuclei[shared], return_counts=True), strict=True):
             if overlap > TOLERANCE * min(areas[number], areas[other]):

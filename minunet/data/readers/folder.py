@@ -1,9 +1,9 @@
-"""A folder of one's own: `images/` and `masks/`, with a mask for each image under the same name."""
+"""Your own images: the folders `images/` and `masks/`, with a mask for each image under the same name."""
 
 from pathlib import Path
 
 import numpy as np
-import scipy  # it imports scipy.ndimage at its first use
+import scipy  # scipy.ndimage is loaded at its first use
 
 from minunet.data.readers.image_files import read_image, read_labels
 from minunet.data.readers.shared import existing_folder, hold_out_last, separated
@@ -15,9 +15,9 @@ def read_folder(directory: str | Path) -> Dataset:
     """Return the images of a folder with their masks.
 
     `images/a.tif` goes with `masks/a.png`: the names are equal, the extensions need not be. A mask is binary if it
-    has one value beside 0; its cells are then the connected components. With more values it is an instance mask, one
-    number a cell; cells that touch are separated by a line of background. If all masks are binary, the instances of the
-    samples are None. The last fifth of the sorted names is held out, and at least one.
+    has one value besides 0; its cells are then the connected components. With more values it is an instance mask, one
+    number per cell; cells that touch are separated by a line of background. If all masks are binary, the instances of
+    the samples are None. The last fifth of the sorted names is held out, and at least one.
     """
     pairs = _pairs(existing_folder(directory, "the folders images and masks"))
     images = {name: read_image(image) for name, (image, _) in pairs.items()}  # (C, H, W) each
@@ -63,11 +63,11 @@ def _files(directory: Path, kind: str) -> dict[str, Path]:
     folder = directory / kind
     if not folder.is_dir():
         raise InputError(f"{directory}: expected the folders images and masks, found no {kind}; create {folder}")
-    files = {}
+    files: dict[str, Path] = {}
     for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
         if path.stem in files:
             raise InputError(
-                f"{folder}: expected one file a name, got {files[path.stem].name} and {path.name}; rename one"
+                f"{folder}: expected one file per name, got {files[path.stem].name} and {path.name}; rename one"
             )
         files[path.stem] = path
     if not files:

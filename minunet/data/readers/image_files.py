@@ -1,4 +1,4 @@
-"""Images, stacks and label masks as arrays, read with Pillow; what cannot be read is said in one line."""
+"""Images, stacks and label masks as arrays, read with Pillow; one line says what cannot be read."""
 
 import warnings
 from pathlib import Path
@@ -41,7 +41,7 @@ def read_stack(path: str | Path) -> np.ndarray:
     pages = _pages(path)
     shapes = {page.shape for page in pages}
     if len(shapes) > 1:
-        sizes = " and ".join(sorted(_size(page) for page in {page.shape: page for page in pages}.values()))
+        sizes = " and ".join(sorted(f"{H}x{W}" for _, H, W in shapes))
         raise InputError(f"{path}: expected pages of one size, got {sizes}; save each size in a file of its own")
     stack = np.stack(pages)  # (pages, C, H, W)
     if stack.shape[1] != 1:
@@ -50,10 +50,10 @@ def read_stack(path: str | Path) -> np.ndarray:
 
 
 def read_labels(path: str | Path) -> np.ndarray:
-    """Return the mask in a file, integers, (H, W); of an image with a palette, the numbers and not the colours."""
+    """Return the mask in a file, integers, (H, W); for an image with a palette, the stored numbers, not the colours."""
     mask = _one_page(path, keep_palette=True)
     if len(mask) != 1:
-        raise InputError(f"{path}: expected a grey mask, got colours; save one number a pixel, 0 for background")
+        raise InputError(f"{path}: expected a grey mask, got colours; save one number per pixel, 0 for background")
     mask = mask[0]  # (H, W)
     if mask.dtype.kind != "f":
         return mask
@@ -76,7 +76,7 @@ def _pages(path, keep_palette: bool = False) -> list[np.ndarray]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd metadata, common in files from microscopes
-            warnings.filterwarnings("error", "Corrupt|Truncated")  # else a cut-off stack may lose its last pages
+            warnings.filterwarnings("error", "Corrupt|Truncated")  # otherwise a cut-off stack may lose pages silently
             with Image.open(path) as image:
                 pages = [_to_array(page, keep_palette) for page in ImageSequence.Iterator(image)]
     except Exception as error:  # Pillow raises a dozen kinds for a damaged file, SyntaxError among them
@@ -96,7 +96,8 @@ def _to_array(page: Image.Image, keep_palette: bool) -> np.ndarray:
     if page.mode == "1":
         page = page.convert("L")
     elif page.mode in ("P", "PA"):
-        page, has_alpha = (page, has_alpha) if keep_palette else (page.convert("RGB"), False)
+        if not keep_palette:
+            page, has_alpha = page.convert("RGB"), False
     elif page.mode not in GREY_MODES | ALPHA_MODES | {"RGB"}:
         page = page.convert("RGB")  # CMYK, YCbCr, LAB, HSV
     array = np.array(page)  # (H, W) or (H, W, C)
@@ -105,10 +106,6 @@ def _to_array(page: Image.Image, keep_palette: bool) -> np.ndarray:
         array = array[:-1]
     is_grey = len(array) == 3 and (array == array[0]).all()
     return array[:1] if is_grey else array
-
-
-def _size(page: np.ndarray) -> str:
-    return f"{page.shape[1]}x{page.shape[2]}"
 
 
 def _what_is_there(path) -> str:

@@ -1,4 +1,4 @@
-"""The EM segmentation challenge of the paper: a stack of membranes, in the challenge's own files."""
+"""The EM segmentation challenge of the paper: a stack of slices, cells and membranes, in the challenge's own files."""
 
 from pathlib import Path
 
@@ -20,11 +20,13 @@ def read_isbi(directory: str | Path) -> Dataset:
     the 30 are held out: neighbouring slices look alike, so the held-out ones lie together at the end. Of a stack of
     another length, the last sixth is held out, and at least one slice.
 
-    The labels of this challenge lie half a pixel beside the membranes, all in the same direction. So the images, those
-    held out too, are moved to where the labels of the training slices are; the labels stay as they are. See
-    `registration.py`; the `note` of the data set says how far. If nothing has to be moved, grey values are the file's.
-    A network trained on them finds membranes where an image has them: on an image that nobody has moved, that is half a
-    pixel beside where these annotators' labels would be.
+    The labels of this challenge lie half a pixel beside the membranes, all in the same direction. So all images, the
+    held-out ones too, are moved by the offset of the training slices; the labels stay as they are. The `note` of the
+    data set says how far; see `isbi_registration.py`. If nothing has to be moved, the grey values are those of the
+    file.
+
+    A network trained on them finds membranes where an image has them. On an image that nobody has moved, that is half
+    a pixel beside the labels that these annotators would have drawn.
     """
     directory = existing_folder(directory, LAYOUT)
     images, truth = (read_stack(_find(directory, name)) for name in ("train-volume.tif", "train-labels.tif"))

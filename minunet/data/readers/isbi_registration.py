@@ -1,20 +1,23 @@
-"""Registration: how far labels lie from what they outline in the image, and the image moved to where they are.
+"""Registration: find how far labels lie from what they outline in the image, and move the image to match.
 
 Labels drawn in one program and rasterised by another may lie a fraction of a pixel beside the image, all in the same
-direction. The eye does not see it. A network that is shown each tile in eight orientations cannot learn it, for in each
-of them the labels lie elsewhere. Over all pixels p, the correlation of the labels with the image moved by d
+direction. The eye does not see it. A network that is shown each tile in eight orientations cannot learn it, because
+the offset points another way in each of them.
+
+Over all pixels p, the correlation of the labels with the image moved by d
 
     c(d) = corr(image(p - d), labels(p))
 
-is largest where the two match. A parabola through the largest of whole steps and its neighbours finds the fraction.
+is largest where the two match. It is computed for whole pixels; a parabola through its largest value and the two
+neighbours finds the fraction.
 """
 
 import numpy as np
-import scipy  # it imports scipy.ndimage at its first use
+import scipy  # scipy.ndimage is loaded at its first use
 
 REACH = 2  # pixels: the farthest step that is tried
-LEAST_CORRELATION = 0.1  # below it, image and labels have too little in common to tell
-LEAST_OFFSET = 0.25  # pixels: below it, interpolating the image would cost more than it mends
+LEAST_CORRELATION = 0.1  # below it, image and labels have too little in common to be matched
+LEAST_OFFSET = 0.25  # pixels: interpolation would blur the image, which a smaller offset is not worth
 
 
 def label_offset(images: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
@@ -24,12 +27,12 @@ def label_offset(images: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     ----------
     images : array, (N, H, W)
     labels : array, (N, H, W)
-        Binary; whether cells are darker or brighter than what is around them does not matter.
+        Binary. The cells may be darker or brighter than what is around them.
 
     Returns
     -------
     dy, dx : float
-        In pixels; the same for all images. Both 0 if that is nearly so (LEAST_OFFSET), or if no offset within REACH
+        In pixels; the same for all images. Both are 0 if the offset is below LEAST_OFFSET, or if no offset within REACH
         stands out.
     """
     N, H, W = images.shape
@@ -38,13 +41,13 @@ def label_offset(images: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
         return 0.0, 0.0
     inner = labels[:, REACH : H - REACH, REACH : W - REACH]
     c = np.zeros((len(steps), len(steps)))
-    for i, dy in enumerate(steps):
-        for j, dx in enumerate(steps):
-            shifted = images[:, REACH - dy : H - REACH - dy, REACH - dx : W - REACH - dx]
-            c[i, j] = abs(np.mean([_correlation(*pair) for pair in zip(shifted, inner, strict=True)]))
-    i, j = np.unravel_index(c.argmax(), c.shape)
-    at_the_rim = {i, j} & {0, 2 * REACH}
-    if at_the_rim or c[i, j] < LEAST_CORRELATION:
+    for row, down in enumerate(steps):
+        for column, right in enumerate(steps):
+            shifted = images[:, REACH - down : H - REACH - down, REACH - right : W - REACH - right]
+            c[row, column] = abs(np.mean([_correlation(*pair) for pair in zip(shifted, inner, strict=True)]))
+    i, j = (int(index) for index in np.unravel_index(c.argmax(), c.shape))
+    is_at_the_rim = i in (0, 2 * REACH) or j in (0, 2 * REACH)  # the true offset may be larger
+    if is_at_the_rim or c[i, j] < LEAST_CORRELATION:
         return 0.0, 0.0
     dy = float(steps[i] + _top_of_parabola(*c[i - 1 : i + 2, j]))
     dx = float(steps[j] + _top_of_parabola(*c[i, j - 1 : j + 2]))
@@ -57,7 +60,7 @@ def moved(image: np.ndarray, offset: tuple[float, float]) -> np.ndarray:
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the correlation coefficient of two images; 0 if one of them is of one value everywhere."""
+    """Return the correlation coefficient of two images; 0 if one of them has the same value everywhere."""
     x, y = x - x.mean(dtype=float), y - y.mean(dtype=float)
     norm = np.linalg.norm(x) * np.linalg.norm(y)
     return float(np.vdot(x, y) / norm) if norm else 0.0

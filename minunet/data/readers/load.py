@@ -1,4 +1,4 @@
-"""Data by one word on the command line: `synthetic`, or KIND:DIR."""
+"""Load the data set that `--data` names: `synthetic`, or KIND:DIR."""
 
 import os
 from pathlib import Path
@@ -23,7 +23,7 @@ SIGNS = {  # files that only one kind of folder has
 def load_data(spec: str, seed: int = 0) -> Dataset:
     """Return the data set that `spec` names: "synthetic", or "isbi:DIR", "ctc:DIR", "dsb2018:DIR" or "folder:DIR".
 
-    `seed` draws the synthetic cells; files are read as they are. In DIR, ~ is the home folder.
+    `seed` is for the synthetic cells only. In DIR, ~ is the home folder.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the readers share: a folder that must be there, cells kept apart, and images held out."""
+"""What several readers do: check that the folder exists, separate touching cells, hold out images."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def existing_folder(directory: str | Path, layout: str) -> Path:
 
 
 def separated(instances: np.ndarray, where) -> np.ndarray:
-    """Return what `separate_touching` makes of the instances; say `where` they are from if it refuses them."""
+    """Do what `separate_touching` does; its error then begins with `where` the instances come from."""
     try:
         return separate_touching(instances)
     except InputError as error:
@@ -26,12 +26,12 @@ def separated(instances: np.ndarray, where) -> np.ndarray:
 
 
 def hold_out_last(name: str, samples: list[Sample], share: int) -> Dataset:
-    """Return a data set of two classes with the last 1 / `share` of the samples held out, and at least one.
+    """Return a data set of two classes of which the last 1 / `share` is held out, and at least one sample.
 
     Raises
     ------
     InputError
-        If the samples are fewer than 2, or do not all have as many channels as the first.
+        If there are fewer than 2 samples, or if their numbers of channels differ.
     """
     if len(samples) < 2:
         raise InputError(
@@ -41,8 +41,8 @@ def hold_out_last(name: str, samples: list[Sample], share: int) -> Dataset:
     for sample in others:
         if len(sample.image) != len(first.image):
             raise InputError(
-                f"expected images of equal channels, got {len(first.image)} in {first.name} and {len(sample.image)} in "
-                f"{sample.name}; convert all to grey or all to colour"
+                f"expected images with the same number of channels, got {len(first.image)} in {first.name} and "
+                f"{len(sample.image)} in {sample.name}; convert all to grey or all to colour"
             )
     held_out = max(1, len(samples) // share)
     return Dataset(name, samples[:-held_out], samples[-held_out:], num_classes=2)

@@ -4,7 +4,7 @@ import numpy as np
 
 from minunet.data.sample import Dataset, Sample
 from minunet.data.synthetic.microscope import light, through_the_microscope
-from minunet.data.synthetic.outlines import draw_shapes, place
+from minunet.data.synthetic.outlines import draw_shapes, place_cells
 from minunet.data.weight_maps import separate_touching
 
 
@@ -16,7 +16,7 @@ def synthetic_cells(
     Parameters
     ----------
     count : int, optional
-        How many cells to place; there may be fewer if they find no room. By default the image is well filled.
+        How many cells to place; fewer are placed if there is no room. By default the image is well filled.
 
     Returns
     -------
@@ -27,7 +27,7 @@ def synthetic_cells(
     """
     if count is None:
         count = max(2, round(height * width / 2100))
-    instances, nuclei = draw_shapes(rng, place(rng, height, width, count), height, width)
+    instances, nuclei = draw_shapes(rng, place_cells(rng, height, width, count), height, width)
     image = through_the_microscope(rng, light(rng, instances, nuclei))
     return image.astype(np.float32), instances
 

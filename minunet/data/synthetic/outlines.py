@@ -3,15 +3,15 @@
 from typing import NamedTuple
 
 import numpy as np
-import scipy  # it imports scipy.ndimage at its first use
+import scipy  # scipy.ndimage is loaded at its first use
 
 RADIUS = (12.0, 22.0)  # pixels
-SMALLEST = 60  # pixels; what the image's edge or a neighbour leaves of a cell, and is smaller, is left out
-HARMONICS = np.arange(2, 7)  # waves around the outline; the first would only move the centre
+SMALLEST = 60  # pixels; a cell is dropped if the image's edge or its neighbours leave less of it
+HARMONICS = np.arange(2, 7)  # waves once around the outline; a single wave would only move the centre
 
 
 class Outline(NamedTuple):
-    """A closed curve around a centre: radius * (1 + a few waves), then stretched along one direction."""
+    """A closed curve around a centre: radius * (1 + sum of waves), then stretched along one direction."""
 
     y: float
     x: float
@@ -22,14 +22,15 @@ class Outline(NamedTuple):
     phases: np.ndarray  # (5,)
 
 
-def place(rng: np.random.Generator, height: int, width: int, count: int) -> list[Outline]:
-    """Return outlines that may overlap a little with their neighbours, and not more."""
-    cells = []
+def place_cells(rng: np.random.Generator, height: int, width: int, count: int) -> list[Outline]:
+    """Return up to `count` outlines at random places; neighbours touch or overlap by a little at most."""
+    cells: list[Outline] = []
     for _ in range(30 * count):
         radius = rng.uniform(*RADIUS)
         y, x = rng.uniform(-0.3 * radius, (height + 0.3 * radius, width + 0.3 * radius))
         if cells and rng.random() < 0.7:  # beside another cell, so that they touch
-            other, angle = cells[rng.integers(len(cells))], rng.uniform(0, 2 * np.pi)
+            other = cells[rng.integers(len(cells))]
+            angle = rng.uniform(0, 2 * np.pi)
             distance = 0.9 * (radius + other.radius)
             y, x = other.y + distance * np.sin(angle), other.x + distance * np.cos(angle)
         inside = -radius / 2 < y < height + radius / 2 and -radius / 2 < x < width + radius / 2
@@ -43,7 +44,7 @@ def place(rng: np.random.Generator, height: int, width: int, count: int) -> list
 
 
 def relative_radius(cell: Outline, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
-    """Return 0 at the cell's centre, 1 on its outline, and more beyond, at ys (h, 1) and xs (1, w)."""
+    """Return 0 at the cell's centre, 1 on its outline and more outside, for the pixels at ys (h, 1) and xs (1, w)."""
     dy, dx = ys - cell.y, xs - cell.x
     along = (dx * np.cos(cell.direction) + dy * np.sin(cell.direction)) / cell.stretch
     across = (dy * np.cos(cell.direction) - dx * np.sin(cell.direction)) * cell.stretch
@@ -55,9 +56,9 @@ def relative_radius(cell: Outline, ys: np.ndarray, xs: np.ndarray) -> np.ndarray
 def draw_shapes(
     rng: np.random.Generator, cells: list[Outline], height: int, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the instances (H, W), and where the nuclei are (H, W), from 0 to 1.
+    """Return the instances (H, W), and how much of a nucleus each pixel shows (H, W), from 0 to 1.
 
-    A pixel inside two outlines belongs to the cell that it lies deeper in, so cells never overlap.
+    A pixel inside two outlines belongs to the cell in which it lies deeper, so cells never overlap.
     """
     instances = np.zeros((height, width), np.int32)
     nearest = np.ones((height, width))
@@ -80,7 +81,7 @@ def draw_shapes(
 
 
 def _whole_cells(instances: np.ndarray) -> np.ndarray:
-    """Return the largest piece of every cell, numbered without gaps; pieces that were cut off and slivers go."""
+    """Keep the largest piece of every cell, drop cells below SMALLEST, and number the others without gaps."""
     whole = np.zeros_like(instances)
     number = 0
     for label, box in enumerate(scipy.ndimage.find_objects(instances), start=1):

@@ -1,1 +1,1 @@
-"""The layers on a CPU: the work of one layer shared out among the cores."""
+"""The layers on a CPU: all cores work on a layer at once, each on a part of it."""

@@ -2,33 +2,34 @@
 
     x'[n, (kh c), h, w] = x[n, c, h + kh, w]        weight'[f, (kh c), 1, kw] = weight[f, c, kh, kw]
 
-x is small beside y here. To copy it KH times costs less than what is saved: KH blocks of y to write, read and add.
+With few channels in, x is much smaller than y. To copy it KH times costs less than it saves: `direct.py` writes, reads
+and adds KH blocks of the size of y.
 """
 
 import numpy as np
 
 from minunet.backend import Array
-from minunet.fast.cpu import direct as bands
+from minunet.fast.cpu import direct
 
 
 def forward(x: Array, weight: Array, bias: Array, y: Array, with_relu: bool = False) -> None:
-    """Do what `bands.forward` does."""
-    bands.forward(_rows_as_channels(x, weight.shape[2]), _with_rows_as_channels(weight), bias, y, with_relu)
+    """Do what `direct.forward` does."""
+    direct.forward(_rows_as_channels(x, weight.shape[2]), _with_rows_as_channels(weight), bias, y, with_relu)
 
 
 def backward(
     dy: Array, y: Array | None, x: Array, weight: Array, dx: Array | None, dweight: Array, rim: Array | None = None
 ) -> Array:
-    """Do what `bands.backward` does."""
+    """Do what `direct.backward` does."""
     F, C, KH, KW = weight.shape
     taller = _with_rows_as_channels(weight)
     dtaller = np.empty(taller.shape, x.dtype)
-    dbias = bands.backward(dy, y, _rows_as_channels(x, KH), taller, None, dtaller)
+    dbias = direct.backward(dy, y, _rows_as_channels(x, KH), taller, None, dtaller)
     dweight[:] = dtaller.reshape(F, KH, C, KW).transpose(0, 2, 1, 3)
     if dx is not None:
-        framed_dy, inside = bands.frame(dy, KH, KW)
-        inside[:] = bands.through_relu(dy, y)
-        bands.backward_to_x(framed_dy, weight, dx, rim)
+        framed_dy, inside = direct.frame(dy, KH, KW)
+        inside[:] = direct.through_relu(dy, y)
+        direct.backward_to_x(framed_dy, weight, dx, rim)
     return dbias
 
 

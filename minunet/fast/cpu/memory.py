@@ -1,9 +1,10 @@
-"""Keep the memory that arrays give back, in place of handing it to the operating system and asking for it again.
+"""Keep the memory of arrays that are dropped, instead of returning it to the operating system and asking for it again.
 
-A training step makes and drops hundreds of arrays of many megabytes. By default the C library returns each to the
-system at once, and the system clears every page anew before it hands one out: of the full network's step on two cores
-that takes nearly a third (`python benchmarks/memory.py`). Kept, the pages are ready. The peak stays what it was;
-between peaks the process looks larger than it is. All threads share one arena, to take what another one gave back.
+A training step makes and drops hundreds of arrays of many megabytes. By default the C library returns each of them to
+the system at once, and the system clears every page before it hands one out again. For a step of the full network on
+two cores that takes nearly a third of the time (`python benchmarks/memory.py`). Pages that are kept are ready for
+use. The peak of memory stays the same, but between peaks the process holds more than it uses. All threads share one
+arena, so that each can reuse what another one has freed.
 """
 
 import ctypes
@@ -12,7 +13,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # of glibc's malloc.h
 
 
 def keep_freed_memory() -> bool:
-    """Tell malloc, for the whole process; return whether it could be told: only glibc, so Linux, understands."""
+    """Set malloc up for the whole process; return whether it worked: only glibc, so Linux, has these settings."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # another C library, or Windows

@@ -1,77 +1,82 @@
-"""Winograd's convolution, tile by tile: what `winograd.py` does to a band of the image before and after its products.
+"""The transforms of Winograd's convolution: what `winograd.py` does to a band before and after its products.
 
-Each step has its way back, which is its transpose:
+Each step has its backward step, which is its transpose:
 
     evaluate          x   ->  windows of 6x6 pixels, 4 apart  ->  V = B x_tile
-    evaluate_back     dV  ->  dx_tile = B' dV                 ->  dx, where they overlap their sum
-    interpolate       M   ->  y_tile = A M                    ->  y, blocks of 4x4 pixels side by side
-    interpolate_back  dy  ->  blocks of 4x4 pixels            ->  dM = A' dy_tile
+    evaluate_back     dV  ->  dx_tile = B' dV                 ->  dx, their sum where the windows overlap
+    interpolate       M   ->  y_tile = A M                    ->  y, tiles of 4x4 pixels side by side
+    interpolate_back  dy  ->  tiles of 4x4 pixels             ->  dM = A' dy_tile
 
-They go through the channels in chunks, so that what one matrix product writes is in cache when the next step reads it.
-Sizes need not be multiples of 4: beyond the edge the image is zero, and what falls there is dropped.
+Each step takes a chunk of channels at a time, so that the output of a matrix product is in cache when it is read next.
+Sizes need not be multiples of 4: outside of the image x and dy count as zero, and y and dx are dropped.
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from minunet.backend import Array, array_module
-
-CHUNK = 2**15  # about so many numbers, tiles times channels, for each of the 36 points
+from minunet.fast import thresholds
 
 
 def evaluate(B2: Array, x: Array, rows: int, columns: int, out: Array | None = None) -> Array:
-    """Return V, (36, C, tiles), of the band of x (C, height, W) that the tiles see; written to `out` if it is given."""
+    """Return V (36, C, tiles) of the rows of x (C, height, W) that a band sees; it is written to `out`, if given."""
     xp = array_module(x)
     V = xp.empty((36, len(x), rows * columns), x.dtype) if out is None else out
-    for part, in_flat in _channels(V):
-        image = _with_edges(x[part], 4 * rows + 2, 4 * columns + 2)
+    for chunk, in_flat in _chunks(V):
+        image = _with_edges(x[chunk], 4 * rows + 2, 4 * columns + 2)
         xp.matmul(B2, _windows(image, 6).reshape(36, -1), out=V.reshape(36, -1)[:, in_flat])
     return V
 
 
 def evaluate_back(B2: Array, dV: Array, dx: Array, top_rows: Array, rows: int, columns: int, is_first: bool) -> None:
-    """Write the gradient of what the tiles see to dx (C, height, W); where tiles share a rim, their sum.
+    """Write the gradient of the rows of x that a band sees to dx (C, height, W).
 
-    The first two rows go to `top_rows` (C, 2, W); unless it is the first, the band above has written its share there.
+    The first two rows go to `top_rows` (C, 2, W). Unless this band is the first, the band above has written its share
+    there, and this one is added.
     """
     height, W = dx.shape[1:]
-    for part, in_flat in _channels(dV):
+    for chunk, in_flat in _chunks(dV):
         tiles = (B2.T @ dV.reshape(36, -1)[:, in_flat]).reshape(6, 6, -1, rows, columns)
-        tiles[:, :2, :, :, 1:] += tiles[:, 4:, :, :, :-1]  # the rim shared with the tile to the left
-        tiles[:2, :, :, 1:] += tiles[4:, :, :, :-1]  # and with the one above
+        tiles[:, :2, :, :, 1:] += tiles[:, 4:, :, :, :-1]  # the two columns shared with the window to the left
+        tiles[:2, :, :, 1:] += tiles[4:, :, :, :-1]  # and the two rows shared with the window above
         image = array_module(dV).empty((tiles.shape[2], 4 * rows + 2, 4 * columns + 2), dV.dtype)
         places = _windows(image, 6)
         _put(tiles[:4, :4], places[:4, :4])
-        places[4:, :4, :, -1] = tiles[4:, :4, :, -1]  # the last tiles' rims: below, to the right, and the corner
+        places[4:, :4, :, -1] = tiles[4:, :4, :, -1]  # the image's last two rows, last two columns, and their corner
         places[:4, 4:, ..., -1] = tiles[:4, 4:, ..., -1]
         places[4:, 4:, :, -1, -1] = tiles[4:, 4:, :, -1, -1]
-        top_rows[part] = image[:, :2, :W] + (0 if is_first else top_rows[part])
-        dx[part, 2:] = image[:, 2:height, :W]
+        top_rows[chunk] = image[:, :2, :W] + (0 if is_first else top_rows[chunk])
+        dx[chunk, 2:] = image[:, 2:height, :W]
 
 
 def interpolate(A2: Array, M: Array, y: Array, rows: int, columns: int, with_relu: bool) -> None:
-    """Write the pixels of the tiles to y (F, height, OW), less what lies beyond its edge."""
+    """Write the tiles to y (F, height, OW), without the pixels outside of it; with the ReLU, if wanted."""
     xp = array_module(M)
     height, OW = y.shape[1:]
-    least = 0 if with_relu else -xp.inf
-    for part, in_flat in _channels(M):
+    least = 0 if with_relu else -xp.inf  # the smallest value that y may have
+    for chunk, in_flat in _chunks(M):
         tiles = (A2 @ M.reshape(36, -1)[:, in_flat]).reshape(4, 4, -1, rows, columns)
         fits = (height, OW) == (4 * rows, 4 * columns)
-        image = y[part] if fits else xp.empty((part.stop - part.start, 4 * rows, 4 * columns), M.dtype)
+        image = y[chunk] if fits else xp.empty((chunk.stop - chunk.start, 4 * rows, 4 * columns), M.dtype)
         xp.maximum(tiles, least, out=_windows(image, 4))
         if not fits:
-            y[part] = image[:, :height, :OW]
+            y[chunk] = image[:, :height, :OW]
 
 
 def interpolate_back(A2: Array, dy: Array, y: Array | None, rows: int, columns: int, out: Array | None = None) -> Array:
-    """Return dM, (36, F, tiles), of dy (F, height, OW) where y, if any, is positive; written to `out` if given."""
+    """Return dM (36, F, tiles) of dy (F, height, OW); it is written to `out`, if given.
+
+    If there is a y, dy counts only where y is positive: the ReLU's backward pass.
+    """
     xp = array_module(dy)
     F, height, OW = dy.shape
     dM = xp.empty((36, F, rows * columns), A2.dtype) if out is None else out
-    for part, in_flat in _channels(dM):
-        image = xp.empty((part.stop - part.start, 4 * rows, 4 * columns), dM.dtype)
-        xp.multiply(dy[part], 1 if y is None else y[part] > 0, out=image[:, :height, :OW])
+    for chunk, in_flat in _chunks(dM):
+        image = xp.empty((chunk.stop - chunk.start, 4 * rows, 4 * columns), dM.dtype)
+        gate = 1 if y is None else y[chunk] > 0
+        xp.multiply(dy[chunk], gate, out=image[:, :height, :OW])
         _clear_beyond(image, height, OW)
         xp.matmul(A2.T, _windows(image, 4).reshape(16, -1), out=dM.reshape(36, -1)[:, in_flat])
     return dM
@@ -79,13 +84,13 @@ def interpolate_back(A2: Array, dy: Array, y: Array | None, rows: int, columns: 
 
 def count_tiles(y: Array) -> tuple[int, int]:
     """Return how many rows and columns of tiles y (N, F, OH, OW) has."""
-    return -(-y.shape[2] // 4), -(-y.shape[3] // 4)
+    return math.ceil(y.shape[2] / 4), math.ceil(y.shape[3] / 4)
 
 
-def _channels(V: Array) -> Iterator[tuple[slice, slice]]:
-    """Yield some channels of V (36, C, tiles) after others, and their place in V.reshape(36, -1)."""
+def _chunks(V: Array) -> Iterator[tuple[slice, slice]]:
+    """Yield each chunk of channels of V (36, C, tiles), and its place in V.reshape(36, -1); on a GPU all at once."""
     C, tiles = V.shape[1:]
-    step = max(1, CHUNK // tiles) if array_module(V) is np else C
+    step = max(1, thresholds.WINOGRAD_CHUNK // tiles) if array_module(V) is np else C
     for start in range(0, C, step):
         stop = min(C, start + step)
         yield slice(start, stop), slice(start * tiles, stop * tiles)
@@ -98,7 +103,7 @@ def _clear_beyond(image: Array, height: int, width: int) -> None:
 
 
 def _with_edges(x: Array, height: int, width: int) -> Array:
-    """Return x (C, H, W) with zeros below and to the right, (C, height, width); if it has that size, x itself."""
+    """Return x (C, H, W) with zeros below and to the right, (C, height, width); x itself, if it has that size."""
     if x.shape[1:] == (height, width):
         return x
     C, H, W = x.shape
@@ -118,6 +123,6 @@ def _windows(image: Array, size: int) -> Array:
 
 
 def _put(tiles: Array, places: Array) -> None:
-    """Do places[:] = tiles, pixel by pixel: NumPy then goes along the tiles, and else by the few pixels of a tile."""
+    """Do places[:] = tiles, one pixel of all tiles at a time: NumPy's inner loop is then long, and so fast."""
     for h, w in np.ndindex(tiles.shape[:2]):
         places[h, w] = tiles[h, w]

@@ -1,15 +1,17 @@
 """Crop and concatenate by the kernels of `crop_concat.cu`; the readable layer is `minunet/layers/crop_concat.py`."""
 
-from minunet.backend import Array, array_module
+from minunet.backend import array_module
 from minunet.fast.cuda.loader import contiguous, launch
+from minunet.fast.same_as import same_as
+from minunet.layers import crop_concat as readable
 from minunet.layers.checks import check_crop_concat, check_gradient
 from minunet.layers.crop_concat import CropConcatCache
 
 SOURCE = "crop_concat"
 
 
-def crop_concat_forward(skip: Array, x: Array) -> tuple[Array, CropConcatCache]:
-    """Do what `minunet.layers.crop_concat.crop_concat_forward` does; same arguments, results and errors."""
+@same_as(readable.crop_concat_forward)
+def crop_concat_forward(skip, x):
     check_crop_concat(skip, x)
     cache = CropConcatCache(skip.shape, x.shape)
     N, S, _, _ = skip.shape
@@ -20,8 +22,8 @@ def crop_concat_forward(skip: Array, x: Array) -> tuple[Array, CropConcatCache]:
     return y, cache
 
 
-def crop_concat_backward(dy: Array, cache: CropConcatCache) -> tuple[Array, Array]:
-    """Do what `minunet.layers.crop_concat.crop_concat_backward` does; same arguments, results and errors."""
+@same_as(readable.crop_concat_backward)
+def crop_concat_backward(dy, cache):
     N, S, _, _ = cache.skip_shape
     _, C, H, W = cache.x_shape
     check_gradient(dy, (N, S + C, H, W))

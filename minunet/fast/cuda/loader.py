@@ -1,64 +1,68 @@
 """Compile the CUDA sources beside this file, and launch their kernels.
 
-A source is written once, and three things are put in front of it:
+Each source is compiled several times, with three definitions in front of it:
 
     real       float or double, the dtype of the arrays
     index_t    int, or long long where an array has 2**31 elements or more: a GPU divides ints several times as fast
-    TILE       4, or 2 where products are done in TF32: the pixels of one of Winograd's tiles, see `tile_size`
+    TILE       4, or 2 where products are done in TF32: the side of Winograd's tiles in pixels, see `tile_size`
 
-CuPy compiles it with NVRTC, once for each type of GPU, and keeps the result in the user's home folder. A launch goes
-to CuPy's current stream, and returns at once.
+CuPy compiles it with NVRTC, once for each type of GPU, and keeps the result in the user's home folder. A kernel runs on
+CuPy's current stream, and its launch returns at once.
 """
 
 import functools
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minunet.backend import Array, array_module, tf32_is_allowed
 
 REAL = {"float32": "float", "float64": "double"}
 INDEX = {"int": np.int32, "long long": np.int64}
 INT_LIMIT = 2**31  # an int ends below it
-THREADS = 256  # of a block
-NULL = np.uint64(0)  # a pointer to nothing; None would leave the kernel without its argument
+THREADS = 256  # threads in a block
+NULL = np.uint64(0)  # a null pointer; CuPy would drop an argument that is None
 
 
 def read(source: str, dtype: str, index: str, tile: int) -> str:
-    """Return what the compiler reads of a source such as "pool", for a dtype of REAL, an index_t of INDEX, a TILE."""
+    """Return a source such as "pool" as the compiler reads it: `dtype` is a key of REAL, `index` of INDEX."""
     text = (Path(__file__).parent / f"{source}.cu").read_text(encoding="utf-8")
     types = f"typedef {REAL[dtype]} real; typedef {index} index_t;"
     return f'{types}\n#define TILE {tile}\n#line 1 "{source}.cu"\n{text}'
 
 
-def tile_size(dtype) -> int:
-    """Return how many pixels of y, along each axis, a tile of Winograd's has: F(4x4, 3x3) or F(2x2, 3x3).
+def tile_size(dtype: DTypeLike) -> int:
+    """Return the side of Winograd's tiles in pixels of y: 4, which is F(4x4, 3x3), or 2, which is F(2x2, 3x3).
 
-    Large tiles save more multiplications, but magnify rounding: y is off by some 3e-6, which is nothing, in float32,
-    but by 3e-3 in TF32, with its 10 bits after the point. With small tiles that is 4e-4, and 3e-4 without any
-    (`python benchmarks/tf32.py`).
+    Large tiles save more multiplications, but magnify rounding errors. In float32 the error of y is 3e-6, too small
+    to matter. In TF32 it would be 3e-3; with small tiles it is 4e-4, and without Winograd 3e-4 (`python
+    benchmarks/tf32.py`).
     """
     return 2 if np.dtype(dtype) == np.float32 and tf32_is_allowed() else 4
 
 
 def compiles(source: str, x: Array) -> bool:
-    """Return whether the kernels of `source` are there for arrays of the dtype of `x`.
+    """Return whether the kernels of `source` compile for arrays of the dtype of `x`.
 
-    If they cannot be compiled, a warning says so, and why: one in all, for what keeps one from it keeps all. What has
-    no compiler, as NumPy and the course's pretend GPU have none, is no surprise.
+    The first time that a source does not compile, a warning says why. There is one warning only, since what stops one
+    source stops all. A module without a compiler, such as NumPy or the course's pretend GPU, gives no warning.
     """
     xp = array_module(x)
-    return x.dtype.name in REAL and hasattr(xp, "RawModule") and _compiles(source, xp, x.dtype.name, tile_size(x.dtype))
+    if x.dtype.name not in REAL or not hasattr(xp, "RawModule"):
+        return False
+    return _compiles(source, xp, x.dtype.name, tile_size(x.dtype))
 
 
-def contiguous(x: Array, dtype) -> Array:
-    """Return `x` as a kernel reads it: row after row, and of this dtype."""
-    return array_module(x).ascontiguousarray(x, dtype).reshape(x.shape)  # NumPy would make one axis of none
+def contiguous(x: Array, dtype: DTypeLike) -> Array:
+    """Return `x` as a kernel reads it: row after row in memory, and of this dtype."""
+    return array_module(x).ascontiguousarray(x, dtype).reshape(x.shape)  # without reshape a 0-d array would get an axis
 
 
-def launch(source: str, name: str, threads: int, *args) -> None:
-    """Run a kernel in at least so many threads; it is up to the kernel to stop the ones beyond.
+def launch(source: str, name: str, threads: int, *args: Any) -> None:
+    """Run a kernel in at least so many threads; the kernel itself ends those that are too many.
 
     Parameters
     ----------
@@ -71,8 +75,8 @@ def launch(source: str, name: str, threads: int, *args) -> None:
     if not threads:
         return  # CUDA refuses an empty grid
     arrays = [x for x in args if not isinstance(x, (int, np.generic))]
-    blocks = -(-threads // THREADS)
-    largest = max(blocks * THREADS, *(x.size for x in arrays))  # no index is beyond either
+    blocks = (threads + THREADS - 1) // THREADS  # rounded up
+    largest = max(blocks * THREADS, *(x.size for x in arrays))  # no index is larger
     index = "int" if largest < INT_LIMIT else "long long"
     x = arrays[0]
     kernel = _kernel(source, name, array_module(x), x.dtype.name, index, tile_size(x.dtype))
@@ -80,19 +84,19 @@ def launch(source: str, name: str, threads: int, *args) -> None:
 
 
 @functools.cache
-def _compiles(source: str, xp, dtype: str, tile: int) -> bool:
+def _compiles(source: str, xp: Any, dtype: str, tile: int) -> bool:
     try:
         _module(source, xp, dtype, "int", tile).compile()
-    except Exception as error:  # of whatever kind: no compiler, no headers, a GPU too old, a mistake of ours
+    except Exception as error:  # of any kind: no compiler, no headers, a GPU too old, a mistake in the source
         _warn_once(xp, f"{source}.cu for {dtype}: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
         return False
     return True
 
 
-_warned = []  # of which modules
+_warned: list[Any] = []  # the modules whose warning has been given
 
 
-def _warn_once(xp, what: str) -> None:
+def _warn_once(xp: Any, what: str) -> None:
     if xp not in _warned:
         _warned.append(xp)
         message = "the slower layers of minunet/layers take the place of CUDA kernels that do not compile"
@@ -100,10 +104,10 @@ def _warn_once(xp, what: str) -> None:
 
 
 @functools.cache
-def _kernel(source: str, name: str, xp, dtype: str, index: str, tile: int):
+def _kernel(source: str, name: str, xp: Any, dtype: str, index: str, tile: int) -> Any:
     return _module(source, xp, dtype, index, tile).get_function(name)
 
 
 @functools.cache
-def _module(source: str, xp, dtype: str, index: str, tile: int):
+def _module(source: str, xp: Any, dtype: str, index: str, tile: int) -> Any:
     return xp.RawModule(code=read(source, dtype, index, tile), options=("-std=c++17",))

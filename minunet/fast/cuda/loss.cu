@@ -4,9 +4,9 @@
 //     surprise[n,h,w]   = weights[n,h,w] * -log p[n,labels[n,h,w],h,w]            the loss is its mean
 //     dlogits[n,k,h,w]  = (p[n,k,h,w] - onehot[n,k,h,w]) * dloss / (N H W) * weights[n,h,w]
 //
-// One thread = one pixel, all of its K classes. The logits of a pixel lie H W apart, and neighbouring threads read
-// neighbouring pixels. `weights` may be null: then each pixel weighs 1. A pixel of weight 0 may carry any label; elsewhere
-// a label that is no class makes the loss NaN. Neither is ever used as an index.
+// One thread = one pixel, with all of its K classes. The logits of a pixel are H W elements apart in memory, and
+// neighbouring threads read neighbouring pixels. `weights` may be null: then each pixel has weight 1. A pixel of weight 0 may
+// have any label. Elsewhere a label outside 0..K-1 makes the loss NaN. No such label is ever used as an index.
 
 extern "C" __global__ void loss_forward(const real *logits,       // (N, K, H, W)
                                         const long long *labels,  // (N, H, W)

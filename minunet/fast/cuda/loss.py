@@ -2,23 +2,23 @@
 
 import numpy as np
 
-from minunet.backend import Array, Constant, array_module, check_same_device
+from minunet.backend import array_module, check_same_device
 from minunet.fast.cuda.loader import NULL, contiguous, launch
+from minunet.fast.same_as import same_as
+from minunet.layers import loss as readable
 from minunet.layers.checks import check_gradient, check_loss
 from minunet.layers.loss import SoftmaxCrossEntropyCache
 
 SOURCE = "loss"
 
 
-def softmax_cross_entropy_forward(
-    logits: Array, labels: Array, weights: Constant = None
-) -> tuple[Array, SoftmaxCrossEntropyCache]:
-    """Do what `minunet.layers.loss.softmax_cross_entropy_forward` does; same arguments, results and errors."""
+@same_as(readable.softmax_cross_entropy_forward)
+def softmax_cross_entropy_forward(logits, labels, weights=None):
     check_loss(logits, labels, weights)
     xp = array_module(logits)
     N, K, H, W = logits.shape
     logits = contiguous(logits, logits.dtype)
-    labels = contiguous(labels, np.int64)  # as wide as any: a wrong label stays wrong
+    labels = contiguous(labels, np.int64)  # the widest type: no wrong label becomes a right one
     weights = None if weights is None else contiguous(weights, logits.dtype)
     p, surprise = xp.empty(logits.shape, logits.dtype), xp.empty(labels.shape, logits.dtype)
     pointer = NULL if weights is None else weights
@@ -26,8 +26,8 @@ def softmax_cross_entropy_forward(
     return surprise.mean(), SoftmaxCrossEntropyCache(p, labels, weights)
 
 
-def softmax_cross_entropy_backward(dloss: Array, cache: SoftmaxCrossEntropyCache) -> Array:
-    """Do what `minunet.layers.loss.softmax_cross_entropy_backward` does; same arguments, results and errors."""
+@same_as(readable.softmax_cross_entropy_backward)
+def softmax_cross_entropy_backward(dloss, cache):
     p, labels, weights = cache
     xp = array_module(p)
     check_same_device(p=p, dloss=dloss)

@@ -4,8 +4,8 @@
 //     winner[n,c,h,w]    = 2 i + j  of the first that is largest, in row-major order
 //     dx[n,c,2h+i,2w+j]  = dy[n,c,h,w] * (winner[n,c,h,w] == 2 i + j)
 //
-// One thread = one window. Images and channels lie one below the other, so that n, c and h are one number, `row`:
-// a row of windows sees the rows 2 row and 2 row + 1 of x, which are 2 OW wide.
+// One thread = one window. Think of all images and channels as one tall image, so that n, c and h are one number, `row`.
+// A row of windows covers the rows 2 row and 2 row + 1 of x, which are 2 OW wide.
 
 extern "C" __global__ void max_pool_forward(const real *x,          // (N, C, 2 OH, 2 OW)
                                             real *y,                // (N, C, OH, OW)
@@ -22,11 +22,11 @@ extern "C" __global__ void max_pool_forward(const real *x,          // (N, C, 2 
     for (int k = 1; k < 4; ++k) {
         const int i = k / 2, j = k % 2;
         const real pixel = x[(2 * row + i) * 2 * OW + 2 * w + j];
-        if (pixel > largest) {  // strictly greater: an equal one came too late
+        if (pixel > largest) {  // strictly greater: in a tie the first one stays
             largest = pixel;
             first = k;
         }
-        if (pixel != pixel) largest = pixel;  // what is not a number spreads, as in numpy.maximum
+        if (pixel != pixel) largest = pixel;  // NaN spreads, as in numpy.maximum
     }
     y[window] = largest;
     winner[window] = first;

@@ -2,16 +2,18 @@
 
 import numpy as np
 
-from minunet.backend import Array, array_module
+from minunet.backend import array_module
 from minunet.fast.cuda.loader import contiguous, launch
+from minunet.fast.same_as import same_as
+from minunet.layers import pool as readable
 from minunet.layers.checks import check_gradient, check_max_pool
 from minunet.layers.pool import MaxPoolCache
 
 SOURCE = "pool"
 
 
-def max_pool_forward(x: Array) -> tuple[Array, MaxPoolCache]:
-    """Do what `minunet.layers.pool.max_pool_forward` does; same arguments, results and errors."""
+@same_as(readable.max_pool_forward)
+def max_pool_forward(x):
     check_max_pool(x)
     xp = array_module(x)
     N, C, H, W = x.shape
@@ -21,8 +23,8 @@ def max_pool_forward(x: Array) -> tuple[Array, MaxPoolCache]:
     return y, MaxPoolCache(winner)
 
 
-def max_pool_backward(dy: Array, cache: MaxPoolCache) -> Array:
-    """Do what `minunet.layers.pool.max_pool_backward` does; same arguments, results and errors."""
+@same_as(readable.max_pool_backward)
+def max_pool_backward(dy, cache):
     check_gradient(dy, cache.winner.shape, cache.winner)
     N, C, OH, OW = dy.shape
     dy = contiguous(dy, dy.dtype)

@@ -1,4 +1,4 @@
-// ReLU; see minunet/layers/relu.py. After a 3x3 convolution the kernels of winograd.cu do it on the way.
+// ReLU; see minunet/layers/relu.py. After a 3x3 convolution the kernels of winograd.cu include it.
 //
 //     y[i]   = max(x[i], 0)
 //     dx[i]  = dy[i] * (y[i] > 0)
@@ -9,7 +9,7 @@ extern "C" __global__ void relu_forward(const real *x, real *y, index_t size)
 {
     const index_t i = (index_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= size) return;
-    y[i] = x[i] <= 0 ? 0 : x[i];  // this way round, what is not a number stays so, as in numpy.maximum
+    y[i] = x[i] <= 0 ? 0 : x[i];  // written this way, NaN stays NaN, as in numpy.maximum
 }
 
 extern "C" __global__ void relu_backward(const real *dy, const real *y, real *dx, index_t size)

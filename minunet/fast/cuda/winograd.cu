@@ -1,18 +1,18 @@
 // Winograd's convolution F(4x4, 3x3) or F(2x2, 3x3): the steps before and after the matrix products; see
-// minunet/fast/cpu/winograd.py, whose V, U and M these are. Along each axis a tile has TILE = 4 or 2 pixels of y, and needs
-// SIDE = 6 or 4 of x and as many points: SIDE * SIDE in all, and a matrix product for each.
+// minunet/fast/cpu/winograd.py, which explains V, U and M. Along each axis a tile has TILE = 4 or 2 pixels of y. It depends
+// on SIDE = 6 or 4 pixels of x, and takes as many points: SIDE * SIDE in all, with one matrix product for each.
 //
 //     V[(i j), c, t]      = B x_tile B'        B (SIDE, SIDE)
 //     U[(i j), f, c]      = G weight G'        G (SIDE, 3)
 //     M[(i j), f, t]      = U[(i j), f, c] V[(i j), c, t]                          a matrix product, done by cuBLAS
 //     y_tile              = A M A' + bias      A (TILE, SIDE)
 //
-// and on the way back, each step transposed:
+// and backward, each step transposed:
 //
 //     dM = A' dy_tile A       dx_tile = B' dV B       dweight = G' dU G
 //
-// One thread = one tile of one channel, or one kernel, from beginning to end: its numbers stay in registers. Threads of
-// neighbouring tiles are neighbours, so that they read and write one run of memory together, at each of the points.
+// One thread = one tile of one channel, or one kernel, from beginning to end: its numbers stay in registers. Neighbouring
+// threads have neighbouring tiles, so that together they read and write one stretch of memory at each point.
 // `rows` x `columns` tiles cover an image, and t counts the tiles of all images of the batch.
 
 #define SIDE (TILE + 2)

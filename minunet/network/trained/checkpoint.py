@@ -14,7 +14,7 @@ Plain arrays and JSON, no pickle: reading a stranger's checkpoint cannot run a s
 import json
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -74,15 +74,15 @@ def save_checkpoint(
     path = Path(path)
     if path.suffix != ".npz":
         raise InputError(f"a checkpoint must end with .npz, got {path}; try {path.with_name(path.name + '.npz')}")
-    scope, *numbers = as_normalisation(network.normalisation)
-    numbers = zip(Normalisation._fields[1:], numbers, strict=True)
+    numbers = as_normalisation(network.normalisation)._asdict()
+    scope = numbers.pop("scope")
     groups = {
         "params": network.params,
-        "normalisation": {name: x for name, x in numbers if x is not None},
+        "normalisation": {name: x for name, x in numbers.items() if x is not None},
         "optimiser_state": optimiser_state or {},
     }
     about = {"format": FORMAT, "version": VERSION, "config": config, "history": history, "normalisation": scope}
-    arrays = {"about": np.array(json.dumps(about))}
+    arrays: dict[str, Any] = {"about": np.array(json.dumps(about))}
     for group, tree in groups.items():
         arrays.update({f"{group}/{name}": x for name, x in flatten(map_tree(to_host, tree)).items()})
     replace_atomically(path, lambda temporary: np.savez(temporary, **arrays))

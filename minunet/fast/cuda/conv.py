@@ -1,81 +1,88 @@
-"""Winograd's convolution by the kernels of `winograd.cu` and cuBLAS; `minunet/fast/cpu/winograd.py` is the reference.
+"""Winograd's convolution by the kernels of `winograd.cu` and cuBLAS; `minunet/fast/cpu/winograd.py` explains it.
 
     forward     V from x       U from weight      M = U @ V              y from M, with bias and, if wanted, ReLU
     backward    dM from dy     dU = dM @ V'       dV = U' @ dM           dx from dV, dweight from dU
 
-Each product is one batched call of cuBLAS, one matrix for each of the points: over all tiles of all images, for V holds
-as many images as fit in BUFFER elements. V, M and y are written once and read once. There are 36 points, for tiles of
-4x4 pixels of y; with TF32 16, for tiles of 2x2 (see `loader.tile_size`).
+Each product is one batched call of cuBLAS: one matrix for each point, over all tiles of a chunk of images. V, M and y
+are written once and read once. There are 36 points, for tiles of 4x4 pixels of y; with TF32 there are 16, for tiles
+of 2x2 (see `loader.tile_size`).
 
-The gradient of the bias comes for free: at the point 1 along both axes, dM is the sum of its tile of dy.
+The gradient of the bias costs nothing extra: at the point 1 along both axes, dM is the sum of its tile of dy.
 """
 
+import math
 from collections.abc import Iterator
 
 from minunet.backend import Array, array_module
+from minunet.fast import thresholds
 from minunet.fast.cuda.loader import NULL, contiguous, launch, tile_size
+from minunet.fast.same_as import same_as
+from minunet.layers import conv as readable
+from minunet.layers import conv_relu as readable_with_relu
 from minunet.layers.checks import check_conv2d, check_gradient
 from minunet.layers.conv import Conv2dCache
 from minunet.layers.relu import ReluCache
 
 SOURCE = "winograd"
-BUFFER = 2**28  # elements, 1 GiB of float32
 
 
-def conv2d_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Conv2dCache]:
-    """Do what `minunet.layers.conv.conv2d_forward` does, for a 3x3 kernel; same arguments, results and errors."""
-    return _forward(x, weight, bias, with_relu=0), Conv2dCache(x, weight)
+@same_as(readable.conv2d_forward)  # for a 3x3 kernel, as all that follow
+def conv2d_forward(x, weight, bias):
+    return _forward(x, weight, bias, with_relu=False), Conv2dCache(x, weight)
 
 
-def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]:
-    """Do what `minunet.layers.conv.conv2d_backward` does, for a 3x3 kernel; same arguments, results and errors."""
+@same_as(readable.conv2d_backward)
+def conv2d_backward(dy, cache):
     return _backward(dy, cache, None)
 
 
-def conv2d_relu_forward(x: Array, weight: Array, bias: Array) -> tuple[Array, tuple[Conv2dCache, ReluCache]]:
-    """Do what `minunet.fast.conv.conv2d_relu_forward` does, for a 3x3 kernel."""
-    y = _forward(x, weight, bias, with_relu=1)
+@same_as(readable_with_relu.conv2d_relu_forward)
+def conv2d_relu_forward(x, weight, bias):
+    y = _forward(x, weight, bias, with_relu=True)
     return y, (Conv2dCache(x, weight), ReluCache(y))
 
 
-def conv2d_relu_backward(dy: Array, cache: tuple[Conv2dCache, ReluCache]) -> tuple[Array, Array, Array]:
-    """Do what `minunet.fast.conv.conv2d_relu_backward` does, for a 3x3 kernel."""
-    conv, relu = cache
-    return _backward(dy, conv, contiguous(relu.y, relu.y.dtype))
+@same_as(readable_with_relu.conv2d_relu_backward)
+def conv2d_relu_backward(dy, cache, with_dx=True):
+    conv_cache, relu_cache = cache
+    dx, dweight, dbias = _backward(dy, conv_cache, contiguous(relu_cache.y, relu_cache.y.dtype))
+    return dx if with_dx else None, dweight, dbias
 
 
-def _forward(x: Array, weight: Array, bias: Array, with_relu: int) -> Array:
+def _forward(x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
     check_conv2d(x, weight, bias)
     N, C, H, W = x.shape
     F = len(weight)
     x, bias = contiguous(x, x.dtype), contiguous(bias, x.dtype)
     U = _evaluate_kernels(weight)  # (points, F, C)
     y = array_module(x).empty((N, F, H - 2, W - 2), x.dtype)
-    for images in _groups(x, F):
+    for images in _chunks(x, F):
         M = U @ _evaluate_tiles(x[images])  # (F, C) @ (C, T) -> (F, T), at each point
-        _launch_on_tiles("interpolate_tiles", F, y[images], M, bias, y[images], with_relu)
+        _launch_on_tiles("interpolate_tiles", F, y[images], M, bias, y[images], int(with_relu))
     return y
 
 
 def _backward(dy: Array, cache: Conv2dCache, y: Array | None) -> tuple[Array, Array, Array]:
-    """Return dx, dweight and dbias; `y` is the output of the ReLU that comes after the convolution, if one does."""
+    """Return dx, dweight and dbias; `y` is the output of the ReLU that follows the convolution, or None without one."""
     x, weight = cache
     xp = array_module(x)
     N, C, H, W = x.shape
     F = len(weight)
     check_gradient(dy, (N, F, H - 2, W - 2), x)
     x, dy = contiguous(x, x.dtype), contiguous(dy, x.dtype)
-    turned_U = _evaluate_kernels(weight.transpose(1, 0, 2, 3))  # U', (points, C, F)
+    U_transposed = _evaluate_kernels(weight.transpose(1, 0, 2, 3))  # (points, C, F)
     dU, dbias = xp.zeros((_side(x) ** 2, F, C), x.dtype), xp.zeros(F, x.dtype)
     dx = xp.empty(x.shape, x.dtype)
-    for images in _groups(x, F):
-        turned_V = xp.ascontiguousarray(_evaluate_tiles(x[images]).transpose(0, 2, 1))  # as a product of CuPy wants it
-        dM = xp.empty((len(turned_V), F, turned_V.shape[1]), x.dtype)
+    for images in _chunks(x, F):
+        V = _evaluate_tiles(x[images])
+        V_transposed = xp.ascontiguousarray(V.transpose(0, 2, 1))  # the layout that a product of CuPy reads
+        del V
+        dM = xp.empty((len(V_transposed), F, V_transposed.shape[1]), x.dtype)
         gate = NULL if y is None else y[images]
         _launch_on_tiles("interpolate_tiles_transposed", F, dy[images], dy[images], gate, dM)
-        dU += dM @ turned_V  # (F, T) @ (T, C) -> (F, C), at each point
-        del turned_V
-        dV = turned_U @ dM  # (C, F) @ (F, T) -> (C, T), at each point
+        dU += dM @ V_transposed  # (F, T) @ (T, C) -> (F, C), at each point
+        del V_transposed
+        dV = U_transposed @ dM  # (C, F) @ (F, T) -> (C, T), at each point
         dbias += dM[_side(x) + 1].sum(axis=1)  # the point 1 along h and along w
         _launch_on_blocks(dV, dx[images])
     dweight = xp.empty(weight.shape, x.dtype)
@@ -102,7 +109,7 @@ def _evaluate_tiles(x: Array) -> Array:
 
 
 def _launch_on_tiles(name: str, F: int, y: Array, *args) -> None:
-    """Launch a kernel with a thread for each tile of y, or dy, (N, F, OH, OW)."""
+    """Launch a kernel with one thread for each tile of y, or dy, (N, F, OH, OW)."""
     N, _, OH, OW = y.shape
     rows, columns = _tiles(y, OH, OW)
     T = N * rows * columns
@@ -110,7 +117,7 @@ def _launch_on_tiles(name: str, F: int, y: Array, *args) -> None:
 
 
 def _launch_on_blocks(dV: Array, dx: Array) -> None:
-    """Write dx, a thread for each of its blocks as large as a tile: along each axis one more than there are tiles."""
+    """Write dx (N, C, H, W), one thread for each block as large as a tile: one more than tiles along each axis."""
     N, C, H, W = dx.shape
     rows, columns = _tiles(dx, H - 2, W - 2)
     blocks = N * C * (rows + 1) * (columns + 1)
@@ -118,20 +125,20 @@ def _launch_on_blocks(dV: Array, dx: Array) -> None:
 
 
 def _side(x: Array) -> int:
-    """Return how many pixels of x, along each axis, a tile needs; there are as many points."""
+    """Return how many pixels of x along each axis a tile depends on; there are as many points."""
     return tile_size(x.dtype) + 2
 
 
 def _tiles(x: Array, OH: int, OW: int) -> tuple[int, int]:
     """Return how many rows and columns of tiles cover an image of OH x OW pixels."""
     tile = tile_size(x.dtype)
-    return -(-OH // tile), -(-OW // tile)
+    return math.ceil(OH / tile), math.ceil(OW / tile)
 
 
-def _groups(x: Array, F: int) -> Iterator[slice]:
-    """Yield the images that are done at once, so that neither V nor M has more than BUFFER elements, if it can be."""
+def _chunks(x: Array, F: int) -> Iterator[slice]:
+    """Yield the images of each chunk: as many as keep both V and M within CUDA_CHUNK elements, but at least one."""
     N, C, H, W = x.shape
     rows, columns = _tiles(x, H - 2, W - 2)
-    step = max(1, BUFFER // (_side(x) ** 2 * max(C, F) * rows * columns))
+    step = max(1, thresholds.CUDA_CHUNK // (_side(x) ** 2 * max(C, F) * rows * columns))
     for n in range(0, N, step):
         yield slice(n, n + step)

@@ -1,0 +1,30 @@
+"""The environment variables that overrule what `minunet/fast` decides.
+
+MINUNET_CONVOLUTION   auto      `plan.py` decides (the default)
+                      readable  the readable convolution, on CPU and GPU
+                      direct    no Winograd: the direct convolution on a CPU, the readable one on a GPU
+                      winograd  Winograd's convolution wherever the kernel is 3x3
+MINUNET_KERNELS       auto      CUDA kernels on a GPU, wherever they compile (the default)
+                      readable  no CUDA kernels
+"""
+
+import os
+
+from minunet.errors import InputError
+
+
+def convolution_choice() -> str:
+    """Return MINUNET_CONVOLUTION; raise InputError if it is none of the words above."""
+    return _choice("MINUNET_CONVOLUTION", "auto", "readable", "direct", "winograd")
+
+
+def kernels_are_allowed() -> bool:
+    """Return whether MINUNET_KERNELS allows CUDA kernels; raise InputError if it is none of the words above."""
+    return _choice("MINUNET_KERNELS", "auto", "readable") == "auto"
+
+
+def _choice(variable: str, *choices: str) -> str:
+    choice = os.environ.get(variable, "auto")
+    if choice not in choices:
+        raise InputError(f"{variable} must be one of {', '.join(choices)}, got {choice!r}; unset it for auto")
+    return choice

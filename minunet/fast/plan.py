@@ -1,0 +1,104 @@
+"""The plan of a convolution: which way it is computed, and how the cores of a CPU share the work.
+
+    way                   file                             how
+    readable              layers/conv.py                   9 products of the whole image
+    direct                fast/cpu/direct.py               bands of rows that stay in cache
+    direct_few_channels   fast/cpu/direct_few_channels.py  the same, for few channels in
+    winograd              fast/cpu/winograd.py             3x3 kernels with a quarter of the multiplications, in bands
+    winograd_deep         fast/cpu/winograd_deep.py        the same for deep layers: few pixels, many channels
+    cuda                  fast/cuda/conv.py                Winograd's convolution by CUDA kernels, on a GPU
+
+On a CPU the rule goes by shapes and the number of cores alone, so a layer is always computed in the same way.
+Winograd's way is for 3x3 kernels with many channels in and out, on images of many tiles. On a GPU it is for all 3x3
+kernels. That rule is an estimate: Winograd writes and reads 2.25 times x and 2.25 times y, the readable way 18 times
+y.
+
+`python -m minunet.network.plan_table` prints the plans of a whole U-Net. `environment.py` has the variables that
+overrule them.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minunet.backend import Array, array_module
+from minunet.fast import thresholds
+from minunet.fast.cpu import parallel
+from minunet.fast.cuda import loader
+from minunet.fast.environment import convolution_choice, kernels_are_allowed
+
+ONE_PART = "one part"
+
+
+class Plan(NamedTuple):
+    """How one pass of a convolution, forward or backward, is computed."""
+
+    way: str  # see the table above
+    split: str  # what a core's part is: "rows" of y, "channels" of y forward and of x backward, or "one part" for all
+
+
+def plan(x: Array, weight: Array, backward: bool) -> Plan:
+    """Decide how to convolve x (N, C, H, W) with weight (F, C, KH, KW), or how to go back through that.
+
+    Only shapes, dtype and device of the arrays are looked at.
+
+    Raises
+    ------
+    InputError
+        If MINUNET_CONVOLUTION or MINUNET_KERNELS is set to a word that does not exist.
+    """
+    choice = convolution_choice()
+    if array_module(x) is not np:
+        return Plan(_way_on_gpu(choice, x, weight), ONE_PART)
+    if choice == "readable":
+        return Plan("readable", ONE_PART)  # BLAS, which does its products, uses all cores
+    return Plan(_way_on_cpu(choice, x, weight, backward), _split(x, weight))
+
+
+def _way_on_gpu(choice: str, x: Array, weight: Array) -> str:
+    if not _is_3x3(weight) or choice in ("readable", "direct"):
+        return "readable"
+    if kernels_are_allowed() and loader.compiles("winograd", x):
+        return "cuda"
+    return _winograd_for(x, weight) if choice == "winograd" else "readable"
+
+
+def _way_on_cpu(choice: str, x: Array, weight: Array, backward: bool) -> str:
+    is_worth_it = choice == "winograd" or (choice == "auto" and _winograd_pays(x, weight, backward))
+    if _is_3x3(weight) and is_worth_it:
+        return _winograd_for(x, weight)
+    _, C, KH, _ = weight.shape
+    return "direct_few_channels" if C <= thresholds.FEW_CHANNELS and KH > 1 else "direct"
+
+
+def _winograd_for(x: Array, weight: Array) -> str:
+    return "winograd" if _has_many_pixels(x, weight) else "winograd_deep"
+
+
+def _winograd_pays(x: Array, weight: Array, backward: bool) -> bool:
+    least = thresholds.WINOGRAD_CHANNELS_BACKWARD if backward else thresholds.WINOGRAD_CHANNELS_FORWARD
+    F, C, _, _ = weight.shape
+    return min(F, C) >= least and _pixels(x, weight) >= 16 * thresholds.WINOGRAD_TILES
+
+
+def _split(x: Array, weight: Array) -> str:
+    F, _, KH, KW = weight.shape
+    if x.size * F * KH * KW < thresholds.PARALLEL_MULTIPLICATIONS:
+        return ONE_PART
+    return "rows" if _has_many_pixels(x, weight) else "channels"
+
+
+def _has_many_pixels(x: Array, weight: Array) -> bool:
+    """Return whether each core's share of y has many pixels for each kernel: every core must read all kernels."""
+    return _pixels(x, weight) >= thresholds.PIXELS_PER_KERNEL * len(weight) * parallel.threads()
+
+
+def _pixels(x: Array, weight: Array) -> int:
+    """Return how many pixels an image of y has."""
+    H, W = x.shape[2:]
+    KH, KW = weight.shape[2:]
+    return (H - KH + 1) * (W - KW + 1)
+
+
+def _is_3x3(weight: Array) -> bool:
+    return weight.shape[2:] == (3, 3)

@@ -1,0 +1,42 @@
+"""What gradcheck cannot take, refused by name and with the remedy, before it fails somewhere inside."""
+
+import types
+
+import numpy as np
+
+from minunet.backend import array_module
+from minunet.errors import InputError
+
+REMEDIES = {
+    "torch": "a PyTorch tensor: pass NumPy arrays, and let an adapter of minunet.gradcheck.adapters wrap the function",
+    "jax": "a JAX array: pass NumPy arrays, and let an adapter of minunet.gradcheck.adapters wrap the function",
+    "jaxlib": "a JAX array: pass NumPy arrays, and let an adapter of minunet.gradcheck.adapters wrap the function",
+    "tensorflow": "a TensorFlow tensor: convert it with .numpy()",
+}
+
+
+def is_array(x) -> bool:
+    """Tell whether `x` is an array, or a NumPy scalar."""
+    return hasattr(x, "dtype") and hasattr(x, "shape") and not isinstance(x, (type, types.ModuleType))
+
+
+def refuse(x, what: str) -> None:
+    """Raise InputError if `x` holds numbers in a form that cannot be checked."""
+    package = type(x).__module__.partition(".")[0]
+    if package in REMEDIES and is_array(x):
+        raise InputError(f"{what} must be a NumPy or CuPy array, got {REMEDIES[package]}")
+    if hasattr(x, "toarray") and hasattr(x, "nnz"):
+        raise InputError(f"{what} must be an array, got a sparse matrix; convert it with .toarray()")
+    kind = x.dtype.kind if is_own_array(x) else "c" if isinstance(x, complex) else ""
+    if kind == "c":
+        raise InputError(
+            f"{what} must be real, got complex numbers; let forward and backward take and return the real and the "
+            "imaginary part as two arrays, such as x.real and x.imag"
+        )
+    if kind == "O":
+        raise InputError(f"{what} must be an array of numbers, got one of Python objects; pass a list of arrays")
+
+
+def is_own_array(x) -> bool:
+    """Tell whether `x` is NumPy's or CuPy's."""
+    return isinstance(x, (np.ndarray, np.generic)) or (is_array(x) and array_module(x) is not np)

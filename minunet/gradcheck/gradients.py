@@ -1,0 +1,102 @@
+"""Which returned gradient belongs to which argument.
+
+One gradient, or a tuple or list of them in the order of the forward's arguments, or a dict by argument name. Arguments
+that have no gradient (integers, constants, Python floats) may have None in their place, or be left out.
+"""
+
+import numpy as np
+
+from minunet.backend import array_module, flatten
+from minunet.gradcheck.arguments import Arguments
+from minunet.gradcheck.foreign import is_array, refuse
+from minunet.gradcheck.report import Finding
+
+
+def match(gradients, arguments: Arguments) -> tuple[dict, list[Finding]]:
+    """Return {leaf: a copy of its gradient}, and findings of kind `shape`."""
+    placed, findings = _place(gradients, arguments)
+    matched = {}
+    for name in arguments.names:
+        own = arguments.own(name)
+        came = _leaves(placed.get(name), name, own)
+        for leaf in own:
+            gradient = came.get(leaf)
+            if gradient is None and leaf in arguments.optional:
+                continue
+            finding = _shape_finding(leaf, arguments.leaves[leaf], gradient)
+            findings += [finding] if finding else []
+            if gradient is not None:
+                matched[leaf] = gradient
+    return matched, findings
+
+
+def _place(gradients, arguments: Arguments) -> tuple[dict, list[Finding]]:
+    """Return {argument: what came back for it}."""
+    names = arguments.names
+    candidates = [name for name in names if arguments.own(name)]
+    required = [name for name in candidates if not arguments.optional.issuperset(arguments.own(name))]
+    alone = (required or candidates)[0] if len(required or candidates) == 1 else None
+    if alone and _is_its_gradient(gradients, alone, arguments):
+        return {alone: gradients}, []
+    if isinstance(gradients, dict) and set(gradients) <= set(names):
+        return dict(gradients), []
+    if not isinstance(gradients, (tuple, list)):
+        gradients = [gradients]
+    for expected in (names, candidates, required):
+        if len(gradients) == len(expected):
+            return dict(zip(expected, gradients, strict=True)), []
+    expected = required if len(gradients) < len(required) else candidates
+    findings = []
+    if len(gradients) > len(expected):
+        hint = f"{len(gradients)} gradients came back for {len(expected)} arguments: {', '.join(expected)}."
+        findings.append(Finding("shape", expected[-1], hint))
+    return dict(zip(expected, gradients, strict=False)), findings
+
+
+def _is_its_gradient(gradients, name: str, arguments: Arguments) -> bool:
+    """Tell whether what came back, though it may be a tuple or dict, is the gradient of this one argument."""
+    own = arguments.own(name)
+    came = _leaves(gradients, name, own)
+    if all(getattr(came.get(leaf), "shape", None) == arguments.leaves[leaf].shape for leaf in own):
+        return True
+    tree = arguments.trees[arguments.names.index(name)]
+    if isinstance(tree, dict):
+        return isinstance(gradients, dict) and not set(gradients) <= set(arguments.names)
+    return isinstance(tree, (tuple, list)) and isinstance(gradients, (tuple, list)) and len(tree) == len(gradients) > 1
+
+
+def _leaves(gradient, name: str, own: list[str]) -> dict:
+    """Return {leaf: gradient as an array}; a tuple may stand for a list or a NamedTuple."""
+    if own == [name] and isinstance(gradient, list):  # numbers in a list, for an array
+        try:
+            gradient = np.array(gradient, dtype=np.float64)
+        except (TypeError, ValueError):
+            pass
+    came = flatten(gradient, name)
+    if not set(own) & set(came) and len(own) == len(came) and isinstance(gradient, (tuple, list)) and own != [name]:
+        came = dict(zip(own, came.values(), strict=True))
+    return {leaf: _array(leaf, came[leaf]) for leaf in own if leaf in came}
+
+
+def _array(leaf: str, gradient):
+    """Return a copy, as an array; integers, booleans and Python numbers as float64."""
+    if gradient is None:
+        return None
+    refuse(gradient, f"the gradient of {leaf}")
+    if not is_array(gradient):
+        return np.array(gradient, dtype=np.float64) if isinstance(gradient, (bool, int, float)) else gradient
+    is_floating = gradient.dtype.kind == "f"
+    return array_module(gradient).array(gradient, dtype=gradient.dtype if is_floating else np.float64, copy=True)
+
+
+def _shape_finding(name: str, x, gradient) -> Finding | None:
+    if gradient is None:
+        hint = "No gradient came back for it; return one for each floating-point argument, in the order of the "
+        hint += "forward's arguments (for a constant, annotate it as minunet.Constant, or say constant=(name,))."
+        return Finding("shape", name, hint)
+    shape = getattr(gradient, "shape", None)
+    if shape != x.shape:
+        came = shape if shape is not None else type(gradient).__name__
+        hint = f"Its gradient must have its shape, {x.shape}, got {came}: is an axis summed or kept by mistake, or "
+        return Finding("shape", name, hint + "are the gradients in another order than the arguments?")
+    return None

@@ -1,0 +1,44 @@
+"""Print how each convolution of a U-Net is computed on this machine's CPU, before anything runs.
+
+    python -m minunet.network.plan_table [INPUT [BASE_CHANNELS [DEPTH]]]
+
+The plans depend on shapes and on the number of cores; `minunet/fast/plan.py` explains them.
+"""
+
+import sys
+
+import numpy as np
+
+from minunet.backend import Array
+from minunet.fast.cpu.parallel import threads
+from minunet.fast.plan import Plan, plan
+from minunet.network.summary import layer_rows
+
+
+def plan_table(height: int = 572, width: int = 572, **network: int) -> str:
+    """Return the table for an input of this size, by default that of Fig. 1; `network` as for `layer_rows`."""
+    lines = [f"{'layer':<16} {'kernel':<6} {'channels':>12} {'output':>9}  {'forward':<30} backward"]
+    for row in layer_rows(height, width, **network):
+        if row.kind == "up-conv 2x2":
+            continue
+        kernel = 3 if row.kind == "conv 3x3" else 1
+        x = _shape_only(1, row.in_channels, row.height + kernel - 1, row.width + kernel - 1)
+        weight = _shape_only(row.out_channels, row.in_channels, kernel, kernel)
+        forward, backward = (_in_words(plan(x, weight, backward=way)) for way in (False, True))
+        channels, size = f"{row.in_channels} -> {row.out_channels}", f"{row.height}x{row.width}"
+        lines.append(f"{row.name:<16} {kernel}x{kernel}    {channels:>12} {size:>9}  {forward:<30} {backward}")
+    return "\n".join([*lines, f"shared by {threads()} threads"])
+
+
+def _shape_only(*shape: int) -> Array:
+    """Return an array of this shape that takes no memory: all of its elements are the same one."""
+    return np.broadcast_to(np.float32(0), shape)
+
+
+def _in_words(chosen: Plan) -> str:
+    return f"{chosen.way}, {chosen.split}"
+
+
+if __name__ == "__main__":
+    size, base_channels, depth = [*map(int, sys.argv[1:]), *(572, 64, 4)[len(sys.argv) - 1 :]]
+    print(plan_table(size, size, base_channels=base_channels, depth=depth))

@@ -1,0 +1,159 @@
+"""Asserting a gradient check: right pairs pass, and a failing one prints its whole report."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from minunet import assert_gradients, gradcheck
+from minunet.gradcheck.seed import seed_of_this_test
+
+pytest_plugins = ["pytester"]
+PAIR = """
+    import numpy as np
+    from minunet import assert_gradients, gradcheck
+
+    def forward(x, weight, bias):
+        return x @ weight + bias, (x, weight)
+
+    def backward(dy, cache):
+        x, weight = cache
+        return dy @ weight.T, 3 * x.T @ dy, dy.mean(0)
+
+    def right(dy, cache):
+        x, weight = cache
+        return dy @ weight.T, x.T @ dy, dy.sum(0)
+
+    rng = np.random.default_rng(0)
+    ARGS = rng.standard_normal((5, 4)), rng.standard_normal((4, 3)), rng.standard_normal(3)
+"""
+WHOLE_TABLE = [
+    "*gradcheck FAILED: wrong*",
+    "*argument*shape*compared*",
+    "*x *(5, 4)*",
+    "*weight*(4, 3)*",
+    "*bias*(3,)*",
+]
+FINDINGS = ["*wrong in weight*3 times the numeric gradient*", "*wrong in bias*"]
+
+
+def forward(x):
+    return np.sin(x), x
+
+
+def backward(dy, x):
+    return dy * np.cos(x)
+
+
+def wrong_backward(dy, x):
+    return -dy * np.cos(x)
+
+
+def test_assert_gradients(rng):
+    x = rng.standard_normal((2, 3))
+    assert assert_gradients(forward, backward, (x,)) is None
+    with pytest.raises(AssertionError) as failure:
+        assert_gradients(forward, wrong_backward, (x,), mode="directions")
+    assert str(failure.value) == str(gradcheck(forward, wrong_backward, (x,), mode="directions"))
+    assert "by directions" in str(failure.value)
+
+
+@pytest.fixture
+def run_tests(pytester):
+    """Return a function that runs the lines of a test in a fresh pytest, with the plugin."""
+
+    def run(*lines, options=("-p", "minunet_pytest")):
+        body = "".join(f"\n        {line}" for line in lines)
+        pytester.makepyfile(f"{PAIR}\n    def test_it():{body}\n")
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *options)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["assert gradcheck(forward, backward, ARGS)"],
+        ["report = gradcheck(forward, backward, ARGS)", "assert report"],
+        ["report = gradcheck(forward, backward, ARGS)", "assert report.ok"],
+        ["assert gradcheck(forward, backward, ARGS).ok"],
+        ["report = gradcheck(forward, backward, ARGS)", "assert report, report"],
+        ["assert_gradients(forward, backward, ARGS)"],
+        ["import unittest", "unittest.TestCase().assertTrue(gradcheck(forward, backward, ARGS))"],
+    ],
+)
+def test_a_failing_assert_prints_the_whole_report_once(run_tests, lines):
+    result = run_tests(*lines)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(WHOLE_TABLE + FINDINGS)
+    assert str(result.stdout).count("wrong in weight[") == 1
+
+
+def test_a_right_pair_passes_and_prints_nothing(run_tests):
+    result = run_tests("assert gradcheck(forward, right, ARGS)")
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*gradcheck*")
+
+
+def test_a_test_that_wants_a_failure_and_gets_none(run_tests):
+    result = run_tests("assert not gradcheck(forward, right, ARGS)")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*gradcheck ok*"])
+
+
+def test_the_report_reaches_the_terminal_from_parallel_workers(run_tests):
+    pytest.importorskip("xdist", reason="pytest-xdist runs tests in parallel")
+    options = ("-p", "minunet_pytest", "-p", "xdist", "-n", "1")
+    result = run_tests("assert gradcheck(forward, backward, ARGS)", options=options)
+    result.stdout.fnmatch_lines(WHOLE_TABLE + FINDINGS)
+
+
+def test_a_failure_of_the_plugin_hides_nothing(run_tests, pytester):
+    pytester.makeconftest(
+        """
+        from minunet.gradcheck import report
+        def fail(self): raise RuntimeError("from the report")
+        report.Report.__str__ = report.Report.__repr__ = fail
+        """
+    )
+    result = run_tests("report = gradcheck(forward, backward, ARGS)", "assert report.ok and 1 == 2")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*assert report.ok and 1 == 2*"])
+
+
+def test_the_plugin_imports_nothing_heavy():
+    code = "import sys, minunet_pytest; print([m for m in ('numpy', 'scipy', 'minunet') if m in sys.modules])"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "[]"
+
+
+def drawn_dy():
+    """Return the dy that gradcheck draws."""
+    seen = []
+
+    def backward_that_looks(dy, x):
+        seen.append(dy.copy())
+        return backward(dy, x)
+
+    gradcheck(forward, backward_that_looks, (np.ones((2, 3)),))
+    return seen[0]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_each_test_has_a_dy_of_its_own(number, monkeypatch):
+    own = drawn_dy()
+    np.testing.assert_array_equal(drawn_dy(), own)
+    monkeypatch.setenv(
+        "PYTEST_CURRENT_TEST", f"test_assertion.py::test_each_test_has_a_dy_of_its_own[{3 - number}] (call)"
+    )
+    assert (drawn_dy() != own).all()
+
+
+def test_the_seed_is_that_of_the_name_alone(monkeypatch):
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "a/test_a.py::TestA::test_b[1-2] (setup)")
+    seed = seed_of_this_test()
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "b/test_a.py::TestA::test_b[1-2] (call)")
+    assert seed_of_this_test() == seed != 0
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    assert seed_of_this_test() == 0

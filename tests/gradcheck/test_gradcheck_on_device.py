@@ -1,0 +1,25 @@
+"""gradcheck on arrays of a GPU, or of its strict stand-in: nothing comes to the host unasked."""
+
+import numpy as np
+import pytest
+
+from minunet import conv2d_backward, conv2d_forward, gradcheck, relu_backward, relu_forward, to_device
+
+
+@pytest.mark.parametrize("mode", ["elements", "directions"])
+def test_right_and_wrong_pairs(cupy, rng, mode):
+    args = tuple(to_device(rng.standard_normal(shape), "gpu") for shape in [(1, 2, 5, 4), (3, 2, 3, 3), (3,)])
+    assert gradcheck(conv2d_forward, conv2d_backward, args, mode=mode)
+
+    def wrong(dy, cache):
+        dx, dweight, dbias = conv2d_backward(dy, cache)
+        return dx, 2 * dweight, dbias
+
+    (finding,) = gradcheck(conv2d_forward, wrong, args, mode=mode).findings
+    assert (finding.kind, finding.argument) == ("wrong", "weight")
+
+
+@pytest.mark.parametrize("mode", ["elements", "directions"])
+def test_kinks(cupy, mode):
+    report = gradcheck(relu_forward, relu_backward, (to_device(np.array([1.0, 0, -2, 3]), "gpu"),), mode=mode)
+    assert report and [finding.kind for finding in report.findings] == ["kink"]
