@@ -49,7 +49,7 @@ def lies_between(a: float, slope: Slope, tolerance: float) -> bool:
 def settle(probe: Probe, move: ElementMove, first: Slope | None, size: float, step: float, tolerance: float) -> Verdict:
     """Climb up and down the ladder of steps until the verdict stands; `size` is that of the argument."""
     top = max(size, abs(move.start))
-    dependent = probe.dependent(move, top)
+    dependent = _dependent(probe, move, top)
     first = first and probe.slope(move, step * top, dependent=dependent)
     a, slopes = move.gradient, [first] if first else []
     is_blurred = first is not None and not _is_resolved(a, first)
@@ -66,10 +66,13 @@ def settle(probe: Probe, move: ElementMove, first: Slope | None, size: float, st
     if not slopes:
         return Verdict(UNREACHED, float("nan"))
     slopes.sort()
-    is_still = not any(slope.rounding for slope in slopes)  # no output has changed, at any step
-    if is_still and abs(a) * slopes[-1].step <= probe.rounding_of_all:
-        return Verdict(SMALL, 0.0)  # and none would, if `a` were right
     return _judge(a, slopes, tolerance)
+
+
+def _dependent(probe: Probe, move: ElementMove, top: float):
+    """Return a mask of the outputs that change when the element moves by its own size, or on the scale of 1."""
+    masks = [mask for step in {top, max(top, 1.0)} if (mask := probe.dependent(move, step)) is not None]
+    return masks[0] | masks[-1] if masks else None
 
 
 def _ladder(own: float, size: float, step: float, is_blurred: bool) -> list[list[float]]:
@@ -78,7 +81,7 @@ def _ladder(own: float, size: float, step: float, is_blurred: bool) -> list[list
     scales = [top, 1.0] + ([own] if own > SMALLEST_SCALE else [])
     steps = {relative * scale for scale in scales for relative in RUNGS}
     if is_blurred:
-        steps |= {relative * top for relative in LARGE_RUNGS}
+        steps |= {relative * top for relative in LARGE_RUNGS} | {relative for relative in LARGE_RUNGS if relative <= 1}
     first, apart = step * top, []
     for rung in sorted(steps):
         if all(not 1 / 3 < rung / other < 3 for other in [*apart[-1:], first]):
