@@ -16,7 +16,7 @@ from minunet.gradcheck.moves import ElementMove
 from minunet.gradcheck.slopes import Probe, Slope
 
 COMPARED, KINK, WRONG, WRONG_AT_KINK, SMALL, UNREACHED = range(6)
-SHARP = 1e-5  # an agreement counts at once if rounding is below this share of the slope
+SHARP = 1e-6  # an agreement counts at once if rounding is below this share of the slope
 RESOLVED = 1e-3  # a slope tells something if rounding is below this share of it
 BENT = 1e-3  # the two sides agree if they differ by less than this share of the slope
 RUNGS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)  # steps, relative to each scale
@@ -134,7 +134,7 @@ def _most_trusted(resolved: list[Slope], trusted: list[Slope]) -> tuple[Slope, f
     if len(resolved) == 1:
         (only,) = resolved
         finer = [slope for slope in trusted if slope.step < only.step][-1:]
-        return only, only.rounding + sum(abs(only.value - slope.value) for slope in finer)
+        return only, only.rounding + sum(abs(only.value - slope.value) + slope.rounding for slope in finer)
     errors = [fine.rounding + abs(fine.value - coarse.value) for fine, coarse in pairwise(resolved)]
     least = min(range(len(errors)), key=errors.__getitem__)
     return resolved[least], errors[least]
