@@ -1,8 +1,8 @@
 """The first look along a direction, in four forward passes; enough where the function is smooth and the gradient right.
 
 Central differences at a step h are off by about h**2; those at h and 2h together cancel that term (Richardson's
-extrapolation). If the result is <gradient, u> to eleven digits, that is no accident, and nothing else is tried: no
-low precision inside, no kink nearby, no wrong gradient lets so many digits agree. Whatever does not agree proves nothing
+extrapolation). If the result is <gradient, u> to eleven digits, that is no accident, and nothing else is tried: no low
+precision inside, no kink nearby, no wrong gradient lets so many digits agree. Whatever does not agree proves nothing
 here, and is left to `precision.py` and `directions.py`.
 """
 
