@@ -10,7 +10,7 @@ import numpy as np
 
 CLOSE = 1e-4  # relative
 NEAR = 0.05  # a factor so near to 1 is a constant that is not exact
-FACTOR = "look for a factor that is missing or counted twice, or a sum in place of a mean."
+FACTOR = "look for a missing or doubled factor, or a sum for a mean."
 
 
 def zeros(analytic, numeric, wrong):

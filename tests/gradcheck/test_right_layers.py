@@ -11,9 +11,20 @@ LAYERS = [name for name in cases() if name != "unet"]
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", [*LAYERS, pytest.param("unet", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("seed", range(5))
 def test_every_layer_passes_for_any_seed(name, mode, seed):
+    check_layer(name, mode, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode, seeds", [("elements", [0, 1]), ("directions", range(5))])
+def test_unet_passes_for_any_seed(mode, seeds):
+    for seed in seeds:
+        check_layer("unet", mode, seed)
+
+
+def check_layer(name, mode, seed):
     report = gradcheck(*cases(seed + 1)[name], mode=mode, rng=np.random.default_rng(seed))
     assert report.ok, report
     assert set(kinds(report)) <= {"kink"}, report
