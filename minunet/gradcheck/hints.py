@@ -36,7 +36,7 @@ def explain(analytic: np.ndarray, numeric: np.ndarray, wrong: np.ndarray, x: np.
     else:
         hint = f"There is no simple rule in it{_likeness(analytic, numeric)} Work out this one element on paper, term "
         hint += "by term, and look for each term in the backward pass."
-    return f"{hint}{_branch(x, wrong)}"
+    return hint + _branch(x, numeric, wrong)
 
 
 def _likeness(analytic, numeric) -> str:
@@ -52,10 +52,9 @@ def _likeness(analytic, numeric) -> str:
     return ", though it resembles the right gradient: a term or a factor is missing or wrong."
 
 
-def _branch(x, wrong) -> str:
+def _branch(x, numeric, wrong) -> str:
     """Return a further sentence if the wrong elements are those where the argument has one sign."""
-    count = int(wrong.sum())
-    if x is None or min(count, wrong.size - count) < 2:
+    if x is None or min(int(wrong.sum()), np.count_nonzero(numeric[~wrong])) < 2:
         return ""
     for words, side in (("negative", x < 0), ("positive", x > 0)):
         if (side == wrong).all():
