@@ -190,4 +190,5 @@ def _number(ratio: float) -> str:
 
 
 def _axes(axes: list[int]) -> str:
-    return f"axis {axes[0]}" if len(axes) == 1 else "axes " + " and ".join(map(str, axes))
+    *first, last = map(str, axes)
+    return f"axes {', '.join(first)} and {last}" if first else f"axis {last}"
