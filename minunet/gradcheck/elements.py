@@ -128,7 +128,7 @@ class Judge:
         return settled
 
     def _explanation(self, is_wrong) -> str:
-        return explain(self.analytic, self.numeric, is_wrong)
+        return explain(self.analytic, self.numeric, is_wrong, to_host(self.x))
 
     def _finding(self, kind: str, hint: str, concerned: np.ndarray) -> Finding:
         """Return a finding with the worst of the elements concerned, or the first of the kinks."""
