@@ -1,9 +1,11 @@
 """The pytest plugin: where a test fails at `assert gradcheck(...)`, print the report whole.
 
-pytest itself shortens what it shows of an asserted value to a line. pytest loads this file at each start, in every
-project, so it stands outside the package: it imports nothing, and does nothing unless the test has used gradcheck.
+pytest itself shortens what it shows of an asserted value to a line, with line breaks written as \\n. pytest loads this
+file at each start, in every project, so it stands outside the package: it imports nothing of it, and does nothing
+unless the test has used gradcheck.
 """
 
+import re
 import sys
 
 import pytest
@@ -31,3 +33,11 @@ def _add_reports(failure, excinfo):
         if str(report) not in shown:
             failure.addsection("gradcheck" if name in asserted else f"gradcheck: {name}", str(report))
             shown += str(report)
+            _keep_first_lines(failure, str(report).partition("\n")[0])
+
+
+def _keep_first_lines(failure, first_line: str):
+    """Where pytest shows a shortened report, leave the report's first line."""
+    shortened = re.compile(re.escape(first_line) + r"\\n.*?(?= = |$)")
+    for entry in failure.reprtraceback.reprentries:
+        entry.lines[:] = [shortened.sub(first_line, line) if line.startswith("E") else line for line in entry.lines]

@@ -91,11 +91,15 @@ class _Test:
         shape = next(iter(self.leaves.values())).shape if len(self.leaves) == 1 else self.gradient.shape
         rows = [Row(self.owner, shape, len(sides), worst)]
         if not any(left or right for left, right, _ in sides):
-            hint = "Both sides are zero: y does not depend on it, at these arguments."
+            hint = "Both sides are zero: at these arguments y does not depend on it, so choose others."
             return rows, [Finding("vacuous", self.owner, hint)]
         for vector, (left, right, size) in zip((u, v), sides, strict=True):
             if not abs(left - right) <= TOLERANCE * size:
-                return rows, [self._wrong(vector, f"<A u, dy> is {left:.10g}, but <u, A' dy> is {right:.10g}. ")]
+                return rows, [
+                    self._wrong(
+                        vector, f"<A u, dy> is {left:.6g}, but <u, A' dy> differs from it by {abs(left - right):.2g}. "
+                    )
+                ]
         return rows, []
 
     def _apply(self, u):

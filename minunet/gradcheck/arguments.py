@@ -3,6 +3,7 @@
 import copy
 import inspect
 import types
+import typing
 
 import numpy as np
 
@@ -185,8 +186,13 @@ def _signature(forward, count: int) -> tuple[list[str], set[str]]:
 
 
 def _is_constant(annotation) -> bool:
+    """Tell whether an argument is annotated as Constant, or, since None is its default, as Optional[Constant]."""
     if isinstance(annotation, str):
-        return annotation.strip(" '\"").rpartition(".")[2] == "Constant"
+        parts = [part.strip(" '\"]").rpartition(".")[2] for part in annotation.replace("[", "|").split("|")]
+        return "Constant" in parts and set(parts) <= {"Constant", "Optional", "None"}
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        inside = set(typing.get_args(annotation)) - {type(None)}
+        return inside == {Constant}
     return annotation == Constant
 
 

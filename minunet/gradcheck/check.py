@@ -21,8 +21,9 @@ kink              As wrong, but the slopes to the right and to the left differ h
 vacuous           Every compared gradient of an argument is zero or within rounding of zero. (elements.py, jointly.py)
 
 Arguments of up to MAX_ELEMENTS numbers in all are checked one by one. Larger ones are checked along random
-directions, over all arguments jointly, in a few forward passes for each, at steps from 1e-9 to 1e-3 and with a
-tolerance that is what rounding explains (directions.py, smooth.py). If kinks leave a direction open, the point is
+directions, over all arguments jointly. Where the function is smooth and the gradient right, a first look settles it
+(quick.py); else steps from 1e-9 to 1e-3 are tried, with a tolerance that is what rounding explains (directions.py,
+smooth.py). If kinks leave a direction open, the point is
 moved off them at random and checked there; if it is wrong, halving it names the argument and the element (locate.py).
 """
 
@@ -33,7 +34,7 @@ from minunet.errors import InputError
 from minunet.gradcheck.arguments import same
 from minunet.gradcheck.elements import FIRST_STEP, TOLERANCE, check_elements
 from minunet.gradcheck.hints import explain_dy
-from minunet.gradcheck.jointly import Options, check_jointly
+from minunet.gradcheck.jointly import Options, check_jointly, check_quickly
 from minunet.gradcheck.pair import Pair
 from minunet.gradcheck.precision import examine_precision, low_precision_gradients, name_staircases
 from minunet.gradcheck.report import Finding, Report, Row
@@ -135,11 +136,16 @@ def gradcheck(
 
 def _compare(pair: Pair, dy, analytic: dict, mode: str, rng, options: Options) -> tuple[list[Row], list[Finding], str]:
     """Return the table, the findings, and in words what would have been seen."""
+    exact = {name: analytic[name].astype(np.float64) for name in pair.leaves}
+    if mode == "directions" and pair.outputs.are_float64():
+        quick = check_quickly(Probe(pair, pair.y, dy, 4 * EPS), exact, rng, options)
+        if quick:
+            return quick.rows, _examine_end(pair), quick.resolution
     rows, resolution = [], ""
     noise, findings = examine_precision(pair, rng)
     findings = findings or low_precision_gradients(pair, dy, analytic, rng)
     if not findings:
-        analytic = {name: analytic[name].astype(np.float64) for name in pair.leaves}
+        analytic = exact
         probe = Probe(pair, pair.y, dy, 4 * max(EPS, noise))
         if mode == "elements":
             tolerance = TOLERANCE if options.tolerance is None else options.tolerance

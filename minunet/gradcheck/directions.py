@@ -82,10 +82,12 @@ def check_direction(probe: Probe, direction: Direction, scale: float = 1.0, floo
     """Hold the slope along one direction against what the gradients say it is; `scale` multiplies the steps."""
     misses: list[Miss] = []
     is_reached = False
+    reached = probe.reached(direction.move)
+    hidden = probe.rounding_at(reached)
     for step in STEPS:
-        slope = probe.slope(direction.move, step * scale, count_bends=True)
+        slope = probe.slope(direction.move, step * scale, count_bends=True, dependent=reached)
         is_reached |= slope is not None
-        miss = slope and _measure(slope, direction, floor)
+        miss = slope and _measure(slope, direction, floor, hidden)
         if not miss:
             continue  # nothing to see at this step but rounding
         if miss.is_agreement() and all(earlier.is_explained_by_kinks() for earlier in misses):
@@ -105,28 +107,29 @@ def check_direction(probe: Probe, direction: Direction, scale: float = 1.0, floo
 
 def _persists(misses: list[Miss]) -> bool:
     """Tell whether the distance does not shrink with the step, as it would if it were curvature."""
-    fine, *_, coarse = sorted(misses, key=lambda miss: miss.slope.step)
-    return len(misses) > 1 and fine.distance > 0.5 * coarse.distance
+    by_step = sorted(misses, key=lambda miss: miss.slope.step)
+    return len(misses) > 1 and by_step[0].distance > 0.5 * by_step[-1].distance
 
 
 def _check_tiny_arguments(probe: Probe, direction: Direction, floor: float) -> Verdict:
     """Look for an agreement at steps that are large beside the arguments, though small beside 1."""
-    leaves = probe.pair.leaves
+    leaves, reached = probe.pair.leaves, probe.reached(direction.move)
+    hidden = probe.rounding_at(reached)
     largest = max(size_of(leaves[name]) for name in direction.shares)
     for step in LARGE_STEPS:
         if step * largest <= LARGEST_MOVE:
-            slope = probe.slope(direction.move, step, count_bends=True)
-            miss = slope and _measure(slope, direction, floor)
+            slope = probe.slope(direction.move, step, count_bends=True, dependent=reached)
+            miss = slope and _measure(slope, direction, floor, hidden)
             if miss and miss.is_agreement() and miss.slope.gap() < miss.largest:
                 return Verdict("agreement", miss.error(), step, miss.tolerance, miss.slope)
     return Verdict("agreement", 0.0, STEPS[0], math.inf)
 
 
-def _measure(slope: Slope, direction: Direction, floor: float) -> Miss | None:
-    """Return how far the slope at one step is from <gradient, u>; None if rounding hides it."""
+def _measure(slope: Slope, direction: Direction, floor: float, hidden: float) -> Miss | None:
+    """Return how far the slope at one step is from <gradient, u>; None if rounding hides it, here or at any step."""
     largest = max(direction.size, abs(slope.value))
     tolerance = floor * largest + 4 * slope.rounding
-    if largest <= 10 * slope.rounding or tolerance > CEILING * largest:
+    if largest <= max(10 * slope.rounding, hidden) or tolerance > CEILING * largest:
         return None
     distance = min(abs(value - slope.expected) for value in slope.three())
     return Miss(slope, distance, tolerance, largest)

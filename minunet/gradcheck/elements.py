@@ -13,6 +13,8 @@ from minunet.gradcheck.slopes import Probe
 
 TOLERANCE = 1e-6  # relative, on top of what rounding explains
 FIRST_STEP = 1e-6  # relative to the size of the argument: near the best compromise for float64
+LARGER = (10, 100)  # times the first step, where rounding is smaller
+CURVED = 1e-4  # relative: a slope that differs so much from the first tells nothing more
 ENOUGH_WRONG = 20  # elements of one argument that are looked into before the verdict stands
 ENOUGH_KINKS = 40
 ENOUGH_SMALL = 20
@@ -49,10 +51,10 @@ class Judge:
         analytic, numeric, kinds = (array.reshape(-1) for array in (self.analytic, self.numeric, self.kinds))
         for position in range(analytic.size):
             move = ElementMove(self.name, self.x, position, float(analytic[position]))
-            first = self.probe.slope(move, self.step * max(size, abs(move.start)))
-            kinds[position], numeric[position] = self._first_verdict(move.gradient, first) or self._settle(
-                move, first, size
-            )
+            scale = max(size, abs(move.start))
+            first = self.probe.slope(move, self.step * scale)
+            settled = self._first_verdict(move, first, scale) or self._settle(move, first, size)
+            kinds[position], numeric[position] = settled
         if (kinds == verdict.UNREACHED).any():
             self.probe.refuse_if_it_failed()
 
@@ -89,13 +91,14 @@ class Judge:
             found.append(Finding("nonfinite", self.name, hint, index, count=int(unreached.sum()), total=unreached.size))
         return found
 
-    def _first_verdict(self, a: float, first) -> verdict.Verdict | None:
+    def _first_verdict(self, move: ElementMove, first, scale: float) -> verdict.Verdict | None:
         if first is None:
             return None
+        a = move.gradient
         size = max(abs(a), abs(first.value))
         is_sharp = first.rounding <= verdict.RESOLVED * size
         if is_sharp and verdict.agrees(a, first, self.tolerance) and not verdict.is_bent(first):
-            return verdict.Verdict(verdict.COMPARED, first.value)
+            return self._sharper_verdict(move, first, scale)
         if verdict.is_bent(first) and verdict.lies_between(a, first, self.tolerance):
             return verdict.Verdict(verdict.KINK, first.value) if self.counts[verdict.KINK] >= ENOUGH_KINKS else None
         is_hidden = size <= self.probe.rounding_of_all / first.step
@@ -105,13 +108,27 @@ class Judge:
             return verdict.Verdict(verdict.WRONG, first.value)
         return None
 
+    def _sharper_verdict(self, move: ElementMove, first, scale: float) -> verdict.Verdict | None:
+        """Return the verdict on an element that agrees, at a larger step if rounding could hide a small error."""
+        a, best = move.gradient, first
+        for factor in LARGER:
+            if best.rounding <= self.tolerance * abs(a):
+                break
+            larger = self.probe.slope(move, factor * self.step * scale)
+            if larger is None or verdict.is_bent(larger) or not verdict.agrees(larger.value, first, CURVED):
+                break  # it is curved, or a kink is near
+            if not verdict.agrees(a, larger, self.tolerance):
+                return None
+            best = larger
+        return verdict.Verdict(verdict.COMPARED, best.value)
+
     def _settle(self, move: ElementMove, first, size: float) -> verdict.Verdict:
         settled = verdict.settle(self.probe, move, first, size, self.step, self.tolerance)
         self.counts[settled.kind] += 1
         return settled
 
     def _explanation(self, is_wrong) -> str:
-        return explain(self.analytic, self.numeric, is_wrong)
+        return explain(self.analytic, self.numeric, is_wrong, to_host(self.x))
 
     def _finding(self, kind: str, hint: str, concerned: np.ndarray) -> Finding:
         """Return a finding with the worst of the elements concerned, or the first of the kinks."""

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minunet.gradcheck import directions as coarse
-from minunet.gradcheck.directions import Verdict, along, check_direction
+from minunet.gradcheck.directions import FLOOR, Direction, Verdict, along, check_direction
 from minunet.gradcheck.elements import FIRST_STEP, vacuous
 from minunet.gradcheck.locate import locate
 from minunet.gradcheck.moves import DirectionMove, random_direction, size_of
+from minunet.gradcheck.quick import confirm, quick_look
 from minunet.gradcheck.report import Finding, Row
 from minunet.gradcheck.slopes import Probe, norm
 from minunet.gradcheck.smooth import Looker, look_alone
@@ -50,15 +50,39 @@ class Jointly:
         for _ in range(count):
             if not self._check_one():
                 break
-        total = sum(x.size for x in self.leaves.values())
         if not self._is_wrong():
             self._check_what_hardly_shows()
         if self.start is not None:
             self.start.to(0.0)
         if len(self.unproved) == len(self.shares):
             self.compared = 0
+        return self._outcome()
+
+    def run_quickly(self, count: int) -> Outcome | None:
+        """Return the outcome if every direction agrees at first sight, and every argument shows; else None."""
+        for i in range(count):
+            way = along(self.leaves, random_direction(self.rng, self.leaves), self.analytic)
+            verdict = (confirm if i else quick_look)(self.probe, way, self.scale)
+            if verdict is None:
+                return None
+            self._note(verdict, way)
+        return None if self._hidden() else self._outcome()
+
+    def _outcome(self) -> Outcome:
+        total = sum(x.size for x in self.leaves.values())
         row = Row(f"all {len(self.leaves)} jointly", (total,), self.compared, self.worst_error)
         return Outcome([row], self.findings, "" if self._is_wrong() else self._resolution())
+
+    def _note(self, verdict: Verdict, way: Direction) -> None:
+        self.shares = {name: max(share, way.shares[name]) for name, share in self.shares.items()}
+        if verdict.kind != "open" and math.isfinite(verdict.tolerance):
+            self.compared += 1
+            self.worst_error = max(self.worst_error, verdict.error)
+            self.tolerance = min(self.tolerance, verdict.tolerance)
+
+    def _hidden(self) -> list[str]:
+        """Return the arguments whose gradients are too small to show beside the others."""
+        return [name for name, share in self.shares.items() if not share > self.tolerance]
 
     def _is_wrong(self) -> bool:
         return any(finding.kind in ("wrong", "shape", "nonfinite") for finding in self.findings)
@@ -66,10 +90,10 @@ class Jointly:
     def _check_one(self) -> bool:
         """Check one direction; return whether another one is worth it."""
         direction = random_direction(self.rng, self.leaves)
-        verdict, direction = self._verdict(direction)
+        verdict, direction, way = self._verdict(direction)
         if verdict.kind == "open" and self.start is None:
             self._move_off_kinks(verdict)
-            verdict, direction = self._verdict(random_direction(self.rng, self.leaves))
+            verdict, direction, way = self._verdict(random_direction(self.rng, self.leaves))
         if verdict.kind == "unreached":
             hint = "The output is NaN or infinite wherever the arguments are moved: choose a point inside the domain."
             self.findings.append(Finding("nonfinite", "y", hint))
@@ -78,13 +102,10 @@ class Jointly:
             self.findings += locate(self.probe, self.analytic, direction, verdict)
         elif not self.findings and verdict.slope:
             self._look_for_kinks(verdict, direction)
-        if verdict.kind != "open" and math.isfinite(verdict.tolerance):
-            self.compared += 1
-            self.worst_error = max(self.worst_error, verdict.error)
-            self.tolerance = min(self.tolerance, verdict.tolerance)
+        self._note(verdict, way)
         return verdict.kind != "wrong"
 
-    def _verdict(self, direction: dict) -> tuple[Verdict, dict]:
+    def _verdict(self, direction: dict) -> tuple[Verdict, dict, Direction]:
         way = along(self.leaves, direction, self.analytic)
         verdict = check_direction(self.probe, way, self.scale, self.floor)
         if verdict.kind == "open":  # perhaps the elements live on scales of their own
@@ -95,8 +116,7 @@ class Jointly:
                 way, verdict, direction = own_way, own_verdict, own
         if verdict.kind == "agreement":
             verdict = self.looker.look_again(self.probe, way, verdict)
-        self.shares = {name: max(share, way.shares[name]) for name, share in self.shares.items()}
-        return verdict, direction
+        return verdict, direction, way
 
     def _look_for_kinks(self, verdict: Verdict, direction: dict) -> None:
         """Report outputs that bend exactly at the point, though the slope agrees: it is the mean of two."""
@@ -123,7 +143,7 @@ class Jointly:
     def _check_what_hardly_shows(self) -> None:
         """Check arguments alone whose gradients are too small to show beside the others; vacuous if that fails too."""
         owner = self.probe.pair.arguments.owner
-        hidden = [name for name, share in self.shares.items() if not share > self.tolerance]
+        hidden = self._hidden()
         for name in hidden:
             direction = random_direction(self.rng, {name: self.leaves[name]})
             way = along(self.leaves, direction, self.analytic)
@@ -152,5 +172,16 @@ class Jointly:
 
 def check_jointly(probe: Probe, analytic: dict, rng: np.random.Generator, options: Options) -> Outcome:
     """Check random directions over all arguments."""
-    floor = coarse.FLOOR if options.tolerance is None else options.tolerance
-    return Jointly(probe, analytic, rng, options.step / FIRST_STEP, floor).run(options.directions)
+    return _jointly(probe, analytic, rng, options).run(options.directions)
+
+
+def check_quickly(probe: Probe, analytic: dict, rng: np.random.Generator, options: Options) -> Outcome | None:
+    """Return the outcome if the gradients agree at first sight, as right ones of smooth functions do; else None."""
+    if options.tolerance is not None and options.tolerance < FLOOR:
+        return None
+    return _jointly(probe, analytic, rng, options).run_quickly(options.directions)
+
+
+def _jointly(probe: Probe, analytic: dict, rng: np.random.Generator, options: Options) -> Jointly:
+    floor = FLOOR if options.tolerance is None else options.tolerance
+    return Jointly(probe, analytic, rng, options.step / FIRST_STEP, floor)

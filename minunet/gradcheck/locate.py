@@ -35,7 +35,8 @@ def _find_others(probe: Probe, analytic: dict, direction: dict, known: str) -> l
     for name, u in direction.items() if len(direction) <= MANY else ():
         way = along(probe.pair.leaves, {name: u}, analytic)
         if name != known and check_direction(probe, way).kind == "wrong":
-            findings.append(Finding("wrong", name, f"It is wrong along a random direction, as {known} is."))
+            hint = f"It is wrong along a random direction too: mend {known} first, and check again."
+            findings.append(Finding("wrong", name, hint))
     return findings
 
 

@@ -16,7 +16,7 @@ from minunet.gradcheck.moves import ElementMove
 from minunet.gradcheck.slopes import Probe, Slope
 
 COMPARED, KINK, WRONG, WRONG_AT_KINK, SMALL, UNREACHED = range(6)
-SHARP = 1e-5  # an agreement counts at once if rounding is below this share of the slope
+SHARP = 1e-6  # an agreement counts at once if rounding is below this share of the slope
 RESOLVED = 1e-3  # a slope tells something if rounding is below this share of it
 BENT = 1e-3  # the two sides agree if they differ by less than this share of the slope
 RUNGS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)  # steps, relative to each scale
@@ -49,7 +49,7 @@ def lies_between(a: float, slope: Slope, tolerance: float) -> bool:
 def settle(probe: Probe, move: ElementMove, first: Slope | None, size: float, step: float, tolerance: float) -> Verdict:
     """Climb up and down the ladder of steps until the verdict stands; `size` is that of the argument."""
     top = max(size, abs(move.start))
-    dependent = probe.dependent(move, top)
+    dependent = _dependent(probe, move, top)
     first = first and probe.slope(move, step * top, dependent=dependent)
     a, slopes = move.gradient, [first] if first else []
     is_blurred = first is not None and not _is_resolved(a, first)
@@ -66,10 +66,13 @@ def settle(probe: Probe, move: ElementMove, first: Slope | None, size: float, st
     if not slopes:
         return Verdict(UNREACHED, float("nan"))
     slopes.sort()
-    is_still = not any(slope.rounding for slope in slopes)  # no output has changed, at any step
-    if is_still and abs(a) * slopes[-1].step <= probe.rounding_of_all:
-        return Verdict(SMALL, 0.0)  # and none would, if `a` were right
     return _judge(a, slopes, tolerance)
+
+
+def _dependent(probe: Probe, move: ElementMove, top: float):
+    """Return a mask of the outputs that change when the element moves by its own size, or on the scale of 1."""
+    masks = [mask for step in {top, max(top, 1.0)} if (mask := probe.dependent(move, step)) is not None]
+    return masks[0] | masks[-1] if masks else None
 
 
 def _ladder(own: float, size: float, step: float, is_blurred: bool) -> list[list[float]]:
@@ -78,7 +81,7 @@ def _ladder(own: float, size: float, step: float, is_blurred: bool) -> list[list
     scales = [top, 1.0] + ([own] if own > SMALLEST_SCALE else [])
     steps = {relative * scale for scale in scales for relative in RUNGS}
     if is_blurred:
-        steps |= {relative * top for relative in LARGE_RUNGS}
+        steps |= {relative * top for relative in LARGE_RUNGS} | {relative for relative in LARGE_RUNGS if relative <= 1}
     first, apart = step * top, []
     for rung in sorted(steps):
         if all(not 1 / 3 < rung / other < 3 for other in [*apart[-1:], first]):
@@ -131,7 +134,7 @@ def _most_trusted(resolved: list[Slope], trusted: list[Slope]) -> tuple[Slope, f
     if len(resolved) == 1:
         (only,) = resolved
         finer = [slope for slope in trusted if slope.step < only.step][-1:]
-        return only, only.rounding + sum(abs(only.value - slope.value) for slope in finer)
+        return only, only.rounding + sum(abs(only.value - slope.value) + slope.rounding for slope in finer)
     errors = [fine.rounding + abs(fine.value - coarse.value) for fine, coarse in pairwise(resolved)]
     least = min(range(len(errors)), key=errors.__getitem__)
     return resolved[least], errors[least]

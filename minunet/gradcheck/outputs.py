@@ -27,6 +27,10 @@ class Outputs:
         self.xp = array_module(arrays[0]) if arrays else np
         self.size = sum(int(np.prod(shape)) for shape in self.shapes.values())
 
+    def are_float64(self) -> bool:
+        """Tell whether no floating-point part of y is of another precision."""
+        return all(dtype == np.float64 for dtype in self.dtypes.values() if dtype.kind == "f")
+
     def flat(self, y):
         """Return all floating-point numbers of y as a fresh float64 vector."""
         parts = [(name, x) for name, x in flatten(y, "y").items() if _is_floating(x)]

@@ -11,6 +11,7 @@ from minunet.gradcheck.foreign import is_own_array
 from minunet.gradcheck.gradients import match
 from minunet.gradcheck.outputs import Outputs
 from minunet.gradcheck.report import Finding
+from minunet.gradcheck.snapshot import Snapshot
 
 STUB = "see the layer contract: y, cache = forward(*args)"
 
@@ -66,13 +67,14 @@ class Pair:
         return result
 
     def _watched_backward(self, dy, cache) -> tuple[dict, list[Finding]]:
-        given, before = self.outputs.shaped(dy), _arrays(cache)
+        given = self.outputs.shaped(dy)
+        before = {name: Snapshot(x) for name, x in _arrays(cache).items()}
         gradients, findings = match(self.backward_function(given, cache), self.arguments)
         if not same(dy, self.outputs.flat(given)):
             findings.append(_mutated("dy", "wrote into it", "backward"))
-        after = _arrays(cache, copies=False)
+        after = _arrays(cache)
         for name, old in before.items():
-            if name not in after or not same(old, after[name]):
+            if name not in after or not old.is_still(after[name]):
                 findings.append(_mutated(f"cache.{name}" if name else "cache", "wrote into it", "backward"))
         changes = self.arguments.changes(self._passed)
         findings += [_mutated(name, what, "backward") for name, what in changes.items() if name not in self.mutated]
@@ -101,18 +103,18 @@ def _differing(first: dict, second: dict) -> list[Finding]:
     return findings
 
 
-def _arrays(cache, copies: bool = True) -> dict:
+def _arrays(cache) -> dict:
     """Return the arrays in a cache of dicts, lists, tuples and dataclasses, by name."""
     if hasattr(cache, "__dataclass_fields__") and not isinstance(cache, type):
         cache = {name: getattr(cache, name, None) for name in cache.__dataclass_fields__}
     if not isinstance(cache, (dict, list, tuple)):
-        return {"": cache.copy() if copies else cache} if _is_watched(cache) else {}
+        return {"": cache} if _is_watched(cache) else {}
     found = {}
     for name, x in flatten(cache).items():
         if hasattr(x, "__dataclass_fields__") and not isinstance(x, type):
-            found.update({f"{name}.{inner}": array for inner, array in _arrays(x, copies).items()})
+            found.update({f"{name}.{inner}": array for inner, array in _arrays(x).items()})
         elif _is_watched(x):
-            found[name] = x.copy() if copies else x
+            found[name] = x
     return found
 
 

@@ -15,6 +15,9 @@ NUDGE, PUSH = 1e-7, 1e-2  # relative: about float32's spacing; and large enough 
 SMALLER_NUDGE = 1e-9  # crosses hardly any kinks, even those of the full-size network
 STRIDE = 1e-6  # changes every float32 number, and hardly any quantised one
 LEAP = 1.0  # takes most numbers to another level of a quantiser
+LEVELS = 10  # bits between the smallest step and the largest number: a quantiser of 8 bits, and no float16, has fewer
+NARROW, JUMP = 1e-13, 1e-3  # an output jumps if it changes by this share of its leap within so little
+KINKED = 0.1  # relative: an output that changes so much within three nudges lies at a kink
 SHORT = 4  # bits: numbers such as 1, 0.5 or -3 prove nothing, any precision holds them
 COARSE = 1e-10  # relative rounding that float64 stays far below, and float32 far above
 SUSPECT = 1e-13  # more than float64 explains: rounding, or kinks?
@@ -50,8 +53,9 @@ def examine_precision(pair, rng) -> tuple[float, list[Finding]]:
     if pushed is None or nudged is None:
         return noise, []
     changed = pushed != start
-    if _is_rounded(pushed[changed & (pushed != 0)]):
-        return noise, [Finding("precision", "y", CAST)]
+    if _is_rounded(values := pushed[changed & (pushed != 0)]):
+        is_quantised = _levels(values) <= LEVELS and is_staircase(pair, move)
+        return noise, [Finding("precision", "y", STAIRCASE if is_quantised else CAST)]
     stuck = (nudged == start) & changed & (abs(pushed - start) > 1e-6 * abs(start))
     if noise > COARSE or float(stuck.sum()) > 0.5 * float(changed.sum()):
         if is_staircase(pair, move):
@@ -85,7 +89,26 @@ def is_staircase(pair, move: DirectionMove) -> bool:
         moved = (here != there) & (STRIDE * abs(there - here) > 1e-15 * (abs(there) + abs(here)))
     if _share(moved) <= 0.5:
         return False  # or it changes so little that the stride is lost in rounding
-    return _share((here == near)[moved]) > 0.5 and _share((there == near_there)[moved]) > 0.5
+    if _share((here == near)[moved]) <= 0.5 or _share((there == near_there)[moved]) <= 0.5:
+        return False
+    return _jumps(pair, move, int(abs(there - here).argmax()))
+
+
+def _jumps(pair, move: DirectionMove, position: int) -> bool:
+    """Tell whether one output jumps from its level to that after a leap; a tanh far from zero climbs, if steeply."""
+    low, high = 0.0, LEAP
+    below, above = (_output(pair, move, step) for step in (low, high))
+    total = abs(above[position] - below[position])
+    while high - low > NARROW:
+        middle = (low + high) / 2
+        between = _output(pair, move, middle)
+        if between is None:
+            return False
+        if abs(between[position] - below[position]) >= abs(above[position] - between[position]):
+            high, above = middle, between
+        else:
+            low, below = middle, between
+    return bool(abs(above[position] - below[position]) > JUMP * total)
 
 
 def name_staircases(pair, findings: list[Finding], rng) -> list[Finding]:
@@ -139,7 +162,7 @@ def _rounding(a, b, c, d) -> float:
     """Return the relative rounding error of an output sampled at equal tiny steps.
 
     The third differences of a smooth function are of the order step**3; what exceeds that is rounding. The median
-    over the elements that change ignores the few that cross a kink.
+    over the elements that change ignores the few that cross a kink; those that change a lot lie at one, unless all do.
     """
     if any(output is None for output in (a, b, c, d)):
         return 0.0
@@ -149,7 +172,9 @@ def _rounding(a, b, c, d) -> float:
         return 0.0
     with np.errstate(all="ignore"):
         size = xp.maximum(xp.maximum(xp.abs(a), xp.abs(b)), xp.maximum(xp.abs(c), xp.abs(d)))
-        third = xp.abs(d - 3 * c + 3 * b - a)[changed] / size[changed]
+        steady = changed & (xp.abs(d - a) <= KINKED * size)
+        chosen = steady if steady.any() else changed
+        third = xp.abs(d - 3 * c + 3 * b - a)[chosen] / size[chosen]
     return float(xp.median(third)) / np.sqrt(20)  # the third difference of unit noise has variance 1 + 9 + 9 + 1
 
 
@@ -180,3 +205,12 @@ def _is_rounded(values) -> bool:
     with np.errstate(over="ignore"):
         is_single = values.astype(np.float32) == values
     return bool(is_single.all()) and not bool((mantissa == xp.rint(mantissa)).all())
+
+
+def _levels(values) -> float:
+    """Return how many bits lie between the largest of these float32 numbers and the smallest step they are made of."""
+    xp = array_module(values)
+    mantissa, exponent = xp.frexp(values)
+    whole = xp.abs(mantissa * 2.0**24).astype(np.int64)
+    lowest_bit = xp.log2((whole & -whole).astype(np.float64)) - 24
+    return float(exponent.max() - (exponent + lowest_bit).min())

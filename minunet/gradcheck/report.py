@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-NOTHING = "all zero, or too small to compare"
+NOTHING = "nothing: zero, at a kink, or too small to compare"
 
 
 class Finding(NamedTuple):
@@ -22,7 +22,9 @@ class Finding(NamedTuple):
         where = f" in {self.argument}" if self.argument else ""
         if self.index is not None:
             where += f"[{', '.join(map(str, self.index))}]"
-        values = "" if self.numeric is None else f": analytic {self.analytic:.6g}, numeric {self.numeric:.6g}"
+        values = (
+            "" if self.numeric is None else f": analytic {self.analytic + 0.0:.6g}, numeric {self.numeric + 0.0:.6g}"
+        )
         share = "" if self.count is None else f" ({self.count} of {self.total})"
         return f"{self.kind}{where}{values}{share}. {self.hint}"
 
@@ -59,12 +61,15 @@ class Report:
 
     def __str__(self):
         verdict = "ok" if self.ok else "FAILED: " + ", ".join(sorted({f.kind for f in self.findings} - {"kink"}))
-        origin = f", dy from {self.dy_from}" if self.dy_from else ""
-        lines = [f"gradcheck {verdict}   ({self.forward_passes} forward passes, by {self.mode}{origin})"]
+        lines = [f"gradcheck {verdict}   ({self.forward_passes} forward passes, by {self.mode})"]
         lines += self._table() + [f"  {finding}" for finding in self.findings]
         if self.not_checked:
             lines.append("  not checked: " + ", ".join(f"{name} ({why})" for name, why in self.not_checked.items()))
-        return "\n".join(lines + ([f"  {self.resolution}"] if self.resolution else []))
+        if self.resolution:
+            lines.append(f"  {self.resolution}")
+        if self.dy_from and not self.ok:
+            lines.append(f"  dy from {self.dy_from}")  # to see the same numbers again
+        return "\n".join(lines)
 
     __repr__ = __str__  # so that a notebook, and a failed assert, show the table
 

@@ -12,10 +12,11 @@ import numpy as np
 
 from minunet.backend import array_module
 from minunet.errors import InputError
-from minunet.gradcheck.moves import Move
+from minunet.gradcheck.moves import DirectionMove, Move
 from minunet.gradcheck.pair import Pair
 
 EPS = np.finfo(np.float64).eps
+PUSHES = (1.0, 1e-2)  # relative: a move so large changes every output that depends on the argument
 BENT = 32  # an output bends if its second difference is so many times its rounding
 
 
@@ -47,6 +48,7 @@ class Probe:
         self.xp = array_module(dy)
         self.size_of_dy = self.xp.abs(dy)
         self._failure = None
+        self._reached = {}  # {names of the arguments: mask}
         self.typical = norm(y) / max(1, y.size) ** 0.5  # a small output may be a difference of large numbers
         with np.errstate(all="ignore"):
             self.rounding_of_all = 2 * noise * norm(self.size_of_dy * self.xp.abs(y))  # of phi, if all of y changed
@@ -71,6 +73,8 @@ class Probe:
             size = self.size_of_dy * (xp.abs(y_right) + xp.abs(y_left))
             reached = change != 0 if dependent is None else (change != 0) | dependent
             rounding = self.noise * norm(xp.where(reached, size, 0.0)) / distance
+            if dependent is not None and not rounding:
+                rounding = self.rounding_of_all / distance  # no change at all may be one below the last digit
             other = (value * distance - one_sided * right.distance) / -left.distance
             bend, bent = self._bend(y_right, y_left, step) if count_bends else (0.0, 0)
         expected = (right.predicted - left.predicted) / distance
@@ -81,6 +85,21 @@ class Probe:
         with np.errstate(all="ignore"):
             outputs = [y for _, y in (self._at(move, step), self._at(move, -step)) if y is not None]
         return None if not outputs else (outputs[0] != self.y) | (outputs[-1] != self.y)
+
+    def reached(self, move: DirectionMove):
+        """Return `dependent` for a direction; all directions over the same arguments share one mask."""
+        names = tuple(move.direction)
+        if names not in self._reached:
+            masks = (self.dependent(move, push) for push in PUSHES)
+            self._reached[names] = next((mask for mask in masks if mask is not None), None)
+        return self._reached[names]
+
+    def rounding_at(self, mask) -> float:
+        """Return the rounding error of phi if these outputs change, or all of them if it is not known which do."""
+        if mask is None or not mask.any():
+            return self.rounding_of_all
+        with np.errstate(all="ignore"):
+            return 2 * self.noise * norm(self.xp.where(mask, self.size_of_dy * self.xp.abs(self.y), 0.0))
 
     def refuse_if_it_failed(self) -> None:
         """Raise InputError if a forward pass failed at a moved point: nothing could be measured."""

@@ -47,7 +47,7 @@ class Looker:
         """Return a verdict with a smaller tolerance, if the function is smooth; else the one that there was."""
         if not self.steps or verdict.slope is None or not math.isfinite(verdict.tolerance) or not direction.size:
             return verdict
-        gate = probe.slope(direction.move, self.gate)
+        gate = probe.slope(direction.move, self.gate, dependent=probe.reached(direction.move))
         if gate is None or not _is_the_same(gate, verdict):
             self.steps = []
             return verdict
@@ -76,6 +76,8 @@ class Looker:
 
 def look_alone(probe: Probe, direction: Direction) -> tuple[str, Look] | None:
     """Return agreement or wrong for an argument that hardly shows beside the others, at any step that tells."""
+    if direction.size <= probe.rounding_at(probe.reached(direction.move)):
+        return None
     for step in STEPS_ALONE:
         look = _look(probe, direction, step)
         if look and CLEAR * look.tolerance + 2 * look.gap <= RESOLVED * direction.size:
@@ -99,7 +101,7 @@ def _look(probe: Probe, direction: Direction, step: float, gate: Slope | None = 
     """Measure at three steps; not at all if at the largest the slope is far from that at the gate."""
     slopes = []
     for factor in (4, 2, 1):
-        slope = probe.slope(direction.move, factor * step)
+        slope = probe.slope(direction.move, factor * step, dependent=probe.reached(direction.move))
         if slope is None or (gate and abs(slope.value - gate.value) > HOPELESS * direction.size):
             return None
         slopes.insert(0, slope)

@@ -370,9 +370,9 @@ print(gradcheck(conv2d_forward, conv2d_backward, (image, weight, bias)))
 
 # %% [markdown]
 # Line by line. *ok*: nothing was found. *242 forward passes, by elements*: two for each of the 60 + 54 + 3 = 117
-# numbers in the arguments, and eight to look at the pair itself (below). *dy from seed 0* says which random `dy` it
-# was. Then a row for each argument: its shape, how many of its elements were compared, and the worst relative error,
-# the one of exercise 3. All are near $10^{-10}$: rounding.
+# numbers in the arguments, and eight to look at the pair itself (below). Then a row for each argument: its shape, how
+# many of its elements were compared, and the worst relative error, the one of exercise 3. All are near $10^{-10}$:
+# rounding.
 #
 # Now a wrong pair: our `square`, with the factor of 2 forgotten.
 
@@ -385,10 +385,11 @@ def square_backward_without_2(dy, cache):
 print(gradcheck(square_forward, square_backward_without_2, (x,)))
 
 # %% [markdown]
-# *FAILED: wrong*. The last line is a *finding*. It gives the kind, `wrong`; the argument and the index of the worst
-# element, `x[2, 2]`; what the backward pass says there and what was measured; how many elements are concerned, 7 of 9
-# (at the two others `x` is 0, and so is the gradient, and half of 0 is 0). Last, a hint: *0.5 times the numeric
-# gradient*. Notebook 14 is about reading such lines.
+# *FAILED: wrong*. The line below the table is a *finding*. It gives the kind, `wrong`; the argument and the index of
+# the worst element, `x[2, 2]`; what the backward pass says there and what was measured; how many elements are
+# concerned, 7 of 9 (at the two others `x` is 0, and so is the gradient, and half of 0 is 0). Then comes a hint: *0.5
+# times the numeric gradient*. Notebook 14 is about reading such lines. *dy from seed 0* says which random `dy` it was:
+# `gradcheck(..., seed=0)` draws it again.
 #
 # ## A million numbers, two forward passes
 #

@@ -60,7 +60,8 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 # **3. The pattern.** How do the wrong elements differ from the right ones? The report gives you three things.
 #
 # The *hint* names a pattern if it knows one: flipped, swapped, shifted, a constant factor, zero. A constant factor is
-# the value of something: look which size in the table has that value.
+# the value of something: look which size in the table has that value. Where it says that there is no simple rule, go by
+# the two others.
 #
 # The *count*, such as `108 of 144`. Divide it by the sizes of the axes. Three quarters, a half, all but the corners:
 # each share has a reason.
@@ -84,8 +85,8 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 print(gradcheck(minunet.max_pool_forward, suspects.suspect_pool, suspects.POOL))
 
 # %% [markdown]
-# *Kind:* wrong. *Argument:* there is only one, `x`. *Pattern:* the hint knows no simple rule, so look at the count
-# and the worst element.
+# *Kind:* wrong. *Argument:* there is only one, `x`. *Pattern:* the hint says that the wrong elements should be zero.
+# Why should they? Look at the count and the worst element.
 #
 # 108 of 144 is three quarters. What comes in fours, of which three are wrong? The four pixels of a window. And at the
 # worst element `numeric` is 0: a pixel that lost, so its true gradient is 0, but `analytic` is -2.3. A gradient

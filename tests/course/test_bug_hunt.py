@@ -7,7 +7,15 @@ from minunet import course, gradcheck
 from minunet.course import bug_hunt as suspects
 
 REPORTS = {  # forward, suspect, arguments; kind, the accused arguments, the count, and words of the hint
-    "pool": (minunet.max_pool_forward, suspects.suspect_pool, suspects.POOL, "wrong", ["x"], (108, 144), "no simple"),
+    "pool": (
+        minunet.max_pool_forward,
+        suspects.suspect_pool,
+        suspects.POOL,
+        "wrong",
+        ["x"],
+        (108, 144),
+        "should be zero",
+    ),
     "conv": (minunet.conv2d_forward, suspects.suspect_conv, suspects.CONV, "wrong", ["x"], (52, 60), "no simple"),
     "loss": (
         minunet.softmax_cross_entropy_forward,

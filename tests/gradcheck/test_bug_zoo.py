@@ -47,6 +47,8 @@ def test_is_caught_by_directions_and_the_culprit_is_named(bug):
 @pytest.mark.parametrize("mode", ["elements", "directions"])
 @pytest.mark.parametrize("cage, args", CORRECT, ids=lambda value: getattr(value, "name", ""))
 def test_correct_pair_passes_at_the_same_arguments(cage, args, mode):
+    if mode == "elements" and args is unet.deep:
+        pytest.skip("so many numbers are checked by directions, and so are the bugs at these arguments")
     report = gradcheck(cage.forward, cage.backward, args, mode=mode)
     assert report.ok, report
     assert not [finding for finding in report.findings if finding.kind != "kink"], report

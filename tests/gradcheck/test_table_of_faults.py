@@ -398,19 +398,25 @@ def test_loss_that_ignores_dloss(mode):
     assert "1/dloss times" in finding.hint and "is dloss used?" in finding.hint
 
 
-@pytest.mark.parametrize("size, factor", [(100_000, 1e-4), (1_000_000, 1e-5)])
+@pytest.mark.parametrize("size, factor", [(100_000, 1e-4), pytest.param(1_000_000, 1e-5, marks=pytest.mark.slow)])
 def test_one_element_of_very_many(size, factor):
     at = np.random.default_rng(3).standard_normal(size)
     index = int(np.random.default_rng(4).integers(size))
 
+    def forward(t):
+        return 1 / (1 + t * t), t
+
+    def right_backward(dy, t):
+        return -2 * t * dy / (1 + t * t) ** 2
+
     def backward(dy, t):
-        dx = dy * np.cos(t)
+        dx = right_backward(dy, t)
         dx[index] *= 1 + factor
         return dx
 
-    right = gradcheck(lambda t: (np.sin(t), t), lambda dy, t: dy * np.cos(t), (at,))
+    right = gradcheck(forward, right_backward, (at,))
     assert right and "would have been seen" in str(right) and right.forward_passes <= 50
-    (finding,) = gradcheck(lambda t: (np.sin(t), t), backward, (at,)).findings
+    (finding,) = gradcheck(forward, backward, (at,)).findings
     assert finding.kind == "wrong" and finding.index == (index,)
 
 

@@ -1,0 +1,101 @@
+"""What forward, backward, args and dy may be, and what is refused."""
+
+import numpy as np
+import pytest
+from layer_pairs import CONV, LOSS, RELU, conv_args, kinds
+
+from minunet import InputError, conv2d_backward, conv2d_forward, gradcheck
+from minunet.backend import Constant
+
+
+def test_scalar_loss_written_by_a_student():
+    def forward(prediction, target):
+        return ((prediction - target) ** 2).mean(), (prediction, target)
+
+    def backward(dloss, cache):
+        prediction, target = cache
+        dprediction = dloss * 2 * (prediction - target) / prediction.size
+        return dprediction, -dprediction
+
+    rng = np.random.default_rng(0)
+    assert gradcheck(forward, backward, (rng.standard_normal((3, 4)), rng.standard_normal((3, 4)))).ok
+    forgets_dloss = gradcheck(
+        forward, lambda dloss, cache: backward(1.0, cache), (rng.standard_normal(5), rng.standard_normal(5))
+    )
+    assert not forgets_dloss.ok
+
+
+def test_single_gradient_needs_no_tuple():
+    report = gradcheck(lambda x: (np.sin(x), x), lambda dy, x: dy * np.cos(x), (np.linspace(-1, 1, 7),))
+    assert report.ok and not report.findings, report
+
+
+def test_list_of_gradients_is_as_good_as_a_tuple(rng):
+    report = gradcheck(conv2d_forward, lambda dy, cache: list(conv2d_backward(dy, cache)), conv_args(rng))
+    assert report.ok and not report.findings, report
+
+
+def test_integers_and_none_pass_through(rng):
+    logits, labels = rng.standard_normal((2, 3, 4, 5)), rng.integers(0, 3, (2, 4, 5))
+    for args in [(logits, labels), (logits, labels, None)]:
+        report = gradcheck(*LOSS, args)
+        assert report.ok and [row.argument for row in report.rows] == ["logits"], report
+
+
+def test_gradients_of_nested_parameters_carry_their_dotted_names():
+    def forward(params, x):
+        return params["scale"] * x + params["shifts"][0], (params["scale"], x)
+
+    def backward(dy, cache):
+        scale, x = cache
+        return {"scale": np.array((dy * x).sum()), "shifts": [dy.sum(axis=0) * 1.5]}, dy * scale
+
+    rng = np.random.default_rng(0)
+    report = gradcheck(forward, backward, ({"scale": np.array(1.3), "shifts": [rng.random(4)]}, rng.random((3, 4))))
+    assert [row.argument for row in report.rows] == ["params.scale", "params.shifts.0", "x"]
+    assert [(finding.kind, finding.argument) for finding in report.findings] == [("wrong", "params.shifts.0")]
+
+
+def test_constant_argument_may_do_without_a_gradient(rng):
+    def forward(x, mask: Constant):
+        return x * mask, mask
+
+    x, mask = rng.standard_normal(6), rng.random(6)
+    report = gradcheck(forward, lambda dy, mask: dy * mask, (x, mask))
+    assert report.ok and [row.argument for row in report.rows] == ["x"], report
+    report = gradcheck(lambda x, mask: (x * mask, mask), lambda dy, mask: dy * mask, (x, mask))
+    assert kinds(report) == ["shape"] and report.findings[0].argument == "mask"
+
+
+@pytest.mark.parametrize("dy", [1.0, np.float32(2.5)])
+def test_given_dy_for_a_scalar(rng, dy):
+    report = gradcheck(*LOSS, (rng.standard_normal((1, 2, 3, 4)), rng.integers(0, 2, (1, 3, 4))), dy=dy)
+    assert report.ok and not report.findings, report
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"mode": "quick"}, "mode must be one of auto, elements, directions, got 'quick'"),
+        ({"directions": 0}, "directions must be at least 1, got 0"),
+        ({"dy": np.ones((2, 3))}, r"dy must have the shape of the forward output, \(2, 4, 4, 4\), got \(2, 3\)"),
+    ],
+)
+def test_bad_options(rng, options, message):
+    with pytest.raises(InputError, match=message):
+        gradcheck(*CONV, conv_args(rng), **options)
+
+
+def test_arguments_without_floating_point_numbers():
+    with pytest.raises(InputError, match="at least one floating-point array among args, got none"):
+        gradcheck(lambda x: (x, None), lambda dy, cache: dy, (np.arange(3),))
+
+
+def test_args_that_are_no_tuple(rng):
+    with pytest.raises(InputError, match=r"args must be a tuple, such as \(x, weight, bias\), got ndarray"):
+        gradcheck(*RELU, rng.standard_normal((2, 3)))
+
+
+def test_forward_without_a_cache(rng):
+    with pytest.raises(InputError, match=r"forward must return \(y, cache\), got ndarray"):
+        gradcheck(lambda x: 2 * x, lambda dy, cache: 2 * dy, (rng.standard_normal(3),))
