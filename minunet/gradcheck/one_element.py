@@ -82,7 +82,8 @@ def _ladder(own: float, size: float, step: float, is_blurred: bool) -> list[list
     steps = {relative * scale for scale in scales for relative in RUNGS}
     if is_blurred:
         steps |= {relative * top for relative in LARGE_RUNGS} | {relative for relative in LARGE_RUNGS if relative <= 1}
-    first, apart = step * top, []
+    first = step * top
+    apart: list[float] = []
     for rung in sorted(steps):
         if all(not 1 / 3 < rung / other < 3 for other in [*apart[-1:], first]):
             apart.append(rung)

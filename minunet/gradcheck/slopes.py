@@ -6,7 +6,7 @@ rounded differently at the two ends, so only they count for the rounding; and th
 were not too small for their last digit, where it is known which they are.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -47,8 +47,8 @@ class Probe:
         self.noise = noise  # relative rounding error of one element of y
         self.xp = array_module(dy)
         self.size_of_dy = self.xp.abs(dy)
-        self._failure = None
-        self._reached = {}  # {names of the arguments: mask}
+        self._failure: tuple[Exception, float, str] | None = None
+        self._reached: dict[tuple[str, ...], Any] = {}  # {names of the arguments: mask}
         self.typical = norm(y) / max(1, y.size) ** 0.5  # a small output may be a difference of large numbers
         with np.errstate(all="ignore"):
             self.rounding_of_all = 2 * noise * norm(self.size_of_dy * self.xp.abs(y))  # of phi, if all of y changed

@@ -99,7 +99,7 @@ def _is_the_same(gate: Slope, verdict: Verdict) -> bool:
 
 def _look(probe: Probe, direction: Direction, step: float, gate: Slope | None = None) -> Look | None:
     """Measure at three steps; not at all if at the largest the slope is far from that at the gate."""
-    slopes = []
+    slopes: list[Slope] = []
     for factor in (4, 2, 1):
         slope = probe.slope(direction.move, factor * step, dependent=probe.reached(direction.move))
         if slope is None or (gate and abs(slope.value - gate.value) > HOPELESS * direction.size):
