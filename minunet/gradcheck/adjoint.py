@@ -54,7 +54,7 @@ def check_adjoint(forward, backward, args: tuple, argument: str | None = None, *
     dy = pair.outputs.upstream(dy, rng)
     analytic, findings = pair.examine_backward(dy)
     findings = findings + list(pair.mutated.values())
-    rows = []
+    rows: list[Row] = []
     if not findings:
         rows, findings = _Test(pair, _choose(pair, argument), dy, analytic).run(rng)
     return Report(findings, rows, MODE, pair.passes, pair.outputs.shaped(dy), origin)
@@ -134,11 +134,10 @@ class _Test:
             middle = (start + stop) // 2
             halves = (start, middle), (middle, stop)
             start, stop = max(halves, key=lambda half: abs(self._disagreement(u, *half)))
-        first = 0
-        for name, x in self.leaves.items():
-            if start < first + x.size:
-                return self._describe(name, start - first, start, sides)
-            first += x.size
+        ends = np.cumsum([x.size for x in self.leaves.values()])
+        which = int(np.searchsorted(ends, start, side="right"))
+        name = list(self.leaves)[which]
+        return self._describe(name, start - int(ends[which]) + self.leaves[name].size, start, sides)
 
     def _describe(self, name: str, position: int, place: int, sides: str) -> Finding:
         """Describe the element at `position` of a leaf, which is at `place` in the vector."""

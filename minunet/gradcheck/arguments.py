@@ -34,7 +34,9 @@ class Arguments:
             raise InputError(f"args must be a tuple, such as (x, weight, bias), got {type(args).__name__}; write (x,)")
         self.names, self.constants = _signature(forward, len(args))
         self.constants |= _known(constant, self.names)
-        self.leaves, self.optional, self.not_checked = {}, set(), {}
+        self.leaves: dict[str, typing.Any] = {}
+        self.optional: set[str] = set()
+        self.not_checked: dict[str, str] = {}
         self.trees = [self._keep(name, x) for name, x in zip(self.names, args, strict=True)]
         self._flat = _flat(self.names, self.trees)
         if not self.leaves:

@@ -115,7 +115,8 @@ def gradcheck(
     rng = np.random.default_rng(seed) if rng is None else rng
     pair = Pair(forward, backward, args, constant)
     mode = _choose(mode, pair)
-    rows, resolution = [], ""
+    rows: list[Row] = []
+    resolution = ""
     findings = _examine_forward(pair)
     vector = pair.outputs.upstream(dy, rng)
     if not findings:
@@ -141,7 +142,8 @@ def _compare(pair: Pair, dy, analytic: dict, mode: str, rng, options: Options) -
         quick = check_quickly(Probe(pair, pair.y, dy, 4 * EPS), exact, rng, options)
         if quick:
             return quick.rows, _examine_end(pair), quick.resolution
-    rows, resolution = [], ""
+    rows: list[Row] = []
+    resolution = ""
     noise, findings = examine_precision(pair, rng)
     findings = findings or low_precision_gradients(pair, dy, analytic, rng)
     if not findings:

@@ -1,5 +1,6 @@
 """Element by element: every number of every argument is moved, one at a time."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -24,7 +25,10 @@ def check_elements(
     probe: Probe, analytic: dict, step=FIRST_STEP, tolerance=TOLERANCE
 ) -> tuple[list[Row], list[Finding]]:
     """Return the table and the findings: wrong, shape (swapped gradients), kink, vacuous, nonfinite."""
-    rows, findings, numerics, vacuities = [], [], {}, {}
+    rows: list[Row] = []
+    findings: list[Finding] = []
+    numerics: dict[str, np.ndarray] = {}
+    vacuities: dict[str, list] = {}
     for name, gradient in analytic.items():
         judge = Judge(probe, name, to_host(gradient).astype(np.float64), step, tolerance)
         judge.run()
@@ -156,10 +160,10 @@ def _hint_at_kinks() -> str:
 
 def _name_swaps(findings: list[Finding], analytic: dict, numerics: dict) -> list[Finding]:
     """Turn two wrong gradients that are each other's into findings of kind `shape`: the order is wrong."""
-    wrong = {finding.argument: finding for finding in findings if finding.kind == "wrong"}
+    wrong = {str(finding.argument): finding for finding in findings if finding.kind == "wrong"}
     for a, b in combinations(wrong, 2):
         if _close(analytic[a], numerics[b]) and _close(analytic[b], numerics[a]):
-            swapped = [f._replace(kind="shape", hint=hint_for_swap(a, b)) for f in (wrong[a], wrong[b])]
+            swapped = [replace(f, kind="shape", hint=hint_for_swap(a, b)) for f in (wrong[a], wrong[b])]
             findings = [f for f in findings if f.argument not in (a, b) or f.kind != "wrong"] + swapped
     return findings
 

@@ -1,6 +1,7 @@
 """From the pattern of the disagreement to its likely cause, in words that say where to look next."""
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def _likeness(analytic, numeric) -> str:
 
 def _branch(x, numeric, wrong) -> str:
     """Return a further sentence if the wrong elements are those where the argument has one sign."""
-    if x is None or min(int(wrong.sum()), np.count_nonzero(numeric[~wrong])) < 2:
+    if x is None or min(int(wrong.sum()), int(np.count_nonzero(numeric[~wrong]))) < 2:
         return ""
     for words, side in (("negative", x < 0), ("positive", x > 0)):
         if (side == wrong).all():
@@ -82,7 +83,7 @@ def explain_dy(pair, dy, analytic: dict, findings: list) -> list:
         if hint and dy.size == 1 and np.isclose(finding.analytic * float(dy[0]), finding.numeric, rtol=CLOSE):
             hint = f"It is 1/{name} times the numeric gradient, whatever {name} is: is {name} used?"
         better[finding.argument] = finding.hint if "bends there" in finding.hint else hint or finding.hint
-    return [f._replace(hint=better.get(f.argument, f.hint)) if f.kind == "wrong" else f for f in findings]
+    return [replace(f, hint=better.get(f.argument, f.hint)) if f.kind == "wrong" else f for f in findings]
 
 
 def _relation_to_dy(a, b, name: str) -> str | None:

@@ -11,7 +11,7 @@ from minunet.gradcheck.locate import locate
 from minunet.gradcheck.moves import DirectionMove, random_direction, size_of
 from minunet.gradcheck.quick import confirm, quick_look
 from minunet.gradcheck.report import Finding, Row
-from minunet.gradcheck.slopes import Probe, norm
+from minunet.gradcheck.slopes import Probe, Slope, norm
 from minunet.gradcheck.smooth import Looker, look_alone
 
 OFF_KINK = 1e-3  # relative: how far the point is moved off a kink
@@ -101,7 +101,7 @@ class Jointly:
         if verdict.kind == "wrong":
             self.findings += locate(self.probe, self.analytic, direction, verdict)
         elif not self.findings and verdict.slope:
-            self._look_for_kinks(verdict, direction)
+            self._look_for_kinks(verdict.slope, verdict.tolerance, direction)
         self._note(verdict, way)
         return verdict.kind != "wrong"
 
@@ -118,12 +118,12 @@ class Jointly:
             verdict = self.looker.look_again(self.probe, way, verdict)
         return verdict, direction, way
 
-    def _look_for_kinks(self, verdict: Verdict, direction: dict) -> None:
+    def _look_for_kinks(self, slope: Slope, tolerance: float, direction: dict) -> None:
         """Report outputs that bend exactly at the point, though the slope agrees: it is the mean of two."""
-        if verdict.slope.bent and verdict.slope.bend > verdict.tolerance:
-            step = BESIDE * verdict.slope.step
+        if slope.bent and slope.bend > tolerance:
+            step = BESIDE * slope.step
             closer = self.probe.slope(DirectionMove(self.leaves, direction), step, count_bends=True)
-            if closer and closer.bend > 0.5 * verdict.slope.bend:
+            if closer and closer.bend > 0.5 * slope.bend:
                 hint = "So many outputs bend at this point (a ReLU at 0, a tie in a pool): only the mean of their two "
                 hint += "slopes was compared."
                 self.findings.append(Finding("kink", None, hint, count=closer.bent, total=self.probe.y.size))
@@ -132,7 +132,8 @@ class Jointly:
         hint = (
             "The slopes to the right and left differ at this point; it was moved off it at random, and checked there."
         )
-        finding = Finding("kink", None, hint, count=verdict.slope.bent, total=self.probe.y.size)
+        bent = verdict.slope.bent if verdict.slope else None
+        finding = Finding("kink", None, hint, count=bent, total=self.probe.y.size)
         self.findings.append(finding)
         self.start = DirectionMove(self.leaves, random_direction(self.rng, self.leaves))
         self.start.to(OFF_KINK)
@@ -148,7 +149,7 @@ class Jointly:
             direction = random_direction(self.rng, {name: self.leaves[name]})
             way = along(self.leaves, direction, self.analytic)
             kind, look = (way.size and len(hidden) <= MANY and look_alone(self.probe, way)) or ("open", None)
-            if kind == "wrong":
+            if kind == "wrong" and look is not None:
                 failed = Verdict("wrong", 0.0, look.step, 0.0)
                 self.findings += locate(self.probe, self.analytic, direction, failed)
             if kind == "open":

@@ -30,7 +30,7 @@ def locate(probe: Probe, analytic: dict, direction: dict, verdict: Verdict) -> l
     return found + _find_others(probe, analytic, direction, found[0].argument)
 
 
-def _find_others(probe: Probe, analytic: dict, direction: dict, known: str) -> list[Finding]:
+def _find_others(probe: Probe, analytic: dict, direction: dict, known: str | None) -> list[Finding]:
     findings = []
     for name, u in direction.items() if len(direction) <= MANY else ():
         way = along(probe.pair.leaves, {name: u}, analytic)
@@ -60,6 +60,8 @@ def _find_element(probe: Probe, analytic: dict, direction: dict, verdict: Verdic
 
 
 def _find_swap(probe: Probe, analytic: dict, direction: dict, verdict: Verdict) -> tuple[str, str] | None:
+    if verdict.slope is None:
+        return None
     value = verdict.slope.value
     shares = {name: float((analytic[name] * u).sum()) for name, u in direction.items()}
     for a, b in combinations(direction, 2):

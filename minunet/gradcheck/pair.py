@@ -98,7 +98,7 @@ def _differing(first: dict, second: dict) -> list[Finding]:
     hint = "Two backward passes on the same cache differ: is a gradient added to what an earlier call left, or is "
     findings = []
     for name, gradient in first.items():
-        if not same(to_host(gradient), to_host(second.get(name))):
+        if not (name in second and same(to_host(gradient), to_host(second[name]))):
             findings.append(Finding("nondeterministic", name, hint + "chance at work?"))
     return findings
 

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 NOTHING = "nothing: zero, at a kink, or too small to compare"
 
 
-class Finding(NamedTuple):
+@dataclass(frozen=True)
+class Finding:
     """One verdict; the fields that make no sense for its kind are None."""
 
     kind: str  # wrong, shape, nonfinite, mutated, nondeterministic, precision, vacuous or kink
@@ -22,9 +23,9 @@ class Finding(NamedTuple):
         where = f" in {self.argument}" if self.argument else ""
         if self.index is not None:
             where += f"[{', '.join(map(str, self.index))}]"
-        values = (
-            "" if self.numeric is None else f": analytic {self.analytic + 0.0:.6g}, numeric {self.numeric + 0.0:.6g}"
-        )
+        values = ""
+        if self.analytic is not None and self.numeric is not None:
+            values = f": analytic {self.analytic + 0.0:.6g}, numeric {self.numeric + 0.0:.6g}"  # + 0.0: no -0
         share = "" if self.count is None else f" ({self.count} of {self.total})"
         return f"{self.kind}{where}{values}{share}. {self.hint}"
 

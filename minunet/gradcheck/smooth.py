@@ -48,7 +48,7 @@ class Looker:
         if not self.steps or verdict.slope is None or not math.isfinite(verdict.tolerance) or not direction.size:
             return verdict
         gate = probe.slope(direction.move, self.gate, dependent=probe.reached(direction.move))
-        if gate is None or not _is_the_same(gate, verdict):
+        if gate is None or not _is_the_same(gate, verdict.slope, verdict.tolerance):
             self.steps = []
             return verdict
         best = self._best(probe, direction, gate)
@@ -91,9 +91,8 @@ def miss_along(probe: Probe, direction: Direction, step: float) -> float:
     return 0.0 if look is None else abs(look.miss)
 
 
-def _is_the_same(gate: Slope, verdict: Verdict) -> bool:
-    fine = verdict.slope
-    blur = 4 * (gate.rounding + fine.rounding) + verdict.tolerance
+def _is_the_same(gate: Slope, fine: Slope, tolerance: float) -> bool:
+    blur = 4 * (gate.rounding + fine.rounding) + tolerance
     return abs((gate.value - gate.expected) - (fine.value - fine.expected)) <= blur
 
 

@@ -31,4 +31,4 @@ def _checksum(x) -> int | None:
     """Return the CRC-32 of a large array of NumPy's, else None."""
     if not isinstance(x, np.ndarray) or x.nbytes < LARGE:
         return None
-    return zlib.crc32(np.ascontiguousarray(x).reshape(-1).view(np.uint8))
+    return zlib.crc32(np.ascontiguousarray(x).reshape(-1).view(np.uint8).data)

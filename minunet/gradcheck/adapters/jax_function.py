@@ -65,11 +65,11 @@ def _of_floats(function, args: tuple):
 
     def of_floats(floats):
         replaced = dict(zip(places, floats, strict=True))
-        return function(*structure.unflatten([replaced.get(i, x) for i, x in enumerate(leaves)]))
+        return function(*jax.tree_util.tree_unflatten(structure, [replaced.get(i, x) for i, x in enumerate(leaves)]))
 
     def restore(gradients):
         gradient_at = dict(zip(places, _to_numpy(gradients), strict=True))
-        return structure.unflatten([gradient_at.get(i) for i in range(len(leaves))])
+        return jax.tree_util.tree_unflatten(structure, [gradient_at.get(i) for i in range(len(leaves))])
 
     return of_floats, [leaves[i] for i in places], restore
 

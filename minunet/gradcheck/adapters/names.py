@@ -6,9 +6,9 @@ import inspect
 def argument_names(function, count: int) -> list[str]:
     """Return the names of the first `count` arguments of `function`, or x0, x1, ... if it has no such names."""
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # a builtin
-        parameters = ()
+        parameters = []
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     names = [parameter.name for parameter in parameters if parameter.kind in positional][:count]
     return names if len(names) == count else [f"x{i}" for i in range(count)]

@@ -5,6 +5,8 @@ check_second_order(*torch_second_order(MyFunction, (x, weight)))
 """
 
 import copy
+import inspect
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -66,6 +68,11 @@ def torch_second_order(function, args: tuple, *, device: str = "cpu"):
     return forward, backward, hvp, args
 
 
+def _is_autograd_function(function) -> bool:
+    """Tell a subclass of torch.autograd.Function, which is not called but applied."""
+    return inspect.isclass(function) and issubclass(function, torch.autograd.Function)
+
+
 def _as_plain_function(function, args, device):
     """Return a function of all args, the args, and their names."""
     if isinstance(function, torch.nn.Module):
@@ -76,7 +83,7 @@ def _as_plain_function(function, args, device):
             return torch.func.functional_call(module, inputs[-1], inputs[:-1])
 
         return call, (*args, parameters), [*argument_names(module.forward, len(args)), "parameters"]
-    if isinstance(function, type) and issubclass(function, torch.autograd.Function):
+    if _is_autograd_function(function):
         has_context = function.setup_context is torch.autograd.Function.setup_context  # its forward takes ctx first
         names = argument_names(function.forward, len(args) + has_context)[has_context:]
         return function.apply, args, names
@@ -88,7 +95,7 @@ def _pull_back(outputs, tensors, dys, create_graph=False):
     wanted = [x for x in flatten(tensors).values() if isinstance(x, torch.Tensor) and x.requires_grad]
     dys = [torch.tensor(np.array(dy), dtype=y.dtype, device=y.device) for dy, y in zip(dys, outputs, strict=True)]
     reached = [(y, dy) for y, dy in zip(outputs, dys, strict=True) if y.requires_grad]
-    gradients = [None] * len(wanted)
+    gradients: Sequence[torch.Tensor | None] = [None] * len(wanted)
     if reached:
         try:
             ys, dys = zip(*reached, strict=True)
