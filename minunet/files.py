@@ -15,6 +15,8 @@ def replace_atomically(path: str | Path, write) -> None:
     So `path` is always the whole old file or the whole new one, even after a crash.
     """
     path = Path(path)
+    if not path.parent.is_dir():
+        raise InputError(f"expected a file in a folder that exists, got {path}; make {path.parent} first")
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
         temporary = Path(folder) / path.name  # the suffix tells Pillow and matplotlib the format
         write(temporary)

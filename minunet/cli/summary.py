@@ -3,6 +3,7 @@
 import argparse
 
 from minunet.errors import InputError
+from minunet.network.checks import check_numbers
 from minunet.network.summary import summary
 
 HELP = "print sizes, crops, parameters, FLOPs and memory of a network (Fig. 1)"
@@ -28,5 +29,6 @@ def run(options) -> int:
         raise InputError(f"--input takes one size, or height and width, got {len(options.input)} numbers")
     height, width = options.input if len(options.input) == 2 else options.input * 2
     network = {name: getattr(options, name) for name in ("in_channels", "num_classes", "base_channels", "depth")}
+    check_numbers(**network)
     print(summary(height, width, **network))
     return 0

@@ -21,7 +21,7 @@ def run(function: Callable, args: tuple, outputs: tuple[str, ...]) -> tuple:
         result = function(*args)
     except NotImplementedError:
         result = None
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # exit() in a student's function must not end the notebook
         raise FailedCheckError([where_it_failed(error, function)]) from error
     if result is None:
         raise FailedCheckError([f"not written yet: it returns nothing, and should return {expected}"])
@@ -35,7 +35,7 @@ def run(function: Callable, args: tuple, outputs: tuple[str, ...]) -> tuple:
     return tuple(result)
 
 
-def where_it_failed(error: Exception, function: Callable) -> str:
+def where_it_failed(error: BaseException, function: Callable) -> str:
     """Return the error and the student's line that it came from."""
     code = getattr(function, "__code__", None)
     frames = traceback.extract_tb(error.__traceback__)

@@ -87,6 +87,10 @@ def as_normalisation(value: "Normalisation | dict | str") -> Normalisation:
     if isinstance(value, str) and value == "image":
         return Normalisation("image")
     if isinstance(value, Normalisation) and value.scope == "image":
+        if any(numbers is not None for numbers in value[1:]):
+            raise InputError(
+                'Normalisation("image") must hold no numbers, got some; Normalisation("dataset", ...) does'
+            )
         return value
     if isinstance(value, Normalisation) and value.scope == "dataset":
         numbers = {name: x for name, x in value._asdict().items() if name != "scope" and x is not None}
@@ -116,6 +120,11 @@ def _check_numbers(numbers: dict[str, np.ndarray]) -> None:
         if array.dtype.kind not in "iuf":
             raise InputError(f"normalisation must hold numbers, got {name} {array.dtype}; take floats")
     _check_std(numbers["std"])
+    if "low" in numbers and not (numbers["low"] < numbers["high"]).all():
+        raise InputError(
+            f"normalisation must have low below high, got {numbers['low']} and {numbers['high']}; leave both out "
+            "to clip no value"
+        )
     if not (np.isfinite(numbers["mean"]).all() and np.isfinite(numbers["std"]).all() and (numbers["std"] > 0).all()):
         raise InputError(
             f"normalisation must have finite means and a std above 0, got mean {numbers['mean']} and std "
@@ -124,6 +133,7 @@ def _check_numbers(numbers: dict[str, np.ndarray]) -> None:
 
 
 def _fit(images: list[np.ndarray]) -> Normalisation:
+    images = [image.astype(np.uint8) if image.dtype == bool else image for image in images]  # quantiles need numbers
     low, high = _limits(images)
     images = [_clipped(image, low, high) for image in images]
     pixels = sum(image[0].size for image in images)

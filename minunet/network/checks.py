@@ -14,17 +14,22 @@ def check_network(rng: Any, dtype: Any, **numbers: Any) -> None:
     """Raise unless `init_unet` can make a network: `numbers` are its channels, classes and depth."""
     if not isinstance(rng, np.random.Generator):
         raise InputError(f"init_unet needs a numpy.random.Generator, got {rng!r}; pass np.random.default_rng(seed)")
+    check_numbers(**numbers)
+    if not _is_floating(dtype):
+        raise InputError(
+            f"dtype must be a type of floating-point numbers, got {dtype!r}; use numpy.float32 to train, "
+            "numpy.float64 to check gradients"
+        )
+
+
+def check_numbers(**numbers: Any) -> None:
+    """Raise unless the channels, classes and depth of a network are whole numbers of at least 1."""
     for name, number in numbers.items():
         is_whole = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
         if not is_whole or number < 1:
             raise InputError(
                 f"{name} must be a whole number of at least 1, got {number!r}; leave it out for the paper's network"
             )
-    if not _is_floating(dtype):
-        raise InputError(
-            f"dtype must be a type of floating-point numbers, got {dtype!r}; use numpy.float32 to train, "
-            "numpy.float64 to check gradients"
-        )
 
 
 def check_input(params: Params, x: Array) -> None:

@@ -31,7 +31,8 @@ def train(
     images : arrays, (H, W) or (C, H, W) each
         Grey values as they come from the microscope, of any size, all with the same channels.
     labels : arrays of integers or booleans, (H, W) each
-        0 is background, 1 is cell; there may be more classes, 2, 3, and so on.
+        The class of each pixel: 0 is background, 1 is cell; there may be more classes, 2, 3, and so on. Of cells that
+        are numbered one by one take ``instances > 0``.
     steps, minutes : numbers, optional
         How long to train: one of the two; 800 steps by default.
     seed : int
@@ -53,6 +54,10 @@ def train(
     InputError
         If images and labels do not fit each other, or a setting is unknown or cannot be.
     """
+    if "data" in settings:
+        raise InputError(
+            "train takes images and labels in place of data, got data; `minunet train --data` reads folders"
+        )
     options = dict(data="arrays", steps=steps, minutes=minutes, seed=seed, **settings)
     config = resolve(options, recipe)
     dataset = _dataset(images, labels)

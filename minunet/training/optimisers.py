@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from minunet.backend import Params, array_module, flatten, map_tree
+from minunet.errors import InputError
 
 DECAY, EPSILON = 0.999, 1e-8
 
@@ -41,7 +42,8 @@ def init_velocity(params: Params) -> Params:
 
 
 def sgd_step(params: Params, grads: Params, velocity: Params, learning_rate: float, momentum: float) -> None:
-    """Update `params` and `velocity` in place; all three trees have the same structure."""
+    """Update `params` and `velocity` in place; all three trees have the same structure, or InputError is raised."""
+    _check_trees(params, grads=grads, velocity=velocity)
     flat_grads, flat_velocity = flatten(grads), flatten(velocity)
     for name, weight in flatten(params).items():
         step = flat_velocity[name]
@@ -58,7 +60,16 @@ def init_moments(params: Params) -> dict[str, Params]:
 def adam_step(
     params: Params, grads: Params, moments: dict[str, Params], learning_rate: float, momentum: float, step: int
 ) -> None:
-    """Update `params` and `moments` in place; `step` counts from 1 and goes up by 1 in each step."""
+    """Update `params` and `moments` in place; `step` counts from 1 and goes up by 1 in each step.
+
+    All trees have the structure of `params`, or InputError is raised.
+    """
+    if set(moments) != {"mean", "square"} or step < 1:
+        raise InputError(
+            "adam_step needs moments of mean and square and a step of at least 1, got "
+            f"{', '.join(moments)} and step {step}; make the moments with init_moments"
+        )
+    _check_trees(params, grads=grads, mean=moments["mean"], square=moments["square"])
     flat_grads, means, squares = (flatten(tree) for tree in (grads, moments["mean"], moments["square"]))
     for name, weight in flatten(params).items():
         gradient, mean, square = flat_grads[name], means[name], squares[name]
@@ -66,6 +77,19 @@ def adam_step(
         square += (1 - DECAY) * (gradient**2 - square)
         root = array_module(weight).sqrt(square / (1 - DECAY**step))
         weight -= learning_rate / (1 - momentum**step) * mean / (root + EPSILON)
+
+
+def _check_trees(params: Params, **trees: Params) -> None:
+    """Raise InputError, before anything is changed, unless all trees have the names and the shapes of `params`."""
+    expected = {name: weight.shape for name, weight in flatten(params).items()}
+    for tree_name, tree in trees.items():
+        got = {name: getattr(array, "shape", None) for name, array in flatten(tree).items()}
+        if got != expected:
+            name = next(name for name in [*expected, *got] if expected.get(name) != got.get(name))
+            raise InputError(
+                f"{tree_name} must have the structure of params, with {name} {expected.get(name, 'left out')}, got "
+                f"{got.get(name, 'none')}; unet_backward, init_velocity and init_moments make such trees"
+            )
 
 
 def _sgd_step(

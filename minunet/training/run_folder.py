@@ -69,6 +69,9 @@ def resume_run(folder: Path, **changes) -> Run:
             f"expected a run to resume, got {folder / 'checkpoint.npz'} with a network only; start a new run"
         )
     config = resolve(changes, stored=stored.config)
+    done = len(stored.history)
+    if config.steps is not None and config.steps < done:
+        raise InputError(f"steps must be at least the {done} that are done, got {config.steps}; leave --steps out")
     params, optimiser_state = to_device([stored.network.params, stored.optimiser_state], config.device)
     allow_tf32_if_asked(params["head"]["bias"])
     return Run(config, params, optimiser_state, stored.network.normalisation, stored.history)

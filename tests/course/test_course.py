@@ -215,3 +215,11 @@ def test_a_notebook_shows_a_verdict_as_html_and_as_the_same_text(conv2d_dx):
     shown, _ = formatters.DisplayFormatter().format(verdict)
     assert shown["text/plain"] == str(verdict)
     assert shown["text/html"] == verdict._repr_html_()
+
+
+def test_exit_in_a_students_function_ends_the_check_and_not_the_notebook():
+    def leaves(*args):
+        raise SystemExit(3)
+
+    verdict = course.check("conv2d_dx", leaves)
+    assert not verdict and "it stops with SystemExit: 3" in verdict.lines[0]
