@@ -506,7 +506,7 @@ for row in train_steps(run, one_held_out, weights):
 # pixel, dark red where it misses a membrane, and nearly white cells.
 
 # %%
-x, labels, tile_weights = draw_tile(config, planes, step=0)
+x, labels, tile_weights = draw_tile(config, planes, 0)
 tile_logits, _ = minunet.unet_forward(run.params, minunet.to_device(x[None], device))
 tile_logits = minunet.to_device(tile_logits, "cpu")
 _, loss_cache = pair[0](tile_logits, labels[None], tile_weights[None])
