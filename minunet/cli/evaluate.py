@@ -1,4 +1,4 @@
-"""`minunet evaluate`: measure a network on held-out images, beside calling every pixel the commoner class."""
+"""`minunet evaluate`: measure a network on held-out images, compared with calling every pixel the more common class."""
 
 import argparse
 
@@ -13,7 +13,7 @@ from minunet.scale.cluster import connected
 from minunet.scale.many_images import predict_images
 from minunet.training import run_folder
 
-HELP = "measure a network on held-out images, beside calling every pixel the commoner class"
+HELP = "measure a network on held-out images, compared with calling every pixel the more common class"
 EXAMPLE = "minunet evaluate runs/em/checkpoint.npz --data isbi:DIR"
 
 

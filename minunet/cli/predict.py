@@ -29,8 +29,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="first, if you like, checkpoint.npz of a run; without it, the trained network that comes with minunet is "
-        "taken. Then image files; each page of a stack has results of its own",
+        help="optionally first the checkpoint.npz of a run; without it, the trained network that comes with minunet is "
+        "used. Then image files; each page of a stack has results of its own",
     )
     command.usage = "minunet predict [CHECKPOINT] IMAGE ... [--out DIR] [--tile N] [--rotations {1,4,7,8}] ..."
     where = "folder for the pictures; default predictions"

@@ -6,7 +6,7 @@ from minunet.data import Dataset
 from minunet.prediction.rotations import COUNTS
 
 DATA_HELP = (
-    "synthetic (embedded), isbi:DIR (train-volume.tif, train-labels.tif), ctc:DIR (01/, 01_GT/, 01_ST/, ...), "
+    "synthetic (drawn by minunet), isbi:DIR (train-volume.tif, train-labels.tif), ctc:DIR (01/, 01_GT/, 01_ST/, ...), "
     "dsb2018:DIR (ID/images/, ID/masks/) or folder:DIR (images/, masks/)"
 )
 

@@ -42,7 +42,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     add("--seed", type=int, metavar="N", help=f"for the first weights and the tiles; default {default.seed}")
     recipe = (
-        "quick: minutes on two cores; paper: the paper's settings, hours on a CPU; other options beat it; default quick"
+        "quick: minutes on two cores; paper: the paper's settings, hours on a CPU; an option given besides replaces "
+        "its setting; default quick"
     )
     add("--recipe", choices=RECIPES, help=recipe)
     _add_network_options(command.add_argument_group("the network"), default)
@@ -66,7 +67,9 @@ def _add_learning_options(group, default: Config) -> None:
     optimiser = f"sgd: gradient descent with momentum; or Adam; default {default.optimiser}"
     group.add_argument("--optimiser", choices=OPTIMISERS, help=optimiser)
     rates = ", ".join(f"{optimiser.learning_rate} for {optimiser.name}" for optimiser in OPTIMISERS.values())
-    group.add_argument("--learning-rate", type=float, metavar="R", help=f"highest one of the run; default {rates}")
+    group.add_argument(
+        "--learning-rate", type=float, metavar="R", help=f"highest learning rate of the run; default {rates}"
+    )
     group.add_argument("--momentum", type=float, metavar="M", help=f"default {default.momentum}")
     weights = (
         "how much each pixel counts in the loss: by the paper's map (eq. 2), by its border term alone, or all the "

@@ -8,10 +8,10 @@
     winograd_deep         fast/cpu/winograd_deep.py        the same for deep layers: few pixels, many channels
     cuda                  fast/cuda/conv.py                Winograd's convolution by CUDA kernels, on a GPU
 
-On a CPU the rule goes by shapes and the number of cores alone, so a layer is always computed in the same way.
-Winograd's way is for 3x3 kernels with many channels in and out, on images of many tiles. On a GPU it is for all 3x3
-kernels. That rule is an estimate: Winograd writes and reads 2.25 times x and 2.25 times y, the readable way 18 times
-y.
+On a CPU the choice depends only on the shapes and on the number of cores, never on a timing. So on one machine a layer
+is always computed in the same way. Winograd's way is for 3x3 kernels with many channels in and out, on images of many
+Winograd tiles. On a GPU it is for all 3x3 kernels. That rule is an estimate: Winograd writes and reads 2.25 times x and
+2.25 times y, the readable way 18 times y.
 
 `python -m minunet.network.plan_table` prints the plans of a whole U-Net. `environment.py` has the variables that
 overrule them.

@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 def same_as(readable: Callable[Arguments, Result]) -> Callable[[Callable[..., Any]], Callable[Arguments, Result]]:
     """Return a decorator that gives a function the docstring and the type hints of `readable`.
 
-    The function below it has the same arguments, results and errors as `readable`, and the tests compare the two.
+    The decorated function has the same arguments, results and errors as `readable`, and the tests compare the two.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[Arguments, Result]:

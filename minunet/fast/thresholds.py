@@ -20,4 +20,4 @@ POOL_PART = 2**18  # pixels of x in a part of a max-pool, at most
 UP_CONV_PART = 2**20  # elements of x and y together in a part of an up-convolution, at most
 
 # How much is worked on at a time on a GPU
-CUDA_CHUNK = 2**28  # elements of V, or of M, in a chunk of images: 1 GiB in float32. Not measured yet
+CUDA_CHUNK = 2**28  # elements of V, or of M, in a chunk of images: 1 GiB in float32. See benchmarks/README.md

@@ -73,7 +73,9 @@ def _leaves(gradient, name: str, own: list[str]) -> dict:
         except (TypeError, ValueError):
             pass
     came = flatten(gradient, name)
-    if not set(own) & set(came) and len(own) == len(came) and isinstance(gradient, (tuple, list)) and own != [name]:
+    has_other_names = set(own).isdisjoint(came)
+    is_sequence = isinstance(gradient, (tuple, list)) and own != [name]
+    if has_other_names and is_sequence and len(own) == len(came):
         came = dict(zip(own, came.values(), strict=True))
     return {leaf: _array(leaf, came[leaf]) for leaf in own if leaf in came}
 

@@ -1,7 +1,8 @@
 """A failing direction is halved, and the half that disagrees more is halved again, down to one element.
 
-That takes about log2(elements) further measurements for either half. Before that, two arguments of one shape are
-exchanged on paper: if <gradient, u> is right then, their gradients came back in the wrong order.
+That takes about log2(elements) further measurements for either half. Before that, the gradients of each two arguments
+of the same shape are swapped, and <gradient, u> is computed again, which needs no further measurement. If it now agrees
+with the measured slope, the two gradients came back in the wrong order.
 """
 
 from itertools import combinations
@@ -24,15 +25,18 @@ SWAPPED = 1e-6  # relative: chance does not bring <gradient, u> so close
 
 def locate(probe: Probe, analytic: dict, direction: dict, verdict: Verdict) -> list[Finding]:
     """Return the findings for a direction that failed: the worst element, and which other arguments are wrong."""
-    if swap := verdict.slope and _find_swap(probe, analytic, direction, verdict):
+    swap = _find_swap(probe, analytic, direction, verdict) if verdict.slope else None
+    if swap:
         return [Finding("shape", name, hint_for_swap(*swap)) for name in swap]
     found = _find_element(probe, analytic, direction, verdict)
     return found + _find_others(probe, analytic, direction, found[0].argument)
 
 
 def _find_others(probe: Probe, analytic: dict, direction: dict, known: str) -> list[Finding]:
+    if len(direction) > MANY:
+        return []
     findings = []
-    for name, u in direction.items() if len(direction) <= MANY else ():
+    for name, u in direction.items():
         way = along(probe.pair.leaves, {name: u}, analytic)
         if name != known and check_direction(probe, way).kind == "wrong":
             hint = f"It is wrong along a random direction too: mend {known} first, and check again."

@@ -133,8 +133,11 @@ def _most_trusted(resolved: list[Slope], trusted: list[Slope]) -> tuple[Slope, f
     """Return the slope whose rounding and distance from its neighbour are least, and how large they are."""
     if len(resolved) == 1:
         (only,) = resolved
-        finer = [slope for slope in trusted if slope.step < only.step][-1:]
-        return only, only.rounding + sum(abs(only.value - slope.value) + slope.rounding for slope in finer)
+        finer = [slope for slope in trusted if slope.step < only.step]
+        if not finer:
+            return only, only.rounding
+        neighbour = finer[-1]
+        return only, only.rounding + (abs(only.value - neighbour.value) + neighbour.rounding)
     errors = [fine.rounding + abs(fine.value - coarse.value) for fine, coarse in pairwise(resolved)]
     least = min(range(len(errors)), key=errors.__getitem__)
     return resolved[least], errors[least]

@@ -3,9 +3,9 @@
     y                    =  relu(conv2d(x, weight, bias))
     dx, dweight, dbias   =  conv2d_backward(relu_backward(dy))
 
-This is how pairs nest. The forward pass calls the layers in order, and hands the output of each to the next. The
-backward pass calls their backward passes in the reverse order, and hands the gradient of each to the one before. The
-cache holds the caches of both.
+A pair of functions can be built from other pairs, as here. The forward pass calls the layers in order, and hands the
+output of each to the next. The backward pass calls their backward passes in the reverse order, and hands the gradient
+of each to the one before. The cache holds the caches of both.
 
 Nothing is new here. The two have a pair of their own because `minunet/fast` can do both in one pass over the memory.
 """

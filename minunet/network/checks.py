@@ -10,7 +10,7 @@ from minunet.layers.checks import check_axes
 from minunet.network.sizes import trace
 
 
-def check_network(rng: Any, dtype: Any, **numbers: Any) -> None:
+def check_network_size(rng: Any, dtype: Any, **numbers: Any) -> None:
     """Raise unless `init_unet` can make a network: `numbers` are its channels, classes and depth."""
     if not isinstance(rng, np.random.Generator):
         raise InputError(f"init_unet needs a numpy.random.Generator, got {rng!r}; pass np.random.default_rng(seed)")

@@ -27,7 +27,8 @@ def plan_table(height: int = 572, width: int = 572, **network: int) -> str:
         forward, backward = (_in_words(plan(x, weight, backward=way)) for way in (False, True))
         channels, size = f"{row.in_channels} -> {row.out_channels}", f"{row.height}x{row.width}"
         lines.append(f"{row.name:<16} {kernel}x{kernel}    {channels:>12} {size:>9}  {forward:<30} {backward}")
-    return "\n".join([*lines, f"shared by {threads()} threads"])
+    count = threads()
+    return "\n".join([*lines, f"shared by {count} {'thread' if count == 1 else 'threads'}"])
 
 
 def _shape_only(*shape: int) -> Array:

@@ -36,7 +36,7 @@ from minunet.fast.layers import (
     up_conv_forward,
 )
 from minunet.layers import Conv2dCache, CropConcatCache, DropoutCache, MaxPoolCache, ReluCache, UpConvCache
-from minunet.network.checks import check_input, check_network
+from minunet.network.checks import check_input, check_network_size
 from minunet.network.initialise import init_conv2d, init_up_conv
 
 
@@ -85,7 +85,7 @@ def init_unet(
         If a number of channels or classes, or the depth, is no whole number of at least 1; if `rng` is no generator, or
         `dtype` no type of floating-point numbers.
     """
-    check_network(
+    check_network_size(
         rng, dtype, in_channels=in_channels, num_classes=num_classes, base_channels=base_channels, depth=depth
     )
     widths = [base_channels * 2**level for level in range(depth + 1)]

@@ -15,20 +15,27 @@ from minunet.prediction.rotations import COUNTS
 
 MIDDLE = 32  # pixels: the side of the window that shows whether an image is normalised
 RAW = 10  # standard deviations: the mean of a normalised image is nearer to 0
-BAND = 2**20  # pixels: so many are in memory at once
+SLICE = 2**20  # pixels: so many are in memory at once
 PARTS = ("encode", "bottom", "decode", "head")
 
 
 def check_network(network: Network | dict) -> tuple[dict, Normalisation | None]:
     """Return the parameters and, of a Network, its normalisation; raise InputError if it is neither."""
     if isinstance(network, Network):
-        return check_network(network.params)[0], as_normalisation(network.normalisation)
-    if isinstance(network, dict) and all(part in network for part in PARTS):
-        return network, None
-    remedy = "take its .network" if hasattr(network, "network") else "load_network reads one from a path"
+        _check_params(network.params)
+        return network.params, as_normalisation(network.normalisation)
+    _check_params(network)
+    return network, None
+
+
+def _check_params(params: Any) -> None:
+    """Raise InputError unless these are the parameters of a network."""
+    if isinstance(params, dict) and all(part in params for part in PARTS):
+        return
+    remedy = "take its .network" if hasattr(params, "network") else "load_network reads one from a path"
     raise InputError(
         "network must be a Network, as from minunet.load_network or minunet.train, or parameters as from "
-        f"minunet.init_unet, got {_shown(network)}; {remedy}"
+        f"minunet.init_unet, got {_shown(params)}; {remedy}"
     )
 
 
@@ -37,7 +44,7 @@ def _shown(value) -> str:
 
 
 def check_image(params: dict, image: np.ndarray, normalisation: Normalisation | None = None) -> None:
-    """Raise InputError unless the network can predict the image; reads it band by band."""
+    """Raise InputError unless the network can predict the image; reads it some rows at a time."""
     channels = params["encode"][0]["conv1"]["weight"].shape[1]
     shape = (1, *image.shape) if len(image.shape) == 2 else tuple(image.shape)
     if len(shape) != 3 or shape[0] != channels or 0 in shape:
@@ -51,7 +58,7 @@ def check_image(params: dict, image: np.ndarray, normalisation: Normalisation | 
     if normalisation is not None and normalisation.scope == "dataset":
         normalise(np.zeros((channels, 1, 1)), normalisation)  # raises if it is not for such images
     if image.dtype.kind == "f":
-        bad = sum(np.count_nonzero(~np.isfinite(image[..., rows, :])) for rows in bands(image))
+        bad = sum(np.count_nonzero(~np.isfinite(image[..., rows, :])) for rows in slices_of_rows(image))
         if bad:
             raise InputError(
                 f"image must be finite, got NaN or infinity in {bad} values; "
@@ -114,10 +121,10 @@ def check_out(out, shape: tuple[int, int, int]) -> None:
         raise InputError("out must be writeable, got a read-only array; open a numpy.memmap with mode='r+' or 'w+'")
 
 
-def bands(array) -> Iterator[slice]:
+def slices_of_rows(array) -> Iterator[slice]:
     """Yield slices of rows of an array (..., H, W); before the next slice, the rows of a file are let go of."""
     *_, H, W = array.shape
-    rows = max(1, BAND // W)
+    rows = max(1, SLICE // W)
     for top in range(0, H, rows):
         yield slice(top, top + rows)
         let_go(array)

@@ -26,7 +26,7 @@ from minunet.data.tiles import cut
 from minunet.network.sizes import border, output_size, smallest_input_size
 from minunet.network.trained import Network
 from minunet.network.unet import unet_forward
-from minunet.prediction.checks import bands, check_image, check_network, check_out, check_tile, warn_if_raw
+from minunet.prediction.checks import check_image, check_network, check_out, check_tile, slices_of_rows, warn_if_raw
 from minunet.prediction.memory_map import let_go
 from minunet.prediction.rotations import Version, add_turned_back, block, turned_window, versions
 
@@ -92,7 +92,7 @@ def predict(
     if out is None:
         out = np.empty((len(bias), H, W), bias.dtype)
     check_out(out, (len(bias), H, W))
-    for rows in bands(out):
+    for rows in slices_of_rows(out):
         out[:, rows] = 0
 
     allow_tf32_if_asked(bias)
@@ -140,7 +140,8 @@ def _read(image, normalisation, dtype, top: int, left: int, height: int, width: 
 def tile_probabilities(params: dict, x: np.ndarray) -> np.ndarray:
     """Run the network on one tile (C, H, W) on its device; return the softmax over the classes, (K, OH, OW)."""
     xp = array_module(params["head"]["bias"])
-    logits = unet_forward(params, xp.asarray(x[None]))[0][0]  # (K, OH, OW)
+    batch, _ = unet_forward(params, xp.asarray(x[None]))  # (1, K, OH, OW)
+    logits = batch[0]  # (K, OH, OW)
     p = xp.exp(logits - logits.max(axis=0))
     return to_host(p / p.sum(axis=0))
 

@@ -3,7 +3,8 @@
 quick   The defaults: trains in minutes on two cores. What they choose was found by experiment: see
         benchmarks/README.md.
 
-        Adam, learning rate 0.001                    a seventh fewer wrong pixels than momentum, in as many steps
+        Adam, learning rate 0.001                    after as many steps, a seventh fewer pixels are wrong than with
+                                                     momentum
 
 paper   What the paper says, and where it is silent, a choice:
 

@@ -1,5 +1,6 @@
 """Starts a process for each side, minunet and PyTorch, and lets them work in turn; `worker.py` runs in each."""
 
+import contextlib
 import json
 import statistics
 import subprocess
@@ -34,18 +35,18 @@ class Side:
         self.process.communicate()
 
     def ask(self, **command) -> dict:
-        """Send a command and return the reply; raise InputError with the worker's last words if it died."""
+        """Send a command and return the reply; raise InputError with the last line of its error output if it died."""
         stdin, stdout, stderr = self.process.stdin, self.process.stdout, self.process.stderr
         assert stdin and stdout and stderr  # `__enter__` has opened all three
         try:
             stdin.write(json.dumps(command) + "\n")
             stdin.flush()
         except BrokenPipeError:
-            pass  # the process has died; its last words are read below
+            pass  # the process has died; its error message is read below
         reply = stdout.readline()
         if not reply:
-            words = stderr.read().strip().splitlines() or ["no message; out of memory?"]
-            raise InputError(f"{self.name} on {self.device} stopped: {words[-1]}")
+            lines = stderr.read().strip().splitlines() or ["no message; out of memory?"]
+            raise InputError(f"{self.name} on {self.device} stopped: {lines[-1]}")
         return json.loads(reply)
 
     def seconds(self, which: int) -> float:
@@ -80,8 +81,8 @@ def time_step(network: dict, names: list[str], device: str, rounds: int) -> dict
 
 def _in_turn(names: list[str], device: str, rounds: int, **case) -> dict[str, dict]:
     """Start all sides, let each prepare the case, and time forward and backward in turn."""
-    sides = [Side(name, device).__enter__() for name in names]
-    try:
+    with contextlib.ExitStack() as stack:
+        sides = [stack.enter_context(Side(name, device)) for name in names]
         times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in names}
         for side in sides:
             side.ask(**case)
@@ -96,6 +97,3 @@ def _in_turn(names: list[str], device: str, rounds: int, **case) -> dict[str, di
             }
             for side in sides
         }
-    finally:
-        for side in sides:
-            side.__exit__()

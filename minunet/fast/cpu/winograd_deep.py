@@ -10,7 +10,7 @@ all cores read that result. A part is some channels, of x or of y:
                step 2, channels of x    V = B x_tile      dU = dM V'    dweight = G' dU
                                         U = G weight      dV = U' dM    dx_tile = B' dV
 
-The mathematics is that of `winograd.py`.
+A' is the transpose of A, and so on. The mathematics is that of `winograd.py`.
 """
 
 from typing import Any

@@ -1,7 +1,9 @@
-"""The layers as CUDA kernels: what `minunet/layers` says in array operations, said once more for a single thread.
+"""The layers as CUDA kernels.
 
-Each `.cu` file is one lesson, and all but winograd.cu fit on a page. The `.py` file that launches its kernels has the
-name of its layer; it takes CuPy arrays of float32 and float64. `loader.py` compiles and launches.
+`minunet/layers` computes whole arrays at once. A kernel computes the same, but is written for one thread, which
+computes a few elements. Each `.cu` file is one lesson, and all but winograd.cu fit on a page. The `.py` file that
+launches its kernels has the name of its layer; it takes CuPy arrays of float32 and float64. `loader.py` compiles and
+launches.
 
 The sources compile for sm_80 and sm_90, and the tests run every kernel on the CPU, thread after thread, against the
 readable layer. For what has run on a GPU see benchmarks/README.md.

@@ -18,12 +18,14 @@ def softmax_cross_entropy_forward(logits, labels, weights=None):
     xp = array_module(logits)
     N, K, H, W = logits.shape
     logits = contiguous(logits, logits.dtype)
-    labels = contiguous(labels, np.int64)  # the widest type: no wrong label becomes a right one
+    labels = contiguous(
+        labels, np.int64
+    )  # a narrower type could turn a wrong label into a valid one: 256 is 0 in uint8
     weights = None if weights is None else contiguous(weights, logits.dtype)
-    p, surprise = xp.empty(logits.shape, logits.dtype), xp.empty(labels.shape, logits.dtype)
+    p, pixel_loss = xp.empty(logits.shape, logits.dtype), xp.empty(labels.shape, logits.dtype)
     pointer = NULL if weights is None else weights
-    launch(SOURCE, "loss_forward", labels.size, logits, labels, pointer, p, surprise, labels.size, K, H * W)
-    return surprise.mean(), SoftmaxCrossEntropyCache(p, labels, weights)
+    launch(SOURCE, "loss_forward", labels.size, logits, labels, pointer, p, pixel_loss, labels.size, K, H * W)
+    return pixel_loss.mean(), SoftmaxCrossEntropyCache(p, labels, weights)
 
 
 @same_as(readable.softmax_cross_entropy_backward)

@@ -102,7 +102,9 @@ def object_pair(
         return (*returned, own_gradients)
 
     names = argument_names(getattr(layer, forward), len(args))
-    set_argument_names(pair_forward, names + ["layer"] * bool(values))
+    if values:
+        names = [*names, "layer"]
+    set_argument_names(pair_forward, names)
     return pair_forward, pair_backward, (*args, values) if values else tuple(args)
 
 
