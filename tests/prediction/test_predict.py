@@ -12,7 +12,7 @@ from minunet import Network, Normalisation, init_unet, load_network, predict, to
 from minunet.data import Sample, fit_normalisation, mirror_pad, normalise, synthetic_cells
 from minunet.errors import InputError
 from minunet.network.sizes import border, smallest_input_size
-from minunet.prediction.checks import BAND, check_image
+from minunet.prediction.checks import SLICE, check_image
 
 
 def by_definition(params, image):
@@ -151,7 +151,7 @@ def test_no_more_of_a_file_is_read_at_once_than_a_tile_needs(rng, rotations, sid
 def test_a_file_is_checked_band_by_band(small_unet, rng):
     file = OnlySlices(rng.standard_normal((1500, 2000)).astype(np.float16))
     check_image(small_unet, file)
-    assert 1500 * 2000 / 3 < file.largest <= BAND
+    assert 1500 * 2000 / 3 < file.largest <= SLICE
     file.array[[0, 700, 1499], [3, 4, 1999]] = np.nan, np.inf, np.nan
     with pytest.raises(InputError, match="in 3 values"):
         check_image(small_unet, file)
