@@ -2,6 +2,7 @@
 
 import configparser
 import importlib.metadata
+import inspect
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,17 @@ NAMES = (
 def test_a_public_name_is_there_and_says_what_it_is(name):
     assert callable(getattr(minunet, name))
     assert getattr(minunet, name).__doc__
+
+
+def test_a_star_import_brings_the_public_names_and_no_modules():
+    brought: dict = {}
+    exec("from minunet import *", brought)
+    del brought["__builtins__"]
+    modules = {name for name, value in vars(minunet).items() if inspect.ismodule(value)}
+    public = {name for name in vars(minunet) if not name.startswith("_")} - modules
+    assert set(brought) == public
+    assert set(NAMES) <= public
+    assert not [name for name, value in brought.items() if inspect.ismodule(value)]
 
 
 def test_the_version_is_written_in_one_place(capsys):
