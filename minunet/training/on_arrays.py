@@ -92,7 +92,7 @@ def _sample(number: int, image: Array, labels: Array) -> Sample:
     if labels.dtype.kind not in "biu" or labels.min() < 0 or labels.max() > 255:
         raise InputError(
             f"{name}: expected labels of whole numbers from 0 to 255, the class of each pixel, got {labels.dtype} from "
-            f"{labels.min()} to {labels.max()}; convert them with labels.astype(numpy.uint8)"
+            f"{labels.min()} to {labels.max()}; for two classes, background and cell, take labels > 0"
         )
     return Sample(name, image.astype(np.float32), labels.astype(np.uint8), None)
 

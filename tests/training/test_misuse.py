@@ -79,3 +79,9 @@ def test_what_is_no_network_is_not_saved_or_loaded(params, tmp_path, finished_ru
 def test_data_is_no_setting_of_arrays(rng):
     with pytest.raises(InputError, match="train takes images and labels in place of data"):
         m.train([rng.random((60, 60))], [np.eye(60, dtype=int)], data="folder:x")
+
+
+def test_labels_that_are_no_whole_numbers_are_not_rounded_away(rng):
+    halves = np.where(np.eye(60) > 0, 0.5, 0.0)  # astype(uint8) would make background of all of them
+    with pytest.raises(InputError, match="take labels > 0"):
+        m.train([rng.random((60, 60))], [halves])
