@@ -10,7 +10,7 @@ from PIL import Image
 
 from minunet.cli.predict_slide import add_block_option, is_slide, run_on_slide
 from minunet.cli.shared_options import add_prediction_options, add_scheduler_option
-from minunet.data import Normalisation, normalisation_of, read_pages
+from minunet.data import normalisation_of, read_pages
 from minunet.errors import InputError
 from minunet.files import replace_atomically
 from minunet.network.trained import Network, load_network
@@ -65,8 +65,8 @@ def network_and_images(files: list[str]) -> tuple[str, list[str]]:
     return files[0], files[1:]
 
 
-def read_images(paths: list[str], network: Network) -> dict[str, tuple[np.ndarray, Normalisation]]:
-    """Return each page of each file by its name: (image (C, H, W), the normalisation that holds for it).
+def read_images(paths: list[str], network: Network) -> dict[str, np.ndarray]:
+    """Return each page of each file by its name, (C, H, W).
 
     Raises
     ------
@@ -82,9 +82,10 @@ def read_images(paths: list[str], network: Network) -> dict[str, tuple[np.ndarra
                 )
             try:
                 check_image(network.params, image, network.normalisation)
-                images[name] = image, normalisation_of(image, network.normalisation)
+                normalisation_of(image, network.normalisation)  # raises if the image has no contrast
             except InputError as error:
                 raise InputError(f"{path}: {error}") from error
+            images[name] = image
     return images
 
 
@@ -109,7 +110,7 @@ def predict_files(images: dict, network: Network, folder: Path, predict_all=pred
         taken = [path for path in _result_paths(folder, name) if path.exists()]
         if taken:
             raise InputError(f"--out must not hold results already, got {taken[0]}; choose another --out")
-    results = predict_all(network, [image for image, _ in images.values()], **options)
+    results = predict_all(network, list(images.values()), **options)
     for name, probabilities in zip(images, results, strict=True):
         folder.mkdir(parents=True, exist_ok=True)
         K = len(probabilities)

@@ -135,6 +135,11 @@ def same(a, b) -> bool:
     return bool(equal.all()) or bool((equal | ((a != a) & (b != b))).all())
 
 
+def is_finite(x) -> bool:
+    """Tell whether an array holds neither NaN nor infinity."""
+    return bool(array_module(x).isfinite(x).all())
+
+
 def _flat(names: list[str], trees: list) -> dict:
     flat = {}
     for name, tree in zip(names, trees, strict=True):

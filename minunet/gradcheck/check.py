@@ -23,15 +23,15 @@ vacuous           Every compared gradient of an argument is zero or within round
 Arguments of up to MAX_ELEMENTS numbers in all are checked one by one. Larger ones are checked along random
 directions, over all arguments jointly. Where the function is smooth and the gradient right, a first look settles it
 (quick.py); else steps from 1e-9 to 1e-3 are tried, with a tolerance that is what rounding explains (directions.py,
-smooth.py). If kinks leave a direction open, the point is
-moved off them at random and checked there; if it is wrong, halving it names the argument and the element (locate.py).
+smooth.py). If kinks leave a direction open, the point is moved off them at random and checked there; if it is wrong,
+halving it names the argument and the element (locate.py).
 """
 
 import numpy as np
 
 from minunet.backend import array_module
 from minunet.errors import InputError
-from minunet.gradcheck.arguments import same
+from minunet.gradcheck.arguments import is_finite, same
 from minunet.gradcheck.elements import FIRST_STEP, TOLERANCE, check_elements
 from minunet.gradcheck.hints import explain_dy
 from minunet.gradcheck.jointly import Options, check_jointly, check_quickly
@@ -122,7 +122,7 @@ def gradcheck(
     if not findings:
         analytic, findings = pair.examine_backward(vector)
     if not findings:
-        rows, findings, resolution = _compare(pair, vector, analytic, mode := _choose(mode, pair), rng, options)
+        rows, findings, resolution = _compare(pair, vector, analytic, mode, rng, options)
     return Report(
         findings,
         rows,
@@ -187,9 +187,9 @@ def _examine_forward(pair: Pair) -> list[Finding]:
     if not same(pair.y, again):
         return [_differs()]
     for name, x in pair.leaves.items():
-        if name not in pair.arguments.optional and not _is_finite(x):
+        if name not in pair.arguments.optional and not is_finite(x):
             return [Finding("nonfinite", name, "The argument itself holds NaN or infinity: choose finite numbers.")]
-    if not _is_finite(pair.y):
+    if not is_finite(pair.y):
         count = int((~array_module(pair.y).isfinite(pair.y)).sum())
         return [Finding("nonfinite", "y", f"The output holds NaN or infinity ({count} of {pair.y.size} elements).")]
     return []
@@ -204,7 +204,3 @@ def _examine_end(pair: Pair) -> list[Finding]:
 def _differs() -> Finding:
     hint = "Two forward passes on the same arguments differ: pass a random generator as an argument, and keep "
     return Finding("nondeterministic", None, hint + "no state between calls.")
-
-
-def _is_finite(x) -> bool:
-    return bool(array_module(x).isfinite(x).all())

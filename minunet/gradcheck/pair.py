@@ -4,9 +4,9 @@ Every forward pass gets fresh copies of the arguments, and of y only a copy is k
 forward pass at the same point, for a pair may keep its cache on an object, or in a buffer that it uses again.
 """
 
-from minunet.backend import array_module, flatten, to_host
+from minunet.backend import flatten, to_host
 from minunet.errors import InputError
-from minunet.gradcheck.arguments import Arguments, same
+from minunet.gradcheck.arguments import Arguments, is_finite, same
 from minunet.gradcheck.foreign import is_own_array
 from minunet.gradcheck.gradients import match
 from minunet.gradcheck.outputs import Outputs
@@ -89,7 +89,7 @@ def _nonfinite(gradients: dict) -> list[Finding]:
     hint = "Its gradient holds NaN or infinity: a division by zero, the logarithm of zero, or memory that was never "
     findings = []
     for name, gradient in gradients.items():
-        if not array_module(gradient).isfinite(gradient).all():
+        if not is_finite(gradient):
             findings.append(Finding("nonfinite", name, hint + "written?"))
     return findings
 

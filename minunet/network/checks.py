@@ -7,7 +7,7 @@ import numpy as np
 from minunet.backend import Array, Params, check_same_device
 from minunet.errors import InputError
 from minunet.layers.checks import check_axes
-from minunet.network.sizes import trace
+from minunet.network.sizes import is_whole_number, trace
 
 
 def check_network_size(rng: Any, dtype: Any, **numbers: Any) -> None:
@@ -25,8 +25,7 @@ def check_network_size(rng: Any, dtype: Any, **numbers: Any) -> None:
 def check_numbers(**numbers: Any) -> None:
     """Raise unless the channels, classes and depth of a network are whole numbers of at least 1."""
     for name, number in numbers.items():
-        is_whole = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
-        if not is_whole or number < 1:
+        if not is_whole_number(number) or number < 1:
             raise InputError(
                 f"{name} must be a whole number of at least 1, got {number!r}; leave it out for the paper's network"
             )

@@ -6,7 +6,9 @@ take off 4 pixels. On the way down a pool halves what is left; on the way up an 
 that fit are 2**depth apart, and all of them lose the same border.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from minunet.errors import InputError
 
@@ -72,6 +74,11 @@ def smallest_input_size(output: int, depth: int = 4) -> int:
 def fits(n: int, depth: int = 4) -> bool:
     """Tell whether a U-Net of this depth can take an input of size `n`."""
     return n == _round_up(n, depth)
+
+
+def is_whole_number(x: Any) -> bool:
+    """Tell whether `x` can be a size or a count: an integer of Python or NumPy, and not True or False."""
+    return isinstance(x, (int, np.integer)) and not isinstance(x, bool)
 
 
 def _round_up(n: int, depth: int) -> int:

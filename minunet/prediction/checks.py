@@ -8,7 +8,7 @@ import numpy as np
 
 from minunet.data.normalisation import Normalisation, as_normalisation, normalise
 from minunet.errors import InputError
-from minunet.network.sizes import output_size, smallest_input_size
+from minunet.network.sizes import is_whole_number, output_size, smallest_input_size
 from minunet.network.trained import Network
 from minunet.prediction.memory_map import let_go
 from minunet.prediction.rotations import COUNTS
@@ -107,7 +107,7 @@ def check_tile(tile: int | tuple[int, int], depth: int = 4) -> tuple[int, int]:
 def _height_and_width(tile: Any, smallest: int) -> tuple[int, int]:
     """Return one size, or two, as two; raise InputError for anything else."""
     sizes = (tile, tile) if np.ndim(tile) == 0 else tuple(tile)
-    if len(sizes) != 2 or not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in sizes):
+    if len(sizes) != 2 or not all(map(is_whole_number, sizes)):
         raise InputError(f"tile must be one size or (height, width), got {tile!r}; the smallest is {smallest}")
     return sizes[0], sizes[1]
 

@@ -13,7 +13,7 @@ from minunet.data.augment import AUGMENTATIONS
 from minunet.data.normalisation import SCOPES
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError
-from minunet.network.sizes import output_size
+from minunet.network.sizes import is_whole_number, output_size
 from minunet.training.optimisers import OPTIMISERS
 from minunet.training.recipes import RECIPES
 
@@ -111,19 +111,15 @@ class Rule(NamedTuple):
 
 
 def _whole_number(at_least: int) -> Rule:
-    return Rule(lambda x: _is_whole(x) and x >= at_least, f"a whole number of at least {at_least}")
+    return Rule(lambda x: is_whole_number(x) and x >= at_least, f"a whole number of at least {at_least}")
 
 
 def _one_of(words: Iterable[str]) -> Rule:
     return Rule(lambda x: isinstance(x, str) and x in words, f"one of {', '.join(words)}")
 
 
-def _is_whole(x) -> bool:
-    return isinstance(x, (int, np.integer)) and not isinstance(x, bool)
-
-
 def _is_number(x) -> bool:
-    return _is_whole(x) or (isinstance(x, (float, np.floating)) and math.isfinite(x))
+    return is_whole_number(x) or (isinstance(x, (float, np.floating)) and math.isfinite(x))
 
 
 ABOVE_0 = Rule(lambda x: _is_number(x) and x > 0, "a number above 0")

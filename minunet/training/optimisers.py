@@ -20,7 +20,7 @@ A step changes parameters and state in place: they are too many to copy in each 
 from collections.abc import Callable
 from typing import NamedTuple
 
-from minunet.backend import Params, array_module, flatten, map_tree
+from minunet.backend import Array, Params, array_module, flatten, map_tree
 from minunet.errors import InputError
 
 DECAY, EPSILON = 0.999, 1e-8
@@ -43,12 +43,11 @@ def init_velocity(params: Params) -> Params:
 
 def sgd_step(params: Params, grads: Params, velocity: Params, learning_rate: float, momentum: float) -> None:
     """Update `params` and `velocity` in place; all three trees have the same structure, or InputError is raised."""
-    _check_trees(params, grads=grads, velocity=velocity)
-    flat_grads, flat_velocity = flatten(grads), flatten(velocity)
-    for name, weight in flatten(params).items():
-        step = flat_velocity[name]
+    weights, gradients, velocities = _flattened(params=params, grads=grads, velocity=velocity)
+    for name, weight in weights.items():
+        step = velocities[name]
         step *= momentum
-        step += flat_grads[name]
+        step += gradients[name]
         weight -= learning_rate * step
 
 
@@ -69,27 +68,29 @@ def adam_step(
             "adam_step needs moments of mean and square and a step of at least 1, got "
             f"{', '.join(moments)} and step {step}; make the moments with init_moments"
         )
-    _check_trees(params, grads=grads, mean=moments["mean"], square=moments["square"])
-    flat_grads, means, squares = (flatten(tree) for tree in (grads, moments["mean"], moments["square"]))
-    for name, weight in flatten(params).items():
-        gradient, mean, square = flat_grads[name], means[name], squares[name]
+    trees = {"params": params, "grads": grads, "mean": moments["mean"], "square": moments["square"]}
+    weights, gradients, means, squares = _flattened(**trees)
+    for name, weight in weights.items():
+        gradient, mean, square = gradients[name], means[name], squares[name]
         mean += (1 - momentum) * (gradient - mean)
         square += (1 - DECAY) * (gradient**2 - square)
         root = array_module(weight).sqrt(square / (1 - DECAY**step))
         weight -= learning_rate / (1 - momentum**step) * mean / (root + EPSILON)
 
 
-def _check_trees(params: Params, **trees: Params) -> None:
-    """Raise InputError, before anything is changed, unless all trees have the names and the shapes of `params`."""
-    expected = {name: weight.shape for name, weight in flatten(params).items()}
-    for tree_name, tree in trees.items():
-        got = {name: getattr(array, "shape", None) for name, array in flatten(tree).items()}
+def _flattened(**trees: Params) -> list[dict[str, Array]]:
+    """Return each tree flat; raise InputError unless all have the names and the shapes of the first, `params`."""
+    flat = {tree_name: flatten(tree) for tree_name, tree in trees.items()}
+    expected = {name: weight.shape for name, weight in flat["params"].items()}
+    for tree_name, tree in flat.items():
+        got = {name: getattr(array, "shape", None) for name, array in tree.items()}
         if got != expected:
             name = next(name for name in [*expected, *got] if expected.get(name) != got.get(name))
             raise InputError(
                 f"{tree_name} must have the structure of params, with {name} {expected.get(name, 'left out')}, got "
                 f"{got.get(name, 'none')}; unet_backward, init_velocity and init_moments make such trees"
             )
+    return list(flat.values())
 
 
 def _sgd_step(
