@@ -60,11 +60,14 @@ def test_assert_gradients(rng):
 
 
 @pytest.fixture
-def run_tests(pytester):
+def run_tests(pytester, monkeypatch):
     """Return a function that runs the lines of a test in another pytest, with the plugin.
 
     It runs in this process, which is much faster, unless it is told to run in one of its own.
+    On CI pytest's summary shortens no message, and so prints the report once more: as elsewhere here.
     """
+    for name in ("CI", "BUILD_NUMBER"):
+        monkeypatch.delenv(name, raising=False)
 
     def run(*lines, options=("-p", "minunet_pytest"), own_process=False):
         body = "".join(f"\n        {line}" for line in lines)
