@@ -28,9 +28,16 @@ class Verdict:
     name: str  # of the exercise
     ok: bool
     lines: list[str]  # what was found, step by step
+    points: float  # 1 if right; else the share of the steps before the one that failed
+    remarks: tuple[str, ...] = ()  # what a teacher should know, such as a call to the library's own function
 
     def __bool__(self):
         return self.ok
+
+    def require(self) -> None:
+        """Raise AssertionError, with the verdict as its text, unless the function is right: for nbgrader and otter."""
+        if not self.ok:
+            raise AssertionError(str(self))
 
     def __repr__(self):
         return "\n".join([f"{'RIGHT' if self.ok else 'NOT YET'}: {self.name}", *("  " + line for line in self.lines)])
@@ -66,12 +73,24 @@ def check(name: str, function: Callable) -> Verdict:
     """
     exercise = find(name)
     lines: list[str] = []
+    points = 0.0
     try:
-        for step in (_runs, _tiny_case, _further_cases, _gradient):
+        for step, share in _shares(exercise).items():
             lines += step(exercise, function)
+            points += share
     except FailedCheckError as failure:
-        return Verdict(name, False, lines + failure.lines)
-    return Verdict(name, True, lines)
+        return Verdict(name, False, lines + failure.lines, round(points, 2))
+    return Verdict(name, True, lines, 1.0)
+
+
+def _shares(exercise: Exercise) -> dict[Callable, float]:
+    """Return the steps of this exercise, in order, and the share of the points that each is worth."""
+    worth = {_runs: 0.1, _tiny_case: 0.4}
+    if exercise.more:
+        worth[_further_cases] = 0.3
+    if exercise.pair:
+        worth[_gradient] = 0.2
+    return {step: points / sum(worth.values()) for step, points in worth.items()}
 
 
 def _runs(exercise: Exercise, function: Callable) -> list[str]:

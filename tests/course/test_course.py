@@ -200,6 +200,26 @@ def test_a_verdict_is_true_only_if_the_function_is_right(conv2d_dx):
     assert not course.check("conv2d_dx", lambda dy, cache: None)
 
 
+def test_a_verdict_gives_points_for_the_steps_that_passed():
+    backward = EXERCISES["conv2d_backward"].solution
+
+    def right_while_x_is_small(dy, cache):
+        return [gradient * (cache.x.size < 20) for gradient in backward(dy, cache)]
+
+    def right_for_whole_numbers(dy, cache):
+        return [gradient * (dy == dy.round()).all() for gradient in backward(dy, cache)]
+
+    answers = [lambda dy, cache: None, lambda dy, cache: [0 * gradient for gradient in backward(dy, cache)]]
+    answers += [right_while_x_is_small, right_for_whole_numbers, backward]
+    assert [course.check("conv2d_backward", answer).points for answer in answers] == [0, 0.1, 0.5, 0.8, 1]
+
+
+def test_a_verdict_can_be_required(conv2d_dx):
+    course.check("conv2d_dx", conv2d_dx).require()
+    with pytest.raises(AssertionError, match="NOT YET: conv2d_dx\n  not written yet"):
+        course.check("conv2d_dx", lambda dy, cache: None).require()
+
+
 def test_a_verdict_is_readable_text_wherever_it_is_printed(conv2d_dx):
     red = course.check("conv2d_dx", lambda dy, cache: None)
     text = "NOT YET: conv2d_dx\n  not written yet: it returns nothing, and should return dx"
