@@ -70,8 +70,9 @@ plt.show()
 #
 # $$f(x + h) = f(x) + h f'(x) + \frac{h^2}{2} f''(x) + \frac{h^3}{6} f'''(x) + \dots$$
 #
-# Subtract $f(x)$ and divide by $h$: the forward difference is $f'$ plus an error of about $\frac{h}{2} f''$. In $f(x-h)$
-# the odd terms change their sign. So in $f(x+h) - f(x-h)$ the $f''$ terms cancel, and the central difference is $f'$ plus an error of about $\frac{h^2}{6} f'''$.
+# Subtract $f(x)$ and divide by $h$: the forward difference is $f'$ plus an error of about $\frac{h}{2} f''$. In
+# $f(x-h)$ the odd terms change their sign. So in $f(x+h) - f(x-h)$ the $f''$ terms cancel, and the central difference
+# is $f'$ plus an error of about $\frac{h^2}{6} f'''$.
 #
 # With $h = 0.1$, $f'' = 6x = 12$ and $f''' = 6$ the errors should be about 0.6 and 0.01; those printed above are 0.61
 # and 0.01. Each time the step becomes ten times smaller, the first error becomes ten times smaller and the second a

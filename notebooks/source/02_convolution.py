@@ -541,4 +541,4 @@ assert np.abs(kernels[30] - edges).max() < 0.01
 # that the tests must catch are in [tests/zoo/conv2d.py](../tests/zoo/conv2d.py). The paper: Ronneberger, Fischer,
 # Brox, *U-Net* (2015), [arXiv 1505.04597](https://arxiv.org/abs/1505.04597), section 2 and Fig. 1. On padding and
 # strides, which the U-Net's convolutions do not use: Dumoulin and Visin, *A guide to convolution arithmetic for deep
-# learning*. The next notebook is 03, ReLU and max-pool; notebook 12 makes this page's sum several times faster.
+# learning*. The next notebook is 03, ReLU and max-pool; notebook 12 makes this page's sum faster.

@@ -557,9 +557,9 @@ dy_pool, _ = double_conv_backward(dy_bottom, cache_cells.bottom)
 dpool_cells = max_pool_backward(dy_pool, encode.pool)
 
 figure, all_axes = plt.subplots(1, 3, figsize=(9, 3.5), layout="constrained")
-gradients = {"from the pool": dpool_cells, "from the skip connection": dskip_cells, "their sum": dpool_cells + dskip_cells}
+both = {"from the pool": dpool_cells, "from the skip connection": dskip_cells, "their sum": dpool_cells + dskip_cells}
 limit = np.percentile(np.abs(dskip_cells), 99)
-for axes, (name, array) in zip(all_axes, gradients.items(), strict=True):
+for axes, (name, array) in zip(all_axes, both.items(), strict=True):
     course.draw(axes, array[0, 0, :28, :28], name, gradient=True, limit=limit)
 figure.suptitle(f"channel 0 of {dskip_cells.shape}, its corner of 28x28")
 plt.show()
