@@ -155,8 +155,11 @@ for weights in (None, weights_2x2):
 
 # %% [markdown]
 # By hand, row by row: the labels have the probabilities 1/2, 3/4, 1/4 and 1/2, so the surprises are 0.693, 0.288,
-# 1.386 and 0.693. Their mean is 3.060 / 4 = **0.765**. With the weights 1, 1, 2, 0 it is (0.693 + 0.288 + 2.773 + 0)
-# / 4 = **0.938**. The division is by 4, the number of pixels, and not by the sum of the weights.
+# 1.386 and 0.693. Their mean is 3.060 / 4 =
+# **0.765<!--{softmax_cross_entropy_forward(logits_2x2,labels_2x2)[0]:.3f}-->**. With the weights 1, 1, 2, 0 it is
+# (0.693 + 0.288 + 2.773 + 0) / 4 =
+# **0.938<!--{softmax_cross_entropy_forward(logits_2x2,labels_2x2,weights_2x2)[0]:.3f}-->**. The division is by 4, the
+# number of pixels, and not by the sum of the weights.
 #
 # **Exercise 2.** Write the loss: softmax, surprise, weights, mean. You may take the log of `p`, or do as the library
 # does.
@@ -382,10 +385,10 @@ for axes, (name, plane) in zip(all_axes, {"d1": d1, "d2": d2, "border term": bor
 plt.show()
 
 # %% [markdown]
-# In the gap d1 + d2 = 2, and 10 * exp(-4 / 50) = **9.23**. In the middle of the left edge it is 1 + 5 = 6, and 10 *
-# exp(-36 / 50) = **4.87**. (The picture rounds to one decimal.) At sigma = 5 pixels this tiny image has no pixel that
-# is far from both cells; on a real one most are. The term is added on background only: inside a cell there is no
-# border to learn.
+# In the gap d1 + d2 = 2, and 10 * exp(-4 / 50) = **9.23<!--{border_term[2,4]:.2f}-->**. In the middle of the left edge
+# it is 1 + 5 = 6, and 10 * exp(-36 / 50) = **4.87<!--{border_term[2,0]:.2f}-->**. (The picture rounds to one decimal.)
+# At sigma = 5 pixels this tiny image has no pixel that is far from both cells; on a real one most are. The term is
+# added on background only: inside a cell there is no border to learn.
 #
 # The other part, `w_c`, balances the classes. Here 24 pixels are cell and 30 are background. With 54 / (2 * 24) =
 # 1.125 for each cell pixel and 54 / (2 * 30) = 0.9 for each background pixel, both classes have a total of 27, and
@@ -400,9 +403,9 @@ plt.show()
 assert abs(weights_small[2, 4] - (0.9 + 9.23)) < 0.01
 
 # %% [markdown]
-# In the gap 0.9 + 9.23 = **10.13**, nine times as much as a pixel of a cell. In the library all of this takes a few
-# lines; `two_nearest` does what we did with a sort, but looks only at the surroundings of each cell, which is faster
-# if there are many.
+# In the gap 0.9 + 9.23 = **10.13<!--{weights_small[2,4]:.2f}-->**, nine times as much as a pixel of a cell. In the
+# library all of this takes a few lines; `two_nearest` does what we did with a sort, but looks only at the surroundings
+# of each cell, which is faster if there are many.
 
 # %%
 course.show_source(weight_map, balanced_weights)

@@ -123,7 +123,7 @@ right.legend()
 plt.show()
 
 # %% [markdown]
-# The walk with a momentum of 0.8 swings across the valley a few times, but after 40 steps it is a hundred times closer
+# The walk with a momentum of 0.8 swings across the valley at first, but after 40 steps it is a hundred times closer
 # to the bottom than the walk without. More is not always better: with 0.9 it shoots past the bottom and swings for
 # longer. The best value depends on how long and narrow the valley is, so it is a setting to try out. Here is the
 # library's step, for all parameters of a network:
@@ -262,9 +262,9 @@ for _ in range(5):
 #
 # One number you know before anything is trained. A network that says "1/2" for both classes at each pixel has a loss
 # of `-log(1/2) = 0.693`, times the mean of the weights. We get such a network by setting the weights of the head to
-# zero. Our loss begins higher, at 1.6, because random logits are not zero, and a confident guess that is wrong costs
-# more than no guess. If your first loss is ten times as large as it should be, or a tenth of it, look for the reason
-# before you train.
+# zero. Our loss begins higher, at 1.6<!--{one_losses[0]:.1f}-->, because random logits are not zero, and a confident
+# guess that is wrong costs more than no guess. If your first loss is ten times as large as it should be, or a tenth of
+# it, look for the reason before you train.
 
 # %%
 undecided, _ = fresh()

@@ -113,7 +113,7 @@ for mode in modes:
     print(f"{mode:10}", np.pad(row, 2, mode=mode))
 
 # %%
-line = np.sin(np.arange(24) / 5) + 1.5 + np.random.default_rng(10).normal(scale=0.15, size=24)
+line = np.sin(np.arange(24) / 5) + 1.5 + np.random.default_rng(10).normal(scale=0.3, size=24)
 figure, axes = plt.subplots(4, 1, figsize=(6.5, 5), sharex=True, layout="constrained")
 for ax, mode in zip(axes, modes, strict=True):
     ax.plot(np.arange(-8, 32), np.pad(line, 8, mode=mode), "o-", color="#D55E00", markersize=3)

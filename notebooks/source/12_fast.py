@@ -706,7 +706,7 @@ everywhere = fastest(lambda: fast_conv2d_forward(x_wide, weight_wide, bias_wide)
 with threadpool_limits(1, "blas"):
     on_one_core = fastest(lambda: fast_conv2d_forward(x_wide, weight_wide, bias_wide))
 threads = max(library["num_threads"] for library in threadpool_info())
-print(f"{threads} threads: {on_one_core / everywhere:.2f} times as fast as one")
+print(f"threads: {threads}, which is {on_one_core / everywhere:.2f} times as fast as one")
 
 # %% [markdown]
 # ## What does it cost in digits?
