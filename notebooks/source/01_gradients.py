@@ -95,9 +95,9 @@ course.check("central_difference", my_central_difference)
 # %% [markdown]
 # ## From a number to an array
 #
-# A layer takes an array `x` and returns an array `y`. Behind it lie the rest of the network and the loss. What comes
-# back from them is another array of the shape of `y`: the *upstream gradient*, `dy`. Its element `dy[h, w]` says by
-# how much the loss grows for each unit by which `y[h, w]` grows.
+# A layer takes an array `x` and returns an array `y`. It is followed by the rest of the network and the loss. What
+# comes back from them is another array of the shape of `y`: the *upstream gradient*, `dy`. Its element `dy[h, w]` says
+# by how much the loss grows for each unit by which `y[h, w]` grows.
 #
 # The *backward pass* of a layer turns `dy` into `dx`, which says the same about `x`. Every layer of this library is
 # such a pair of functions. What the backward pass must remember from the forward pass travels in a `cache`.
@@ -394,9 +394,9 @@ print(gradcheck(square_forward, square_backward_without_2, (x,)))
 #
 # ## A million numbers, two forward passes
 #
-# Two passes for each element are fine for 117 numbers. A U-Net has millions. But one does not have to move them one
-# at a time. Choose a direction: an array `u` of the shape of `x`, which says how far each element moves. Then move
-# all of them at once, to `x + t * u`. By the chain rule, `phi` then changes at the rate
+# Two passes for each element are fine for 117 numbers. A U-Net has millions. But we do not have to move them one at a
+# time. Choose a direction: an array `u` of the shape of `x`, which says how far each element moves. Then move all of
+# them at once, to `x + t * u`. By the chain rule, `phi` then changes at the rate
 #
 # `sum(dx * u)`
 #

@@ -96,8 +96,8 @@ course.show_source(naive.conv2d)
 # of KH - 1 rows and KW - 1 columns. The U-Net pays it at each of its 3x3 convolutions. The paper's image has 572
 # pixels a side; after one of them 570 are left, after two 568.
 #
-# **Question 1.** One 5x5 kernel takes off as many pixels as two 3x3 kernels, one after the other. How many weights do
-# the two ways have, for one channel in and one out? Why might a designer prefer the two small ones?
+# **Question 1.** One 5x5 kernel takes off as many pixels as two 3x3 kernels, one after the other. How many weights
+# does each way have, for one channel in and one out? Why might a designer prefer the two small ones?
 
 # %% [markdown] tags=["answer"]
 # The 5x5 kernel has 25 weights, the two small ones have 18. Either way an output pixel depends on 5x5 pixels of the
@@ -198,10 +198,9 @@ show(axes[2], scipy.signal.convolve2d(bright, weight[0, 0], "valid"), "convoluti
 # %% [markdown]
 # ## Backward: what reaches one pixel of x?
 #
-# Now there is a loss behind y, and it hands back `dy`. We take small numbers again: `[[1, 2], [0, -1]]`. By how much
-# does the loss grow if the pixel x[1, 1] grows by one? The chain rule says: find every place where x[1, 1] is used,
-# multiply the derivative there by the place's dy, and add up. The pixel lies in all four windows, each time under
-# another tap.
+# Now a loss follows y, and it hands back `dy`. We take small numbers again: `[[1, 2], [0, -1]]`. By how much does the
+# loss grow if the pixel x[1, 1] grows by one? The chain rule says: find every place where x[1, 1] is used, multiply
+# the derivative there by the place's dy, and add up. The pixel lies in all four windows, each time under another tap.
 #
 # | output pixel | its dy | tap that read x[1, 1] | product |
 # |:-:|:-:|:-:|:-:|
@@ -463,10 +462,10 @@ print(gradcheck(conv2d_forward, turned_backward, (x_many, weight_many, bias_many
 # %% [markdown]
 # ## What the gradient looks like: one pixel
 #
-# Put 1 into a single pixel of dy and go backward through one, two and three 3x3 convolutions whose taps are all 1.
-# One layer paints 3x3 pixels. The next paints 3x3 for each of those, which makes 5x5, and the third makes 7x7. The
-# numbers count the ways from the output pixel to the pixel of x. All pixels that are not zero together are the
-# *receptive field* of the output pixel; notebook 07 measures that of a whole U-Net in this way.
+# Put 1 into a single pixel of dy and go backward through one, two and three 3x3 convolutions whose taps are all 1. One
+# layer paints 3x3 pixels. The next paints 3x3 for each of those, which makes 5x5, and the third makes 7x7. The numbers
+# count the paths from the output pixel to the pixel of x. All pixels that are not zero together are the *receptive
+# field* of the output pixel; notebook 07 measures that of a whole U-Net in this way.
 
 # %%
 fig, axes = plt.subplots(1, 3, figsize=(9, 3.4), layout="constrained")
@@ -477,7 +476,7 @@ for layers, panel in enumerate(axes, start=1):
         _, cache_ones = conv2d_forward(np.zeros((1, 1, size, size)), np.ones((1, 1, 3, 3)), np.zeros(1))
         gradient, _, _ = conv2d_backward(gradient, cache_ones)
     framed = np.pad(gradient[0, 0], (9 - size) // 2)
-    show(panel, framed, f"dx behind {layers}: {size}x{size} pixels", gradient=True)
+    show(panel, framed, f"dx through {layers} of them: {size}x{size}", gradient=True)
 
 # %% [markdown]
 # ## What the gradient looks like: an image

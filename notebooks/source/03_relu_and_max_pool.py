@@ -517,7 +517,7 @@ assert tie_report.ok and tie_report.findings[0].count == 4
 # four. If the sign of a pixel is a coin toss, one window in sixteen (0.0625) is such a tie. Its first corner takes the
 # whole `dy` and hands it to its ReLU, whose gate is closed, because the pixel is 0. Nothing passes.
 #
-# Expect about 0.06 of the windows to be tied, none of their gradients to survive, and all of the others.
+# Expect about 0.06 of the windows to be tied. None of their gradients should survive, and all of the others.
 
 # %%
 coin_x = np.random.default_rng(11).normal(size=(1, 8, 64, 64))
@@ -532,8 +532,9 @@ print(f"gradients that arrive from them:  {arrived[tied].sum():.0f} of {tied.sum
 print(f"gradients that arrive elsewhere:  {arrived[~tied].sum():.0f} of {(~tied).sum()}")
 
 # %% [markdown]
-# **Question 2.** One could pool first and apply ReLU after. Is `y` the same? Is `dx` the same? Which order is cheaper,
-# and why does the U-Net use the other one all the same? (Look at Fig. 1 of the paper: where do the grey arrows begin?)
+# **Question 2.** One could pool first and apply ReLU afterwards. Is `y` the same? Is `dx` the same? Which order is
+# cheaper, and why does the U-Net use the other one all the same? (Look at Fig. 1 of the paper: where do the grey
+# arrows begin?)
 
 # %% [markdown] tags=["answer"]
 # Both are the same. ReLU keeps the order of two numbers (at most it makes two of them equal, both 0), so the largest of
@@ -621,9 +622,9 @@ except InputError as error:
 #
 # **Where to read more.** The code: [relu.py](../minunet/layers/relu.py), [pool.py](../minunet/layers/pool.py), their
 # loop twins in [naive.py](../minunet/layers/naive.py), the kink verdict in
-# [elements.py](../minunet/gradcheck/elements.py), the sizes in [sizes.py](../minunet/network/sizes.py). The paper,
-# [U-Net](https://arxiv.org/abs/1505.04597), section 2 and Fig. 1. Stanford's CS231n course notes on backpropagation
-# call max a router of gradients, and their notes on gradient checks have a paragraph on kinks. Glorot, Bordes and
-# Bengio, *Deep Sparse Rectifier Neural Networks* (2011).
+# [one_element.py](../minunet/gradcheck/one_element.py), the sizes in [sizes.py](../minunet/network/sizes.py). The
+# paper, [U-Net](https://arxiv.org/abs/1505.04597), section 2 and Fig. 1. Stanford's CS231n course notes on
+# backpropagation call max a router of gradients, and their notes on gradient checks have a paragraph on kinks. Glorot,
+# Bordes and Bengio, *Deep Sparse Rectifier Neural Networks* (2011).
 #
 # Next, notebook 04 goes the other way, and doubles the size.

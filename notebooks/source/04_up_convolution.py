@@ -187,8 +187,9 @@ assert np.array_equal(y[0, 0], painted)
 # %% [markdown]
 # ## The test of a transpose
 #
-# Write `<a, b>` for the *inner product* of two images of one size: multiply pixel by pixel, and sum. For every matrix
-# and any two images the following holds; and if it holds for all images, one matrix is the transpose of the other:
+# Write `<a, b>` for the *inner product* of two images of the same size: multiply pixel by pixel, and sum. For every
+# matrix and any two images the following holds; and if it holds for all images, one matrix is the transpose of the
+# other:
 #
 # ```
 # <A @ large, small>  =  <large, A.T @ small>
@@ -256,8 +257,8 @@ assert np.allclose(slopes, painted) and np.array_equal(dx[0, 0], strided(large, 
 # the way down sixteen numbers become four, and no matrix brings back what is lost. `A.T @ A @ large` has the right
 # size, but different numbers.
 #
-# The other order is worth a look. `A @ A.T` paints each pixel with the kernel, and reads it with the same kernel. Since
-# the windows do not overlap, nothing mixes, and every pixel returns 1 + 4 + 9 + 16 = 30 times as large.
+# The other order is worth a look. `A @ A.T` paints each pixel with the kernel, and reads it with the same kernel.
+# Since the windows do not overlap, nothing mixes, and every pixel comes back 1 + 4 + 9 + 16 = 30 times as large.
 
 # %%
 print("A.T @ A @ large:", (A.T @ A @ large.ravel()).reshape(4, 4), sep="\n")
@@ -511,11 +512,12 @@ print("3x3, in the middle:", spread_3x3[7:9, 7:9].round(1).tolist())
 # C, depending on where the pixel lies, so no standard deviation is right for all of them.
 
 # %% [markdown]
-# **Question 2.** Another way to double an image: repeat every pixel in a block of 2x2 (*nearest-neighbour upsampling*),
-# and let an ordinary convolution with a 2x2 kernel follow at stride 1, with one row and one column repeated at the
-# edge, so that the size fits. It has the same number of weights. Which of the two can paint four different values into
-# a block from a single pixel? Which keeps a flat image flat? How many multiplications does each do for a pixel of `y`?
-# Think about which pixels of `x` one pixel of `y` sees; `as_matrix` of the function below will tell you.
+# **Question 2.** Here is another way to double an image: repeat every pixel in a block of 2x2 (*nearest-neighbour
+# upsampling*), and let an ordinary convolution with a 2x2 kernel follow at stride 1, with one row and one column
+# repeated at the edge, so that the size fits. It has the same number of weights. Which of the two can paint four
+# different values into a block from a single pixel? Which keeps a flat image flat? How many multiplications does each
+# do for a pixel of `y`? Think about which pixels of `x` one pixel of `y` sees; `as_matrix` of the function below will
+# tell you.
 
 
 # %%
@@ -556,4 +558,4 @@ print(repeated_then_convolved(small, weight))
 # arithmetic for deep learning* (2016), has the matrix and many pictures. Odena, Dumoulin and Olah, *Deconvolution and
 # Checkerboard Artifacts* (Distill, 2016), is about the overlap.
 #
-# Next, notebook 05 brings the two ways together: the enlarged image meets the one from the way down.
+# Next, notebook 05 brings the two paths together: the enlarged image meets the one from the way down.

@@ -52,9 +52,9 @@ from minunet.network.unet import double_conv_backward, double_conv_forward
 # which leaves 568. The pool halves that: 284. This was *level 0*; the next level does the same with 284, and after
 # four levels the image is 32 pixels wide. The *bottom* of the U has two convolutions and no pool, and leaves 28.
 #
-# Now up. An up-convolution doubles 28 to 56, and two convolutions leave 52. Doubled, 104, and 100 is left; then 200
-# and 196; then 392 and 388. The last layer, the *head*, is a convolution of 1x1 and takes off nothing. So 572 goes in
-# and 388 comes out.
+# Now up. An up-convolution doubles 28 to 56, and two convolutions leave 52. Doubled that is 104, which leaves 100;
+# then 200 and 196; then 392 and 388. The last layer, the *head*, is a convolution of 1x1 and takes off nothing. So 572
+# goes in and 388 comes out.
 
 # %%
 path = [572]
@@ -403,7 +403,8 @@ for depth in (1, 2, 3, 4):
 
 # %% [markdown]
 # That was arithmetic. Now measure it. `unet_backward` can also return the gradient of the *input*, `dx`, and this
-# gradient is an answer to the same question: where the output pixel does not depend on the image, `dx[h, w]` is zero.
+# gradient is an answer to the same question: where the output pixel does not depend on pixel [h, w] of the image,
+# `dx[h, w]` is zero.
 #
 # So let `dlogits` be zero but for a single 1, at output pixel (10, 10), and walk back. Expect the gradient in rows 8
 # to 51, which are 44, and in the same columns.

@@ -260,11 +260,11 @@ for _ in range(5):
 # %% [markdown]
 # ## Is the first loss plausible?
 #
-# One number you know before anything is trained. A network that says "1/2" for both classes at each pixel has a loss
-# of `-log(1/2) = 0.693`, times the mean of the weights. We get such a network by setting the weights of the head to
-# zero. Our loss begins higher, at 1.6<!--{one_losses[0]:.1f}-->, because random logits are not zero, and a confident
-# guess that is wrong costs more than no guess. If your first loss is ten times as large as it should be, or a tenth of
-# it, look for the reason before you train.
+# There is one number that you know before anything is trained. A network that says "1/2" for both classes at each
+# pixel has a loss of `-log(1/2) = 0.693`, times the mean of the weights. We get such a network by setting the weights
+# of the head to zero. Our loss begins higher, at 1.6<!--{one_losses[0]:.1f}-->, because random logits are not zero,
+# and a confident guess that is wrong costs more than no guess. If your first loss is ten times as large as it should
+# be, or a tenth of it, look for the reason before you train.
 
 # %%
 undecided, _ = fresh()
@@ -278,7 +278,7 @@ print(f"loss {first_loss:.4f}, log(2) * mean weight {np.log(2) * tile_weights.me
 # ## Is the gradient right?
 #
 # The step chains two backward passes, that of the loss and that of the network. Check the chain as one function of the
-# parameters, in float64, with fewer channels. Expect a relative error near 1e-8, as in notebook 07.
+# parameters, in float64, with fewer channels. Expect a relative error near 1e-8.
 
 
 # %%
@@ -613,7 +613,7 @@ plt.show()
 #
 # [train.py](../minunet/training/train.py) does what this page does, and adds a warm-up of the rate, more kinds of data
 # and a state from which to resume; [optimisers.py](../minunet/training/optimisers.py) is the step, with Adam's beside
-# it. [benchmarks/README.md](../benchmarks/README.md) tells what was measured for other ways to start the weights. In a
+# it. [benchmarks/README.md](../benchmarks/README.md) has measurements of other ways to start the weights. In a
 # terminal, `minunet train` makes the same kind of run.
 #
 # The paper: Ronneberger, Fischer and Brox, *U-Net*, [arXiv 1505.04597](https://arxiv.org/abs/1505.04597), section 3.

@@ -17,9 +17,9 @@
 # This page makes such versions, by hand first and then with the library. At the end it trains a small network on
 # **one** image of 64 x 64 pixels, with augmentation and without, and measures what it is worth.
 #
-# What you need from earlier pages: an image is an array `(C, H, W)`, its labels an array `(H, W)` with the class of
-# each pixel, and its weights `(H, W)` say how much each pixel counts in the loss (notebook 06). The network's
-# output is smaller than its input (notebook 07). Notebook 08 trained a network.
+# You need this from earlier pages: an image is an array `(C, H, W)`, its labels an array `(H, W)` with the class of
+# each pixel, and its weights `(H, W)` say how much each pixel counts in the loss (notebook 06). The network's output
+# is smaller than its input (notebook 07). Notebook 08 trained a network.
 
 # %%
 import os
@@ -63,9 +63,9 @@ plt.show()
 #
 # ## Labels and weights go along
 #
-# Here is the mistake that costs the most time, because nothing stops with an error: the image is flipped, and its
-# labels are not. Below is a cell of four pixels, its labels, and the image flipped. Count before you look: how many
-# of the 16 labels are wrong after the flip?
+# Here is the mistake that costs the most time, because nothing stops with an error: the image is flipped, but its
+# labels are not. Below is a cell of four pixels, its labels, and the image flipped. Count before you look: how many of
+# the 16 labels are wrong after the flip?
 
 # %%
 cell = np.zeros((4, 4), int)
@@ -241,8 +241,8 @@ course.check("displacement_field", my_displacement_field)
 
 # %% [markdown]
 # Linear blending is continuous, but its slope jumps at every node, and a straight line that crosses a node gets a
-# corner. The paper blends with *cubic splines*, curves of the third degree whose slope does not jump. Below are the
-# same five nodes along one axis, blended in both ways.
+# corner. The paper blends with *cubic splines*, curves of the third degree whose slope does not jump. Below are five
+# nodes along one axis, blended in both ways.
 
 # %%
 five_nodes = np.array([0.0, 10, -6, 4, 8])

@@ -14,7 +14,7 @@
 # There are also several ways to get them nearly right, and we shall see what traces those leave in the picture.
 
 # %% [markdown]
-# What you need from earlier pages: a valid 3x3 convolution takes one pixel off each side (notebook 02), max-pooling
+# You need this from earlier pages: a valid 3x3 convolution takes one pixel off each side (notebook 02), max-pooling
 # halves the size and takes the largest of each 2x2 window (notebook 03), and a U-Net of depth 2 is two levels of that,
 # a bottom, and two levels up (notebook 07). `predict` returns the probability of each class at every pixel.
 
@@ -173,7 +173,7 @@ plt.show()
 # ### Backward through the mirror
 #
 # The mirror reads each pixel once or more often, so its backward pass adds up what comes back from all the copies:
-# `+=`, not `=`. In the row `3 2 1 2 3 4 5 4 3`, the 3 appears three times. Expect an error near 1e-11, and the
+# `+=`, not `=`. In the row `3 2 1 2 3 4 5 4 3`, the 3 appears three times. Expect an error below 1e-10, and the
 # gradient of an all-ones `dy` to count how often each pixel is seen: 1 2 3 2 1.
 
 # %%

@@ -292,17 +292,16 @@ def conv_by_bands(x, weight, bias):
     N, C, H, W = x.shape
     F, _, KH, KW = weight.shape
     OH, OW = H - KH + 1, W - KW + 1
+    rows = min(16, OH)  # of y, in a band
     y = np.empty((N, F, OH, OW), x.dtype)
-    y[:] = bias[:, None, None]
-    stacked = weight.transpose(2, 0, 3, 1).reshape(KH * F, KW * C)
-    rows = max(1, 1_000_000 // (KW * C * OW * x.itemsize))  # then the columns of a band take about a megabyte
-    for n, top in np.ndindex(N, -(-OH // rows)):
-        seen = x[n, :, rows * top : rows * (top + 1) + KH - 1]
-        made = y[n, :, rows * top : rows * (top + 1)]
-        columns = np.stack([seen[:, :, kw : kw + OW] for kw in range(KW)]).reshape(KW * C, -1)
-        blocks = (stacked @ columns).reshape(KH, F, -1, OW)  # one for each row of the kernel
-        for kh in range(KH):
-            made += blocks[kh, :, kh : kh + made.shape[1]]
+    columns = np.empty((KW, C, rows + KH - 1, OW), x.dtype)  # one buffer for all bands
+    stacked = np.ascontiguousarray(weight.transpose(2, 0, 3, 1)).reshape(KH * F, KW * C)
+    for n, band in np.ndindex(N, -(-OH // rows)):
+        top = min(band * rows, OH - rows)  # the last band begins early enough to be whole
+        for kw in range(KW):
+            columns[kw] = x[n, :, top : top + rows + KH - 1, kw : kw + OW]
+        blocks = (stacked @ columns.reshape(KW * C, -1)).reshape(KH, F, -1, OW)  # one for each row of the kernel
+        y[n, :, top : top + rows] = sum(blocks[kh, :, kh : kh + rows] for kh in range(KH)) + bias[:, None, None]
     return y
 
 
@@ -325,7 +324,7 @@ assert np.abs(y_bands - y_strip).max() < 1e-5
 #     y0 = (x0 - x2) w0  +  [x2 p + x1 w1]
 #     y1 = [x1 p + x2 w1]  -  (x1 - x3) w2
 #
-# Multiply it out to see that nothing has changed.
+# Multiply out to see that nothing has changed.
 #
 # The brackets hold the same two pixels and the same two weights, once straight and once crosswise. So their sum is
 # (x1 + x2) (p + w1), one product, and the first minus the second is (x2 - x1) (p - w1), one product again. From the
@@ -561,11 +560,11 @@ assert np.allclose((BT.T @ times_weight @ BT)[:3, 1:], kernel[0, 0])
 # library really calls. What ratios should you expect?
 #
 # From the loops to the taps, a factor of a hundred or more: this is the interpreter. (The bars leave the loops out.)
-# Among the others no factor is larger than four or so. In the early layer memory decides: F(2x2, 3x3), which copies the
-# most, gains little or loses, and the bands should beat im2col. In the deep layer the multiplications count for more: 9
-# per output for the first four ways, 4 and 2.25 for the two by Winograd. So there both should be ahead of the taps, and
-# F(4x4, 3x3) ahead of all others. Do not expect 2.25 or 4 times the speed, though: cutting tiles and transforming them
-# takes time as well.
+# Among the others no factor is larger than three or so. In the early layer memory decides: the bands should gain
+# something, and F(2x2, 3x3), which copies the most, should lose. In the deep layer the multiplications count for more:
+# 9 per output for the first four ways, 4 and 2.25 for the two by Winograd. So there both of these should be clearly
+# ahead of the taps. Do not expect 2.25 or 4 times the speed, though: cutting tiles and transforming them takes time as
+# well. The library should be among the fastest in both layers.
 
 # %%
 WAYS = {
@@ -636,9 +635,9 @@ print(f"on one core of this machine: peak {peak / 1e9:.0f} GFLOP/s, bandwidth {b
 # The bytes are counted on paper, per output pixel, as passes over arrays: each time that C or F numbers per pixel are
 # read or written counts once. A tap reads x, writes its product, reads it again, and reads and writes y: C + 4F, nine
 # times. im2col reads and writes the columns and reads them again, 27 C, and touches y three times. A band moves x once
-# and y once; the rest stays in the cache. (The library's way is left out here.) Winograd's tiles hold k = 4 or 2.25
-# numbers for each pixel: to cut, transform and multiply them makes 5kC, to write and transform the products 2kF, and
-# to put y together 5F.
+# and y once; the rest stays in the cache. Winograd's tiles hold k = 4 or 2.25 numbers for each pixel: to cut,
+# transform and multiply them makes 5kC, to write and transform the products 2kF, and to put y together 5F. (The
+# library's own way is not in the picture.)
 
 
 # %%
