@@ -198,7 +198,7 @@ course.check("crop_backward", my_crop_backward)
 # %% [markdown]
 # ## Backward of a concatenation: cut
 #
-# To concatenate is to put two stacks of channels one behind the other. Every number of `y` is a copy of exactly one
+# To concatenate means to put one stack of channels after the other. Every number of `y` is a copy of exactly one
 # number, of the skip or of `x`. So on the way back every number of `dy` goes to exactly one of the two: cut `dy` along
 # the channels where the two were joined.
 #

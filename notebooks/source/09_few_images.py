@@ -356,8 +356,7 @@ plt.show()
 #
 # So a label is never blended: it is **read from the nearest pixel**. The price is an outline that may be off by half a
 # pixel. Below are three cells with the numbers 1, 2 and 3, bent by the same field and read in both ways; below them, a
-# part of the lower edge of cell 3, enlarged. Expect four different numbers from the nearest pixel, and many others
-# from blending.
+# corner of cell 3, enlarged. Expect four different numbers from the nearest pixel, and many others from blending.
 
 # %%
 number_of = np.zeros((64, 64), int)
@@ -367,7 +366,7 @@ nearest = interpolate(number_of, places, order=0)
 print("different numbers, blended:", np.unique(blended.round(2)).size, "  nearest:", np.unique(nearest).size)
 
 figure, axes = plt.subplots(2, 2, figsize=(6.6, 6.4), layout="constrained")
-top, left = 52, 26  # of the part that is enlarged
+top, left = 51, 10  # of the part that is enlarged
 for (above, below), bent_cells, title in zip(axes.T, (blended, nearest), ("blended", "nearest pixel"), strict=True):
     shown = above.imshow(bent_cells, cmap="cividis", vmin=0, vmax=3)
     above.add_patch(plt.Rectangle((left - 0.5, top - 0.5), 8, 8, fill=False, edgecolor="#E69F00", linewidth=2))
@@ -382,9 +381,9 @@ figure.colorbar(shown, ax=axes, label="cell number", ticks=[0, 1, 2, 3], shrink=
 plt.show()
 
 # %% [markdown]
-# Look at the enlarged edge on the left: on their way from 3 down to 0 the numbers come near 2 and 1, so cell 3 gets an
-# outline of pieces of the other two cells. With classes 0 and 1 the harm is less obvious. A blended 0.5 has to become
-# a whole number, a cast to integers rounds *down*, and the cells shrink.
+# Look at the enlarged corner on the left: between 3 and 0 there are numbers near 2 and 1, so cell 3 gets an outline
+# made of pieces of the other two cells. With classes 0 and 1 the harm is less obvious. A blended 0.5 has to become a
+# whole number, a cast to integers rounds *down*, and the cells shrink.
 #
 # *Weights* are amounts, not names, and may be blended, with one exception: a weight of 0 says that the truth is
 # unknown there. So where the nearest pixel has the weight 0, the result is 0.

@@ -6,7 +6,7 @@
 # %% [markdown]
 # # 11 The full U-Net on electron microscopy
 #
-# The paper's first experiment: find the membranes between the cells of a brain in pictures from an electron
+# The paper's first experiment is to find the membranes between the cells of a brain in pictures from an electron
 # microscope. The question of this page is not only *how well does the network do*, but *what does "well" mean*. On
 # these pictures one and the same network can be right at 88 pixels of 100 and yet merge nearly all cells into one; or
 # it can be wrong at every fifth pixel, more often than a program that does not look at the picture at all, and keep
@@ -276,7 +276,7 @@ for one, image, name in zip(axes, (wall, gap, thinned), ("truth", "gap", "thinne
 # ## V_rand: which pixels belong together
 #
 # The challenge's Rand score asks about *pairs* of pixels. Give every piece a number, and take all `n` pixels that the
-# truth gives a cell (the membrane itself is not judged). Draw two of them at random, the same one twice allowed.
+# truth gives a cell (the membrane itself is not judged). Draw two of them at random; they may be the same one twice.
 #
 # - `S_A` is the probability that they lie in one cell of the **truth**,
 # - `S_B` that they lie in one cell of the **proposal**,
@@ -616,8 +616,8 @@ for one, k in zip(axes, (errors.argmin(), v_rands.argmax()), strict=True):
 #
 # The library chooses the best threshold of each measure by itself. `thinned` means that the pieces first grow until
 # they meet, so that membranes are as thin as can be (`minunet/metrics/regions.py`); then it no longer matters how
-# broad the network drew them, only whether they close. Here for the first held-out slice; `minunet evaluate` does it
-# for all.
+# broad the network drew them, only whether they close. Here it is for the first held-out slice; `minunet evaluate`
+# does it for all.
 
 # %%
 for name, best in metrics.best_over_thresholds(true_cells[:1], probabilities[:1]).items():

@@ -301,7 +301,10 @@ def conv_by_bands(x, weight, bias):
         for kw in range(KW):
             columns[kw] = x[n, :, top : top + rows + KH - 1, kw : kw + OW]
         blocks = (stacked @ columns.reshape(KW * C, -1)).reshape(KH, F, -1, OW)  # one for each row of the kernel
-        y[n, :, top : top + rows] = sum(blocks[kh, :, kh : kh + rows] for kh in range(KH)) + bias[:, None, None]
+        y_band = y[n, :, top : top + rows]
+        y_band[:] = bias[:, None, None]
+        for kh in range(KH):
+            y_band += blocks[kh, :, kh : kh + rows]
     return y
 
 

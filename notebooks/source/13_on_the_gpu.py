@@ -15,8 +15,8 @@
 # on the CPU. Where an example needs a number about a GPU, the number is an assumption, and the text says so.
 # [benchmarks/README.md](../benchmarks/README.md#on-a-gpu) says what has run on a GPU so far.
 #
-# From earlier pages: a layer is a pair, `y, cache = forward(x, ...)` and `dx, ... = backward(dy, cache)`, and a
-# training step is one pass forward, one backward, and an update of the parameters.
+# You need this from earlier pages: a layer is a pair, `y, cache = forward(x, ...)` and `dx, ... = backward(dy,
+# cache)`, and a training step is one pass forward, one backward, and an update of the parameters.
 
 # %%
 import statistics

@@ -371,7 +371,7 @@ course.check("repaired_relu_backward", my_repaired_relu_backward)
 # %% [markdown]
 # ### Suspect 8: two convolutions
 #
-# A chain with a ReLU in the middle, as in each level of a U-Net. `weight1` and `bias1` belong to the first
+# This is a chain with a ReLU in the middle, as in each level of a U-Net. `weight1` and `bias1` belong to the first
 # convolution.
 
 # %%

@@ -14,9 +14,9 @@
 # it is a sum of gradients, the *all-reduce*.
 
 # %% [markdown]
-# What you need from earlier pages: the overlap-tile strategy (notebook 10), and training by steps, each with one tile
-# (notebook 08). Everything here runs on one machine, without any package for clusters: processes, threads or rows of
-# an array play the machines. Where Dask is installed, one cell uses it.
+# You need two things from earlier pages: the overlap-tile strategy (notebook 10), and training by steps, each with one
+# tile (notebook 08). Everything here runs on one machine, without any package for clusters: processes, threads or rows
+# of an array play the machines. Where Dask is installed, one cell uses it.
 
 # %%
 import importlib.util
@@ -54,7 +54,7 @@ QUICK = "MINUNET_QUICK" in os.environ  # fewer training steps, for the tests of 
 # | 1 | 4 to 7 | 2 to 9 | 2, 3, 8, 9 | |
 # | 2 | 8 to 11 | 6 to 13 | 6, 7 | 10, 9 |
 #
-# A block in the middle of an image of two dimensions has eight neighbours: four at its sides, four at its corners.
+# A block in the middle of a two-dimensional image has eight neighbours: four at its sides, four at its corners.
 
 # %%
 figure, ax = plt.subplots(figsize=(7, 2.6), layout="constrained")
