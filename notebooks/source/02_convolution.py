@@ -476,7 +476,7 @@ for layers, panel in enumerate(axes, start=1):
         _, cache_ones = conv2d_forward(np.zeros((1, 1, size, size)), np.ones((1, 1, 3, 3)), np.zeros(1))
         gradient, _, _ = conv2d_backward(gradient, cache_ones)
     framed = np.pad(gradient[0, 0], (9 - size) // 2)
-    show(panel, framed, f"dx through {layers} of them: {size}x{size}", gradient=True)
+    show(panel, framed, f"layers = {layers}: dx is {size}x{size}", gradient=True)
 
 # %% [markdown]
 # ## What the gradient looks like: an image

@@ -3,6 +3,7 @@
 import ast
 import copy
 import functools
+import itertools
 import os
 import re
 import shutil
@@ -314,6 +315,22 @@ def test_lessons_and_checks_need_no_solution_of_a_student(notebook):
 
 def test_a_page_has_40_to_60_cells_beside_its_checks_and_answers(notebook):
     assert 40 <= sum(editions.tag_of(cell) not in ("check", "answer") for cell in notebook.cells) <= 60
+
+
+@pytest.mark.parametrize("word", ["Exercise", "Question"])
+def test_exercises_and_questions_are_numbered_alike(notebook, word):
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert re.findall(rf"\*\*{word}[^*]*\*\*", text) == re.findall(rf"\*\*{word} \d+\.\*\*", text)
+    numbers = [int(number) for number in re.findall(rf"\*\*{word} (\d+)", text)]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_no_line_in_the_middle_of_a_paragraph_looks_like_a_list(notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for before, line in itertools.pairwise(cell.source.split("\n")):
+                begins_list = before.strip() == "" or re.match(r" |[-*+] |\d+\. ", before)
+                assert begins_list or not re.match(r"[-*+] |\d+\. ", line), line
 
 
 @pytest.mark.parametrize("edition", ["executed", "student", "solutions"])
