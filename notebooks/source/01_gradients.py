@@ -403,9 +403,9 @@ print(gradcheck(square_forward, square_backward_without_2, (x,)))
 # since each element contributes its own slope `dx[h, w]`, times how far it moves, `u[h, w]`. That is one number, and
 # one central difference in `t` measures it. This is a *directional check*.
 #
-# In the 3x3 example, let `u` move three pixels: the one in the corner by 1, the one in the middle by -1, the last by
-# 2. The gradients there are 2, -2 and -12. So `phi` should change at the rate $2 \cdot 1 + (-2) \cdot (-1) + (-12)
-#    \cdot 2 = -20$.
+# In the 3x3 example, let `u` move three pixels: the one in the corner by 1, the one in the middle by -1, and the last
+# one by 2. The gradients there are 2, -2 and -12. So `phi` should change at the rate $2 \cdot 1 + (-2) \cdot (-1) +
+# (-12) \cdot 2 = -20$.
 
 # %%
 u = np.array([[1.0, 0, 0], [0, -1, 0], [0, 0, 2]])
