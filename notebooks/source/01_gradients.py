@@ -370,10 +370,11 @@ image, weight, bias = rng.normal(size=(1, 2, 6, 5)), rng.normal(size=(3, 2, 3, 3
 print(gradcheck(conv2d_forward, conv2d_backward, (image, weight, bias)))
 
 # %% [markdown]
-# Let us read it line by line. *ok*: nothing was found. *242 forward passes, by elements*: two for each of the 60 +
-# 54 + 3 = 117 numbers in the arguments, and eight to look at the pair itself (below). Then a row for each argument:
-# its shape, how many of its elements were compared, and the worst relative error, the one of exercise 3. All are near
-# $10^{-10}$: rounding.
+# Let us read it line by line. *ok*: nothing was found.
+# *242<!--{gradcheck(conv2d_forward,conv2d_backward,(image,weight,bias)).forward_passes}--> forward passes, by
+# elements*: two for each of the 60 + 54 + 3 = 117 numbers in the arguments, and eight to look at the pair itself
+# (below). Then a row for each argument: its shape, how many of its elements were compared, and the worst relative
+# error, the one of exercise 3. All are near $10^{-10}$: rounding.
 #
 # Now a wrong pair: our `square`, with the factor of 2 forgotten.
 
@@ -388,9 +389,10 @@ print(gradcheck(square_forward, square_backward_without_2, (x,)))
 # %% [markdown]
 # *FAILED: wrong*. The line below the table is a *finding*. It gives the kind, `wrong`; the argument and the index of
 # the worst element, `x[2, 2]`; what the backward pass says there and what was measured; and how many elements are
-# wrong, 7 of 9 (at the two others `x` is 0, and so is the gradient, and half of 0 is 0). Then comes a hint: *0.5 times
-# the numeric gradient*. Notebook 14 is about reading such lines. *dy from seed 0* says which random `dy` was used:
-# `gradcheck(..., seed=0)` draws it again.
+# wrong, 7<!--{gradcheck(square_forward,square_backward_without_2,(x,)).findings[0].count}--> of 9 (at the two others
+# `x` is 0, and so is the gradient, and half of 0 is 0). Then comes a hint: *0.5 times the numeric gradient*. Notebook
+# 14 is about reading such lines. *dy from seed 0* says which random `dy` was used: `gradcheck(..., seed=0)` draws it
+# again.
 #
 # ## A million numbers, two forward passes
 #
@@ -434,8 +436,9 @@ course.check("directional_slopes", my_directional_slopes)
 # %% [markdown]
 # If `u` is drawn at random, a single direction tests every element, since an error anywhere changes `sum(dx * u)`. For
 # arguments of more than 2000 numbers, `gradcheck` therefore goes *by directions*. Here is the U-Net of the paper with
-# a quarter of its channels: 1,940,834 parameters, moved together. Element by element it would take 3,881,668 passes.
-# Expect some twenty, and an error near $10^{-8}$.
+# a quarter of its channels: 1,940,834<!--{sum(map(np.size,minunet.flatten(params).values())):,}--> parameters, moved
+# together. Element by element it would take 3,881,668<!--{2*sum(map(np.size,minunet.flatten(params).values())):,}-->
+# passes. Expect some twenty, and an error near $10^{-8}$.
 #
 # A direction tests everything, but an error in one element changes the slope only a little. To see how little, the
 # second report is about a backward pass that doubles the gradient of *one* of the two million parameters.
@@ -546,9 +549,10 @@ plt.show()
 # The naive gradient has 0.5 at the two zeros, and 0.55 at the element near zero, where the true slope is 1.
 #
 # The report says `ok`, with a finding of kind `kink`: 2 of 6 elements were left out, the first of them `x[0, 2]`, and
-# the row says that 4 were compared. (Its `numeric` of 0.32 is half of the random `dy` there.) For $10^{-7}$ the
-# checker took smaller and smaller steps, until it no longer stepped over the bend. A kink is no fault of the backward
-# pass. But if *most* elements are left out, choose other arguments.
+# the row says that 4 were compared. (Its `numeric` of
+# 0.32<!--{gradcheck(relu_forward,relu_backward,(near,)).findings[0].numeric:.2f}--> is half of the random `dy` there.)
+# For $10^{-7}$ the checker took smaller and smaller steps, until it no longer stepped over the bend. A kink is no
+# fault of the backward pass. But if *most* elements are left out, choose other arguments.
 #
 # The fifth trap: **low precision inside**. This forward pass takes float64 and returns float64, but a hidden cast
 # rounds it to float32 in between. The backward pass is right. What does a naive checker say?

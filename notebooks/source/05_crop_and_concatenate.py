@@ -424,10 +424,12 @@ for mistake in (frame_one_late, halves_swapped):
     print(mistake.__name__, *gradcheck(crop_concat_forward, mistake, args).findings, sep="\n  ")
 
 # %% [markdown]
-# The numbers in brackets tell a lot. With the late frame only `skip` is wrong, in 40 of its 72 elements: in each of
-# two channels, a square of 4x4 and the same square one column further on cover 4 x 5 = 20 pixels. The report names the
-# cause: "shifted by one". With the halves swapped both arguments are wrong, in 32 elements each: 2 channels of 4x4,
-# the centre without the frame. And the analytic number of one finding is the numeric one of the other.
+# The numbers in brackets tell a lot. With the late frame only `skip` is wrong, in
+# 40<!--{gradcheck(crop_concat_forward,frame_one_late,args).findings[0].count}--> of its 72 elements: in each of two
+# channels, a square of 4x4 and the same square one column further on cover 4 x 5 = 20 pixels. The report names the
+# cause: "shifted by one". With the halves swapped both arguments are wrong, in
+# 32<!--{gradcheck(crop_concat_forward,halves_swapped,args).findings[1].count}--> elements each: 2 channels of 4x4, the
+# centre without the frame. And the analytic number of one finding is the numeric one of the other.
 #
 # Now the fork of the small U: first the right sum, as a forward/backward pair of its own, then three slips. It is
 # linear as long as no winner changes: every output is a weighted sum of pixels. So expect no finding for the right
@@ -455,10 +457,12 @@ for title, join in joins.items():
     print(f"{title}: error {report.rows[0].error:.0e}", *report.findings, sep="\n  ")
 
 # %% [markdown]
-# Again the counts tell which path is at fault. **9 of 36**: there are nine windows and nine winners, so it is the path
-# through the pool. **16 of 36**: a centre of 4x4, so it is the skip connection. The two numbers tell whether its
-# gradient was lost or doubled. Pixel (4, 1) lost its window, so its gradient comes from the skip alone: analytic is 0
-# where that was lost, and twice the numeric one where it was added twice.
+# Again the counts tell which path is at fault. **9<!--{check_fork(list(joins.values())[1]).findings[0].count}--> of
+# 36**: there are nine windows and nine winners, so it is the path through the pool.
+# **16<!--{check_fork(list(joins.values())[2]).findings[0].count}--> of 36**: a centre of 4x4, so it is the skip
+# connection. The two numbers tell whether its gradient was lost or doubled. Pixel (4, 1) lost its window, so its
+# gradient comes from the skip alone: analytic is 0 where that was lost, and twice the numeric one where it was added
+# twice.
 #
 # ## The same slip in a whole U-Net
 #

@@ -240,8 +240,9 @@ course.check("im2col_backward", my_im2col_backward)
 # ## What memory costs
 #
 # Each pixel appears in the columns up to nine times. For the paper's first layer of 64 -> 64 channels the columns take
-# 743 megabytes, which are written and read again. No cache holds that much. A *cache* is the small, fast memory beside
-# each core of a processor, of some megabytes; everything else comes from main memory, which is many times slower.
+# 743<!--{4*9*64*568**2/1e6:.0f}--> megabytes, which are written and read again. No cache holds that much. A *cache* is
+# the small, fast memory beside each core of a processor, of some megabytes; everything else comes from main memory,
+# which is many times slower.
 #
 # The taps have a similar problem. Each of the nine reads all of x and adds to all of y, so both travel between memory
 # and processor nine times.

@@ -87,9 +87,10 @@ print(gradcheck(minunet.max_pool_forward, suspects.suspect_pool, suspects.POOL))
 # *Kind:* wrong. *Argument:* there is only one, `x`. *Pattern:* the hint says that the wrong elements should be zero.
 # Why should they? Look at the count and the worst element.
 #
-# 108 of 144 is three quarters. What comes in fours, of which three are wrong? The four pixels of a window. And at the
-# worst element `numeric` is 0: a pixel that lost, so its true gradient is 0, but `analytic` is -2.3. A gradient
-# arrives where none belongs.
+# 108<!--{gradcheck(minunet.max_pool_forward,suspects.suspect_pool,suspects.POOL).findings[0].count}--> of 144 is three
+# quarters. What comes in fours, of which three are wrong? The four pixels of a window. And at the worst element
+# `numeric` is 0: a pixel that lost, so its true gradient is 0, but `analytic` is -2.3. A gradient arrives where none
+# belongs.
 #
 # The suspicion: **the losers get the gradient too.** In the code, look for the place where winners and losers are
 # told apart.
@@ -139,8 +140,9 @@ print(gradcheck(conv2d_forward, suspects.suspect_conv, suspects.CONV))
 # and `dbias` are acquitted, and with them the loop over the taps, the slices, and `dy`. What is left is what only
 # `dx` uses.
 #
-# *Pattern:* 52 of 60 are wrong, so 8 are right. The image has 2 channels, so 4 are right in each: what does a
-# rectangle have four of? Corners. And what is special about corners? A corner is read by *one* tap only.
+# *Pattern:* 52<!--{gradcheck(conv2d_forward,suspects.suspect_conv,suspects.CONV).findings[0].count}--> of 60 are
+# wrong, so 8 are right. The image has 2 channels, so 4 are right in each: what does a rectangle have four of? Corners.
+# And what is special about corners? A corner is read by *one* tap only.
 #
 # The suspicion: **where several taps meet in a pixel, they are not added up.**
 
