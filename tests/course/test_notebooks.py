@@ -161,7 +161,7 @@ def test_check_names_what_is_not_made_from_its_source(folder, capsys):
 
 def test_a_fault_in_one_page_is_one_line_and_the_others_are_built(folder, monkeypatch, capsys):
     (folder / "source" / "00_broken.py").write_text(TINY.replace("# end of your code", ""))
-    monkeypatch.setattr(build, "execute", lambda notebook, *_: notebook)
+    monkeypatch.setattr(build, "execute", lambda notebook, *_, **__: notebook)
     assert build.main(["--folder", str(folder)]) == 1
     out, err = capsys.readouterr()
     assert out.startswith("01_page ")
