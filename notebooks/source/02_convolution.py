@@ -180,8 +180,8 @@ course.check("conv2d_forward", my_conv2d_forward)
 #
 # In mathematics, a *convolution* reads x[h - kh, w - kw], with minus signs; what we have, with plus signs, is a
 # *correlation*. The two differ by a half turn of the kernel. An image with one bright pixel tells them apart. The
-# correlation answers with the turned kernel: when the kernel stands at the top left, the bright pixel lies under tap
-# (2, 2), so the answer at the top left is 9. The convolution answers with the kernel as it is.
+# correlation answers with the turned kernel: when the kernel is at the top left, the bright pixel lies under tap (2,
+# 2), so the answer at the top left is 9. The convolution answers with the kernel as it is.
 #
 # A network learns its kernels and would simply learn them turned, so for a network the two are equally good. Libraries
 # for deep learning compute the correlation and call it convolution, and so do we. Keep the half turn in mind, though:
@@ -328,14 +328,14 @@ course.check("conv2d_dx", my_conv2d_dx)
 # %% [markdown]
 # ## Where the half turn comes back
 #
-# Painting goes from one pixel of dy to nine of dx. One can also *gather*: stand on one pixel of dx and collect from
-# the pixels of dy that painted it. The table for dx[1, 1] did that. There, as dy was read row by row, the taps came in
-# the order 5, 4, 2, 1: gathering goes through the kernel backwards.
+# Painting goes from one pixel of dy to nine of dx. One can also *gather*: take one pixel of dx and collect from the
+# pixels of dy that painted it. The table for dx[1, 1] did that. There, as dy was read row by row, the taps came in the
+# order 5, 4, 2, 1: gathering goes through the kernel backwards.
 #
 # So dx is a correlation too: of dy, set in a frame of KH - 1 = 2 and KW - 1 = 2 zeros, with the turned kernel. The
-# zeros stand for places where the kernel never stood. The boxes show dx[1, 1]: 1·5 + 2·4 + 0·2 - 1·1 = 12. It is wrong
-# to paint with a turned kernel, or to gather with one that is not turned. A symmetric kernel would hide the mistake;
-# the numbers 1 to 9 do not.
+# zeros stand for positions that the kernel never takes. The boxes show dx[1, 1]: 1·5 + 2·4 + 0·2 - 1·1 = 12. It is
+# wrong to paint with a turned kernel, or to gather with one that is not turned. A symmetric kernel would hide the
+# mistake; the numbers 1 to 9 do not.
 
 # %%
 framed_dy = np.pad(dy, [(0, 0), (0, 0), (2, 2), (2, 2)])

@@ -572,7 +572,7 @@ plt.show()
 # On the left, the pool's gradient: single pixels, at most one in each 2x2 window, because only winners get any. In the
 # middle, that of the skip connection: nearly every pixel has one, except in the frame of zeros, four pixels wide, as
 # `trace` says for one level. (The woven pattern comes from the next layers: the up-convolution has different weights
-# for each of the four pixels of a block, and the ReLUs behind it open and close accordingly.) On the right, their sum:
+# for each of the four pixels of a block, and the ReLUs after it open and close accordingly.) On the right, their sum:
 # both in the centre, only the winners in the frame.
 #
 # **Question 2.** In the paper's network the skip of level 0 loses 88 pixels a side. Does the outermost pixel of the

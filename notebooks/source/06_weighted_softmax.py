@@ -302,10 +302,9 @@ except InputError as error:
 # Which other setting of the training could you change instead?
 
 # %% [markdown] tags=["answer"]
-# The loss and `dlogits` double, and so does every gradient of the network behind it, since each layer's backward pass
-# is linear in `dy`. A step of gradient descent is twice as long, as if the learning rate had been doubled. Only the
-# *ratios* of the weights say what counts more; their size is a second learning rate. So the library's class weights
-# have mean 1.
+# The loss and `dlogits` double, and so does every gradient in the network, since each layer's backward pass is linear
+# in `dy`. A step of gradient descent is twice as long, as if the learning rate had been doubled. Only the *ratios* of
+# the weights say what counts more; their size is a second learning rate. So the library's class weights have mean 1.
 
 # %% [markdown]
 # ## An upstream gradient of ones proves nothing
