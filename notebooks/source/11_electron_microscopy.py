@@ -493,8 +493,8 @@ for name, value in RECIPES["paper"].items():
 # A network that says 0.5 everywhere has a loss of 0.693 times the mean weight of the tile. For the first slice that
 # mean is 2.08<!--{weights[0].mean():.2f}-->, which gives 1.44<!--{np.log(2)*weights[0].mean():.2f}-->. Expect the loss
 # to fall from there to about a half. The pixel error should end well below the majority's, but it jumps up and down on
-# the way. On the EM stack it ends at 0.203, and the majority has 0.198. Did the network learn nothing there? Wait with
-# your answer for two sections.
+# the way. On the EM stack it ends at about the majority's, which is 0.20. Did the network learn nothing there? Wait
+# with your answer for two sections.
 
 # %%
 run = start(config, dataset)
@@ -596,9 +596,10 @@ print(f"V_rand of the majority baseline {v_rand_of_majority:.3f}")
 # V_rand, where it gets 0.065<!--{v_rand_of_majority:.3f}-->: one piece that swallows all cells. Saying cell everywhere
 # does not help with V_rand.
 #
-# On the EM stack the two answers lie farther apart. The pixel error is best at 0.1, with 0.123 against the majority's
-# 0.199, and V_rand is 0.12 there. V_rand is best at 0.6, with 0.64 against the majority's 0.09, and the pixel error is
-# 0.241 there. If you look only at the pixel error, at the usual threshold of 0.5, you throw this network away.
+# On the EM stack the two answers lie farther apart. The pixel error is best at a threshold of 0.1, with about 0.12
+# against the majority's 0.20, but V_rand is only about 0.1 there. V_rand is best at 0.5 or 0.6, with about 0.65
+# against the majority's 0.09, but there the pixel error is higher than the majority's. If you look only at the pixel
+# error, at the usual threshold of 0.5, you throw this network away.
 #
 # What do the two thresholds do to the cells? The next picture paints the *largest piece* of each proposal over the
 # truth. At the threshold of the best pixel error, gaps have joined many cells into one.
