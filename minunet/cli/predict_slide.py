@@ -28,9 +28,10 @@ def is_slide(paths: list[str], out: str) -> bool:
 
 def run_on_slide(paths: list[str], network: Network, options) -> int:
     """Predict one slide, block by block, on the workers of a Dask scheduler."""
-    if len(paths) > 1 or Path(options.out).suffix != ".zarr":
+    if len(paths) > 1 or Path(options.out or "").suffix != ".zarr":
+        given = f"--out {options.out}" if options.out else "no --out"
         raise InputError(
-            f"a slide gives one Zarr store, got {len(paths)} images and --out {options.out}; "
+            f"a slide gives one Zarr store, got {len(paths)} {'image' if len(paths) == 1 else 'images'} and {given}; "
             "write minunet predict CHECKPOINT IMAGE --out RESULT.zarr"
         )
     if options.rotations != 1:
