@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from minunet.cli.predict_slide import add_block_option, is_slide, run_on_slide
-from minunet.cli.shared_options import add_prediction_options, add_scheduler_option, checkpoint_of
+from minunet.cli.shared_options import DEFAULT_OUT, add_prediction_options, add_scheduler_option, checkpoint_of
 from minunet.data import normalisation_of, read_pages
 from minunet.errors import InputError
 from minunet.files import replace_atomically
@@ -23,7 +23,6 @@ from minunet.scale.many_images import predict_images
 
 HELP = "write, for images of any size, the probability of cell and the class of each pixel"
 EXAMPLE = "minunet predict cells.png, or minunet predict runs/em/checkpoint.npz slice.png --rotations 8"
-DEFAULT_OUT = "predictions"
 
 
 def add_options(command: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from minunet.data import Dataset
 from minunet.prediction.rotations import COUNTS
 
+DEFAULT_OUT = "predictions"  # folder of `minunet predict`
 DATA_HELP = (
     "synthetic (drawn by minunet), isbi:DIR (train-volume.tif, train-labels.tif), ctc:DIR (01/, 01_GT/, 01_ST/, ...), "
     "dsb2018:DIR (ID/images/, ID/masks/) or folder:DIR (images/, masks/)"
