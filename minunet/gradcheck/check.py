@@ -154,7 +154,7 @@ def _compare(pair: Pair, dy, analytic: dict, mode: str, rng, options: Options) -
             rows, findings = check_elements(probe, analytic, options.step, tolerance)
         else:
             rows, findings, resolution = check_jointly(probe, analytic, rng, options)
-        findings = name_staircases(pair, findings, rng)
+        findings = name_staircases(pair, analytic, findings, rng)
     return rows, _examine_end(pair) or explain_dy(pair, dy, analytic, findings), resolution
 
 

@@ -16,7 +16,7 @@ TOLERANCE = 1e-6  # relative, on top of what rounding explains
 FIRST_STEP = 1e-6  # relative to the size of the argument: near the best compromise for float64
 LARGER = (10, 100)  # times the first step, where rounding is smaller
 CURVED = 1e-4  # relative: a slope that differs so much from the first tells nothing more
-ENOUGH_WRONG = 20  # elements of one argument that are looked into before the verdict stands
+ENOUGH_WRONG = 10  # elements of one argument that are looked into before the verdict stands
 ENOUGH_KINKS = 40
 ENOUGH_SMALL = 20
 
