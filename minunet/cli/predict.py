@@ -32,7 +32,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="FILE",
         help="optionally first the checkpoint.npz of a run, or the run's folder; without it, the trained network that "
-        "comes with minunet is used. Then image files, or folders of them; each page of a stack has results of its own",
+        "comes with minunet is used. Then image files, or folders of them; for each of them, and for each page of a "
+        "stack, NAME_probability.png and NAME_classes.png are written",
     )
     command.usage = "minunet predict [CHECKPOINT] IMAGE|FOLDER ... [--out DIR] [--tile N] [--rotations {1,4,7,8}] ..."
     where = (

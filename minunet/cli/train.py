@@ -30,7 +30,11 @@ def add_options(command: argparse.ArgumentParser) -> None:
     default = resolve({})
     add = command.add_argument
     add("--data", metavar="DATA", help=f"{DATA_HELP}; default {default.data}")
-    add("--out", metavar="DIR", help="run folder, new or empty; default runs/DATA-1, -2, ...")
+    add(
+        "--out",
+        metavar="DIR",
+        help="folder for the network, the log and pictures, new or empty; default runs/DATA-1, -2, ...",
+    )
     resume = "continue the run in DIR, or in --out: after Ctrl-C, or with more --steps"
     add("--resume", nargs="?", const=True, metavar="DIR", help=resume)
     length = command.add_mutually_exclusive_group()
@@ -41,7 +45,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
         choices=("cpu", "gpu"),
         help=f"default {default.device}; on a GPU, CUPY_TF32=1 in the environment allows TF32",
     )
-    add("--seed", type=int, metavar="N", help=f"for the first weights and the tiles; default {default.seed}")
+    add(
+        "--seed",
+        type=int,
+        metavar="N",
+        help=f"number from which the first weights and the tiles are drawn; default {default.seed}",
+    )
     recipe = (
         "quick: minutes on two cores; paper: the paper's settings, hours on a CPU; any other option replaces its "
         "setting; default quick"
@@ -71,7 +80,8 @@ def _add_learning_options(group, default: Config) -> None:
     group.add_argument(
         "--learning-rate", type=float, metavar="R", help=f"highest learning rate of the run; default {rates}"
     )
-    group.add_argument("--momentum", type=float, metavar="M", help=f"default {default.momentum}")
+    momentum = f"share of the last step's motion that the next one keeps, from 0 to below 1; default {default.momentum}"
+    group.add_argument("--momentum", type=float, metavar="M", help=momentum)
     weights = (
         "how much each pixel counts in the loss: by the paper's map (eq. 2), by its border term alone, or all the "
         "same (none); auto is map where the data tell cells apart, else none; default " + default.weights

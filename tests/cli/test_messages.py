@@ -1,11 +1,13 @@
 """What the command line says to those who try something else: in its own words, and with a way on."""
 
+import json
 import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from minunet.cli.gradcheck_cases import cases
 from minunet.cli.main import main
 
 SMALL = ["--base-channels", "2", "--depth", "1", "--tile", "36"]
@@ -66,6 +68,22 @@ def test_a_message_is_in_the_words_of_the_command_line(arguments, message, image
     code, out, err = call(capsys, *arguments)
     assert (code, out, len(err.splitlines())) == (2, "", 1)
     assert err.startswith(f"minunet {arguments[0]}: error: {message}")
+
+
+def test_the_help_of_gradcheck_names_every_layer(capsys):
+    with pytest.raises(SystemExit):
+        main(["gradcheck", "--help"])
+    text = capsys.readouterr().out
+    assert [name for name in cases() if name not in text] == []
+
+
+def test_grades_do_not_replace_those_of_last_week(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    notebook = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
+    assert call(capsys, "grade", ".")[0] == 0
+    assert "written to grades-2.csv" in call(capsys, "grade", ".")[1]
+    assert sorted(path.name for path in tmp_path.glob("*.csv")) == ["grades-2.csv", "grades.csv"]
 
 
 def test_no_command_prints_the_help(capsys):
