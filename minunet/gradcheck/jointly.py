@@ -87,7 +87,7 @@ class Jointly:
 
     def _hidden(self) -> list[str]:
         """Return the arguments whose gradients are too small to show beside the others."""
-        return [name for name, share in self.shares.items() if not share > self.tolerance]
+        return [name for name, share in self.shares.items() if self.leaves[name].size and not share > self.tolerance]
 
     def _is_wrong(self) -> bool:
         return any(finding.kind in ("wrong", "shape", "nonfinite") for finding in self.findings)
