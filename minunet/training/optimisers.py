@@ -88,9 +88,9 @@ def adam_step(
 
 def _check_numbers(function: str, learning_rate: Any, momentum: Any) -> None:
     """Raise InputError unless these can be a learning rate and a momentum."""
-    if not _is_number(learning_rate) or learning_rate < 0:
+    if not _is_number(learning_rate):
         raise InputError(
-            f"{function} needs a learning_rate that is a number of at least 0, got {learning_rate!r}; try "
+            f"{function} needs a learning_rate that is a finite number, got {learning_rate!r}; try "
             + ", ".join(f"{optimiser.learning_rate:g} for {optimiser.name}" for optimiser in OPTIMISERS.values())
         )
     if not _is_number(momentum) or not 0 <= momentum < 1:
