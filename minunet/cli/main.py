@@ -31,7 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     Without a command, print the help.
     """
     parser, commands = _parser()
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        commands.get(options.command, parser).error(f"unrecognized arguments: {' '.join(unknown)}")
     if options.command is None:
         parser.print_help()
         return 0

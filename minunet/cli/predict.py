@@ -23,6 +23,7 @@ from minunet.scale.many_images import predict_images
 
 HELP = "write, for images of any size, the probability of cell and the class of each pixel"
 EXAMPLE = "minunet predict cells.png, or minunet predict runs/em/checkpoint.npz slice.png --rotations 8"
+NETWORKS = {".npz", ".pt", ".pth", ".ckpt", ".h5", ".hdf5", ".keras", ".onnx", ".pb", ".pkl", ".safetensors", ".tflite"}
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -77,6 +78,12 @@ def run(options) -> int:
 def network_and_images(files: list[str]) -> tuple[str, list[str]]:
     """Return the name of a network, for `load_network`, and the image files; the first file may be a checkpoint."""
     first = checkpoint_of(files[0])
+    for path in files[1:] if Path(first).suffix == ".npz" else files:
+        if Path(path).suffix.lower() in NETWORKS:
+            raise InputError(
+                f"expected images, or one checkpoint of minunet (.npz) and then images, got {path}; without a "
+                "checkpoint in the first place, the trained network that comes with minunet is used"
+            )
     if Path(first).suffix != ".npz":
         return "cells", files
     if len(files) == 1:

@@ -59,6 +59,18 @@ def pictures(folder):
         (["predict", "a.png", "--out", "b.png/c"], "--out must be a folder, got the file b.png"),
         (["predict", "b.png"], "b.png: expected an image, got a file of another kind"),
         (["predict", "empty"], "expected image files in the folder empty, found none"),
+        (
+            ["predict", "net.pth", "a.png"],
+            "expected images, or one checkpoint of minunet (.npz) and then images, got net",
+        ),
+        (
+            ["predict", "a.png", "net.npz"],
+            "expected images, or one checkpoint of minunet (.npz) and then images, got net",
+        ),
+        (
+            ["train", "--data", "empty"],
+            "expected data in one of the forms synthetic, isbi:DIR, ctc:DIR, dsb2018:DIR, fo",
+        ),
         (["bench", "--out", "no/x.png"], "--out must be in a folder that exists, found no folder no for x.png; make"),
         (["train", "--resume", "x", "--out", "y"], "--resume continues one run, got x and --out y; name one of them"),
     ],
@@ -84,6 +96,20 @@ def test_grades_do_not_replace_those_of_last_week(tmp_path, monkeypatch, capsys)
     assert call(capsys, "grade", ".")[0] == 0
     assert "written to grades-2.csv" in call(capsys, "grade", ".")[1]
     assert sorted(path.name for path in tmp_path.glob("*.csv")) == ["grades-2.csv", "grades.csv"]
+
+
+@pytest.mark.parametrize("unknown", [["--epochs", "5"], ["more"]])
+def test_an_argument_that_a_command_does_not_have_shows_those_that_it_has(unknown, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["train", *unknown])
+    assert stop.value.code == 2
+    message = capsys.readouterr().err
+    assert "--steps N" in message
+    assert message.splitlines()[-1] == f"minunet train: error: unrecognized arguments: {' '.join(unknown)}"
+
+
+def test_a_folder_as_data_is_told_how_to_be_written(tmp_path, capsys):
+    assert f"; write folder:{tmp_path}" in call(capsys, "train", "--data", tmp_path)[2]
 
 
 def test_no_command_prints_the_help(capsys):
