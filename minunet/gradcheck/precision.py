@@ -111,17 +111,17 @@ def _jumps(pair, move: DirectionMove, position: int) -> bool:
     return bool(abs(above[position] - below[position]) > JUMP * total)
 
 
-def name_staircases(pair, findings: list[Finding], rng) -> list[Finding]:
-    """Turn `wrong` and `vacuous` into `precision` where an argument goes through a quantiser."""
+def name_staircases(pair, analytic: dict, findings: list[Finding], rng) -> list[Finding]:
+    """Turn `wrong` and `vacuous` into `precision` where an argument goes through a quantiser.
+
+    Where all its gradients are zero it stays `vacuous`: a saturated softmax, say, leaps from one level to another, too.
+    """
     named = []
     for finding in findings:
         is_open = finding.kind == "vacuous" or (finding.kind == "wrong" and finding.numeric == 0)
-        leaves = (
-            {leaf: pair.leaves[leaf] for leaf in pair.arguments.own(finding.argument)}
-            if finding.argument in pair.arguments.names
-            else {}
-        )
-        if is_open and leaves:
+        names = pair.arguments.own(finding.argument) if finding.argument in pair.arguments.names else []
+        if is_open and any(analytic[name].any() for name in names):
+            leaves = {name: pair.leaves[name] for name in names}
             if is_staircase(pair, DirectionMove(leaves, random_direction(rng, leaves))):
                 finding = Finding("precision", finding.argument, STAIRCASE)
         named.append(finding)
