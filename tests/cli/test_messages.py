@@ -151,6 +151,7 @@ def test_a_folder_stands_for_the_images_in_it(images, run, tmp_path, capsys):
     assert len(pictures(tmp_path / "out")) == 4
 
 
+@pytest.mark.slow
 def test_the_folder_of_a_run_stands_for_its_checkpoint(run, tmp_path, capsys):
     code, out, _ = call(capsys, "evaluate", run, "--out", tmp_path / "out")
     assert code == 0 and "majority" in out
@@ -161,6 +162,7 @@ def test_the_folder_of_a_run_stands_for_its_checkpoint(run, tmp_path, capsys):
         assert "nothing to train: the run is over, after step 10; a larger --steps or --minutes goes on" in out
 
 
+@pytest.mark.slow
 def test_a_run_that_is_over_says_so_and_one_that_goes_on_does_not(run, capsys):
     assert "nothing to train" in call(capsys, "train", "--resume", run, "--steps", "10")[1]
     assert "nothing to train" not in call(capsys, "train", "--resume", run, "--steps", "11")[1]
