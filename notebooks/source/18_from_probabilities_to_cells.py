@@ -184,7 +184,7 @@ print("by the formula\n", dp_small.round(3))
 print("measured\n", measured.round(3))
 
 # %% [markdown]
-# The network gives logits, so the way back goes on through the softmax. With two classes, raising the logit of *cell*
+# The network gives logits, so the backward pass goes on through the softmax. With two classes, raising the logit of *cell*
 # raises `p` by `p * (1 - p)`, and raising the logit of *background* lowers it by as much (notebook 06 has the softmax
 # alone as a layer). So
 #

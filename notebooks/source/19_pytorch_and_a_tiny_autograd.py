@@ -9,9 +9,9 @@
 # You have written every backward pass by hand. Nobody does that at work: in PyTorch, JAX or TensorFlow you write the
 # forward pass, and the gradients appear. **Where do they come from, are they the same numbers, and what do they cost?**
 #
-# To find out, this page builds such a machine, in about a hundred lines of NumPy. It then computes the gradients of one
-# U-Net in three ways, and compares them number by number: `unet_backward`, the tiny machine, and PyTorch. In the end it
-# weighs all three, in milliseconds and in megabytes.
+# To find out, this page builds such a machine, in fewer than a hundred lines of NumPy. It then computes the gradients
+# of one U-Net in three ways, and compares them number by number: `unet_backward`, the tiny machine, and PyTorch. In the
+# end it measures what each costs, in milliseconds and in megabytes.
 #
 # From earlier pages: the chain rule, and `gradcheck` (01); the layers of the U-Net (02 to 07); that gradients add up
 # where a value goes two ways (05).
@@ -93,9 +93,8 @@ places = ((0, 1), (0, 0), (1.3, 0.5), (2.6, 0.75), (3.9, 0.75))
 arrows = ((0, 2, "4"), (1, 2, "3"), (2, 3, "1"), (0, 3, "1"), (3, 4, "15 + 15"))
 figure, ax = plt.subplots(figsize=(8.5, 2.9), layout="constrained")
 for i, j, slope in arrows:
-    ax.annotate(
-        "", places[j], places[i], arrowprops={"arrowstyle": "-|>", "color": "0.5", "shrinkA": 42, "shrinkB": 42}
-    )
+    arrow = {"arrowstyle": "-|>", "color": "0.5", "shrinkA": 0, "shrinkB": 36}
+    ax.annotate("", places[j], places[i], arrowprops=arrow, zorder=0)
     middle = np.add(places[i], places[j]) / 2
     ax.text(*middle, slope, ha="center", va="center", backgroundcolor="white", color="0.3")
 for (w, h), step, gradient in zip(places, steps, (150, 90, 30, 30, 1), strict=True):
@@ -141,14 +140,15 @@ course.check("walk_back", my_walk_back)
 # matrix. It has a backward pass that takes `dy` and returns the gradient of each input. So the machine remembers, for
 # every array that it computes, three things: the array, the arrays it was made of, and a small backward pass.
 #
-# That is the whole class. Each method computes forward, and hands over the way back as a function that will be called
-# later, if ever. There is one trick: each tensor gets a number as it is made, so that we can sort by age.
+# That is the whole class. Each method computes forward, and stores its backward pass as a function that will be
+# called later, if ever. There is one trick: each tensor gets a number as it is made, so that we can sort by age.
 
 # %%
 course.show_source(tiny_autograd.Tensor)
 
 # %% [markdown]
-# Our example with arrays of one element. Expect 150 and 90, and the history from the newest value to the oldest.
+# Our example with arrays of one element. Expect 150 and 90, and the history from the newest value to the oldest. (225
+# comes twice, since the sum of one element is a step of its own.)
 
 # %%
 x, y = Tensor([3.0]), Tensor([4.0])
@@ -162,7 +162,7 @@ print("history  ", *(made.data.item() for made in tiny_autograd.history(f)))
 #
 # NumPy stretches arrays: with `x` of shape (2, 3) and a bias of shape (3,), `x + bias` uses each element of the bias in
 # two rows. What is used many times gets the sum of all gradients: with dy = (1, 2, 0) in the first row and (3, -1, 2)
-# in the second, dbias = (4, 1, 2). So the way back of a stretch is a *sum*, over the axes that were stretched.
+# in the second, dbias = (4, 1, 2). So the backward pass of a stretch is a *sum*, over the axes that were stretched.
 
 # %%
 dy_small = np.array([[1.0, 2, 0], [3, -1, 2]])
@@ -175,7 +175,7 @@ plt.show()
 # There are two kinds of stretched axes. One is missing at the front: (3,) became (2, 3). The other is there and has
 # length 1: (3, 1, 1) became (3, 40, 40), as a bias of a convolution does.
 #
-# **Exercise 2.** Write the way back for both: sum the gradient so that it gets the shape of what was stretched.
+# **Exercise 2.** Write the backward pass for both: sum the gradient so that it gets the shape of what was stretched.
 
 
 # %% tags=["exercise"]
@@ -195,9 +195,9 @@ course.check("sum_to_shape", my_sum_to_shape)
 # ## Einsum, backward
 #
 # Nearly all the work of a U-Net is multiply and add, and `einsum` writes each kind with letters: `"ij,jk->ik"` is a
-# matrix product, `"fc,nchw->nfhw"` a 1x1 convolution. Its way back needs no new idea. Raise one element of `a`: every
-# `y` that it went into grows, by the element of `b` that it was multiplied with. So `da` is again a sum of products,
-# now of `dy` and `b`, and the letters say which: those of `da` are those of `a`.
+# matrix product, `"fc,nchw->nfhw"` a 1x1 convolution. Its backward pass needs no new idea. Raise one element of `a`:
+# every `y` that it went into grows, by the element of `b` that it was multiplied with. So `da` is again a sum of
+# products, now of `dy` and `b`, and the letters say which: those of `da` are those of `a`.
 #
 #     y  = einsum("fc,nchw->nfhw", a, b)
 #     da = einsum("nfhw,nchw->fc", dy, b)
@@ -290,7 +290,7 @@ rng = np.random.default_rng(19)
 print(gradcheck(forward, backward, (rng.normal(size=(2, 3)), rng.normal(size=3))))
 
 # %% [markdown]
-# ## A U-Net without a way back
+# ## A U-Net without a backward pass
 #
 # Now the layers of the U-Net, forward only. A 3x3 convolution is nine shifted views of the image, each multiplied by
 # the matrix of its tap, and added up. An up-convolution is one einsum and a reshape. A crop is a slice.
@@ -302,9 +302,9 @@ course.show_source(tiny_unet.conv2d, tiny_unet.relu, tiny_unet.max_pool, tiny_un
 course.show_source(tiny_unet.double_conv, tiny_unet.unet, tiny_unet.cross_entropy)
 
 # %% [markdown]
-# Compare that with `minunet/network/unet.py`, where the way back is as long as the way forward. The fork of the skip
-# connection, of which notebook 05 made so much, is not even mentioned here: `x` is put on a list, used twice, and the
-# machine adds up.
+# Compare that with `minunet/network/unet.py`, where the backward pass is as long as the forward pass. The fork of the
+# skip connection, of which notebook 05 made so much, is not even mentioned here: `x` is put on a list, used twice, and
+# the machine adds up.
 #
 # ## Number by number
 #
@@ -440,8 +440,8 @@ def compare_with_torch():
 
 
 # %% [markdown]
-# Look at a few of them: the nine numbers of the first kernel of the network, the farthest from the loss. Everything has
-# been through every layer.
+# Look at a few of them: the first row of the first kernel of the network, the farthest from the loss. These gradients
+# have come through every layer.
 
 # %%
 for name, way in ways.items():
@@ -559,8 +559,8 @@ print(f"by finite differences: {2 * numbers:,} forward passes, {2 * numbers * fo
 # %% [markdown]
 # ## What it costs: memory
 #
-# Reverse mode needs the values of the way forward on the way back, so they must all be kept. How many bytes lie between
-# the two? By hand they are the caches. In the tiny machine it is every tensor of the history. PyTorch tells of every
+# The backward pass needs values of the forward pass, so they must be kept in between. How many bytes are that? By hand
+# they are the caches. In the tiny machine it is every tensor of the history. PyTorch tells of every
 # tensor that it saves. We count each array once, views with what they look at, and leave out the parameters.
 
 
@@ -604,7 +604,7 @@ def count_what_torch_saves():
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.7), layout="constrained")
 for ax, values, title in zip(
-    axes, (milliseconds_of, megabytes_of), ("milliseconds a step", "megabytes kept for the way back"), strict=True
+    axes, (milliseconds_of, megabytes_of), ("milliseconds a step", "megabytes kept for the backward pass"), strict=True
 ):
     bars = ax.barh(list(values), list(values.values()), color=[COLOURS[name] for name in values])
     ax.bar_label(bars, fmt="%.1f", padding=3)
@@ -613,13 +613,16 @@ for ax, values, title in zip(
 plt.show()
 
 # %% [markdown]
-# The tiny machine keeps *everything*, needed or not: for each convolution nine products and nine partial sums, of which
-# the way back reads not one. It also writes a whole array of zeros for the gradient of each shifted view. By hand a
-# convolution keeps its input, and nothing else; a ReLU keeps its output, which is the next layer's input anyway.
-# PyTorch is in between: its unit is the layer, with a backward pass that somebody wrote by hand, in C++, and tuned. **A
-# framework does not replace hand-written backward passes; it strings them together.**
+# The tiny machine takes a few times as long, and keeps more than ten times as much. It keeps *everything*, needed or
+# not: for each convolution nine products and nine partial sums, none of which the backward pass reads. It also writes
+# an array of zeros for the gradient of each shifted view.
 #
-# How the tiny machine's memory fills up, tensor by tensor, and how high it is at most, the way back included, by
+# By hand a convolution keeps its input and nothing else, and a ReLU keeps its output, which is the next layer's input
+# anyway. PyTorch is about as frugal. Its unit is not the product but the layer, with a backward pass that somebody
+# wrote by hand, in C++, and tuned. **A framework does not replace hand-written backward passes. It strings them
+# together.**
+#
+# How the tiny machine's memory fills up, tensor by tensor, and how high it is at most, the backward pass included, by
 # Python's own `tracemalloc`:
 
 
@@ -644,8 +647,8 @@ print(f"at most, both ways: by hand {peak(work['by hand']):.1f} MB, tiny autogra
 
 # %% [markdown]
 # What if even that is too much? Keep only some values, such as the input of each level, and compute the others again
-# when the way back needs them. That is *checkpointing*: a second forward pass, and far fewer megabytes. Every framework
-# has it.
+# when the backward pass needs them. That is *checkpointing*: a second forward pass, and far fewer megabytes. Every
+# framework has it.
 #
 # **Question 2.** A function has one input and a million outputs. What does reverse mode cost for all derivatives, and
 # what would be better? Why is that not our case?
