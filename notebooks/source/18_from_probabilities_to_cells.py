@@ -184,9 +184,9 @@ print("by the formula\n", dp_small.round(3))
 print("measured\n", measured.round(3))
 
 # %% [markdown]
-# The network gives logits, so the backward pass goes on through the softmax. With two classes, raising the logit of *cell*
-# raises `p` by `p * (1 - p)`, and raising the logit of *background* lowers it by as much (notebook 06 has the softmax
-# alone as a layer). So
+# The network gives logits, so the backward pass goes on through the softmax. With two classes, raising the logit of
+# *cell* raises `p` by `p * (1 - p)`, and raising the logit of *background* lowers it by as much (notebook 06 has the
+# softmax alone as a layer). So
 #
 #     dlogits of cell       =  dp * p * (1 - p)
 #     dlogits of background = -dp * p * (1 - p)
