@@ -92,6 +92,8 @@ steps = ("x = 3", "y = 4", "x * y = 12", "+ x = 15", "squared = 225")
 places = ((0, 1), (0, 0), (1.3, 0.5), (2.6, 0.75), (3.9, 0.75))
 arrows = ((0, 2, "4"), (1, 2, "3"), (2, 3, "1"), (0, 3, "1"), (3, 4, "15 + 15"))
 figure, ax = plt.subplots(figsize=(8.5, 2.9), layout="constrained")
+ax.set(xlim=(-0.5, 4.5), ylim=(-0.3, 1.3), title="grey: slopes, forward; orange: gradients, back")
+ax.axis("off")
 style = {"boxstyle": "round", "facecolor": "white", "edgecolor": "black"}
 boxes = [ax.text(*place, step, ha="center", va="center", bbox=style) for place, step in zip(places, steps, strict=True)]
 figure.canvas.draw()  # so that the boxes know their sizes
@@ -101,8 +103,6 @@ for i, j, slope in arrows:
     ax.text(*np.add(places[i], places[j]) / 2, slope, ha="center", va="center", backgroundcolor="white", color="0.3")
 for (w, h), gradient in zip(places, (150, 90, 30, 30, 1), strict=True):
     ax.text(w, h - 0.14, f"gradient {gradient}", ha="center", va="top", color="#D55E00")
-ax.set(xlim=(-0.5, 4.5), ylim=(-0.3, 1.3), title="grey: slopes, forward; orange: gradients, back")
-ax.axis("off")
 plt.show()
 
 # %% [markdown]

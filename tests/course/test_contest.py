@@ -8,7 +8,7 @@ from PIL import Image
 
 from minunet.cli.main import main
 from minunet.course import contest
-from minunet.data import read_folder, synthetic_dataset
+from minunet.data import read_folder, read_labels, synthetic_dataset
 from minunet.errors import InputError
 from minunet.metrics import components, seg_score
 
@@ -52,6 +52,12 @@ def test_the_folder_of_a_contest_is_one_to_train_on(held_out):
     for sample, written in zip(read, SAMPLES, strict=True):
         assert np.array_equal(sample.image, written.image)
         assert np.array_equal(sample.instances, written.instances)
+
+
+def test_more_cells_than_8_bits_hold_are_kept(tmp_path):
+    labels = np.arange(600).reshape(20, 30)
+    contest.write_labels(tmp_path / "a.png", labels)
+    assert np.array_equal(read_labels(tmp_path / "a.png"), labels)
 
 
 def test_the_score_is_seg_of_each_image(held_out, enter):
