@@ -460,9 +460,9 @@ for measure in ("pixel_error", "seg", "seg_best"):
 # and the other sees little else. *What a part is worth depends on what you ask for.*
 #
 # **Bending** and **dropout** show nothing here that luck would not do as well. In pixels both are at zero. In SEG the
-# means are on the side that one hopes for, and a sixth part of the spread between seeds. Bending is what the paper calls
-# the key; at the library's scale, 10 pixels over 256, it moves the pixels of our tile nearly alike, and
-# turning and mirroring were *not* taken away with it.
+# means are on the side that one hopes for, and small beside the spread. Bending is what the paper calls the key. But at
+# the library's scale, 10 pixels over 256, it moves all pixels of our small tile nearly alike, and turning and mirroring
+# were *not* taken away with it.
 
 # %% [markdown]
 # ## Is the threshold to blame?
@@ -505,33 +505,33 @@ for measure in ("pixel_error", "seg"):
 
 # %% [markdown]
 # No, and in pixels it is plain: to lose the skips *alone* costs more than to lose the skips and everything else. The
-# likely reason: the weight map asks for thin lines between cells, and a network without skips cannot draw thin lines. It
-# pays for the try with pixels elsewhere. Without the map nobody asks. So "what the skips are worth" has two answers,
+# likely reason: the weight map asks for thin lines between cells, and a network without skips cannot draw thin lines.
+# It pays for the try with pixels elsewhere. Without the map nobody asks. So "what the skips are worth" has two answers,
 # one with the map and one without, and an ablation that takes away one part at a time sees only the first.
 #
-# **Question 4.** Is that the reason? Name a single run that would tell, and what it should show. You can make it with
+# **Question 1.** Is that the reason? Name a single run that would tell, and what it should show. You can make it with
 # the functions of this page.
 #
-# **Question 5.** A colleague shows a table with one seed, in which dropout gains 0.03 SEG. What do you ask? How many
+# **Question 2.** A colleague shows a table with one seed, in which dropout gains 0.03 SEG. What do you ask? How many
 # seeds would you want, if the spread of the differences is as in our table?
 
 # %% [markdown] tags=["answer"]
-# **4.** The run that is missing: without skips *and* without the weight map, with the two others. If the map is what the
-# network without skips fails at, its pixel error should lie near that of "without all four", and clearly below that of
-# "without skips". (If it does not, bending or dropout did it, and the pair of those is the next to look at.)
+# **1.** The run that is missing: without skips *and* without the weight map, with the two others. If the map is what
+# the network without skips fails at, its pixel error should lie near that of "without all four", and clearly below that
+# of "without skips". (If it does not, bending or dropout did it, and the pair of those is the next to look at.)
 
 # %% [markdown] tags=["answer"]
-# **5.** Whether it is a pair (same images, same first weights, same tiles), what the difference is with other seeds, and
-# at which threshold. In our table dropout's differences in SEG go from about -0.07 to +0.04 between seeds, with a
+# **2.** Whether it is a pair (same images, same first weights, same tiles), what the difference is with other seeds,
+# and at which threshold. In our table dropout's differences in SEG go from about -0.07 to +0.04 between seeds, with a
 # standard deviation near 0.04. The mean of n differences has about 0.04 divided by the root of n. To tell 0.03 from
 # zero, that should be at most a third of it, 0.01: about 16 seeds.
 
 # %% [markdown]
 # ## What it does not say
 #
-# - **Other data.** Our cells are easy, with sharp outlines. Where outlines must be guessed from shape, dropout or bending
-#   may matter. `benchmarks/ablation.py --data isbi:DIR` makes the table for the EM stack, and `--data folder:DIR` for
-#   yours.
+# - **Other data.** Our cells are easy, with sharp outlines. Where outlines must be guessed from shape, dropout or
+#   bending may matter. `benchmarks/ablation.py --data isbi:DIR` makes the table for the EM stack, and `--data
+#   folder:DIR` for yours.
 # - **Longer training.** In 500 steps the network has not learned its two images by heart. What protects against that
 #   has had little to do. On one image of 64x64, notebook 09 found that augmentation halved the error.
 # - **Other settings.** The learning rate was chosen with all parts in place, and each ablation would deserve its own.
@@ -550,9 +550,9 @@ for measure in ("pixel_error", "seg"):
 #
 # ## Where to read more
 #
-# [ablation.py](../benchmarks/ablation.py) made the table, and
-# [ablation.json](../benchmarks/results/ablation.json) has every row. [benchmarks/README.md](../benchmarks/README.md) has
-# what was measured on larger networks and on real nuclei. Lipton and Steinhardt, *Troubling Trends in Machine Learning
-# Scholarship* (2018), on ablations that are left out. Bouthillier and others, *Accounting for Variance in Machine
-# Learning Benchmarks* (2021), on seeds. Drozdzal and others, *The Importance of Skip Connections in Biomedical Image
-# Segmentation* (2016), take the skips away on electron microscopy.
+# [ablation.py](../benchmarks/ablation.py) made the table, and [ablation.json](../benchmarks/results/ablation.json) has
+# every row. [benchmarks/README.md](../benchmarks/README.md) has what was measured on larger networks and on real
+# nuclei. Lipton and Steinhardt, *Troubling Trends in Machine Learning Scholarship* (2018), on ablations that are left
+# out. Bouthillier and others, *Accounting for Variance in Machine Learning Benchmarks* (2021), on seeds. Drozdzal and
+# others, *The Importance of Skip Connections in Biomedical Image Segmentation* (2016), take the skips away on electron
+# microscopy.
