@@ -90,7 +90,7 @@ EXERCISES = [
         "paired_difference",
         solution=paired_difference,
         outputs=("mean", "smallest", "largest"),
-        args=(np.array([4.0, 9.0, 5.0]), np.array([6.0, 10.0, 8.0])),
+        args=(np.array([4.0, 9.0, 5.0]), np.array([10.0, 8.0, 6.0])),
         more=((rng.normal(size=6), rng.normal(size=6)), (rng.normal(size=2), rng.normal(size=2) - 5)),
         mistakes={
             "the sign is turned round: what is worse without the part should be negative": the_other_way_round,
