@@ -588,8 +588,8 @@ course.check("repaired_standardise_backward", my_repaired_standardise_backward)
 # %% [markdown]
 # ## Suspect 14: it passes
 #
-# A max-pool once more, on what comes out of a ReLU. It was found in many places; [here](
-# https://github.com/mni-ml/framework/pull/22) a reviewer saw it. **Question 2.** The check says ok. Is the backward
+# A max-pool once more, on what comes out of a ReLU. The bug was found in many places, in the end
+# [by a reviewer](https://github.com/mni-ml/framework/pull/22) too. **Question 2.** The check says ok. Is the backward
 # pass right? Read the last line of the report, and the number below it.
 
 # %%

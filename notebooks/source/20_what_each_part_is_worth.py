@@ -61,7 +61,7 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 
 # %%
 complete, without = np.array([0.70, 0.60, 0.65]), np.array([0.66, 0.57, 0.60])
-print("ranges:     ", (without.min(), without.max()), "against", (complete.min(), complete.max()))
+print(f"ranges: {without.min():.2f} to {without.max():.2f} against {complete.min():.2f} to {complete.max():.2f}")
 print("differences:", (without - complete).round(3))
 
 fig, axes = plt.subplots(figsize=(5, 2.8), layout="constrained")
@@ -143,15 +143,11 @@ skip, x = np.array([[1.0, 2], [3, 4]])[None, None], np.array([[5.0, 6], [7, 8]])
 y_with, _ = crop_concat_forward(skip, x)
 y_without, _ = crop_concat_forward(0 * skip, x)
 
-fig, axes = plt.subplots(1, 4, figsize=(8, 2.4), layout="constrained")
-for ax, plane, title in zip(
-    axes,
-    [y_with[0, 0], y_with[0, 1], y_without[0, 0], y_without[0, 1]],
-    ["with skip: channel 0", "channel 1 (x)", "without: channel 0", "channel 1 (x)"],
-    strict=True,
-):
-    course.draw(ax, plane, title)
-    ax.images[0].set_clim(0, 8)
+fig, axes = plt.subplots(1, 2, figsize=(7, 2.4), layout="constrained")
+for ax, y, title in zip(axes, (y_with, y_without), ("with skip", "without skip"), strict=True):
+    course.draw(ax, np.hstack(y[0]), f"y {title}: channel 0 | channel 1")
+    ax.axvline(1.5, color="#E69F00", linewidth=3)
+    ax.set(xlabel="2 channels of W = 2")
 plt.show()
 
 # %% [markdown]
@@ -270,7 +266,7 @@ share = {name: np.abs(g[22:31, 22:31]).sum() / np.abs(g).sum() for name, g in re
 print("share within 4 pixels of the middle:", {name: f"{value:.0%}" for name, value in share.items()})
 
 # %% [markdown]
-# The gradient of a random network with skips is a sharp peak in the middle; without skips it is spread. That is what a
+# In a random network with skips the gradient is strongest in the middle; without skips it is spread. That is what a
 # skip brings to a pixel: its own neighbourhood, at full resolution.
 #
 # There is a price in fairness. The network without skips has fewer weights that count. How many fewer?
@@ -375,8 +371,9 @@ for ax, name in zip(axes[1:], VARIATIONS, strict=True):
 plt.show()
 
 # %% [markdown]
-# Without skips the outlines are blurred, as if painted with a wide brush: what comes up from below has a pixel for each
-# 4x4 of the image. Without the weight map the outlines are sharp, and cells that touch have grown together.
+# Without skips there is a lattice in place of outlines: what comes up from below has one pixel for each 4x4 pixels of
+# the image, and the up-convolutions have not learned to place an edge inside it. In so few steps even the background is
+# still in doubt. Without the weight map the outlines are good, and cells that touch have grown together.
 #
 # Two seeds and 150 steps are a first look, and no result. For that the next section has six seeds.
 #
@@ -425,7 +422,7 @@ def draw_differences(ax, measure, title):
         ax.plot([differences.mean()] * 2, [place - 0.3, place + 0.3], color="black", linewidth=2)
     ax.axvline(0, color="0.6", linewidth=1)
     ax.set(title=title, yticks=range(len(taken_away)), yticklabels=taken_away, xlabel="difference from all parts")
-    ax.invert_yaxis()
+    ax.set(ylim=(len(taken_away) - 0.5, -0.5))
 
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained", sharey=True)
@@ -455,9 +452,9 @@ for measure in ("pixel_error", "seg", "seg_best"):
 #
 # **Skips** are worth most. Without them the pixel error about doubles and many cells are lost, with every seed.
 #
-# **The weight map** is worth nothing in pixels: the differences lie on both sides of zero. In cells it is worth as much
-# as the skips, and again with every seed. The lines between cells are few pixels, so the one measure hardly sees them,
-# and the other sees little else. *What a part is worth depends on what you ask for.*
+# **The weight map** is worth nothing in pixels: the differences lie on both sides of zero. In cells it is worth about
+# as much as the skips, and again with every seed. The lines between cells are few pixels, so the one measure hardly
+# sees them, and the other sees little else. *What a part is worth depends on what you ask for.*
 #
 # **Bending** and **dropout** show nothing here that luck would not do as well. In pixels both are at zero. In SEG the
 # means are on the side that one hopes for, and small beside the spread. Bending is what the paper calls the key. But at
@@ -482,13 +479,13 @@ for place, variation in enumerate(["all parts", *taken_away]):
 axes.set(yticks=range(1 + len(taken_away)), yticklabels=["all parts", *taken_away], xlabel="SEG", xlim=(0, 1))
 axes.set(title="each point is one seed")
 axes.invert_yaxis()
-axes.legend()
+axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %% [markdown]
-# Everything gains from a better threshold, and the order stays: skips and map at the bottom, the others with the full
-# recipe. So the map's worth is no matter of the threshold alone. But note how much 0.5 costs even with all parts: a
-# table at 0.5 alone would have compared thresholds as much as parts.
+# Everything gains from a better threshold. Skips and map still stand apart, though they have changed places, and the
+# others stay with the full recipe. So the map's worth is no matter of the threshold alone. But note how much 0.5 costs
+# even with all parts: a table at 0.5 alone would have compared thresholds as much as parts.
 #
 # ## Do the parts add up?
 #
@@ -536,8 +533,8 @@ for measure in ("pixel_error", "seg"):
 #   has had little to do. On one image of 64x64, notebook 09 found that augmentation halved the error.
 # - **Other settings.** The learning rate was chosen with all parts in place, and each ablation would deserve its own.
 # - **The same size.** Without skips there are fewer weights that count. It may be that some of the loss is due to that.
-# - **Many looks.** Five parts and three measures are fifteen tests. At a chance of 1/32, one in two such tables has a
-#   "result" that is none.
+# - **Many looks.** Five rows and three measures are fifteen tests. At a chance of 1/32 each, every second such table
+#   has a "result" that is none. Ours has far more of them, and always in the same three rows.
 #
 # ## In three lines
 #
