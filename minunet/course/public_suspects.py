@@ -4,7 +4,7 @@ The notebook names where each was reported. Sizes within a case differ, as in `b
 the library, so the right backward passes are here too; the exercises compare with them.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -66,7 +66,8 @@ def suspect_mirror(dy, cache):
 def mirror_backward(dy, cache):
     shape, rows, columns = cache
     dx = np.zeros(shape)
-    np.add.at(dx, (slice(None), slice(None), rows[:, None], columns), dy)
+    index: Any = (slice(None), slice(None), rows[:, None], columns)
+    np.add.at(dx, index, dy)
     return dx
 
 
@@ -147,7 +148,7 @@ EXERCISES = [
         "repaired_softmax_backward",
         solution=softmax_backward,
         outputs=("dx",),
-        args=repair_case(softmax_forward, np.log([[1.0, 2], [1, 1], [2, 1]]).reshape(1, 3, 1, 2)),
+        args=repair_case(softmax_forward, np.log(np.array([[1.0, 2], [1, 1], [2, 1]])).reshape(1, 3, 1, 2)),
         more=(repair_case(softmax_forward, normal((2, 4, 3, 2))),),
         pair=(softmax_forward, SOFTMAX),
         mistakes={

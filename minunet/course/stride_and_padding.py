@@ -43,7 +43,8 @@ def strided_conv_backward(dy, cache):
     """Return dx, dweight, dbias: the loop over taps, mirrored."""
     x, weight, stride = cache
     dx, dweight = np.zeros(x.shape), np.zeros(weight.shape)
-    for (kh, kw), rows, columns in blocks(weight, *dy.shape[2:], stride):
+    OH, OW = dy.shape[2:]
+    for (kh, kw), rows, columns in blocks(weight, OH, OW, stride):
         dx[:, :, rows, columns] += np.einsum("fc,nfhw->nchw", weight[:, :, kh, kw], dy)
         dweight[:, :, kh, kw] = np.einsum("nfhw,nchw->fc", dy, x[:, :, rows, columns])
     return dx, dweight, dy.sum(axis=(0, 2, 3))

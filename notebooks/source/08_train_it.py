@@ -653,9 +653,9 @@ axes[1].legend()
 plt.show()
 
 # %% [markdown]
-# Without the correction the moves of the first thousand steps are too large, up to six times: just when the weights
-# are random and the gradients mean the least. The library's step has the correction in its last two lines, and a small
-# `EPSILON`, so that a weight whose gradients are all 0 does not divide by 0.
+# Without the correction the moves of the first thousand steps are too large, at worst more than six times: just when
+# the weights are random and the gradients mean the least. The library's step has the correction in its last two lines,
+# and a small `EPSILON`, so that a weight whose gradients are all 0 does not divide by 0.
 
 # %%
 course.show_source(adam_step)
