@@ -219,7 +219,7 @@ y_of_zeros, _ = conv2d_forward(without_skip_forward(*skip_and_x)[0], weight, bia
 cut_weight = weight.copy()
 cut_weight[:, :3] = 0
 y_of_cut_weight, _ = conv2d_forward(crop_concat_forward(*skip_and_x)[0], cut_weight, bias)
-print("largest difference", np.abs(y_of_zeros - y_of_cut_weight).max())
+print(f"largest difference {np.abs(y_of_zeros - y_of_cut_weight).max()}")
 
 # %% [markdown]
 # In a U-Net the skip has as many channels as what comes up from below, so it is the first half of the inputs of each
@@ -241,9 +241,9 @@ first = small["decode"][0]["conv1"]["weight"]
 print("first half zero:", not first[:, :2].any(), "   second half zero:", not first[:, 2:].any())
 
 # %% [markdown]
-# Is nothing left of the skip, in the whole network? Here is a test. Without skips, the level's output reaches the head
-# through the pool only. Take the gradient of the network's input for one output pixel. With skips, each pixel near it
-# counts by itself. Without, everything has gone through the pool and the up-convolution.
+# What does a skip bring to the network? Without skips, a level's output reaches the head through the pool only. Take
+# the gradient of the network's input for one output pixel. With skips, each pixel near it counts by itself. Without,
+# everything has gone through the pool and the up-convolution.
 
 # %%
 look = init_unet(np.random.default_rng(1), base_channels=8, depth=2, dtype=np.float64)
@@ -255,7 +255,7 @@ for name in ("with skips", "without skips"):
     logits, look_cache = unet_forward(look, look_x)
     one_pixel = np.zeros_like(logits)
     one_pixel[0, 1, logits.shape[2] // 2, logits.shape[3] // 2] = 1
-    grads, dlook_x = unet_backward(one_pixel, look_cache, with_dx=True)
+    _, dlook_x = unet_backward(one_pixel, look_cache, with_dx=True)
     reach[name] = dlook_x[0, 0]
 
 fig, axes = plt.subplots(1, 2, figsize=(7, 3.5), layout="constrained")
@@ -283,8 +283,8 @@ print(f"{cut_away:,} of {sum(sizes.values()):,} parameters are cut: {cut_away / 
 # without the weight map. The measures are the *pixel error*, and *SEG*, which asks of each true cell how well one
 # predicted cell covers it (notebook 08).
 #
-# One detail: He's rule makes the first weights smaller the more inputs there are (notebook 07). With half of the inputs
-# gone, the other half is multiplied by the root of 2, so that the signal keeps its size.
+# One detail: He's rule makes the first weights smaller the more inputs there are. With half of the inputs gone, the
+# other half is multiplied by the root of 2, so that the signal keeps its size.
 
 # %%
 STEPS, SEEDS = (8, (0,)) if QUICK else (150, (0, 1))
