@@ -465,7 +465,7 @@ for step in SNAPSHOTS:
 # Look at one validation image. In the four pictures white is a probability of 1 for "cell", and black one of 0.
 
 # %%
-fig, axes = plt.subplots(2, 3, figsize=(7.5, 5.3), layout="constrained")
+fig, axes = plt.subplots(2, 3, figsize=(6.3, 4.5), layout="constrained")
 course.draw_image(axes[0, 0], validation_images[2][0], "validation image")
 for (step, p), ax in zip(snapshots.items(), [axes[0, 1], axes[0, 2], *axes[1, :2]], strict=True):
     ax.imshow(p, cmap="gray", vmin=0, vmax=1)
