@@ -524,6 +524,135 @@ for panel, step in zip(axes, (1, 3, 10, 30), strict=True):
 assert np.abs(kernels[30] - edges).max() < 0.01
 
 # %% [markdown]
+# ## Not in the U-Net: a stride
+#
+# Two variants are left, which the U-Net's 3x3 convolutions do not use and many other networks do.
+#
+# A *stride* of 2 moves the kernel by two pixels at a time, so the output is about half as large. A max-pool of 2x2 has
+# a stride of 2 as well. In a row of H pixels, a kernel of KH taps has
+#
+#     OH = (H - KH) // stride + 1
+#
+# places, and the output pixel (h, w) reads the window that begins at row stride·h and column stride·w:
+#
+#     y[h, w] = bias + sum over kh, kw of  weight[kh, kw] * x[stride * h + kh, stride * w + kw]
+#
+# The stride moves the kernel, and not the taps: they stay side by side. (To pull the taps apart is a *dilation*.) Here
+# are the four places of our kernel on an image of 5x5 pixels. By hand, y[0, 1] is 2·1 + 1·3 + 1·5 + 2·8 = 26, and 27
+# with the bias.
+
+# %%
+x5 = np.array([[1.0, 0, 2, 0, 1], [0, 1, 0, 1, 0], [1, 0, 0, 2, 0], [0, 2, 1, 0, 0], [1, 0, 0, 1, 2]])
+x5 = x5.reshape(1, 1, 5, 5)
+y5 = conv2d_forward(x5, weight, bias)[0][:, :, ::2, ::2]  # every second pixel of the output with stride 1
+fig, axes = plt.subplots(1, 5, figsize=(9, 2.3), layout="constrained")
+for panel, (h, w) in zip(axes[:4], np.ndindex(2, 2), strict=True):
+    show(panel, x5[0, 0], f"y[{h}, {w}] reads", box=(2 * h, 2 * w, 3, 3))
+show(axes[4], y5[0, 0], "y", "OH OW")
+assert y5[0, 0, 0, 1] == 27
+
+# %% [markdown]
+# To compute everything and throw three quarters away, as this cell does, is correct and wasteful. In the loop over taps
+# a slice has a step: the block that tap (kh, kw) reads is `x[:, :, kh : kh + stride * OH : stride, ...]`.
+#
+# **Exercise 5: the forward pass with a stride.** Change your exercise 1 in the two places where the stride belongs.
+
+
+# %% tags=["exercise"]
+def my_conv2d_with_stride(x, weight, bias, stride):
+    """Return y, (N, F, OH, OW), for x (N, C, H, W), weight (F, C, KH, KW), bias (F,) and a whole number stride."""
+    N, C, H, W = x.shape
+    F, C, KH, KW = weight.shape
+    # your code: about 7 lines
+    OH, OW = (H - KH) // stride + 1, (W - KW) // stride + 1
+    y = np.zeros((N, F, OH, OW)) + bias[:, None, None]
+    for kh, kw in np.ndindex(KH, KW):
+        block = x[:, :, kh : kh + stride * OH : stride, kw : kw + stride * OW : stride]
+        y += np.einsum("fc,nchw->nfhw", weight[:, :, kh, kw], block)
+    return y
+    # end of your code
+
+
+# %% tags=["check"]
+course.check("conv2d_with_stride", my_conv2d_with_stride)
+
+# %% [markdown]
+# And backward? The sentence to remember still holds: what a tap read, it now writes to. With dy = `[[1, 2], [0, -1]]`
+# again, two pixels by hand. The pixel x[2, 2] lies in all four windows, in a corner of each: 9·1 + 7·2 + 3·0 - 1·1 =
+# 22. The pixel x[1, 1] lies in the first window only, under tap (1, 1): 5·1 = 5.
+#
+# **Exercise 6: the backward pass with a stride.** Now the cache holds x, weight and the stride. With H = 6 the last row
+# is not read by any tap, since (6 - 3) // 2 + 1 = 2 as well: what is its gradient? The check tries such sizes too.
+
+
+# %% tags=["exercise"]
+def my_conv2d_with_stride_backward(dy, cache):
+    """Return dx (N, C, H, W), dweight (F, C, KH, KW) and dbias (F,), for dy (N, F, OH, OW)."""
+    x, weight, stride = cache
+    OH, OW = dy.shape[2:]
+    KH, KW = weight.shape[2:]
+    # your code: about 8 lines
+    dx, dweight = np.zeros(x.shape), np.zeros(weight.shape)
+    for kh, kw in np.ndindex(KH, KW):
+        rows, columns = slice(kh, kh + stride * OH, stride), slice(kw, kw + stride * OW, stride)
+        dx[:, :, rows, columns] += np.einsum("fc,nfhw->nchw", weight[:, :, kh, kw], dy)
+        dweight[:, :, kh, kw] = np.einsum("nfhw,nchw->fc", dy, x[:, :, rows, columns])
+    return dx, dweight, dy.sum(axis=(0, 2, 3))
+    # end of your code
+
+
+# %% tags=["check"]
+course.check("conv2d_with_stride_backward", my_conv2d_with_stride_backward)
+
+# %% [markdown]
+# ## Not in the U-Net: "same" padding
+#
+# A valid convolution takes KH - 1 rows off. If KH - 1 rows of zeros are added before, the output is as large as the
+# image: this is called *same* padding. Half of them go above the image and half below. For 3x3 taps that is one row
+# above and one below, and one column on each side. For 4 taps it is 3 rows: 1 above, 2 below.
+#
+# By hand, with our kernel and the 4x4 image: the middle tap of y[0, 0] reads x[0, 0], and the upper and the left taps
+# read zeros. What is left is 1·5 + 0·6 + 0·8 + 1·9 = 14, and 15 with the bias.
+#
+# It is convenient, since no size ever changes. The price is paid at the border: the output pixels there have seen zeros
+# that no microscope took. That is why the paper does without it, and mirrors the image instead (notebook 10).
+
+# %%
+padded = np.pad(x, [(0, 0), (0, 0), (1, 1), (1, 1)])
+y_same, cache_same = conv2d_forward(padded, weight, bias)
+dpadded, _, _ = conv2d_backward(np.ones((1, 1, 4, 4)), cache_same)
+fig, axes = plt.subplots(1, 3, figsize=(8.5, 3.2), layout="constrained")
+show(axes[0], padded[0, 0], "x, padded: y[0, 0] reads", "H+2 W+2", box=(0, 0, 3, 3))
+show(axes[1], y_same[0, 0], "y, as large as x", box=(0, 0, 1, 1))
+show(axes[2], dpadded[0, 0], "gradient of x, padded (dy = 1)", "H+2 W+2", gradient=True, box=(1, 1, 4, 4))
+assert y_same.shape == x.shape and y_same[0, 0, 0, 0] == 15
+
+# %% [markdown]
+# Backward there are two steps, in reverse order: first through the convolution, to the padded image, as on the right;
+# then through the padding. The zeros are constants, and nobody can change them, so their gradient is not needed. What
+# remains is the middle, in the box. So the backward pass of a padding is a crop, just as in notebook 05 the backward
+# pass of a crop is a padding.
+#
+# **Exercise 7: "same" padding, backward.** You may call `conv2d_backward`, and `cache.conv` is what it needs.
+# `cache.top` and `cache.left` count the zeros above and on the left. The check takes even
+# numbers of taps too.
+
+
+# %% tags=["exercise"]
+def my_conv2d_same_backward(dy, cache):
+    """Return dx (N, C, H, W), dweight (F, C, KH, KW) and dbias (F,), for dy (N, F, H, W)."""
+    H, W = dy.shape[2:]
+    # your code: about 3 lines
+    dpadded, dweight, dbias = conv2d_backward(dy, cache.conv)
+    dx = dpadded[:, :, cache.top : cache.top + H, cache.left : cache.left + W]
+    return dx, dweight, dbias
+    # end of your code
+
+
+# %% tags=["check"]
+course.check("conv2d_same_backward", my_conv2d_same_backward)
+
+# %% [markdown]
 # ## In three lines
 #
 # Forward, each tap reads a shifted block of x, multiplies it by its (F, C) matrix, and adds to y.

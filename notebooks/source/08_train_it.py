@@ -20,6 +20,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from minunet import (
+    adam_step,
     course,
     gradcheck,
     init_unet,
@@ -468,7 +469,7 @@ for step in SNAPSHOTS:
 # Look at one validation image. In the four pictures white is a probability of 1 for "cell", and black one of 0.
 
 # %%
-fig, axes = plt.subplots(2, 3, figsize=(7.5, 5.3), layout="constrained")
+fig, axes = plt.subplots(2, 3, figsize=(6.3, 4.5), layout="constrained")
 course.draw_image(axes[0, 0], validation_images[2][0], "validation image")
 for (step, p), ax in zip(snapshots.items(), [axes[0, 1], axes[0, 2], *axes[1, :2]], strict=True):
     ax.imshow(p, cmap="gray", vmin=0, vmax=1)
@@ -597,6 +598,94 @@ plt.show()
 #
 # Ours resembles A, with some of D while the rate is high. Its two curves show different measures, though, a weighted
 # loss and a pixel error; to judge "by heart or not" properly, one would plot the same measure for both.
+
+# %% [markdown]
+# ## Adam: each weight its own step
+#
+# Momentum has one learning rate for all weights, while their gradients differ by factors of hundreds. A rate that is
+# safe for the largest is too small for the others. **Could each weight move by about the same distance, however large
+# or small its gradients are?** Adam does that (Kingma and Ba 2015), and `minunet train` uses it: it divides the mean of
+# the recent gradients by their usual size.
+#
+#     mean   = momentum * mean + (1 - momentum) * gradient
+#     square = decay * square + (1 - decay) * gradient**2
+#     weight = weight - learning_rate * mean / sqrt(square)          (to be mended)
+#
+# Both are running means and begin at 0. Follow the first with momentum 0.9 and the gradients 4, 2, 3: it becomes 0.4,
+# then 0.36 + 0.2 = 0.56, then 0.504 + 0.3 = 0.804. No mean of 4, 2 and 3 can be 0.8! The zero that it began with still
+# counts.
+#
+# How much does it count? Write the mean out. After three steps, with m for momentum, it is
+#
+#     (1 - m) * (gradient_3 + m * gradient_2 + m**2 * gradient_1)
+#
+# The factors of the gradients are those of a mean if they sum to 1. They sum to (1 - m) * (1 + m + m²) = 1 - m³, and
+# after t steps to 1 - m^t. So divide by that: 0.4 / 0.1 = 4, 0.56 / 0.19 = 2.95, 0.804 / 0.271 = 2.97. Now these are
+# means of what has come so far. The square is treated likewise, with 1 - decay^t. This is the *bias correction*.
+
+# %%
+mean, square = 0.0, 0.0
+for t, gradient in enumerate([4.0, 2.0, 3.0], start=1):
+    mean = 0.9 * mean + 0.1 * gradient
+    square = 0.999 * square + 0.001 * gradient**2
+    right_mean, right_square = mean / (1 - 0.9**t), square / (1 - 0.999**t)
+    print(f"step {t}: mean {mean:.3f} -> {right_mean:.3f}, square {square:.4f} -> {right_square:.3f}", end=", ")
+    print(f"moves by {right_mean / np.sqrt(right_square):.3f} learning rates")
+
+# %% [markdown]
+# Multiply all three gradients by a thousand: mean and root grow a thousandfold, and the moves stay what they are. For a
+# gradient that is always the same, a weight moves by exactly one learning rate in each step; if its sign keeps
+# changing, the mean is near 0 while the square is not, and the weight stays.
+#
+# What if the correction is left out? Then both are too small in the beginning, but not equally. At a steady gradient
+# the first move is 0.1 / sqrt(0.001) = 3.2 learning rates, and it gets worse before it gets better. On the left is the
+# mean of a steady gradient of 1 with some noise, on the right the size of the moves.
+
+# %%
+steps = np.arange(1, 3001)
+gradients = 1 + 0.5 * np.random.default_rng(0).standard_normal(60)
+means = [0.0]
+for gradient in gradients:
+    means.append(0.9 * means[-1] + 0.1 * gradient)
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.1), layout="constrained")
+axes[0].plot(steps[:60], gradients, ".", color="0.7", label="gradient")
+axes[0].plot(steps[:60], means[1:], color="#D55E00", label="mean, as it is")
+axes[0].plot(steps[:60], means[1:] / (1 - 0.9 ** steps[:60]), color="#0072B2", label="divided by 1 - 0.9^t")
+axes[0].set(title="60 steps", xlabel="step t", ylabel="running mean")
+axes[0].legend()
+axes[1].plot(steps, (1 - 0.9**steps) / np.sqrt(1 - 0.999**steps), color="#D55E00", label="without correction")
+axes[1].plot(steps, np.ones(len(steps)), color="#0072B2", label="with correction")
+axes[1].set(title="a steady gradient", xlabel="step t", ylabel="move, in learning rates", xscale="log", ylim=(0, 7))
+axes[1].legend()
+plt.show()
+
+# %% [markdown]
+# Without the correction the moves of the first thousand steps are too large, at worst more than six times: just when
+# the weights are random and the gradients mean the least. The library's step has the correction in its last two lines,
+# and a small `EPSILON`, so that a weight whose gradients are all 0 does not divide by 0.
+
+# %%
+course.show_source(adam_step)
+
+# %% [markdown]
+# **Exercise 4.** Write Adam's step for one array. `t` counts from 1. Don't change the arrays in place: return the new
+# weight, mean and square. Add `epsilon` to the root, after the square root is taken.
+
+
+# %% tags=["exercise"]
+def my_adam_on_one_array(weight, gradient, mean, square, learning_rate, momentum, decay, epsilon, t):
+    """Return the new weight, the new mean and the new square, without the bias correction in the last two."""
+    # your code: about 5 lines
+    mean = momentum * mean + (1 - momentum) * gradient
+    square = decay * square + (1 - decay) * gradient**2
+    corrected_mean, corrected_square = mean / (1 - momentum**t), square / (1 - decay**t)
+    weight = weight - learning_rate * corrected_mean / (np.sqrt(corrected_square) + epsilon)
+    return weight, mean, square
+    # end of your code
+
+
+# %% tags=["check"]
+course.check("adam_on_one_array", my_adam_on_one_array)
 
 # %% [markdown]
 # ## In three lines

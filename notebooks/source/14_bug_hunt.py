@@ -9,9 +9,10 @@
 # A gradient check tells you *that* a backward pass is wrong. **Can you tell from its report *where* it is wrong,
 # before you look at the code?** Usually yes, and it saves an afternoon of staring at indices.
 #
-# On this page there are nine suspects. Eight of them are backward passes with one wrong line, of the kind that people
-# really write; about one we shall see. You will first read the report of each, form a suspicion, and only then see
-# its source. We do three together; five are for you to repair, and one is a riddle.
+# On this page there are fourteen suspects. Most of them are backward passes with one wrong line, of the kind that
+# people really write; about two we shall see. You will first read the report of each, form a suspicion, and only then
+# see its source. We do three together; five are for you to repair, and one is a riddle. Four more, and a second riddle,
+# come from public code.
 #
 # You need this from the earlier notebooks: a layer is a pair `y, cache = forward(*arguments)` and `gradients =
 # backward(dy, cache)`, and `gradcheck(forward, backward, arguments)` compares the gradients with slopes that it
@@ -24,6 +25,8 @@ import numpy as np
 import minunet
 from minunet import conv2d_backward, conv2d_forward, course, gradcheck, max_pool_backward, relu_backward
 from minunet.course import bug_hunt as suspects
+from minunet.course import public_suspects as public
+from minunet.course.stride_and_padding import strided_conv_forward
 from minunet.layers.pool import CORNERS
 
 BLUE, ORANGE = "#0072B2", "#D55E00"
@@ -424,7 +427,192 @@ course.show_source(suspects.suspect_loss_again)
 # that says FAILED can accuse the check as well as the code, and the kind tells which.
 
 # %% [markdown]
-# **Question 2.** This one is for two people. Each breaks one line of a backward pass from the layers, such as
+# ## Four more, from public code
+#
+# Each of the next suspects is a small version of a bug that somebody found in public code, mostly long after it was
+# written: networks learn, a little worse, with a gradient that is a little wrong.
+#
+# ### Suspect 10: a softmax
+#
+# The softmax alone, without the loss: `p = exp(x) / sum of exp(x)` over the K classes of a pixel. Found in teaching
+# code and in small frameworks ([one report](https://github.com/HomericIntelligence/Odyssey/issues/2134),
+# [another](https://github.com/wkcn/mobula/issues/3)). Besides the report, use what you know of a softmax: a constant
+# that is added to all logits of a pixel changes nothing. So what must the dx of a pixel sum to, over its classes?
+
+# %%
+print(gradcheck(public.softmax_forward, public.suspect_softmax, public.SOFTMAX))
+p, p_cache = public.softmax_forward(*public.SOFTMAX)
+some_dy = np.random.default_rng(0).standard_normal(p.shape)
+print("sums of dx over the classes:", public.suspect_softmax(some_dy, p_cache).sum(axis=1)[0, 0].round(2))
+
+# %%
+course.show_source(public.softmax_forward, public.suspect_softmax)
+
+
+# %% tags=["exercise"]
+def my_repaired_softmax_backward(dy, cache):
+    """Return dx, (N, K, H, W). The cache is p, (N, K, H, W)."""
+    p = cache
+    # your code: about 2 lines
+    s = (dy * p).sum(axis=1, keepdims=True)  # (N, 1, H, W)
+    return p * (dy - s)
+    # end of your code
+
+
+# %% tags=["check"]
+course.check("repaired_softmax_backward", my_repaired_softmax_backward)
+
+# %% [markdown] tags=["answer"]
+# *Kind:* wrong. *Argument:* the only one. *Pattern:* all elements, by no simple rule, "a term is missing". And the sums
+# over the classes should be 0 and are not: the classes of a pixel do not know of each other.
+#
+# *Line:* `p * (1 - p)` is the derivative of p_k with respect to its own logit. But logit j moves the p of *every*
+# class, by `-p_j * p_k`. With all of them, dx_j = p_j * (dy_j - sum over k of dy_k * p_k). Somebody who tests with K =
+# 1, or looks at the diagonal of the Jacobian only, never sees the difference.
+
+# %% [markdown]
+# ### Suspect 11: a mirror
+#
+# The image is continued beyond its edges as in a mirror (notebook 10). `rows` and `columns` say which row and column of
+# x each row and column of y shows. This has happened to large frameworks, in the backward pass of any reading by an
+# index ([PyTorch](https://github.com/pytorch/pytorch/issues/1631),
+# [MXNet](https://github.com/apache/mxnet/issues/9172)).
+
+# %%
+print(gradcheck(public.mirror_forward, public.suspect_mirror, public.MIRROR))
+
+# %%
+course.show_source(public.mirror_forward, public.suspect_mirror)
+
+
+# %% tags=["exercise"]
+def my_repaired_mirror_backward(dy, cache):
+    """Return dx, of the shape in the cache."""
+    shape, rows, columns = cache
+    dx = np.zeros(shape)
+    # your code: about 2 lines
+    np.add.at(dx, (slice(None), slice(None), rows[:, None], columns), dy)
+    return dx
+    # end of your code
+
+
+# %% tags=["check"]
+course.check("repaired_mirror_backward", my_repaired_mirror_backward)
+
+# %% [markdown] tags=["answer"]
+# *Kind:* wrong. *Argument:* the only one. *Pattern:* 108 of 180, and there are 6 planes of 5x6 pixels: 18 of 30 wrong,
+# 12 right in each. 12 is 3 rows times 4 columns. With a margin of 1 the mirror shows row 1 twice and row 3 twice, and
+# so it does with columns 1 and 4. The other 3 rows and 4 columns are shown once, and they are right. So what is shown
+# twice is wrong.
+#
+# *Line:* `dx[...] += dy` looks as if it added. But NumPy reads all elements first, adds, and then writes: if an element
+# is named twice in the index, the second write replaces the first. `np.add.at` adds as often as it is named.
+
+# %% [markdown]
+# ### Suspect 12: a convolution with a stride
+#
+# Notebook 02, exercises 5 and 6: the kernel moves by 2 pixels. The cache holds x, weight and the stride. From a much
+# copied solution of an online course ([the repair](https://github.com/Kulbear/deep-learning-coursera/pull/34)).
+
+# %%
+print(gradcheck(strided_conv_forward, public.suspect_strided_conv, public.STRIDED))
+
+# %%
+course.show_source(public.suspect_strided_conv)
+
+
+# %% tags=["exercise"]
+def my_repaired_strided_conv_backward(dy, cache):
+    """Return dx (N, C, H, W), dweight (F, C, KH, KW) and dbias (F,)."""
+    x, weight, stride = cache
+    OH, OW = dy.shape[2:]
+    # your code: about 7 lines
+    dx, dweight = np.zeros(x.shape), np.zeros(weight.shape)
+    for kh, kw in np.ndindex(weight.shape[2:]):
+        rows, columns = slice(kh, kh + stride * OH, stride), slice(kw, kw + stride * OW, stride)
+        dx[:, :, rows, columns] += np.einsum("fc,nfhw->nchw", weight[:, :, kh, kw], dy)
+        dweight[:, :, kh, kw] = np.einsum("nfhw,nchw->fc", dy, x[:, :, rows, columns])
+    return dx, dweight, dy.sum(axis=(0, 2, 3))
+    # end of your code
+
+
+# %% tags=["check"]
+course.check("repaired_strided_conv_backward", my_repaired_strided_conv_backward)
+
+# %% [markdown] tags=["answer"]
+# *Kind:* wrong. *Argument:* x and weight, and bias is right. So dy is as it should be, and what x and weight have in
+# common is the place: `rows` and `columns`. *Pattern:* in x nearly all are wrong, 55 of 63 in a plane. Right are the
+# last column, which no tap reads and nobody writes to, and the pixel at the top left, where the first tap begins in
+# either case.
+#
+# *Line:* the slices have no step, and `stride` is unpacked and never used: once more the unused variable. The shapes
+# fit, so nothing stops with an error. The wrong gradient of x lies in the upper left part of the image.
+
+# %% [markdown]
+# ### Suspect 13: a normalisation
+#
+# Each channel gets mean 0 and standard deviation 1, over N, H and W. That is the heart of batch normalisation, whose
+# backward pass has been wrong in more than one library
+# ([mlpack](https://github.com/mlpack/mlpack/issues/1923), [MXNet](https://github.com/apache/mxnet/issues/1053)). In the
+# first, a gradient check was there and passed: it looked at the parameters behind the layer only, and never at dx.
+
+# %%
+print(gradcheck(public.standardise_forward, public.suspect_standardise, public.STANDARDISE))
+
+# %%
+course.show_source(public.standardise_forward, public.suspect_standardise)
+
+
+# %% tags=["exercise"]
+def my_repaired_standardise_backward(dy, cache):
+    """Return dx, (N, C, H, W)."""
+    y, deviation = cache
+    # your code: about 3 lines
+    through_mean = dy.mean(axis=(0, 2, 3), keepdims=True)
+    through_deviation = y * (dy * y).mean(axis=(0, 2, 3), keepdims=True)
+    return (dy - through_mean - through_deviation) / deviation
+    # end of your code
+
+
+# %% tags=["check"]
+course.check("repaired_standardise_backward", my_repaired_standardise_backward)
+
+# %% [markdown] tags=["answer"]
+# *Kind:* wrong. *Argument:* the only one. *Pattern:* all elements, and "close to the right gradient: a small term is
+# missing". So count the terms. x reaches y in three ways: directly, through the mean, and through the deviation. The
+# suspect has two.
+#
+# *Line:* the deviation is treated as a constant, and `y` is unpacked and never used. If x[i] moves by a little, the
+# deviation moves by y[i] / n times that, n being the number of pixels of a channel, and every y shrinks in proportion
+# to itself. That gives `y * mean(dy * y)`. The more pixels, the smaller the term, and so it slept.
+
+# %% [markdown]
+# ## Suspect 14: it passes
+#
+# A max-pool once more, on what comes out of a ReLU. The bug was found in many places, in the end
+# [by a reviewer](https://github.com/mni-ml/framework/pull/22) too. **Question 2.** The check says ok. Is the backward
+# pass right? Read the last line of the report, and the number below it.
+
+# %%
+print(gradcheck(public.largest_forward, public.suspect_largest, public.TIES))
+course.show_source(public.largest_forward, public.suspect_largest)
+
+# %%
+largest, windows = public.largest_forward(*public.TIES)
+dx_of_ones = public.suspect_largest(np.ones(largest.shape), windows)
+print("dy of ones: the sum of dy is", largest.size, "and the sum of dx is", int(dx_of_ones.sum()))
+
+# %% [markdown] tags=["answer"]
+# No. A window whose four pixels are all 0 has four winners, and each gets the whole of dy: the gradient is multiplied
+# by four. The sum of dx shows it, since a pool hands each dy on exactly once. Behind a ReLU such windows are common.
+#
+# The check is silent because a tie is a kink: to one side the slope is dy, to the other it is 0, and there is no
+# derivative to compare with. It says so: 8 elements were left out. A finding `kink` is no acquittal of those
+# elements. What is right there is a matter of definition, and minunet's is that the first winner takes all (notebook
+# 03). For such a rule one needs a test of its own, as this sum is.
+
+# %% [markdown]
+# **Question 3.** This one is for two people. Each breaks one line of a backward pass from the layers, such as
 # [conv.py](../minunet/layers/conv.py), prints the report of `gradcheck`, and gives the other the *report only*. Who
 # names the line first? Which kinds of mistake are hard to find in this way, and which sizes of the arguments would
 # have made the report say more? (There is no answer to look up.)
