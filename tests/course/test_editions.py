@@ -4,7 +4,6 @@ import ast
 import functools
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ pytest.importorskip("nbclient", reason="notebooks need Jupyter: python -m pip in
 
 import colab
 import editions
+import lite
 import nbformat
 from nbclient import NotebookClient
 
@@ -110,6 +110,18 @@ def test_in_jupyterlite_the_other_pages_are_near(small):
     assert install.source.endswith("\n%pip install -q minunet")
 
 
+def test_the_site_for_browsers_has_all_pages_but_those_that_start_threads_or_processes(tmp_path):
+    lite.write_pages(tmp_path / "pages")
+    names = {path.stem for path in (tmp_path / "pages").iterdir()}
+    starts = r"ThreadPoolExecutor\(|Thread\(|Popen\(|subprocess\.run\("
+    assert names == {name for name, path in SOURCES.items() if not re.search(starts, path.read_text())}
+
+
+def test_the_site_is_not_built_over_another(tmp_path):
+    with pytest.raises(InputError, match="expected a new folder"):
+        lite.build_site(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "address"),
     [
@@ -132,12 +144,10 @@ def test_an_address_where_colab_opens_nothing_is_refused(tmp_path):
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     """Return a folder outside the repository that holds what minunet's wheel holds."""
-    project, folder = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("installed")
-    for file in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "minunet_pytest.py"):
-        shutil.copy(ROOT / file, project)
-    shutil.copytree(ROOT / "minunet", project / "minunet", ignore=shutil.ignore_patterns("__pycache__"))
+    folder = tmp_path_factory.mktemp("installed")
+    wheel = lite.make_wheel(tmp_path_factory.mktemp("wheel"))
     pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--no-deps", "--target", str(folder), str(project)], check=True)
+    subprocess.run([*pip, "--no-deps", "--target", str(folder), str(wheel)], check=True)
     return folder
 
 
