@@ -17,6 +17,7 @@ import colab
 import editions
 import lite
 import nbformat
+import slides
 from nbclient import NotebookClient
 
 from minunet.errors import InputError
@@ -168,3 +169,33 @@ def test_a_page_runs_to_its_end_where_there_is_no_checkout(installed, tmp_path, 
     assert Path(outputs[-1].text.strip()).parents[1] == installed
     assert "not written yet" in "".join(output.get("data", {}).get("text/plain", "") for output in outputs)
     assert os.listdir(folder) == []
+
+
+def test_slides_show_headings_blocks_questions_and_pictures_and_the_text_is_in_the_notes():
+    picture = nbformat.v4.new_output("display_data", {"image/png": "AAAA"})
+    cells = [
+        nbformat.v4.new_markdown_cell("# 01 A page\n\nWhat is it?\n\nA long story."),
+        nbformat.v4.new_markdown_cell("## One pixel\n\nBy hand:\n\n```\ny = x\n```\nExpect 3."),
+        nbformat.v4.new_code_cell("draw()", outputs=[picture]),
+        nbformat.v4.new_markdown_cell("**Question 1.** Why?"),
+        nbformat.v4.new_markdown_cell("Because.", metadata={"tags": ["answer"]}),
+        nbformat.v4.new_markdown_cell("## In three lines\n\nAll of it.\n\n**Read more.** There."),
+    ]
+    made = slides.slides_of(nbformat.v4.new_notebook(cells=cells))
+    shown = [(cell.metadata.slideshow.slide_type, cell.source) for cell in made]
+    assert [pair for pair in shown if pair[0] != "notes"] == [
+        ("slide", "# 01 A page\n\nWhat is it?"),
+        ("slide", "## One pixel\n\n```\ny = x\n```"),
+        ("subslide", "## One pixel"),
+        ("-", "picture"),
+        ("subslide", "## One pixel\n\n**Question 1.** Why?"),
+        ("slide", "## In three lines\n\nAll of it."),
+    ]
+    notes = " ".join(text for kind, text in shown if kind == "notes")
+    assert "A long story." in notes and "Expect 3." in notes and "Because." not in notes
+
+
+def test_slides_become_one_page_of_html():
+    pytest.importorskip("nbconvert", reason="slides need nbconvert: python -m pip install -e '.[notebooks]'")
+    html = slides.as_html(slides.week_of(1), 1)
+    assert "minunet, week 1" in html and html.count("<section") > 30 and "def my_" not in html
