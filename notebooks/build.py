@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import nbformat
+from claims import claims_of, old_sources
 from colab import address_of, colab, with_badges
 from editions import folded, read_source, solutions, student
 from execute import execute
@@ -61,7 +62,7 @@ def build(folder: Path, sources: list[Path]) -> list[str]:
         began, cpu = time.monotonic(), _cpu_seconds()
         try:
             notebook = read_source(path)
-            executed = execute(_with_solutions_folded(notebook, path.stem), path.stem, folder)
+            executed = execute(_with_solutions_folded(notebook, path.stem), path.stem, folder, claims=claims_of(path))
             if len(text := _text(executed).encode()) > LARGEST:
                 raise InputError(f"{path.stem}.ipynb would have {len(text):,} bytes, more than {LARGEST:,}: draw less")
         except InputError as error:
@@ -88,9 +89,10 @@ def check(folder: Path, sources: list[Path]) -> list[str]:
             if _read(folder / edition / f"{path.stem}.ipynb") != _text(made):
                 faults.append(f"{edition}/{path.stem}.ipynb is not what its source makes; {REMEDY} {path.name[:2]}")
         text = _read(folder / f"{path.stem}.ipynb")
-        if not text or _text(_without_outputs(nbformat.reads(text, as_version=4))) != _text(
-            _with_solutions_folded(notebook, path.stem)
-        ):
+        executed = nbformat.reads(text, as_version=4) if text else nbformat.v4.new_notebook()
+        for call in old_sources(executed):
+            faults.append(f"{path.stem}.ipynb prints an old source at {call}; {REMEDY} {path.name[:2]}")
+        if _text(_without_outputs(executed)) != _text(_with_solutions_folded(notebook, path.stem)):
             faults.append(f"{path.stem}.ipynb is not what its source makes; {REMEDY} {path.name[:2]}")
     names = {path.stem for path in find_sources(folder, [])}
     editions = [path for edition in (*UNEXECUTED, "colab") for path in folder.glob(f"{edition}/*.ipynb")]

@@ -13,7 +13,7 @@
 # really write; about one we shall see. You will first read the report of each, form a suspicion, and only then see
 # its source. We do three together; five are for you to repair, and one is a riddle.
 #
-# What you need from the notebooks before: a layer is a pair `y, cache = forward(*arguments)` and `gradients =
+# You need this from the earlier notebooks: a layer is a pair `y, cache = forward(*arguments)` and `gradients =
 # backward(dy, cache)`, and `gradcheck(forward, backward, arguments)` compares the gradients with slopes that it
 # measures (01). The layers are those of 02 to 07.
 
@@ -31,11 +31,10 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 # %% [markdown]
 # ## The method
 #
-# Read a report in four steps: **kind, argument, pattern, line**. Each step makes the part of the code that is still
-# under suspicion smaller.
+# Read a report in four steps: **kind, argument, pattern, line**. Each step narrows down the part of the code that is
+# still under suspicion.
 #
-# **1. The kind.** It stands in the first line, after FAILED. Every kind except `wrong` leads almost straight to the
-# line:
+# **1. The kind.** It is in the first line, after FAILED. Every kind except `wrong` leads almost straight to the line:
 #
 # | kind | look for |
 # |---|---|
@@ -50,29 +49,29 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 # %% [markdown]
 # **2. The argument.** Each row of the table is the gradient of one argument, and each gradient is made by a few lines
 # of the backward pass. A row near $10^{-10}$ *acquits*: the lines that made it are right, and so is everything that
-# they were made from. A row above $10^{-4}$ *accuses* the lines that made it.
+# they used. A row above $10^{-4}$ *accuses* the lines that made it.
 #
-# Where layers follow each other, the gradient runs from the last layer to the first. Whatever is wrong spoils all
-# that comes after it, and nothing before. (A wrong `dweight` or `dbias` spoils only itself, since nothing is made
+# Where layers follow each other, the gradient runs from the last layer to the first. A mistake spoils everything that
+# comes after it, and nothing before. (A wrong `dweight` or `dbias` spoils only itself, since nothing else is computed
 # from it.) So look for the **border**: the last gradient that is right, and the first that is wrong. The mistake lies
 # between the two.
 #
 # **3. The pattern.** How do the wrong elements differ from the right ones? The report gives you three things.
 #
 # The *hint* names a pattern if it knows one: flipped, swapped, shifted, a constant factor, zero. A constant factor is
-# the value of something: look which size in the table has that value. Where it says that there is no simple rule, go by
-# the two others.
+# the value of something: look for a size in the table that has this value. If the hint says that there is no simple
+# rule, use the two others.
 #
 # The *count*, such as `108 of 144`. Divide it by the sizes of the axes. Three quarters, a half, all but the corners:
 # each share has a reason.
 #
-# The *worst element*. If `numeric` is 0 and `analytic` is not, a gradient arrives where none belongs. If `analytic`
-# is 0 and `numeric` is not, a gradient is lost on its way. If neither is 0 and there is no factor, a sum lacks a
-# term, has one too many, or picks up its terms at the wrong place. Its index may speak too: is it in the last row, at
-# a border, in a channel or an image other than the first?
+# The *worst element*. If `numeric` is 0 and `analytic` is not, a gradient arrives where none belongs. If `analytic` is
+# 0 and `numeric` is not, a gradient is lost on its way. If neither is 0 and there is no factor, a sum lacks a term,
+# has one too many, or picks up its terms at the wrong place. Its index may help too: is it in the last row, at a
+# border, in a channel or an image other than the first?
 #
-# **4. The line.** Only now read the code, and of it only the accused lines, with the pattern in mind. Before you
-# change the line that you found, ask: would this mistake make *exactly* this report? Then repair it, and check again.
+# **4. The line.** Only now read the code, and only the accused lines, with the pattern in mind. Before you change the
+# line that you found, ask: would this mistake make *exactly* this report? Then repair it, and check again.
 
 # %% [markdown]
 # ## Suspect 1: a max-pool
@@ -88,9 +87,10 @@ print(gradcheck(minunet.max_pool_forward, suspects.suspect_pool, suspects.POOL))
 # *Kind:* wrong. *Argument:* there is only one, `x`. *Pattern:* the hint says that the wrong elements should be zero.
 # Why should they? Look at the count and the worst element.
 #
-# 108 of 144 is three quarters. What comes in fours, of which three are wrong? The four pixels of a window. And at the
-# worst element `numeric` is 0: a pixel that lost, so its true gradient is 0, but `analytic` is -2.3. A gradient
-# arrives where none belongs.
+# 108<!--{gradcheck(minunet.max_pool_forward,suspects.suspect_pool,suspects.POOL).findings[0].count}--> of 144 is three
+# quarters. What comes in fours, of which three are wrong? The four pixels of a window. And at the worst element
+# `numeric` is 0: a pixel that lost, so its true gradient is 0, but `analytic` is -2.3. A gradient arrives where none
+# belongs.
 #
 # The suspicion: **the losers get the gradient too.** In the code, look for the place where winners and losers are
 # told apart.
@@ -100,11 +100,11 @@ course.show_source(suspects.suspect_pool)
 
 # %% [markdown]
 # There is no such place. `dx[:, :, i::2, j::2] = dy` writes `dy` to all four corners, and `cache` is never used; the
-# winner is in it. Would this make exactly the report? The winner's pixel gets `dy`, as it should: right, in one
-# quarter. The three others get `dy` in place of 0: wrong, in three quarters. It would.
+# winner is in it. Would this make exactly this report? The winner's pixel gets `dy`, as it should: right, in one
+# quarter. The three others get `dy` instead of 0: wrong, in three quarters. Yes, it would.
 #
-# An unused variable is a good sign to watch for: what the forward pass put into the cache, the backward pass needs.
-# Repaired, the line reads `dy * (cache.winner == k)`, as in the library, and the error is rounding.
+# An unused variable is a good clue: the backward pass needs what the forward pass put into the cache. Repaired, the
+# line reads `dy * (cache.winner == k)`, as in the library, and the error is rounding.
 
 # %%
 print(gradcheck(minunet.max_pool_forward, max_pool_backward, suspects.POOL))
@@ -140,9 +140,9 @@ print(gradcheck(conv2d_forward, suspects.suspect_conv, suspects.CONV))
 # and `dbias` are acquitted, and with them the loop over the taps, the slices, and `dy`. What is left is what only
 # `dx` uses.
 #
-# *Pattern:* 52 of 60 are wrong, so 8 are right. The images have 2 channels, so 4 are right in each: what is there
-# four times in a rectangle? Its corners. And what do corners have that no other pixel has? A corner is read by *one*
-# tap only.
+# *Pattern:* 52<!--{gradcheck(conv2d_forward,suspects.suspect_conv,suspects.CONV).findings[0].count}--> of 60 are
+# wrong, so 8 are right. The image has 2 channels, so 4 are right in each: what does a rectangle have four of? Corners.
+# And what is special about corners? A corner is read by *one* tap only.
 #
 # The suspicion: **where several taps meet in a pixel, they are not added up.**
 
@@ -150,8 +150,8 @@ print(gradcheck(conv2d_forward, suspects.suspect_conv, suspects.CONV))
 course.show_source(suspects.suspect_conv)
 
 # %% [markdown]
-# The line that writes `dx` says `=`, where `+=` is needed. Each tap overwrites what the taps before it had left
-# there, and only the last one counts. A corner has one tap only, so nothing is overwritten there.
+# The line that writes `dx` says `=`, where `+=` is needed. Each tap overwrites what the taps before it wrote, and only
+# the last one counts. A corner has only one tap, so nothing is overwritten there.
 #
 # Count by hand, on a 3x3 image with a 2x2 kernel of ones, and `dy` of ones. Then `dx` counts how many taps read each
 # pixel: a corner 1, an edge 2, the middle 4. Overwritten, all are 1. Four corners are right, five pixels are wrong.
@@ -170,7 +170,7 @@ plt.show()
 # ## Suspect 3: a whole U-Net
 #
 # Now a network of 16 arrays of weights and biases, with one level (07): `encode.0` on the way down, then `bottom`,
-# then `decode.0` on the way up, and `head`. The report is longer, and easier to read than the others.
+# then `decode.0` on the way up, and `head`. The report is longer, but easier to read than the others.
 
 # %%
 unet_report = gradcheck(minunet.unet_forward, suspects.suspect_unet, suspects.UNET)
@@ -198,21 +198,22 @@ plt.show()
 # from `encode.0.conv2` on, the last convolution of the level. So the mistake lies between them. What does the
 # gradient pass through there?
 #
-# On the way down, the output of `encode.0` goes through the pool into the bottom; that is one way. It also goes
-# through the skip connection to `decode.0`; that is the other. The pool alone is checked elsewhere, and passes. So
-# the suspicion is at the **fork**: an array that is used twice gets the *sum* of two gradients.
+# On the way down, the output of `encode.0` goes through the pool into the bottom; that is one path. It also goes
+# through the skip connection to `decode.0`; that is the other. The pool itself has been checked, and passes. So the
+# suspicion falls on the **fork**: an array that is used twice gets the *sum* of two gradients.
 
 # %%
 course.show_source(suspects.suspect_unet)
 
 # %% [markdown]
 # In the last loop, `dy` comes from `max_pool_backward`, and goes straight into the convolutions. Again something is
-# unused: the list `dskips` is filled, and nobody takes anything out of it. The gradient that came through the skip
+# unused: the list `dskips` is filled, but nothing is ever taken out of it. The gradient that came through the skip
 # connection is lost. The missing line is `dy = dy + dskips.pop()`.
 #
-# Would this make exactly the report? What is before the fork never sees it: right. What is after it sees only one of
-# two terms: wrong, in all elements, by no simple rule, since a sum lacks a term that is different in each element. It
-# would. In training, this network would still learn, from what comes through the bottom. Only the check tells.
+# Would this make exactly this report? What comes before the fork is not affected: right. What comes after it gets only
+# one of two terms: wrong, in all elements, by no simple rule, since the missing term is different in each element.
+# Yes, it would. In training, this network would still learn from what comes through the bottom. Only the check shows
+# the mistake.
 
 # %%
 repaired_report = gradcheck(minunet.unet_forward, minunet.unet_backward, suspects.UNET)
@@ -293,8 +294,8 @@ course.check("repaired_up_conv_backward", my_repaired_up_conv_backward)
 
 # %% [markdown] tags=["answer"]
 # *Kind:* wrong. *Argument:* `weight`; `x` and `bias` are right, which acquits `dy_tap`. *Pattern:* the right gradient
-# with its last two axes swapped. And 12 of 24 is a half: swapped, the taps (0, 0) and (1, 1) stay where they are, and
-# (0, 1) and (1, 0) change places.
+# with its last two axes swapped. And 12 of 24 is a half: the swap leaves the taps (0, 0) and (1, 1) where they are,
+# and exchanges (0, 1) and (1, 0).
 #
 # *Line:* the only one that writes `dweight`. It says `dweight[:, :, j, i]`, and should say `[:, :, i, j]`.
 
@@ -331,13 +332,13 @@ def my_repaired_crop_concat_backward(dy, cache):
 course.check("repaired_crop_concat_backward", my_repaired_crop_concat_backward)
 
 # %% [markdown] tags=["answer"]
-# *Kind:* wrong. *Argument:* `skip`; `x` is right. *Pattern:* shifted by one along the last axis, which is the
-# columns. The count agrees: of the 48 pixels in a plane 24 are wrong, 4 rows of 6 columns. The 5 columns of the right
-# place and the 5 of the wrong one, one further, cover 6.
+# *Kind:* wrong. *Argument:* `skip`; `x` is right. *Pattern:* shifted by one along the last axis, which is the columns.
+# The count agrees: of the 48 pixels in a plane 24 are wrong, 4 rows of 6 columns. The 5 columns of the right place,
+# and the same 5 shifted by one, cover 6 columns.
 #
-# *Line:* the first column is `left`, and `(SW - W + 1) // 2` rounds up where it should round down: 2 in place of 1.
-# In the U-Net both differences are even, and rounding makes no difference. The bug would have slept there until
-# somebody tried another size. Checks should be made at awkward sizes.
+# *Line:* the first column is `left`, and `(SW - W + 1) // 2` rounds up where it should round down: 2 in place of 1. In
+# the U-Net both differences are even, and rounding makes no difference. The bug would have gone unnoticed until
+# somebody tried another size. So check at awkward sizes.
 
 # %% [markdown]
 # ### Suspect 7: a ReLU
@@ -364,7 +365,7 @@ course.check("repaired_relu_backward", my_repaired_relu_backward)
 
 # %% [markdown] tags=["answer"]
 # *Kind:* mutated, in `dy`. That is the end of the hunt: look for what writes into `dy`. It is `dy[cache.y <= 0] = 0`.
-# The caller's own array is changed, and at the fork of a U-Net the same array is still needed for the other way.
+# The caller's own array is changed, and at the fork of a U-Net the same array is still needed for the other path.
 #
 # `np.where` builds a new array, and so does `dy * (cache.y > 0)`. Note that the check of the tiny case does not see
 # the mistake, since it looks at the returned numbers only.
@@ -372,7 +373,7 @@ course.check("repaired_relu_backward", my_repaired_relu_backward)
 # %% [markdown]
 # ### Suspect 8: two convolutions
 #
-# A chain with a ReLU in the middle, as in each level of a U-Net. `weight1` and `bias1` belong to the first
+# This is a chain with a ReLU in the middle, as in each level of a U-Net. `weight1` and `bias1` belong to the first
 # convolution.
 
 # %%
@@ -402,10 +403,10 @@ course.check("repaired_conv_relu_conv_backward", my_repaired_conv_relu_conv_back
 # `bias1` and `x` are wrong. The border is between the two convolutions, and what is there in the forward pass is the
 # ReLU.
 #
-# *Line:* none is wrong, and one is missing: `dy = relu_backward(dy, relu)`. Once more the sign is a variable that
-# nobody uses, `relu`. Without the gate, the gradient also passes where the ReLU was closed. (Why 83 of 84, and not
-# all? Each pixel of `x` hears from several pixels of the hidden array. Only at one corner, which hears from a single
-# one, were the gates of all three channels open.)
+# *Line:* none is wrong, but one is missing: `dy = relu_backward(dy, relu)`. Once more the clue is a variable that is
+# never used, `relu`. Without the gate, the gradient also passes where the ReLU was closed. (Why 83 of 84, and not all?
+# Each pixel of `x` gets its gradient from several pixels of the hidden array. Only at one corner, which gets it from a
+# single one, were the gates of all three channels open.)
 
 # %% [markdown]
 # ## Suspect 9: a riddle
@@ -418,12 +419,12 @@ course.show_source(suspects.suspect_loss_again)
 
 # %% [markdown] tags=["answer"]
 # None. The kind is `vacuous`: everything that was compared is zero, so this check would have passed a function that
-# returns zeros, and it says nothing about the code. The arguments are the fault. Look at them:
+# returns zeros, and it says nothing about the code. The arguments are to blame. Look at them:
 # `suspects.LOSS_AGAIN[2]`, the weights, is zero at every pixel. At `suspects.LOSS` the same function passes. A report
 # that says FAILED can accuse the check as well as the code, and the kind tells which.
 
 # %% [markdown]
-# **Question 2.** For two people. Each breaks one line of a backward pass from the layers, such as
+# **Question 2.** This one is for two people. Each breaks one line of a backward pass from the layers, such as
 # [conv.py](../minunet/layers/conv.py), prints the report of `gradcheck`, and gives the other the *report only*. Who
 # names the line first? Which kinds of mistake are hard to find in this way, and which sizes of the arguments would
 # have made the report say more? (There is no answer to look up.)
@@ -434,8 +435,8 @@ course.show_source(suspects.suspect_loss_again)
 #
 # Right rows acquit: the mistake lies between the last gradient that is right and the first that is wrong.
 #
-# Counts and factors point at sizes, so choose arguments whose sizes all differ, and look for what is computed or
-# cached and never used.
+# Counts and factors point at sizes, so choose arguments whose sizes all differ, and look for anything that is computed
+# or cached but never used.
 #
 # **Where to read more.** How the hints are found: [hints.py](../minunet/gradcheck/hints.py); the kinds and how
 # each is recognised: the top of [check.py](../minunet/gradcheck/check.py). More than eighty further bugs, by layer,
