@@ -71,6 +71,15 @@ def test_every_page_installs_minunet_first_and_leads_to_no_file_near_it(page, ad
     assert len(badges) == (2 if address else 0)
 
 
+def test_an_answer_ends_with_its_rubric_and_students_do_not_see_it(page):
+    _, notebook = page
+    answers = [cell.source for cell in notebook.cells if editions.tag_of(cell) == "answer"]
+    for answer in answers:
+        *_, last = answer.split("\n\n")
+        assert re.match(r"\*\*Rubric, [1-9] points?\.\*\* ", last), answer
+    assert "Rubric" not in "".join(cell.source for cell in editions.student(notebook).cells)
+
+
 def test_no_page_needs_a_file_of_a_checkout(page):
     """A text in its code that begins with a folder of the repository, or leads upwards, would be a path to one."""
     folders = r"\.\./|notebooks/|minunet/|tests/|benchmarks/"
