@@ -34,7 +34,7 @@ except ImportError:
     %pip install -q {source}"""
 FROM_A_WHEEL = "minunet-*.whl  # put this file beside the page first: python -m pip wheel --no-deps PROJECT makes it"
 INSTALL_LITE = """\
-# Installs minunet in your browser. NumPy, SciPy and Matplotlib come along, so the first time takes a minute.
+# Installs minunet, NumPy, SciPy and Matplotlib in your browser; the first time takes a minute.
 %pip install -q minunet"""
 
 
