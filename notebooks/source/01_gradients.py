@@ -355,6 +355,9 @@ plt.show()
 # square is zero; for a linear function even the second is. Only the rounding error is left, and it shrinks as the
 # step grows. A gradient check of a layer that is linear in the argument could use an enormous step. One of a whole
 # network, which is not linear, could not.
+#
+# **Rubric, 2 points.** One for: the third derivative of a square is zero, so there is no truncation error. One for:
+# only rounding is left, and it shrinks as the step grows.
 
 # %% [markdown]
 # ## A checker that says why
@@ -634,6 +637,9 @@ course.check("scaled_square_backward", my_scaled_square_backward)
 # return 0 * dy`, checked at a 3x3 array; or a mistake that shows only above 100, checked with numbers near 1. A
 # gradient check tells you about one point and one shape. So check where things can go wrong: images that are not
 # square, a batch of two, several channels in and another number out, a bias that is not zero.
+#
+# **Rubric, 2 points.** One for a pass that is right at the checked arguments and wrong elsewhere, with code or an exact
+# description. One for what follows: check other shapes and sizes of numbers, and say which.
 
 # %% [markdown]
 # ## In three lines

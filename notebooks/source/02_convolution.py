@@ -103,6 +103,9 @@ course.show_source(naive.conv2d)
 # The 5x5 kernel has 25 weights, the two small ones have 18. Either way an output pixel depends on 5x5 pixels of the
 # input, as a picture near the end of this page shows. Between the two small ones there is room for a ReLU, so the
 # network gets the same view for fewer weights, and can compute more than a weighted sum of it.
+#
+# **Rubric, 2 points.** One for 25 weights against 18, and the same view of 5x5. One for the ReLU between the two, which
+# lets them compute more than a weighted sum.
 
 # %% [markdown]
 # ## The same sum, tap by tap

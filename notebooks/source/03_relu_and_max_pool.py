@@ -509,6 +509,9 @@ assert tie_report.ok and tie_report.findings[0].count == 4
 # received. Pixel by pixel `gradcheck` does not notice, because ties are what it leaves out: it reports `ok` and some
 # kinks. A test that notices moves both tied pixels together. There the slope of `y` is 1, as in the third line of the
 # output above, while the friend's gradients of the two add up to 2.
+#
+# **Rubric, 2 points.** One for: they differ at ties only, and each tied pixel gets the whole `dy`. One for a test that
+# moves the tied pixels together, or another one that notices.
 
 # %% [markdown]
 # ### Ties are common after ReLU, and harmless
@@ -542,6 +545,9 @@ print(f"gradients that arrive elsewhere:  {arrived[~tied].sum():.0f} of {(~tied)
 # either order; where it is not, a closed gate stops the gradient in either order. Pooling first is cheaper, since ReLU
 # then sees a quarter of the pixels. But the grey arrow, the skip connection, begins between the ReLU and the pool: it
 # needs the full-size image after ReLU, so the network has to compute that in any case.
+#
+# **Rubric, 2 points.** One for: both orders give the same `y` and `dx`, with the reason that ReLU keeps order. One for
+# the cost, and for the skip connection, which needs the image before the pool.
 
 # %% [markdown]
 # ## What the gradient of a pool looks like

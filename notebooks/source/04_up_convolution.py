@@ -510,6 +510,9 @@ print("3x3, in the middle:", spread_3x3[7:9, 7:9].round(1).tolist())
 # C, and not 4 * C: each pixel of `y` sees one pixel of `x`, in C channels, through one tap. Counting all four taps
 # would make the values half as large as they should be. For 3x3 at stride 2 there is no single number: C, 2 * C or 4 *
 # C, depending on where the pixel lies, so no standard deviation is right for all of them.
+#
+# **Rubric, 2 points.** One for C, with the reason that one tap meets each pixel. One for the 3x3 kernel at stride 2,
+# where the number depends on the pixel.
 
 # %% [markdown]
 # **Question 2.** Here is another way to double an image: repeat every pixel in a block of 2x2 (*nearest-neighbour
@@ -542,6 +545,9 @@ print(repeated_then_convolved(small, weight))
 # up-convolution can, and it does one multiplication for a pixel of `y` and a pair of channels, where the other does
 # four. Neither layer can do all that the other can. The U-Net uses the transposed convolution. Only an experiment can
 # tell whether the other gives better masks, and the two 3x3 convolutions that follow make the difference smaller.
+#
+# **Rubric, 3 points.** One for four free values: only the up-convolution. One for the flat image, and one for the
+# multiplications, four against one, each with a reason.
 
 # %% [markdown]
 # ## Summary

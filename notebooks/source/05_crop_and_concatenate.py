@@ -264,6 +264,9 @@ print(gradcheck(crop_concat_forward, crop_concat_backward, (normal((2, 2, 7, 9))
 # Every number of `y` is a sum of two numbers, and raising either by 1 raises the sum by 1. So both get the whole of
 # `dy`, not half of it each: `dx = dy`, and `dskip` is `dy` in its frame of zeros. Concatenation cuts the gradient in
 # two; addition hands a copy to each.
+#
+# **Rubric, 2 points.** One for `dx = dy`, and one for `dskip`, which is `dy` in its frame of zeros. Half of `dy` for
+# each: no point.
 
 # %% [markdown]
 # ## The fork: one array, two paths
@@ -583,6 +586,9 @@ plt.show()
 # cover it too. But it may get some through the pools and the bottom: the output has 388 = 572 - 184 pixels because the
 # path through the bottom sees 92 pixels beyond it on every side, and 92 is exactly how far the outermost pixel lies
 # from the output. Whether it does depends on the winners of the pools and the gates of the ReLUs.
+#
+# **Rubric, 2 points.** One for: not over the skip connections. One for: through the pools and the bottom it may, with
+# the count of 92 pixels.
 
 # %% [markdown]
 # ## In three lines

@@ -305,6 +305,9 @@ except InputError as error:
 # The loss and `dlogits` double, and so does every gradient in the network, since each layer's backward pass is linear
 # in `dy`. A step of gradient descent is twice as long, as if the learning rate had been doubled. Only the *ratios* of
 # the weights say what counts more; their size is a second learning rate. So the library's class weights have mean 1.
+#
+# **Rubric, 2 points.** One for: the loss and all gradients double. One for: it is as if the learning rate had been
+# doubled, so only ratios say what counts.
 
 # %% [markdown]
 # ## An upstream gradient of ones proves nothing
@@ -437,6 +440,9 @@ course.check("border_weights", my_border_weights)
 # It raises no error, and it misses the point. There is no background between the two cells, so no pixel there gets the
 # border term: columns 3 and 4 have the weight of any other cell pixel. The labels would even tell the network that the
 # two are joined. The large weights then lie on the outer sides of the pair, where they are useless.
+#
+# **Rubric, 2 points.** One for: no pixel of background lies between the cells, so none gets the border term. One for
+# what the network is then told: that the two are joined.
 
 # %% [markdown]
 # ## As in Fig. 3
@@ -526,6 +532,9 @@ draw_without_and_with(logits_joined)
 # come with their surroundings: an image with more gaps also has more outlines and more cells, which all pull as well.
 # And ten *different* gaps would teach more than one gap ten times over. A weight says how much a pixel matters, but
 # brings no new information; new pixels do, and so does augmentation (notebook 09).
+#
+# **Rubric, 2 points.** One for: nearly the same sum of gradients. One for what is different: more outlines and cells
+# come along, or ten different gaps teach more than one.
 
 # %% [markdown]
 # ## In three lines

@@ -200,6 +200,9 @@ print(summary(572, 572))
 # 256 times fewer, since a weight has an entry for every pair of channels. A weight is used once at each pixel, though,
 # and there are 568 * 568 pixels at level 0 against 28 * 28 at the bottom, 412 times more. So the two take about the
 # same time: 24 GFLOP at level 0 and 15 at the bottom.
+#
+# **Rubric, 2 points.** One for where the parameters and where the time is. One for the reason: a weight has an entry
+# for each pair of channels, and is used once at each pixel.
 
 # %% [markdown]
 # ## Why valid convolutions?
@@ -609,6 +612,9 @@ plt.show()
 # parameters grow fourfold, to 124 million. The time *falls*, from 301 to 220 GFLOP, because the right arm of the U
 # works on smaller images; but per output pixel it grows threefold. And the receptive field doubles: the deeper network
 # sees farther, and pays with a wider border.
+#
+# **Rubric, 3 points.** One for the border and the output, one for the parameters, one for the time with its reason. A
+# wrong number with a right reason keeps its point.
 
 # %% [markdown]
 # ## In three lines

@@ -551,6 +551,9 @@ plt.show()
 # no outline at all, and dim grey looks like haze. Train with depth 3, whose field is 92 pixels or more, for as many
 # steps on the same images. To be sure, count the errors on dark cells separately; the mean over all pixels may hide
 # them.
+#
+# **Rubric, 2 points.** One for each reason with an experiment that could show it wrong. A reason without an experiment:
+# no point.
 
 # %% [markdown]
 # ## Reading curves
@@ -598,6 +601,9 @@ plt.show()
 #
 # Ours resembles A, with some of D while the rate is high. Its two curves show different measures, though, a weighted
 # loss and a pixel error; to judge "by heart or not" properly, one would plot the same measure for both.
+#
+# **Rubric, 2 points.** One for naming all four rightly from both curves. One for a next step that fits each, and for
+# the comparison with the long run.
 
 # %% [markdown]
 # ## Adam: each weight its own step

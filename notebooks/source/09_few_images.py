@@ -640,6 +640,10 @@ plt.show()
 # together. With 10 pixels over 255, neighbouring pixels move nearly alike, and a gap of 5 pixels changes by a fraction
 # of a pixel. It would cost some time, about as much again as drawing the tile. And cells just outside the tile count
 # in eq. 2 as well, so their labels would have to be bent too.
+#
+# **Rubric, 3 points.** One for each question. 1: three changes that do harm, each with its reason. 2: numbers of an
+# experiment of your own, and that images matter more than augmentation where there are several; no point for one run
+# that is taken as proof. 3: when gaps change by a good part of their width, and what a new map costs.
 
 # %% [markdown]
 # ## In three lines

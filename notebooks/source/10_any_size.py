@@ -547,6 +547,10 @@ for rotations in (1, 4, 7, 8):
 # **3.** It sees a small symmetric cell that ends in its own mirror image, a shape that does not exist. Often the label
 # is still right, since the grey values are. Better context is real context: record, or cut out, a larger image than
 # you want to label, and mirror only where the scan itself ends.
+#
+# **Rubric, 3 points.** One for each question. 1: no, with the reason that each tile has another mean, and numbers that
+# are fixed beforehand. 2: the number of tiles and the share of the border; 516 in place of 512 is half a point. 3: what
+# the network sees, and context from a larger image.
 
 # %% [markdown]
 # ## In three lines

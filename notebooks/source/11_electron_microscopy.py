@@ -642,6 +642,9 @@ for name, best in metrics.best_over_thresholds(true_cells[:1], probabilities[:1]
 # number chosen among nine, and a curve that is flat around its maximum, the damage is small; with many settings tried
 # and the best kept, it grows. Better: hold out two groups of slices, choose the threshold on one and report on the
 # other; or leave out one held-out slice at a time.
+#
+# **Rubric, 2 points.** One for what both pictures look like, and which network serves which purpose. One for where the
+# threshold may be chosen, and why not on the images that are reported.
 
 # %% [markdown]
 # ## In three lines

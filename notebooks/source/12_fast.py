@@ -161,6 +161,8 @@ course.show_source(conv2d_forward, conv2d_backward)
 # is summed from `dy` itself, not from its wide copy, and stays right. A kernel of 3x1 has KW - 1 = 0 such columns, so
 # nothing would show. That is why the library is tested with several sizes of kernel, and with images that are not
 # square.
+#
+# **Rubric, 2 points.** One for `dx` and `dweight`, but not `dbias`. One for the 3x1 kernel, which has no such columns.
 
 # %% [markdown]
 # ## Way 3: im2col, one product for all
@@ -683,6 +685,9 @@ legend = axes.legend(fontsize=8, ncols=2, loc="lower right")
 # stand far on the left, on the slope. Winograd saves multiplications, which are not the limit here. What helps is to
 # touch y less often: bands do that, and so does im2col, whose columns are small for C = 1. Beyond that one can *fuse*
 # layers, so that the ReLU is done on a band before it leaves the cache.
+#
+# **Rubric, 2 points.** One for both numbers, within a tenth. One for: this layer is limited by memory, so Winograd does
+# not help, and bands or im2col do.
 
 # %% [markdown]
 # ## All cores at once

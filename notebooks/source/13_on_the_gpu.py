@@ -527,6 +527,9 @@ with pretend_gpu.installed() as log:
 # loss: `train_steps` stops a run in the very step in which the loss is not finite, and writes the loss into each row
 # of the history. It could keep the losses as arrays of the device and fetch fifty at once; a broken run would then go
 # on for up to fifty steps before anyone notices.
+#
+# **Rubric, 2 points.** One for: a clear message against a NaN that could have other causes, and for a check on the
+# host. One for what is given up, or done later, when the loss is read seldom.
 
 # %% [markdown]
 # ## float32, and what is called TF32

@@ -263,6 +263,9 @@ course.check("repaired_loss_backward", my_repaired_loss_backward)
 # *Line:* a factor can only come from a multiplication or a division by a size, and there is one: `/ (H * W)`. The
 # mean is over `N * H * W` pixels. Divided by N once more, everything is right; with a batch of one nobody would ever
 # notice.
+#
+# **Rubric, 2 points.** One for kind, argument and pattern, as the report has them. One for the line, with a reason that
+# leads from the pattern to it. A line that was found by reading alone: one.
 
 # %% [markdown]
 # ### Suspect 5: an up-convolution
@@ -301,6 +304,9 @@ course.check("repaired_up_conv_backward", my_repaired_up_conv_backward)
 # and exchanges (0, 1) and (1, 0).
 #
 # *Line:* the only one that writes `dweight`. It says `dweight[:, :, j, i]`, and should say `[:, :, i, j]`.
+#
+# **Rubric, 2 points.** One for kind, argument and pattern, as the report has them. One for the line, with a reason that
+# leads from the pattern to it. A line that was found by reading alone: one.
 
 # %% [markdown]
 # ### Suspect 6: crop and concatenate
@@ -342,6 +348,9 @@ course.check("repaired_crop_concat_backward", my_repaired_crop_concat_backward)
 # *Line:* the first column is `left`, and `(SW - W + 1) // 2` rounds up where it should round down: 2 in place of 1. In
 # the U-Net both differences are even, and rounding makes no difference. The bug would have gone unnoticed until
 # somebody tried another size. So check at awkward sizes.
+#
+# **Rubric, 2 points.** One for kind, argument and pattern, as the report has them. One for the line, with a reason that
+# leads from the pattern to it. A line that was found by reading alone: one.
 
 # %% [markdown]
 # ### Suspect 7: a ReLU
@@ -372,6 +381,9 @@ course.check("repaired_relu_backward", my_repaired_relu_backward)
 #
 # `np.where` builds a new array, and so does `dy * (cache.y > 0)`. Note that the check of the tiny case does not see
 # the mistake, since it looks at the returned numbers only.
+#
+# **Rubric, 2 points.** One for kind, argument and pattern, as the report has them. One for the line, with a reason that
+# leads from the pattern to it. A line that was found by reading alone: one.
 
 # %% [markdown]
 # ### Suspect 8: two convolutions
@@ -410,6 +422,9 @@ course.check("repaired_conv_relu_conv_backward", my_repaired_conv_relu_conv_back
 # never used, `relu`. Without the gate, the gradient also passes where the ReLU was closed. (Why 83 of 84, and not all?
 # Each pixel of `x` gets its gradient from several pixels of the hidden array. Only at one corner, which gets it from a
 # single one, were the gates of all three channels open.)
+#
+# **Rubric, 2 points.** One for kind, argument and pattern, as the report has them. One for the line, with a reason that
+# leads from the pattern to it. A line that was found by reading alone: one.
 
 # %% [markdown]
 # ## Suspect 9: a riddle
@@ -425,6 +440,8 @@ course.show_source(suspects.suspect_loss_again)
 # returns zeros, and it says nothing about the code. The arguments are to blame. Look at them:
 # `suspects.LOSS_AGAIN[2]`, the weights, is zero at every pixel. At `suspects.LOSS` the same function passes. A report
 # that says FAILED can accuse the check as well as the code, and the kind tells which.
+#
+# **Rubric, 2 points.** One for: no line is wrong, the check is `vacuous`. One for the cause, weights that are all zero.
 
 # %% [markdown]
 # ## Four more, from public code

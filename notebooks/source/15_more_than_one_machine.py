@@ -534,6 +534,10 @@ plt.show()
 # **3.** The same program runs four times, from the same seed, and does the same work four times, in the same time or
 # more. If it writes files, four processes overwrite each other's. `minunet train` therefore refuses to run under
 # mpirun without mpi4py.
+#
+# **Rubric, 3 points.** One for each question. 1: blocks and seconds, and the halo counted in what is read. 2: of a
+# slide the blocks under way, of a training run all since the checkpoint, with the reason. 3: the same work is done four
+# times.
 
 # %% [markdown]
 # ## In three lines

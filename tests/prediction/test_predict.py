@@ -171,7 +171,7 @@ def test_the_progress_bar_counts_the_tiles(small_unet, monkeypatch, rotations):
         def update(self):
             self.count += 1
 
-    monkeypatch.setattr(sys.modules[predict.__module__], "tqdm", Bar)
+    monkeypatch.setattr(sys.modules[predict.__module__], "ProgressBar", Bar)
     predict(small_unet, np.zeros((20, 25)), 52, rotations, progress=True)
     (bar,) = bars
     assert bar.count == bar.total >= 6 * rotations  # an output is 12 pixels wide

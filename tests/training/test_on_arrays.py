@@ -106,7 +106,7 @@ def test_the_bar_counts_the_steps_and_shows_the_loss(images_and_labels, monkeypa
         def update(self, n):
             self.n += n
 
-    monkeypatch.setattr("minunet.training.progress_bar.tqdm", Bar)
+    monkeypatch.setattr("minunet.training.progress_bar.ProgressBar", Bar)
     train(*images_and_labels, steps=3, **{**SMALL, "progress": True})
     train(*images_and_labels, steps=3, **SMALL)
     for bar, disable in zip(bars, (None, True), strict=True):
