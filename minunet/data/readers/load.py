@@ -46,7 +46,7 @@ def load_data(spec: str, seed: int = 0) -> Dataset:
 def _remedy(spec: str) -> str:
     """Return how to name the data; a folder alone gets the kind that its files are a sign of."""
     folder = Path(os.path.expanduser(spec))
-    if not folder.is_dir():
+    if not spec or not folder.is_dir():
         return "write the folder after the colon"
     kind = next((name for name in SIGNS if _has_signs(folder, name)), "folder")
     return f"write {kind}:{spec}"
