@@ -110,7 +110,7 @@ def _shown(title: str, text: str) -> str:
     if title.startswith("# "):
         return text.split("\n\n")[0]
     if re.search("In three lines|Summary", title):
-        return re.split(r"\*\*(?:Read more|Where to read)", text)[0].strip()
+        return re.split(r"(?:\*\*|## )(?:Read more|Where to read)", text)[0].strip()
     if re.match(ASKS, text):
         return text
     return "\n\n".join(re.findall(BLOCK, text, re.DOTALL | re.MULTILINE)[:2])
