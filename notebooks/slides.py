@@ -33,7 +33,7 @@ STYLE = """<style>
 .reveal .jp-RenderedImage {text-align: center;}
 </style>"""
 BLOCK = r"^```\n.*?^```$|^\$\$.*?\$\$$"  # a drawing in characters, or an equation on lines of its own
-ASKS = r"\*\*(Exercise|Question)\b"
+ASKS = r"^(?=\*\*(?:Exercise|Question)\b)"
 
 
 def main() -> int:
@@ -72,14 +72,13 @@ def slides_of(page: NotebookNode) -> list[NotebookNode]:
     heading, unsaid = "", ""  # the title of the section, and its text that is in no notes yet
     for cell in page.cells:
         if cell.cell_type == "markdown" and tag_of(cell) != "answer":
-            title, text = _split(cell.source)
-            heading = title or heading
-            unsaid += f"\n\n{text}"
-            shown = _shown(title, text)
-            if shown:
-                kind = "slide" if title else "subslide"
-                slides += [_cell(f"{heading}\n\n{shown}", kind), _cell(unsaid.strip(), "notes")]
-                unsaid = ""
+            for title, text in _sections(cell.source):
+                heading = title or heading
+                unsaid += f"\n\n{text}"
+                for shown in _shown(title, text):
+                    kind, title = "slide" if title else "subslide", ""
+                    slides += [_cell(f"{heading}\n\n{shown}", kind), _cell(unsaid.strip() or heading, "notes")]
+                    unsaid = ""
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
                 slides += [_cell(heading, "subslide"), _picture(output), _cell(unsaid.strip() or heading, "notes")]
@@ -99,21 +98,21 @@ def as_html(notebook: NotebookNode, week: int) -> str:
     return html
 
 
-def _split(source: str) -> tuple[str, str]:
-    """Return the heading of a cell, or "", and the text below it."""
-    first, _, rest = source.partition("\n")
-    return (first, rest.strip()) if first.startswith("#") else ("", source)
+def _sections(source: str) -> list[tuple[str, str]]:
+    """Return (heading or "", the text below it) for each section that a cell holds a part of."""
+    parts = re.split(r"^(#{1,3} [A-Z0-9].*)$", source, flags=re.MULTILINE)
+    return [(title, text.strip()) for title, text in zip(["", *parts[1::2]], parts[::2], strict=True) if title or text]
 
 
-def _shown(title: str, text: str) -> str:
-    """Return the part of a cell's text that belongs on a slide, or ""."""
+def _shown(title: str, text: str) -> list[str]:
+    """Return the parts of a section's text that belong on slides."""
     if title.startswith("# "):
-        return text.split("\n\n")[0]
+        return [text.split("\n\n")[0]]
     if re.search("In three lines|Summary", title):
-        return re.split(r"\*\*(?:Read more|Where to read)", text)[0].strip()
-    if re.match(ASKS, text):
-        return text
-    return "\n\n".join(re.findall(BLOCK, text, re.DOTALL | re.MULTILINE)[:2])
+        return [re.split(r"\*\*(?:Read more|Where to read)", text)[0].strip()]
+    told, *asked = re.split(ASKS, text, maxsplit=1, flags=re.MULTILINE)
+    blocks = "\n\n".join(re.findall(BLOCK, told, re.DOTALL | re.MULTILINE)[:2])
+    return [part for part in (blocks, *asked) if part]
 
 
 def _picture(output: NotebookNode) -> NotebookNode:
