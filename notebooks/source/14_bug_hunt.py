@@ -568,10 +568,10 @@ course.check("repaired_strided_conv_backward", my_repaired_strided_conv_backward
 # %% [markdown]
 # ### Suspect 13: a normalisation
 #
-# Each channel gets mean 0 and standard deviation 1, over N, H and W. That is the heart of batch normalisation, whose
-# backward pass has been wrong in more than one library
-# ([mlpack](https://github.com/mlpack/mlpack/issues/1923), [MXNet](https://github.com/apache/mxnet/issues/1053)). In the
-# first, a gradient check was there and passed: it looked at the parameters behind the layer only, and never at dx.
+# Each channel gets mean 0 and standard deviation 1, over N, H and W. That is the heart of batch normalisation. In a
+# known library its backward pass [was reported wrong](https://github.com/mlpack/mlpack/issues/1923) although there was
+# a gradient check: the normalisation was the first layer of the checked network, so its dx went nowhere and was never
+# compared.
 
 # %%
 print(gradcheck(public.standardise_forward, public.suspect_standardise, public.STANDARDISE))
