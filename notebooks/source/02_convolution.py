@@ -558,7 +558,7 @@ assert y5[0, 0, 0, 1] == 27
 # To compute everything and throw three quarters away, as this cell does, is correct and wasteful. In the loop over taps
 # a slice has a step: the block that tap (kh, kw) reads is `x[:, :, kh : kh + stride * OH : stride, ...]`.
 #
-# **Exercise 5: the forward pass with a stride.** Change your exercise 1 in the two places where the stride belongs.
+# **Exercise 5.** *The forward pass with a stride.* Change your exercise 1 in the two places where the stride belongs.
 
 
 # %% tags=["exercise"]
@@ -581,10 +581,10 @@ course.check("conv2d_with_stride", my_conv2d_with_stride)
 
 # %% [markdown]
 # And backward? The sentence to remember still holds: what a tap read, it now writes to. With dy = `[[1, 2], [0, -1]]`
-# again, two pixels by hand. The pixel x[2, 2] lies in all four windows, in a corner of each: 9·1 + 7·2 + 3·0 - 1·1 =
-# 22. The pixel x[1, 1] lies in the first window only, under tap (1, 1): 5·1 = 5.
+# again, two pixels by hand. The pixel x[2, 2] lies in all four windows, in a corner of each, so its gradient is
+# 9·1 + 7·2 + 3·0 - 1·1 = 22. The pixel x[1, 1] lies in the first window only, under tap (1, 1), so its is 5·1 = 5.
 #
-# **Exercise 6: the backward pass with a stride.** Now the cache holds x, weight and the stride. With H = 6 the last row
+# **Exercise 6.** *The backward pass with a stride.* Now the cache holds x, weight and the stride. With H = 6 the last row
 # is not read by any tap, since (6 - 3) // 2 + 1 = 2 as well: what is its gradient? The check tries such sizes too.
 
 
@@ -636,7 +636,7 @@ assert y_same.shape == x.shape and y_same[0, 0, 0, 0] == 15
 # remains is the middle, in the box. So the backward pass of a padding is a crop, just as in notebook 05 the backward
 # pass of a crop is a padding.
 #
-# **Exercise 7: "same" padding, backward.** You may call `conv2d_backward`, and `cache.conv` is what it needs.
+# **Exercise 7.** *"Same" padding, backward.* You may call `conv2d_backward`, and `cache.conv` is what it needs.
 # `cache.top` and `cache.left` count the zeros above and on the left. The check takes even
 # numbers of taps too.
 

@@ -486,6 +486,9 @@ course.check("repaired_softmax_backward", my_repaired_softmax_backward)
 # *Line:* `p * (1 - p)` is the derivative of p_k with respect to its own logit. But logit j moves the p of *every*
 # class, by `-p_j * p_k`. With all of them, dx_j = p_j * (dy_j - sum over k of dy_k * p_k). Somebody who tests with K =
 # 1, or looks at the diagonal of the Jacobian only, never sees the difference.
+#
+# **Rubric, 2 points.** One for kind, argument and pattern, with the sums over the classes, which should be 0. One for
+# the line, with the other classes as the reason.
 
 # %% [markdown]
 # ### Suspect 11: a mirror
@@ -524,6 +527,9 @@ course.check("repaired_mirror_backward", my_repaired_mirror_backward)
 #
 # *Line:* `dx[...] += dy` looks as if it added. But NumPy reads all elements first, adds, and then writes: if an element
 # is named twice in the index, the second write replaces the first. `np.add.at` adds as often as it is named.
+#
+# **Rubric, 2 points.** One for kind, argument and pattern, with what the 12 right pixels have in common. One for the
+# line: an element that is named twice is written once.
 
 # %% [markdown]
 # ### Suspect 12: a convolution with a stride
@@ -564,6 +570,9 @@ course.check("repaired_strided_conv_backward", my_repaired_strided_conv_backward
 #
 # *Line:* the slices have no step, and `stride` is unpacked and never used: once more the unused variable. The shapes
 # fit, so nothing stops with an error. The wrong gradient of x lies in the upper left part of the image.
+#
+# **Rubric, 2 points.** One for kind, argument and pattern: x and weight are wrong, bias is right. One for the line: the
+# stride is unpacked and never used.
 
 # %% [markdown]
 # ### Suspect 13: a normalisation
@@ -602,6 +611,9 @@ course.check("repaired_standardise_backward", my_repaired_standardise_backward)
 # *Line:* the deviation is treated as a constant, and `y` is unpacked and never used. If x[i] moves by a little, the
 # deviation moves by y[i] / n times that, n being the number of pixels of a channel, and every y shrinks in proportion
 # to itself. That gives `y * mean(dy * y)`. The more pixels, the smaller the term, and so it slept.
+#
+# **Rubric, 2 points.** One for kind, argument and pattern: a small term is missing. One for the line: x also reaches y
+# through the deviation.
 
 # %% [markdown]
 # ## Suspect 14: it passes
@@ -627,6 +639,9 @@ print("dy of ones: the sum of dy is", largest.size, "and the sum of dx is", int(
 # derivative to compare with. It says so: 8 elements were left out. A finding `kink` is no acquittal of those
 # elements. What is right there is a matter of definition, and minunet's is that the first winner takes all (notebook
 # 03). For such a rule one needs a test of its own, as this sum is.
+#
+# **Rubric, 2 points.** One for no, with the sum of dx as the evidence. One for why the check is silent: ties are kinks,
+# and kinks are left out.
 
 # %% [markdown]
 # **Question 3.** This one is for two people. Each breaks one line of a backward pass from the layers, such as

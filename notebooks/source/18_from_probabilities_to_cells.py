@@ -259,6 +259,9 @@ plt.show()
 # that sees cells everywhere learns nothing from an empty tile. The cross-entropy gives every pixel `p / count`, and
 # lowers them all. Remedies: add the two losses, which is what most people do; compute Dice over a batch in which
 # other tiles have cells; or add a small constant above and below the line, which gives an empty tile a gradient.
+#
+# **Rubric, 2 points.** One for the loss of 1 and the gradient of 0, beside that of the cross-entropy. One for a remedy
+# that gives the tile a gradient.
 
 # %% [markdown]
 # ## One network, three losses
@@ -506,6 +509,9 @@ plt.show()
 # network means one cell in five pixels. In general `p / (1 - p)` is 4 times the true odds, so divide the odds by 4: or
 # subtract log 4 from the logit of cell. With the border term of the weight map every pixel has its own weight, and
 # nobody can undo it without knowing the truth.
+#
+# **Rubric, 2 points.** One for `p = 0.5`, with the balance that leads there. One for dividing the odds by 4, or
+# subtracting log 4 from the logit.
 
 # %% [markdown]
 # ## The watershed
@@ -742,6 +748,9 @@ print("remark on the last:", board[-1]["remark"].split("; ")[0])
 # first wins. Besides, 60 entries that may look are 60 attempts to choose on the held-out images, and the best of them
 # is best partly by luck. Real contests keep a second group of images, of which nobody sees a score until the end, and
 # limit the number of attempts.
+#
+# **Rubric, 2 points.** One for: nobody can say, as long as the images differ by more than that. One for a second group
+# of images, or a limit on the attempts.
 
 # %% [markdown]
 # ## In three lines

@@ -479,6 +479,9 @@ plt.show()
 # backward pass with the forward pass. What they cannot see is a wrong *forward* pass, such as a loss that divides by
 # the wrong count; a second implementation finds that. So you want both. And on a tie or at a kink each may choose
 # differently, and none is wrong.
+#
+# **Rubric, 2 points.** One for: they may share a mistake. One for what finds it: finite differences for the backward
+# pass, a second implementation for the forward pass.
 
 # %% [markdown]
 # ## Ten steps of training
@@ -658,6 +661,9 @@ print(f"at most, both ways: by hand {peak(work['by hand']):.1f} MB, tiny autogra
 # carries along, with every value, its derivative for one input: a single pass for one input, whatever the number of
 # outputs, and nothing has to be kept. Training is the other extreme. There is one output, the loss, and there are
 # millions of inputs, the parameters. Forward mode would need a pass for each of them, and reverse mode needs one.
+#
+# **Rubric, 2 points.** One for a walk for each of the million outputs, and forward mode as the better way. One for:
+# training has one output and millions of inputs.
 
 # %% [markdown]
 # ## So why by hand?

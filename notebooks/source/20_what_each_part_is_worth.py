@@ -516,12 +516,18 @@ for measure in ("pixel_error", "seg"):
 # **1.** The run that is missing: without skips *and* without the weight map, with the two others. If the map is what
 # the network without skips fails at, its pixel error should lie near that of "without all four", and clearly below that
 # of "without skips". (If it does not, bending or dropout did it, and the pair of those is the next to look at.)
+#
+# **Rubric, 2 points.** One for the run that is missing, without skips and without the map. One for what its error would
+# have to be.
 
 # %% [markdown] tags=["answer"]
 # **2.** Whether it is a pair (same images, same first weights, same tiles), what the difference is with other seeds,
 # and at which threshold. In our table dropout's differences in SEG go from about -0.07 to +0.04 between seeds, with a
 # standard deviation near 0.04. The mean of n differences has about 0.04 divided by the root of n. To tell 0.03 from
 # zero, that should be at most a third of it, 0.01: about 16 seeds.
+#
+# **Rubric, 2 points.** One for asking about pairs, other seeds and the threshold. One for a number of seeds that
+# follows from the spread.
 
 # %% [markdown]
 # ## What it does not say
