@@ -31,7 +31,8 @@ def in_what_way(name: str, yours: np.ndarray, expected: np.ndarray) -> str:
     if np.isnan(yours).any():
         return ""  # the exercise knows better where nan may come from
     if not yours.any():
-        return f"{name} is 0 everywhere: is something computed and then not written into it?"
+        or_cut_off = "" if np.trunc(expected).any() else ", or cut off to whole numbers"
+        return f"{name} is 0 everywhere: is something computed and then not written into it{or_cut_off}?"
     if difference(yours, np.trunc(expected)) == 0:
         return f"{name} is cut off to whole numbers: is it, or was an argument, made an array of integers?"
     if difference(-yours, expected) <= TOLERANCE:

@@ -48,10 +48,11 @@ def watched_call(exercise: Exercise, function: Callable, args: tuple) -> Call:
     finally:
         sys.setprofile(watcher_before)
     trips, copied = log.trips[trips_before:], log.numbers_copied - copied_before
-    return Call(result, _views(result, args), ready_made, trips, copied)
+    names = exercise.arguments()
+    return Call(result, _views(result, dict(zip(names, args, strict=False))), ready_made, trips, copied)
 
 
-def _views(result, args: tuple) -> dict[int, str]:
+def _views(result, args: dict) -> dict[int, str]:
     """Return the outputs that are views of an argument."""
     found = {}
     for i, output in enumerate(result if isinstance(result, (tuple, list)) else [result]):

@@ -72,10 +72,6 @@ def gradient_leaving_x_moved(f, x, step):
     return gradient
 
 
-def gradient_of_the_flat_copy(f, x, step):
-    return numerical_gradient(f, x, step).ravel()
-
-
 def gradient_moving_all(f, x, step):
     return np.full(x.shape, central_difference(f, x, step))
 
@@ -185,7 +181,6 @@ EXERCISES = [
         args=(energy, TINY, 1.0),
         more=((waves, LARGER, 1e-4), (energy, rng.normal(size=5), 1e-2), (waves, rng.normal(size=(3, 1)), 1e-3)),
         mistakes={
-            "it is a flat row: return it in the shape of x": gradient_of_the_flat_copy,
             "this is the forward difference: move each element to both sides": gradient_one_sided,
             "an element stays moved while the next is measured: put it back, or move a copy": gradient_leaving_x_moved,
             "all elements are moved at once: move one, and leave the others alone": gradient_moving_all,

@@ -151,7 +151,6 @@ EXERCISES = [
             (572, 4),
             (smallest_input_size(9, 3), 3),
             (smallest_input_size(40, 5), 5),
-            (7, 0),
         ),
         ready_made=("output_size",),
         mistakes={
