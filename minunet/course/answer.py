@@ -102,7 +102,7 @@ def _as_array(name: str, value) -> np.ndarray:
         except Exception:  # lists of different lengths; an array on the pretend GPU
             array = np.array(None)
         if array.dtype.kind in "biuf":
-            return array
+            return array.astype(float) if array.dtype == np.longdouble else array
     raise FailedCheckError([f"{name} should be an array or a number, and is {_described(value)}"])
 
 

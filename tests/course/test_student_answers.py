@@ -1,5 +1,6 @@
 """Answers of students, right, wrong and hostile: each gets the verdict that it deserves, and nothing leaves `check`."""
 
+import copy
 import itertools
 import re
 
@@ -137,7 +138,7 @@ def test_an_argument_that_is_changed_is_found_out(name):
     exercise = EXERCISES[name]
 
     def spoils(*args):
-        result = exercise.solution(*args)
+        result = copy.deepcopy(exercise.solution(*args))  # it may be a view of what is spoiled next
         for array in flatten(args).values():
             if isinstance(array, np.ndarray) and array.size:
                 array += 1
