@@ -237,6 +237,7 @@ EXERCISES = [
             (SIX_BLOCKS, THREE_BLOCKS),
             (FOUR_CELLS, np.zeros((3, 7), int)),
         ),
+        ready_made=("seg_score",),
         mistakes={
             "a cell without a match counts 0 in the mean": seg_of_matches_alone,
             "half of a cell is no match: more than half": seg_with_half_a_cell,

@@ -139,6 +139,7 @@ EXERCISES = [
             (rng.normal(size=(2, 3)), (2, 3)),
             (rng.normal(size=(2, 3)), ()),
         ),
+        may_return_views=True,  # where nothing is to be summed
         mistakes={
             "axes of length 1 were stretched, too: sum over them": sum_of_leading_axes_alone,
             "the axes that shape does not have, at the front, must go: sum over them": sum_of_stretched_axes_alone,
