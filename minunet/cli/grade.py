@@ -1,28 +1,44 @@
-"""`minunet grade`: grade the notebooks that students handed in, and write a table."""
+"""`minunet grade`: grade the notebooks that students handed in; write tables and feedback."""
 
 import argparse
 from pathlib import Path
 
-from minunet.course.grading.grade import grade_folder
+from minunet.course.grading.grade_folder import ATTEMPTS, Settings, grade_folder
 
-HELP = "grade the notebooks that students handed in, and write a table"
-EXAMPLE = "minunet grade submissions --out week1.csv"
+HELP = "grade the notebooks that students handed in; write tables and feedback"
+EXAMPLE = "minunet grade submissions --out week1 --jobs 4"
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    default = Settings()
     command.add_argument(
-        "folder", metavar="DIR", help="folder with the notebooks; those in folders within it count, too"
+        "folder", metavar="DIR", help="folder with the notebooks; those in folders and zip files within it count, too"
     )
     command.add_argument(
-        "--out", default="grades.csv", metavar="FILE", help="the table, a new file; default grades.csv"
+        "--out", default="grades", metavar="DIR", help="folder for the results; of a stopped grading, it goes on"
+    )
+    command.add_argument(
+        "--jobs", type=int, default=default.jobs, metavar="N", help="notebooks at a time; default all cores"
     )
     command.add_argument("--seconds", type=float, default=60, metavar="S", help="time limit for a cell; default 60")
+    command.add_argument("--attempt", choices=ATTEMPTS, default="best", help="which of several counts; default best")
+    command.add_argument(
+        "--map", type=Path, metavar="FILE", help="table FOUND,STUDENT: what a file name says, who it is"
+    )
+    command.add_argument("--container", metavar="IMAGE", help="run each notebook in a container of podman or docker")
+    command.add_argument(
+        "--solutions", type=Path, default=default.solutions, metavar="DIR", help="notebooks with the rubrics"
+    )
 
 
 def run(options) -> int:
-    """Grade each notebook of a folder; write a table."""
-    rows = grade_folder(Path(options.folder), Path(options.out), options.seconds)
-    remarks = sum(bool(row["remark"]) for row in rows)
-    print(f"{len(rows)} notebooks graded, {remarks} with a remark; written to {options.out}")
+    """Grade each notebook of a folder; write the results."""
+    settings = Settings(
+        options.seconds, options.jobs, options.attempt, options.map, options.container, options.solutions
+    )
+    rows = grade_folder(Path(options.folder), Path(options.out), settings)
+    remarks = sum(bool(row["remarks"]) for row in rows)
+    students = len({row["student"] for row in rows})
+    print(f"{len(rows)} notebooks of {students} students graded, {remarks} with a remark; written to {options.out}")
     return 0
