@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from minunet.course.contest import write_leaderboard
 from minunet.course.grading.grade_folder import ATTEMPTS, Settings, grade_folder
 
 HELP = "grade the notebooks that students handed in; write tables and feedback"
@@ -30,10 +31,19 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--solutions", type=Path, default=default.solutions, metavar="DIR", help="notebooks with the rubrics"
     )
+    command.add_argument(
+        "--contest", metavar="HELD_OUT", help="DIR holds an entry of label images per folder: write the leaderboard"
+    )
 
 
 def run(options) -> int:
     """Grade each notebook of a folder; write the results."""
+    if options.contest:
+        table = Path(options.out) / "leaderboard.csv"
+        table.parent.mkdir(parents=True, exist_ok=True)
+        rows = write_leaderboard(options.folder, options.contest, table)
+        print(f"{len(rows)} entries, the best {rows[0]['entry']} with SEG {rows[0]['seg']:.3f}; written to {table}")
+        return 0
     settings = Settings(
         options.seconds, options.jobs, options.attempt, options.map, options.container, options.solutions
     )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minunet.course import stride_and_padding
 from minunet.course.exercise import Exercise
 from minunet.layers.conv import conv2d_backward, conv2d_forward
 
@@ -162,4 +163,5 @@ EXERCISES = [
         },
         hint="one loop over the taps makes dx and dweight, and dbias is a sum of dy; which of the three differs?",
     ),
+    *stride_and_padding.EXERCISES,
 ]

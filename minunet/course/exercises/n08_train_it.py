@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minunet.course import adam
 from minunet.course.exercise import Exercise
 from minunet.layers.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from minunet.network.unet import init_unet, unet_backward, unet_forward
@@ -154,4 +155,5 @@ EXERCISES = [
         },
         hint="logits are (N, K, H, W): the class of a pixel is where its K logits are largest, argmax along axis 1",
     ),
+    *adam.EXERCISES,
 ]

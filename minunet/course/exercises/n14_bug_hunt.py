@@ -3,6 +3,7 @@
 import numpy as np
 
 from minunet.course import bug_hunt as suspects
+from minunet.course import public_suspects
 from minunet.course.exercise import Exercise
 from minunet.layers.conv import conv2d_backward
 from minunet.layers.crop_concat import crop_concat_backward, crop_concat_forward
@@ -144,4 +145,5 @@ EXERCISES = [
         },
         hint="walk the forward pass from bottom to top, one line for each step",
     ),
+    *public_suspects.EXERCISES,
 ]
