@@ -47,8 +47,8 @@ def run(options) -> int:
     settings = Settings(
         options.seconds, options.jobs, options.attempt, options.map, options.container, options.solutions
     )
-    rows = grade_folder(Path(options.folder), Path(options.out), settings)
-    remarks = sum(bool(row["remarks"]) for row in rows)
-    students = len({row["student"] for row in rows})
-    print(f"{len(rows)} notebooks of {students} students graded, {remarks} with a remark; written to {options.out}")
+    graded = grade_folder(Path(options.folder), Path(options.out), settings)
+    remarks = sum(bool(row["remarks"]) for row in graded)
+    students = len({row["student"] for row in graded})
+    print(f"{len(graded)} notebooks of {students} students graded, {remarks} with a remark; written to {options.out}")
     return 0

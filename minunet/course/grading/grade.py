@@ -56,6 +56,11 @@ def grade(submission: Submission, seconds: float, where: Sandbox) -> Graded:
         The marks of all exercises of that notebook, and the remarks.
     """
     remarks = [submission.remark] if submission.remark else []
+    remarks += [
+        f"cell {number} names a notebook file; please look at what it does with it"
+        for number, cell in submission.cells.items()
+        if ".ipynb" in cell
+    ]
     marks: dict[str, Mark] = {}
     if submission.notebook:
         with StudentProcess(submission.cells, seconds, where) as process:

@@ -72,13 +72,14 @@ def _run(
     if not submissions:
         return []
     context = multiprocessing.get_context("spawn")
-    waiting, running = submissions[::-1], {}
+    waiting = submissions[::-1]
+    running: dict[Future, Submission] = {}
     pool = ProcessPoolExecutor(min(jobs, len(submissions)), context, _begin_worker, (list(sys.path),))
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
                 submission = waiting.pop()
-                future: Future = pool.submit(_grade, submission, seconds, where)
+                future = pool.submit(_grade, submission, seconds, where)
                 running[future] = submission
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 row = future.result()

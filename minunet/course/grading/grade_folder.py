@@ -4,7 +4,8 @@ OUT/grades.csv            one row a student
 OUT/submissions.csv       one row a notebook, with the points of each exercise, and remarks
 OUT/feedback/NAME.html    for each student
 OUT/questions/NN-1.html   the answers to one open question, with its rubric
-OUT/journal.jsonl         what is graded already; OUT/anonymous.key makes the anonymous names
+OUT/journal.jsonl         what is graded already; OUT/folder.txt which folder; OUT/anonymous.key makes the
+                          anonymous names
 """
 
 import os
@@ -23,6 +24,7 @@ from minunet.course.grading.tables import aliases_of, counted, write_students, w
 from minunet.errors import InputError
 
 ATTEMPTS = ("best", "last")
+OF = "folder.txt"
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,14 @@ def grade_folder(folder: Path, out: Path, settings: Settings, say=print) -> list
         If there is no folder, or no notebook in it, if `out` is no folder of an earlier grading, or if Jupyter or
         the container is missing.
     """
-    _refuse_bad_settings(out, settings)
+    _refuse_bad_settings(folder, out, settings)
     known = read_map(settings.map) if settings.map else {}
     submissions = [_with_student(submission, known) for submission in read_submissions(folder)]
     where = choose(settings.container, folder)
     if where.warning:
         say(f"warning: {where.warning}")
     out.mkdir(exist_ok=True)
+    (out / OF).write_text(str(folder.resolve()), encoding="utf-8")
     journal = Journal(out / "journal.jsonl")
     try:
         grade_all(submissions, journal, settings.seconds, where, settings.jobs)
@@ -92,13 +95,15 @@ def _with_student(submission: Submission, known: dict[str, str]) -> Submission:
     return submission if student is None else submission._replace(student=student)
 
 
-def _refuse_bad_settings(out: Path, settings: Settings) -> None:
+def _refuse_bad_settings(folder: Path, out: Path, settings: Settings) -> None:
     if out.suffix.lower() == ".csv":
         raise InputError(f"--out is a folder now, for tables and feedback, got {out}; try --out {out.with_suffix('')}")
     if out.exists() and not (out / "journal.jsonl").is_file() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"--out must be a new folder, or one of an earlier grading, {out} is neither; choose another")
     if not out.parent.is_dir():
         raise InputError(f"--out must be in a folder that exists, found no {out.parent}")
+    if (out / OF).is_file() and (before := (out / OF).read_text(encoding="utf-8")) != str(folder.resolve()):
+        raise InputError(f"--out must be a folder of its own for each folder graded, {out} is that of {before}")
     if not settings.seconds > 0:
         raise InputError(f"--seconds must be above 0, got {settings.seconds:g}")
     if settings.jobs < 1:

@@ -4,6 +4,7 @@ The question and the rubric come from the course's notebooks with solutions: the
 """
 
 import html
+import itertools
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -82,7 +83,7 @@ def _answer(submission: Submission, question: Question) -> str:
     if question.id in submission.answers:
         return submission.answers[question.id].replace(MARK, "").strip()
     texts = list(submission.answers.values())
-    for text, following in zip(texts, texts[1:], strict=False):
+    for text, following in itertools.pairwise(texts):
         if question.text[:200] in text:
             return following.replace(MARK, "").strip()
     return ""

@@ -64,8 +64,7 @@ class Sandbox:
         name = f"minunet-{uuid.uuid4().hex[:12]}"
 
         def remove():
-            silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            subprocess.run([self.kind, "rm", "--force", name], check=False, **silent)
+            subprocess.run([self.kind, "rm", "--force", name], check=False, capture_output=True)
 
         command = [self.kind, "run", "--name", name, *_container_options(), str(self.image), "python", *WORKER]
         return _start(command, dict(os.environ), clean_up=remove)

@@ -191,6 +191,6 @@ def _word(name: Any) -> str:
 @functools.cache
 def _fonts() -> dict[str, bytes]:
     import matplotlib
-    import matplotlib.font_manager  # noqa: F401  it writes the file
+    import matplotlib.font_manager  # it writes the file
 
     return {path.name: path.read_bytes() for path in Path(matplotlib.get_cachedir()).glob("fontlist-*.json")}

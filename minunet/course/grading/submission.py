@@ -24,8 +24,8 @@ class Submission(NamedTuple):
     file: str  # relative to the folder; of a zip file: FILE.zip/NAME.ipynb
     student: str
     notebook: str  # such as 02_convolution; empty if it is none of the course
-    cells: dict[int, str] = {}  # number of the code cell -> its source; cells that only check are left out
-    answers: dict[str, str] = {}  # id or number of a markdown cell -> its text
+    cells: dict[int, str]  # number of the code cell -> its source; cells that only check are left out
+    answers: dict[str, str]  # id or number of a markdown cell -> its text
     attempt: tuple = ()  # of several, the last has the largest
     remark: str = ""  # why it cannot be graded, or what is odd about the file
     key: str = ""  # the same for the same content in the same place
@@ -138,4 +138,4 @@ def _read_zip(path: Path, file: str) -> list[Submission]:
 
 
 def _unreadable(file: str, remark: str) -> Submission:
-    return Submission(file, find_student(file, ""), "", remark=remark, key=f"{file}: {remark}")
+    return Submission(file, find_student(file, ""), "", {}, {}, remark=remark, key=f"{file}: {remark}")

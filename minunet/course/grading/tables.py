@@ -47,7 +47,7 @@ def write_submissions(rows: list[Graded], chosen: dict[str, dict[str, Graded]], 
     table = []
     for row in sorted(rows, key=lambda row: row["file"]):
         points = {name: mark["points"] for name, mark in row["marks"].items()}
-        known = {name: row[name] for name in ("file", "student", "notebook")}  # type: ignore[literal-required]
+        known = {name: row[name] for name in ("file", "student", "notebook")}
         rest = {"counts": "yes" if row["key"] in keys else "no", "points": total(row)}
         table.append({**known, **rest, **points, "remark": "; ".join(row["remarks"])})
     _write(path, ["file", "student", "notebook", "counts", *names, "points", "remark"], table)

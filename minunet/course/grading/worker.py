@@ -87,7 +87,8 @@ def _new_shell() -> Any:
 
     quiet = {"HistoryManager": {"enabled": False}, "InteractiveShell": {"ast_node_interactivity": "none"}}
     shell = InteractiveShell.instance(config=Config(quiet))
-    shell.showtraceback = shell.showsyntaxerror = lambda *args, **kwargs: None
+    for name in ("showtraceback", "showsyntaxerror"):
+        setattr(shell, name, lambda *args, **kwargs: None)
     shell.user_ns |= {"quit": sys.exit, "exit": sys.exit}  # IPython's own would ask a terminal to close
     return shell
 
