@@ -17,7 +17,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "folder", metavar="DIR", help="folder with the notebooks; those in folders and zip files within it count, too"
     )
     command.add_argument(
-        "--out", default="grades", metavar="DIR", help="folder for the results; of a stopped grading, it goes on"
+        "--out",
+        metavar="DIR",
+        help="folder for the results, default grades; a stopped grading goes on; of a contest: the table",
     )
     command.add_argument(
         "--jobs", type=int, default=default.jobs, metavar="N", help="notebooks at a time; default all cores"
@@ -39,16 +41,16 @@ def add_options(command: argparse.ArgumentParser) -> None:
 def run(options) -> int:
     """Grade each notebook of a folder; write the results."""
     if options.contest:
-        table = Path(options.out) / "leaderboard.csv"
-        table.parent.mkdir(parents=True, exist_ok=True)
+        table = Path(options.out or "leaderboard.csv")
         rows = write_leaderboard(options.folder, options.contest, table)
         print(f"{len(rows)} entries, the best {rows[0]['entry']} with SEG {rows[0]['seg']:.3f}; written to {table}")
         return 0
     settings = Settings(
         options.seconds, options.jobs, options.attempt, options.map, options.container, options.solutions
     )
-    graded = grade_folder(Path(options.folder), Path(options.out), settings)
+    out = Path(options.out or "grades")
+    graded = grade_folder(Path(options.folder), out, settings)
     remarks = sum(bool(row["remarks"]) for row in graded)
     students = len({row["student"] for row in graded})
-    print(f"{len(graded)} notebooks of {students} students graded, {remarks} with a remark; written to {options.out}")
+    print(f"{len(graded)} notebooks of {students} students graded, {remarks} with a remark; written to {out}")
     return 0

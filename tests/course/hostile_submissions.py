@@ -77,6 +77,7 @@ for pipe in range(3, 12):
     except OSError:
         pass
 """
+SOLUTION = "from minunet.course.exercises import find\nmy_relu_backward = find('relu_backward').solution"
 
 HOSTILE = {
     "quits": ([RIGHT[0], "quit()", *RIGHT[1:]], "111", "cell 2 calls quit() or exit()"),
@@ -98,14 +99,15 @@ HOSTILE = {
     "function_never_ends": (_relu("while True:\n    pass"), "011", "my_relu_backward takes longer than 4 s"),
     "prints_megabytes": ([*RIGHT, "for _ in range(40):\n    print('x' * 10**6)"], "111", ""),
     "wants_all_memory": ([*RIGHT, "np.ones((1_000_000, 1_000_000))"], "111", "MemoryError"),
-    "returns_too_much": (_relu("return np.zeros(40_000_000)"), "011", ""),
+    "returns_too_much": (_relu("return np.zeros(40_000_000)"), "011", "my_relu_backward returns more than"),
     "reads_input": ([*RIGHT, "input()"], "111", "cell 5 stops with"),
     "forges_verdicts": ([*STUBS, FORGES, *CHECKS], "000", ""),
     "redefines_check": ([*STUBS, "course.check = lambda *args: True", *CHECKS], "000", ""),
     "equal_to_all": ([*RIGHT, EQUAL_TO_ALL], "p11", ""),
     "sends_a_pickle": ([*RIGHT, BOMB], "011", ""),
-    "writes_to_all_pipes": ([*RIGHT, WRITES_ALL_PIPES], "111", ""),
+    "writes_to_all_pipes": ([*RIGHT, WRITES_ALL_PIPES], "111", "cell 5 returns more than"),
     "checks_another_function": ([*STUBS, 'course.check("relu_backward", lambda dy, cache: dy)'], "000", ""),
+    "takes_the_solution": ([RIGHT[0], SOLUTION, *RIGHT[2:]], "111", "cell 2 names the stored solutions"),
     "no_checks": (RIGHT, "111", ""),
     "missing_cells": ([RIGHT[0], RIGHT[2], *CHECKS], "010", ""),
     "duplicated_cells": ([*RIGHT, *STUBS[1:], *RIGHT[1:], *CHECKS], "111", ""),

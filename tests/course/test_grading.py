@@ -94,6 +94,8 @@ def test_no_page_of_feedback_runs_what_a_student_wrote(hostile):
         assert "<script" not in page and "<img" not in page and "default-src 'none'" in page
     injected = next(page for name, page in pages.items() if name.startswith("injected_html"))
     assert "&lt;script&gt;" in injected
+    neighbour = next(page for name, page in pages.items() if name.startswith("executes_a_neighbour"))
+    assert "please look" not in neighbour  # that remark is the teacher's
 
 
 def test_right_partly_right_and_unsolved_notebooks(folder, capsys):
@@ -161,3 +163,29 @@ def test_the_best_or_the_last_attempt_counts_and_a_table_names_students(folder, 
         grade_folder(folder, out, Settings(20, 2, attempt, names))
         rows[attempt] = {row["student"]: float(row["points"]) for row in table(out / "grades.csv")}
     assert rows == {"best": {"Anna Smith": 3, "Ben Absent": 0}, "last": {"Anna Smith": 0, "Ben Absent": 0}}
+
+
+def refused(capsys, *arguments):
+    assert main(["grade", *map(str, arguments)]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1
+    return err
+
+
+def test_bad_input_is_refused_in_one_line_and_nothing_is_written(folder, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "grades"
+    assert f"found no folder {folder}" in refused(capsys, folder, "--out", out)
+    folder.mkdir()
+    assert "expected notebooks (*.ipynb)" in refused(capsys, folder, "--out", out)
+    write_notebook(folder / "a.ipynb", *STUBS)
+    assert "--seconds must be above 0, got 0" in refused(capsys, folder, "--out", out, "--seconds", 0)
+    assert "--jobs must be at least 1, got 0" in refused(capsys, folder, "--out", out, "--jobs", 0)
+    assert "--out must be in a folder that exists" in refused(capsys, folder, "--out", tmp_path / "no" / "x")
+    assert "--out is a folder now" in refused(capsys, folder, "--out", tmp_path / "week1.csv")
+    assert "cannot read" in refused(capsys, folder, "--out", out, "--map", tmp_path / "names.csv")
+    monkeypatch.setenv("PATH", "")
+    assert "needs podman or docker" in refused(capsys, folder, "--out", out, "--container", "course")
+    assert [path.name for path in tmp_path.iterdir()] == ["submissions"]
+    out.mkdir()
+    (out / "notes.txt").write_text("my notes")
+    assert "--out must be a new folder, or one of an earlier grading" in refused(capsys, folder, "--out", out)

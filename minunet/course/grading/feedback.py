@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from minunet.course.exercises import by_notebook
-from minunet.course.grading.grade import Graded, Mark, total
+from minunet.course.grading.grade import FOR_TEACHER, Graded, Mark, total
 from minunet.files import replace_atomically
 
 RIGHT, PARTLY, OPEN = "#009E73", "#E69F00", "#D55E00"
@@ -67,7 +67,8 @@ def _notebook(name: str, row: Graded | None) -> list[str]:
     parts = [f"<h2>{title}: {total(row):g} of {len(exercises)}</h2>"]
     parts += [f'<p class="open">{html.escape(row["file"])}</p>']
     parts += [_exercise(exercise, mark) for exercise, mark in row["marks"].items()]
-    cells = [remark for remark in row["remarks"] if remark.startswith("cell ") or remark.startswith("given up")]
+    cells = [remark for remark in row["remarks"] if remark.startswith(("cell ", "given up"))]
+    cells = [remark for remark in cells if FOR_TEACHER not in remark]
     if cells:
         items = "".join(f"<li>{html.escape(remark)}</li>" for remark in cells)
         parts += ["<p>When your notebook was run from top to bottom, without its checks:</p>", f"<ul>{items}</ul>"]

@@ -4,6 +4,7 @@ So a notebook that redefines course.check, patches NumPy or prints a green tick 
 exercises count, and that the function for conv2d_dx is called my_conv2d_dx.
 """
 
+import re
 import warnings
 from typing import TypedDict
 
@@ -17,6 +18,11 @@ from minunet.course.grading.submission import Submission
 
 MOST_LINES = 60  # of a verdict, each of at most so many characters:
 LONGEST_LINE = 400
+FOR_TEACHER = "please look at what it does with it"  # no student sees a remark with these words
+TO_LOOK_AT = {
+    "a notebook file": r"\.ipynb",
+    "the stored solutions": r"\.solution\b|exercises import find|\bby_notebook\b",
+}
 
 
 class Mark(TypedDict):
@@ -57,9 +63,10 @@ def grade(submission: Submission, seconds: float, where: Sandbox) -> Graded:
     """
     remarks = [submission.remark] if submission.remark else []
     remarks += [
-        f"cell {number} names a notebook file; please look at what it does with it"
+        f"cell {number} names {what}; {FOR_TEACHER}"
         for number, cell in submission.cells.items()
-        if ".ipynb" in cell
+        for what, pattern in TO_LOOK_AT.items()
+        if re.search(pattern, cell)
     ]
     marks: dict[str, Mark] = {}
     if submission.notebook:

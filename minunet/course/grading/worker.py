@@ -87,7 +87,7 @@ def _new_shell() -> Any:
 
     quiet = {"HistoryManager": {"enabled": False}, "InteractiveShell": {"ast_node_interactivity": "none"}}
     shell = InteractiveShell.instance(config=Config(quiet))
-    for name in ("showtraceback", "showsyntaxerror"):
+    for name in ("showtraceback", "showsyntaxerror", "enable_gui"):
         setattr(shell, name, lambda *args, **kwargs: None)
     shell.user_ns |= {"quit": sys.exit, "exit": sys.exit}  # IPython's own would ask a terminal to close
     return shell
