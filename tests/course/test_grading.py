@@ -9,9 +9,11 @@ from hostile_submissions import HOSTILE, PRIVATE_FOLDER, QUICK_LIMIT, RIGHT, STU
 from minunet.cli.main import main
 from minunet.course.exercises import by_notebook
 from minunet.course.grading import grade as grading
+from minunet.course.grading.grade_all import ENDED, Journal, grade_all
 from minunet.course.grading.grade_folder import Settings, grade_folder
-from minunet.course.grading.sandbox import choose
+from minunet.course.grading.sandbox import Sandbox, choose
 from minunet.course.grading.student_process import STRIKES
+from minunet.course.grading.submission import read_submissions
 
 NAMES = [exercise.name for exercise in by_notebook()["03_relu_and_max_pool"]]
 pytestmark = [
@@ -121,6 +123,17 @@ def test_a_notebook_with_many_endless_cells_is_given_up(folder):
     assert points == "000"
     assert remark.startswith("cell 5 takes longer than 0.5 s; cell 6")
     assert f"given up after {STRIKES} that take too long or end the process" in remark
+
+
+def test_a_submission_that_ends_its_grader_stops_no_other(folder, tmp_path):
+    kills = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"  # a sandbox hides the parent
+    write_notebook(folder / "a.ipynb", *RIGHT)
+    write_notebook(folder / "b.ipynb", *RIGHT, kills)
+    write_notebook(folder / "c.ipynb", *RIGHT)
+    journal = Journal(tmp_path / "journal.jsonl")
+    grade_all(read_submissions(folder), journal, 20, Sandbox("none"), 2)
+    rows = {row["file"]: (grading.total(row), row["remarks"]) for row in journal.rows.values()}
+    assert rows == {"a.ipynb": (3, []), "b.ipynb": (0, [ENDED]), "c.ipynb": (3, [])}
 
 
 def test_a_grading_that_was_stopped_goes_on_where_it_was(folder, monkeypatch):
