@@ -67,7 +67,7 @@ def question_page(title: str, question: Question, answers: dict[str, str]) -> st
     empty = [alias for alias, answer in answers.items() if not answer]
     body = [f"<h1>{html.escape(title)}</h1>", f"<pre>{html.escape(question.text)}</pre>"]
     body += [f'<section style="color:#009E73"><h3>Rubric</h3><pre>{html.escape(question.rubric)}</pre></section>']
-    body += [f"<h2>{len(answers) - len(empty)} answers, {len(empty)} empty</h2>"]
+    body += [f"<h2>Answers: {len(answers) - len(empty)} of {len(answers)}</h2>"]
     for alias, answer in sorted(answers.items()):
         if answer:
             body += [f'<section style="color:#555"><h3>{alias}</h3><pre>{html.escape(answer)}</pre></section>']
