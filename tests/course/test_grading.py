@@ -63,6 +63,7 @@ def hostile(tmp_path_factory):
     folder = base / "submissions"
     write_notebook(folder / "aaa_first.ipynb", *RIGHT)
     write_notebook(folder / "zzz_last.ipynb", *RIGHT)
+    write_notebook(base / "neighbour.ipynb", *RIGHT)
     for name, (content, _, _) in HOSTILE.items():
         data = content if isinstance(content, bytes) else notebook(*content)
         (folder / f"{name}.ipynb").write_bytes(data.replace(PRIVATE_FOLDER, str(base).encode()))
