@@ -17,7 +17,7 @@ from minunet.progress import ProgressBar
 def pixel_errors(samples: list[Sample], probabilities: list[np.ndarray]) -> list[dict]:
     """Return one row per sample: name, pixel_error and majority_pixel_error; quick enough to be used while training.
 
-    The majority baseline gives every pixel the more common class. A network that is no better has learnt nothing.
+    The majority baseline gives every pixel the more common class. A network that is no better has learned nothing.
     """
     return [
         {

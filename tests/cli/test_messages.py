@@ -89,13 +89,17 @@ def test_the_help_of_gradcheck_names_every_layer(capsys):
     assert [name for name in cases() if name not in text] == []
 
 
-def test_grades_do_not_replace_those_of_last_week(tmp_path, monkeypatch, capsys):
+def test_grades_of_another_folder_do_not_replace_those_of_last_week(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     notebook = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
-    assert call(capsys, "grade", ".")[0] == 0
-    assert "written to grades-2.csv" in call(capsys, "grade", ".")[1]
-    assert sorted(path.name for path in tmp_path.glob("*.csv")) == ["grades-2.csv", "grades.csv"]
+    for week in ("week1", "week2"):
+        (tmp_path / week).mkdir()
+        (tmp_path / week / "a.ipynb").write_text(json.dumps(notebook))
+    assert call(capsys, "grade", "week1")[0] == 0
+    assert call(capsys, "grade", "week1")[0] == 0  # it goes on
+    status, _, error = call(capsys, "grade", "week2")
+    assert status == 2 and f"grades is that of {tmp_path / 'week1'}" in error
+    assert call(capsys, "grade", "week2", "--out", "second")[0] == 0
 
 
 @pytest.mark.parametrize("unknown", [["--epochs", "5"], ["more"]])
