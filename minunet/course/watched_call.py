@@ -48,15 +48,15 @@ def watched_call(exercise: Exercise, function: Callable, args: tuple) -> Call:
     finally:
         sys.setprofile(watcher_before)
     trips, copied = log.trips[trips_before:], log.numbers_copied - copied_before
-    names = exercise.arguments()
-    return Call(result, _views(result, dict(zip(names, args, strict=False))), ready_made, trips, copied)
+    return Call(result, views(exercise, result, args), ready_made, trips, copied)
 
 
-def _views(result, args: dict) -> dict[int, str]:
-    """Return the outputs that are views of an argument."""
+def views(exercise: Exercise, result, args: tuple) -> dict[int, str]:
+    """Return the outputs that share their memory with an argument."""
+    named = dict(zip(exercise.arguments(), args, strict=False))
     found = {}
     for i, output in enumerate(result if isinstance(result, (tuple, list)) else [result]):
-        for name, array in flatten(args).items():
+        for name, array in flatten(named).items():
             if _is_array(output) and _is_array(array) and np.may_share_memory(output, array):
                 found[i] = name
     return found

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from minunet.course.exercises import find
 from minunet.course.grading import remote_call, sandbox
 from minunet.course.grading.sandbox import Sandbox, Started
+from minunet.course.watched_call import Call, views
 from minunet.errors import InputError
 
 STRIKES = 5  # cells and calls that may crash or take too long, before a submission is given up
@@ -21,6 +23,16 @@ STARTING, STOPPING = 120, 3  # seconds
 
 class StoppedError(Exception):
     """A cell or a call that took too long or ended its process."""
+
+
+class RemoteFunction:
+    """A student's function over there, as `check` calls it: it has no code of its own to quote a line of."""
+
+    def __init__(self, watched_call: Callable[[tuple], Call]):
+        self.watched_call = watched_call
+
+    def __call__(self, *args):
+        return self.watched_call(args).result
 
 
 class StudentProcess:
@@ -55,7 +67,7 @@ class StudentProcess:
     def function(self, name: str) -> Callable:
         """Return a callable that calls the student's function of that name, over there."""
 
-        def ask(*args):
+        def ask(args: tuple) -> Call:
             self._start_if_needed()
             try:
                 header, arrays = self._ask("call", (name, args))
@@ -65,11 +77,14 @@ class StudentProcess:
             if header["error"] is not None:
                 raise _like(header)
             try:
-                return remote_call.unpack_result(header, arrays, args)
+                result = remote_call.unpack_result(header, arrays, args)
             except remote_call.BrokenReplyError as error:
                 raise StoppedError(f"it {error}") from None
+            trips, ready_made = (_texts(header.get(key)) for key in ("trips", "ready_made"))
+            seen_views = views(find(name.removeprefix("my_")), result, args)
+            return Call(result, seen_views, set(ready_made), trips, int(header.get("numbers_copied", 0)))
 
-        return functools.partial(ask)  # which has no code of its own for `check` to quote a line of
+        return RemoteFunction(ask)
 
     def _start_if_needed(self) -> None:
         """Run all cells, unless they have run in a living process; raise StoppedError after too many strikes."""
@@ -181,6 +196,11 @@ def _like(header: dict) -> Exception:
     name, message = _word(header["error"]), str(header.get("message", ""))[: remote_call.LONGEST_TEXT]
     kind = NotImplementedError if name == "NotImplementedError" else type(name, (Exception,), {})
     return kind(message)
+
+
+def _texts(values: Any) -> list[str]:
+    """Return short texts, of which a student may have made anything."""
+    return [str(value)[: remote_call.LONGEST_TEXT] for value in values[:10]] if isinstance(values, list) else []
 
 
 def _word(name: Any) -> str:

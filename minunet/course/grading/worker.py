@@ -13,7 +13,9 @@ import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from minunet.course.exercises import find
 from minunet.course.grading import remote_call
+from minunet.course.watched_call import watched_call
 
 
 class TookTooLong(BaseException):
@@ -129,7 +131,10 @@ def _call(shell: Any, name: str, args: tuple) -> tuple[dict, list]:
         return {"error": "NameError", "message": f"the notebook defines no {name}"}, []
     function = shell.user_ns[name]
     try:
-        return remote_call.pack_result(function(*args), args)
+        call = watched_call(find(name.removeprefix("my_")), function, args)
+        seen = {"ready_made": sorted(call.ready_made), "trips": call.trips, "numbers_copied": call.numbers_copied}
+        header, arrays = remote_call.pack_result(call.result, args)
+        return {**header, **seen}, arrays
     except TookTooLong:
         raise
     except BaseException as error:
