@@ -3,7 +3,7 @@
 import copy
 import traceback
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -118,11 +118,11 @@ def _described(value) -> str:
     return f"a {type(value).__name__}"
 
 
-def _changed(exercise: Exercise, before: tuple, after: tuple) -> dict[str, np.ndarray]:
+def _changed(exercise: Exercise, before: tuple, after: tuple) -> dict[str, Any]:
     """Return the arguments that the call changed; what it changed and put back differs by rounding, and is left out."""
     names = exercise.arguments()
     was, now = (flatten(dict(zip(names, args, strict=False))) for args in (before, after))
-    changed = {}
+    changed: dict[str, Any] = {}
     for name in was | now:
         b, a = was.get(name), now.get(name)
         if isinstance(b, np.ndarray) and isinstance(a, np.ndarray):

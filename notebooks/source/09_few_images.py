@@ -221,7 +221,7 @@ plt.show()
 # %% [markdown]
 # **Exercise 2.** Make the field for both components, down and right, and for any sizes: `nodes` is `(2, G, K)`, the
 # field `(2, H, W)`. The first node lies on the first pixel and the last node on the last pixel, so pixel `h` is at
-# `np.linspace(0, G - 1, H)[h]` in units of nodes. Linear blending will do, and you may call `hats`, which is
+# `np.linspace(0, G - 1, H)[h]` in units of nodes. Blend linearly between nodes; you may call `hats`, which is
 # defined above. The product `A @ nodes @ B.T` works on both planes at once.
 
 

@@ -106,13 +106,16 @@ def test_right_partly_right_and_unsolved_notebooks(folder, capsys):
     write_notebook(folder / "ben.ipynb", *STUBS)
     small = "def my_max_pool_backward(dy, cache):\n    return np.repeat(np.repeat(dy, 2, 2), 2, 3)"
     write_notebook(folder / "cleo.ipynb", "1 / 0", *RIGHT[:3], small, "def broken(:")
+    calls = "import minunet\ndef my_relu_backward(dy, cache):\n    return minunet.relu_backward(dy, cache)"
+    write_notebook(folder / "dora.ipynb", RIGHT[0], calls, *RIGHT[2:])
     write_notebook(folder / ".ipynb_checkpoints" / "ben-checkpoint.ipynb", *RIGHT)
     assert grades(folder) == {
         "anna/03_relu_and_max_pool.ipynb": ("111", ""),
         "ben.ipynb": ("000", ""),
+        "dora.ipynb": ("111", "my_relu_backward: it calls the library's relu_backward"),
         "cleo.ipynb": ("11p", "cell 1 stops with ZeroDivisionError; cell 6 stops with SyntaxError"),
     }
-    assert "3 notebooks of 3 students graded, 1 with a remark" in capsys.readouterr().out
+    assert "4 notebooks of 4 students graded, 2 with a remark" in capsys.readouterr().out
     rows = {row["student"]: row for row in table(folder.parent / "grades" / "grades.csv")}
     assert {name: float(row["points"]) for name, row in rows.items()}["anna"] == 3
     assert all(row["of"] == "3" and row["anonymous"].startswith("s-") for row in rows.values())
@@ -155,7 +158,7 @@ def test_an_exercise_whose_check_stops_is_a_remark_and_stops_no_other(monkeypatc
         def function(self, name):
             return None
 
-    def check(name, function):
+    def check(name, function, seconds):
         raise IndexError("too many indices")
 
     monkeypatch.setattr(grading, "check", check)
