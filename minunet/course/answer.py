@@ -3,7 +3,7 @@
 import copy
 import traceback
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -121,14 +121,14 @@ def _described(value) -> str:
 def _changed(exercise: Exercise, before: tuple, after: tuple) -> dict[str, np.ndarray]:
     """Return the arguments that the call changed; what it changed and put back differs by rounding, and is left out."""
     names = exercise.arguments()
-    before, after = (flatten(dict(zip(names, args, strict=False))) for args in (before, after))
-    changed = {}
-    for name in before | after:
-        b, a = before.get(name), after.get(name)
+    first, then = (flatten(dict(zip(names, args, strict=False))) for args in (before, after))
+    changed: dict[str, Any] = {}
+    for name in first | then:
+        b, a = first.get(name), then.get(name)
         if isinstance(b, np.ndarray) and isinstance(a, np.ndarray):
             if b.shape != a.shape or (b.dtype.kind in "biuf" and difference(a, b) > exercise.tolerance):
                 changed[name] = a
-        elif isinstance(b, np.ndarray) or isinstance(a, np.ndarray) or (name in before) != (name in after):
+        elif isinstance(b, np.ndarray) or isinstance(a, np.ndarray) or (name in first) != (name in then):
             changed[name] = a
         elif isinstance(b, (int, float)) and a != b:
             changed[name] = np.array(a)
