@@ -27,6 +27,8 @@ COLUMNS = ["rank", "entry", "seg", "worst_image", "worst_seg", "remark"]
 def write_held_out(samples: list[Sample], folder: str | Path) -> None:
     """Write grey images and their cells as the folder of a contest; `minunet train --data folder:DIR` reads it, too."""
     for sample in samples:
+        if sample.instances is None:
+            raise InputError(f"expected one number per cell, got {sample.name} with classes only")
         for kind in ("images", "masks"):
             (Path(folder) / kind).mkdir(parents=True, exist_ok=True)
         Image.fromarray(sample.image[0]).save(Path(folder) / "images" / f"{sample.name}.tif")

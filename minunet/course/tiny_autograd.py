@@ -19,7 +19,7 @@ creation = count()
 class Tensor:
     """An array, what it was made of, and the way back."""
 
-    def __init__(self, data, parents: tuple["Tensor", ...] = (), backward: Callable | None = None):
+    def __init__(self, data, parents: tuple["Tensor", ...] = (), backward: Callable = lambda dy: ()):
         self.data = np.asarray(data)
         self.parents = parents  # the operands
         self.backward = backward  # dy -> (a gradient for each parent)
@@ -124,6 +124,6 @@ def gradients(y: Tensor, wanted: Sequence[Tensor]) -> list[np.ndarray]:
     grads = {y: np.ones_like(y.data)}
     for made in history(y):
         dy = grads[made] if made in wanted else grads.pop(made)
-        for parent, gradient in zip(made.parents, made.backward(dy) if made.backward else (), strict=True):
+        for parent, gradient in zip(made.parents, made.backward(dy), strict=True):
             grads[parent] = grads[parent] + gradient if parent in grads else gradient  # a fork: they add up
     return [grads[one] for one in wanted]

@@ -584,8 +584,8 @@ course.check("conv2d_with_stride", my_conv2d_with_stride)
 # again, two pixels by hand. The pixel x[2, 2] lies in all four windows, in a corner of each, so its gradient is
 # 9·1 + 7·2 + 3·0 - 1·1 = 22. The pixel x[1, 1] lies in the first window only, under tap (1, 1), so its is 5·1 = 5.
 #
-# **Exercise 6.** *The backward pass with a stride.* Now the cache holds x, weight and the stride. With H = 6 the last row
-# is not read by any tap, since (6 - 3) // 2 + 1 = 2 as well: what is its gradient? The check tries such sizes too.
+# **Exercise 6.** *The backward pass with a stride.* Now the cache holds x, weight and the stride. With H = 6 the last
+# row is not read by any tap, since (6 - 3) // 2 + 1 = 2 as well: what is its gradient? The check tries such sizes too.
 
 
 # %% tags=["exercise"]

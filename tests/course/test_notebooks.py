@@ -17,12 +17,12 @@ import pytest
 pytest.importorskip("jupytext", reason="notebooks need Jupyter: python -m pip install -e '.[test]'")
 pytest.importorskip("nbclient", reason="notebooks need Jupyter: python -m pip install -e '.[test]'")
 
+import build
 import claims
 import editions
 import execute
 import nbformat
 
-import build
 from minunet import conv2d_backward, course
 from minunet.course.exercises import by_notebook
 from minunet.errors import InputError
