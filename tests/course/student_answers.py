@@ -388,6 +388,11 @@ ANSWERS = [
     ("softmax", softmax_of_the_largest_of_all, "nan"),
     ("softmax", lambda logits: np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), "where it says nan"),
     ("weighted_cross_entropy", loss_of_log_p, RIGHT),
+    (
+        "weighted_cross_entropy",
+        lambda *args: round(loss_of_log_p(*args), 9),
+        "the tiny case is right, but",
+    ),  # tiny weights
     ("weighted_cross_entropy", functools.partial(loss_of_log_p, epsilon=1e-7), "float32, or an epsilon?"),
     (
         "weighted_cross_entropy",
