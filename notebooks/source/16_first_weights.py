@@ -92,14 +92,16 @@ zero_grads = gradients_of(map_tree(np.zeros_like, random_start))
 print("not zero:", ", ".join(name for name, gradient in zero_grads.items() if gradient.any()))
 
 # %% [markdown]
-# Now the same small number everywhere, against random weights. The picture shows `dweight` of the second convolution,
-# its 4 output channels as rows, its 4 input channels with their 9 taps as columns. Expect four equal rows on the left.
+# Now the same small number in all layers but the head, against random weights everywhere. The picture shows `dweight`
+# of the second convolution, its 4 output channels as rows, its 4 input channels with their 9 taps as columns. Expect
+# four equal rows in the upper one.
 
 # %%
 equal_start = map_tree(lambda weight: np.full_like(weight, 0.1), random_start)
+equal_start["head"] = random_start["head"]
 figure, all_axes = plt.subplots(2, 1, figsize=(8, 4), layout="constrained")
 for axes, (title, start) in zip(
-    all_axes, {"all weights 0.1": equal_start, "random weights": random_start}.items(), strict=True
+    all_axes, {"weights of 0.1": equal_start, "random weights": random_start}.items(), strict=True
 ):
     dweight = gradients_of(start)["encode.0.conv2.weight"].reshape(4, 36)
     course.draw(axes, dweight, f"dweight of encode.0.conv2, {title}", gradient=True)
@@ -483,8 +485,8 @@ course.show_source(centre)
 # ## Does it matter?
 #
 # Four starts, the same tiles, the same steps of Adam. Adam divides each gradient by its own usual size (notebook 08
-# names it), so it forgives a gradient of the wrong size. Expect the differences to be smaller than the pictures above
-# suggest, and still there.
+# names it), so it forgives a gradient of the wrong size. Expect three of the four to
+# differ less than the pictures above suggest.
 
 # %%
 TILE, DEPTH, STEPS = 108, 2, 10 if QUICK else 100
@@ -538,13 +540,19 @@ for name, losses in curves.items():
 axes.axhline(np.log(2), color="grey", linestyle=":", linewidth=1)
 axes.text(STEPS - 1, np.log(2) * 1.03, "1/2 for both classes", ha="right", fontsize=8, color="grey")
 axes.set(title="the same tiles, four starts", xlabel="step", ylabel="loss, mean of 10 steps", yscale="log")
-axes.set(ylim=(0.15, 6))
+axes.set(ylim=(0.03, 20_000))
 axes.legend()
 plt.show()
 
 # %% [markdown]
-# Half of He's weights start with logits near zero and so at the dotted line, and have to find a way out of it; twice
-# He's weights start far above. (Their first losses are cut off.) The centred weights are ahead of all.
+# Twice He's weights start in the thousands, certain of everything and wrong about half of it, and after all these steps
+# they are still far above the dotted line, where a network that says nothing would be. The three others arrive. He's
+# weights set off at once. Half of them begin exactly on the dotted line, and need some steps to leave it.
+#
+# The centred weights do not win here: the images are easy, and Adam divides by the size of each gradient, a large
+# common mean included. With momentum in place of Adam, and on harder images, they are ahead:
+# [benchmarks/README.md](../benchmarks/README.md) has that comparison. One run of a hundred steps is no
+# proof either way.
 #
 # **Question 3.** A second network has its input images scaled to values from 0 to 255 and not normalised. Its weights
 # are He's. What happens to the activations, and to the first loss? Which change of the *first layer's* weights would
@@ -568,7 +576,7 @@ plt.show()
 #
 # ## Where to read more
 #
-# [initialise.py](../minunet/network/initialise.py) is short. The paper's section 3 has the initialisation in its last
-# paragraph but one ([arXiv 1505.04597](https://arxiv.org/abs/1505.04597)). Glorot and Bengio, *Understanding the
+# [initialise.py](../minunet/network/initialise.py) is short. The paper has the initialisation in section 3, before
+# 3.1 ([arXiv 1505.04597](https://arxiv.org/abs/1505.04597)). Glorot and Bengio, *Understanding the
 # Difficulty of Training Deep Feedforward Neural Networks* (2010), look at activations and gradients as you did here.
 # He, Zhang, Ren and Sun, *Delving Deep into Rectifiers* (2015), add the 2 of the ReLU.
