@@ -4,8 +4,9 @@
 
 The three kinds of run differ in nothing else: He weights, centred He weights, He weights with batch normalisation.
 Each takes Adam's steps at its usual rate, one tile a step, with the schedule of `minunet train` and unweighted loss.
-The pixel error is that of the held-out images; the network with batch normalisation is folded first. Writes a row for
-each look at them, with the processor's seconds of the steps so far.
+The pixel error is that of the held-out images; the network with batch normalisation is folded first, once with its
+running averages, and once with statistics averaged over AVERAGED training tiles, which its present weights see. Writes
+a row for each look at them, with the processor's seconds of the steps so far.
 """
 
 import argparse
@@ -42,6 +43,7 @@ from minunet.training.config import Config, resolve
 from minunet.training.optimisers import adam_step, init_moments
 from minunet.training.train import draw_tile, learning_rate
 
+AVERAGED = 40  # tiles
 KINDS = ("He", "centred He", "batch norm")
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)  # of the run, at which the held-out images are looked at
 
@@ -51,6 +53,7 @@ def main() -> int:
     parser.add_argument("--data", default="synthetic")
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
     parser.add_argument("--out", type=Path, help="a CSV file; its rows are added to those that it has")
     options = parser.parse_args()
     try:
@@ -61,7 +64,7 @@ def main() -> int:
     config = resolve({"data": options.data, "steps": options.steps, "seed": options.seed, "weights": "none"})
     majority = np.mean([majority_pixel_error(sample.labels) for sample in dataset.validation])
     print(f"{options.data}: {options.steps} steps, seed {options.seed}; majority class {majority:.3f}", flush=True)
-    for kind in KINDS:
+    for kind in options.kinds:
         for row in run(kind, config, dataset):
             write(row, options.out)
     return 0
@@ -96,16 +99,32 @@ def run(kind: str, config: Config, dataset):
             running = next_running(running, cache)
         seconds += time.process_time() - began
         if step + 1 in {round(share * config.steps) for share in SHARES}:
-            plain = fold_unet(params, running) if normalised else params
-            errors = [pixel_error(labels, predict(plain, image).argmax(axis=0)) for image, labels in held_out]
-            yield {
-                "data": config.data.split(":")[0],
-                "seed": config.seed,
-                "weights": kind,
-                "step": step + 1,
-                "seconds": round(seconds, 1),
-                "pixel_error": round(float(np.mean(errors)), 4),
-            }
+            networks = {kind: params}
+            if normalised:
+                networks = {kind: fold_unet(params, running)}
+                averaged = averaged_statistics(
+                    params, [draw_tile(config, planes, number)[0] for number in range(AVERAGED)]
+                )
+                networks["batch norm, averaged"] = fold_unet(params, averaged)
+            for name, plain in networks.items():
+                errors = [pixel_error(labels, predict(plain, image).argmax(axis=0)) for image, labels in held_out]
+                yield {
+                    "data": config.data.split(":")[0],
+                    "seed": config.seed,
+                    "weights": name,
+                    "step": step + 1,
+                    "seconds": round(seconds, 1),
+                    "pixel_error": round(float(np.mean(errors)), 4),
+                }
+
+
+def averaged_statistics(params: dict, images: list[np.ndarray]) -> list[tuple]:
+    """Return the mean of the statistics of all these tiles, for each normalisation of the network."""
+    running = first_running(params)
+    for number, image in enumerate(images, start=1):
+        _, cache = normalised_unet_forward(params, image[None])
+        running = next_running(running, cache, momentum=1 / number)  # 1/2, 1/3, ...: each tile has the same share
+    return running
 
 
 def write(row: dict, out: Path | None) -> None:
