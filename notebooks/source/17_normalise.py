@@ -552,10 +552,10 @@ plt.show()
 # *present* weights have seen: forward passes, and no training. It lowers the error at all five moments, at step 300
 # hardly.
 #
-# After 75 steps the network with batch normalisation makes about as few errors as the plain ones after 300, and after 150
-# steps, averaged, nearly as few as they after 600: at first it learns about four times as fast, at 1.1 times the time
-# for a step. Then it stands still, and at the end the plain networks are a little ahead. So the layer is worth most in
-# a run that is short for its task. This is for one tile in a step, and for one learning rate, which was chosen
+# After 75 steps the network with batch normalisation makes about as few errors as the plain ones after 300, and after
+# 150 steps, averaged, nearly as few as they after 600: at first it learns about four times as fast, at 1.1 times the
+# time for a step. Then it stands still, and at the end the plain networks are a little ahead. So the layer is worth
+# most in a run that is short for its task. This is for one tile in a step, and for one learning rate, which was chosen
 # for plain networks. Why does it help here at first, and not with the synthetic cells? A likely reason: membranes are
 # everywhere in an EM slice, so that the mean of a tile says little about its labels.
 #
