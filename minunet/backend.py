@@ -36,7 +36,7 @@ def to_device(tree: Any, device: str) -> Any:
         return map_tree(to_host, tree)
     if device == "gpu":
         return map_tree(_import_cupy().asarray, tree)
-    raise InputError(f"device must be 'cpu' or 'gpu', got {device!r}")
+    raise InputError(f"device must be 'cpu' or 'gpu', got {device!r}; use 'cpu' where there is no NVIDIA GPU")
 
 
 def to_host(x: Array) -> np.ndarray:

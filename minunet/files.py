@@ -16,7 +16,10 @@ def replace_atomically(path: str | Path, write) -> None:
     """
     path = Path(path)
     if not path.parent.is_dir():
-        raise InputError(f"expected a file in a folder that exists, got {path}; make {path.parent} first")
+        raise InputError(
+            f"expected a file in a folder that exists, found no folder {path.parent} for {path.name}; "
+            "make the folder, or choose another path"
+        )
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
         temporary = Path(folder) / path.name  # the suffix tells Pillow and matplotlib the format
         write(temporary)
@@ -28,7 +31,8 @@ def picture_path(out: str | Path) -> Path:
     out = Path(out)
     if not out.parent.is_dir():
         raise InputError(
-            f"--out must be in a folder that exists, got {out}; make {out.parent}, or choose another --out"
+            f"--out must be in a folder that exists, found no folder {out.parent} for {out.name}; make the folder, or "
+            "choose another --out"
         )
     if out.suffix.lower() not in PICTURES:
         raise InputError(

@@ -3,6 +3,7 @@
 source/NN_name.py  ->  NN_name.ipynb            executed, outputs in, solutions folded
                        student/NN_name.ipynb    stubs to fill in, no outputs
                        solutions/NN_name.ipynb  solutions, no outputs
+                       colab/NN_name.ipynb      stubs, for Colab and Binder (see colab.py)
 """
 
 import argparse
@@ -12,6 +13,8 @@ import time
 from pathlib import Path
 
 import nbformat
+from claims import claims_of, old_sources
+from colab import address_of, colab, with_badges
 from editions import folded, read_source, solutions, student
 from execute import execute
 from nbformat import NotebookNode
@@ -53,21 +56,21 @@ def find_sources(folder: Path, numbers: list[str]) -> list[Path]:
 
 
 def build(folder: Path, sources: list[Path]) -> list[str]:
-    """Write the three editions of each source and print its times; return the faults."""
+    """Write the editions of each source and print its times; return the faults."""
     faults = []
     for path in sources:
         began, cpu = time.monotonic(), _cpu_seconds()
         try:
             notebook = read_source(path)
-            executed = execute(folded(notebook), path.stem, folder)
+            executed = execute(_with_solutions_folded(notebook, path.stem), path.stem, folder, claims=claims_of(path))
             if len(text := _text(executed).encode()) > LARGEST:
                 raise InputError(f"{path.stem}.ipynb would have {len(text):,} bytes, more than {LARGEST:,}: draw less")
         except InputError as error:
             faults.append(str(error))
             continue
         _write(executed, folder / f"{path.stem}.ipynb")
-        for edition, make in UNEXECUTED.items():
-            _write(make(notebook), folder / edition / f"{path.stem}.ipynb")
+        for edition, made in _unexecuted(notebook, path.stem).items():
+            _write(made, folder / edition / f"{path.stem}.ipynb")
         seconds, cpu = time.monotonic() - began, _cpu_seconds() - cpu
         print(f"{path.stem:<32} {seconds:6.1f} s, {cpu:6.1f} s of CPU, {len(text) / 1e6:5.2f} MB", flush=True)
     return faults
@@ -82,17 +85,31 @@ def check(folder: Path, sources: list[Path]) -> list[str]:
         except InputError as error:
             faults.append(str(error))
             continue
-        for edition, make in UNEXECUTED.items():
-            if _read(folder / edition / f"{path.stem}.ipynb") != _text(make(notebook)):
+        for edition, made in _unexecuted(notebook, path.stem).items():
+            if _read(folder / edition / f"{path.stem}.ipynb") != _text(made):
                 faults.append(f"{edition}/{path.stem}.ipynb is not what its source makes; {REMEDY} {path.name[:2]}")
         text = _read(folder / f"{path.stem}.ipynb")
-        if not text or _text(_without_outputs(nbformat.reads(text, as_version=4))) != _text(folded(notebook)):
+        executed = nbformat.reads(text, as_version=4) if text else nbformat.v4.new_notebook()
+        for call in old_sources(executed):
+            faults.append(f"{path.stem}.ipynb prints an old source at {call}; {REMEDY} {path.name[:2]}")
+        if _text(_without_outputs(executed)) != _text(_with_solutions_folded(notebook, path.stem)):
             faults.append(f"{path.stem}.ipynb is not what its source makes; {REMEDY} {path.name[:2]}")
     names = {path.stem for path in find_sources(folder, [])}
-    for made in sorted([*folder.glob("*.ipynb"), *folder.glob("student/*.ipynb"), *folder.glob("solutions/*.ipynb")]):
+    editions = [path for edition in (*UNEXECUTED, "colab") for path in folder.glob(f"{edition}/*.ipynb")]
+    for made in sorted([*folder.glob("*.ipynb"), *editions]):
         if made.stem not in names:
             faults.append(f"{made.relative_to(folder)} has no source; remove it")
     return faults
+
+
+def _with_solutions_folded(notebook: NotebookNode, name: str) -> NotebookNode:
+    return with_badges(folded(notebook), name, address_of())
+
+
+def _unexecuted(notebook: NotebookNode, name: str) -> dict[str, NotebookNode]:
+    """Return {edition: its copy of a page} of all editions that have no outputs."""
+    made = {edition: make(notebook) for edition, make in UNEXECUTED.items()}
+    return made | {"colab": colab(notebook, name, address_of())}
 
 
 def _without_outputs(notebook: NotebookNode) -> NotebookNode:

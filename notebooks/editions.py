@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from claims import without_marks
 from nbformat import NotebookNode
 
 from minunet.errors import InputError
@@ -34,6 +35,7 @@ def read_source(path: Path) -> NotebookNode:
     notebook = nbformat.v4.new_notebook(metadata=METADATA)
     taken = set()
     for number, cell in enumerate(cells, start=1):
+        cell.source = without_marks(cell.source)
         _refuse_faults(cell, where(path.stem, number, cell.source))
         new = nbformat.v4.new_markdown_cell if cell.cell_type == "markdown" else nbformat.v4.new_code_cell
         tags = {"tags": [tag]} if (tag := tag_of(cell)) else {}

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import matplotlib.font_manager  # noqa: F401  builds its cache now, so that no page shows the message about it
+from claims import cell_that_tells, false_claims
 from editions import METADATA, where
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -20,19 +21,26 @@ SECONDS_PER_CELL = 600
 HIDDEN = ("MINUNET_DATA", "MINUNET_QUICK")  # pages are built without real data, which may not be published
 
 
-def execute(notebook: NotebookNode, name: str, folder: Path, quick: bool = False) -> NotebookNode:
+def execute(
+    notebook: NotebookNode, name: str, folder: Path, quick: bool = False, claims: list[tuple[str, str]] | None = None
+) -> NotebookNode:
     """Run all cells in place, in `folder`, and return the notebook with outputs that are the same every time.
+
+    `claims` are the marked numbers of its sentences, as claims_of gives them.
 
     Raises
     ------
     InputError
-        If a cell fails, warns, takes longer than SECONDS_PER_CELL, or shows what differs from machine to machine.
+        If a cell fails, warns, takes longer than SECONDS_PER_CELL, or shows what differs from machine to machine; or if
+        a claim does not hold.
     """
     with tempfile.TemporaryDirectory() as profile:
         environment = {key: value for key, value in os.environ.items() if key not in HIDDEN}
         environment |= {"IPYTHONDIR": profile, "PYTHONPATH": _path_to_minunet(), "PYTHONHASHSEED": "0"}
         environment |= {"MINUNET_QUICK": "1"} if quick else {}
         begun = []
+        if claims:
+            notebook.cells.append(cell_that_tells(claims))
         client = NotebookClient(
             notebook,
             timeout=SECONDS_PER_CELL,
@@ -46,6 +54,8 @@ def execute(notebook: NotebookNode, name: str, folder: Path, quick: bool = False
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             place = where(name, begun[-1] + 1, notebook.cells[begun[-1]].source)
             raise InputError(f"{place}: {_in_one_line(error)}") from error
+    if claims and (fault := false_claims(claims, notebook.cells.pop())):
+        raise InputError(f"{name}: {fault}")
     notebook.metadata = METADATA
     for number, cell in enumerate(notebook.cells, start=1):
         for output in cell.get("outputs", []):

@@ -2,7 +2,13 @@
 
 import argparse
 
-from minunet.cli.shared_options import DATA_HELP, add_prediction_options, add_scheduler_option, print_note
+from minunet.cli.shared_options import (
+    DATA_HELP,
+    add_prediction_options,
+    add_scheduler_option,
+    checkpoint_of,
+    print_note,
+)
 from minunet.data import load_data
 from minunet.errors import InputError
 from minunet.metrics.table import table
@@ -23,7 +29,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "checkpoint",
         nargs="?",
         metavar="CHECKPOINT",
-        help="checkpoint.npz of a run; default: the trained network that comes with minunet",
+        help="checkpoint.npz of a run, or the run's folder; default: the trained network that comes with minunet",
     )
     command.add_argument("--data", metavar="DATA", help=f"{DATA_HELP}; default: the data that it was trained on")
     command.add_argument(
@@ -37,7 +43,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options) -> int:
     """Print each measure for every held-out image, with the majority-class baseline; write metrics.json."""
-    stored = load_checkpoint(options.checkpoint or BUNDLED["cells"])
+    stored = load_checkpoint(checkpoint_of(options.checkpoint) if options.checkpoint else BUNDLED["cells"])
     data = options.data or stored.config.get("data")
     if data in (None, "arrays"):
         raise InputError("this network does not say which data it was trained on; name the data with --data")

@@ -13,7 +13,8 @@ EXAMPLE = "minunet gradcheck conv2d unet"
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    command.add_argument("layers", nargs="*", metavar="LAYER", help="conv2d, relu, unet, ...; default all of them")
+    names = "conv2d, relu, max_pool, up_conv, crop_concat, dropout, softmax_cross_entropy or unet; default all of them"
+    command.add_argument("layers", nargs="*", metavar="LAYER", help=names)
 
 
 def run(options) -> int:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from minunet.cli.shared_options import DEFAULT_OUT
 from minunet.errors import InputError
 from minunet.network.trained import Network
 from minunet.scale.cluster import connected
@@ -28,9 +29,10 @@ def is_slide(paths: list[str], out: str) -> bool:
 
 def run_on_slide(paths: list[str], network: Network, options) -> int:
     """Predict one slide, block by block, on the workers of a Dask scheduler."""
-    if len(paths) > 1 or Path(options.out).suffix != ".zarr":
+    if len(paths) > 1 or Path(options.out or "").suffix != ".zarr":
         raise InputError(
-            f"a slide gives one Zarr store, got {len(paths)} images and --out {options.out}; "
+            f"a slide gives one Zarr store, got {len(paths)} {'image' if len(paths) == 1 else 'images'} and --out "
+            f"{options.out or DEFAULT_OUT}; "
             "write minunet predict CHECKPOINT IMAGE --out RESULT.zarr"
         )
     if options.rotations != 1:

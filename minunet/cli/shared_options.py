@@ -1,10 +1,12 @@
 """What several commands share: the help for --data, and the options of a prediction."""
 
 import argparse
+from pathlib import Path
 
 from minunet.data import Dataset
 from minunet.prediction.rotations import COUNTS
 
+DEFAULT_OUT = "predictions"  # folder of `minunet predict`
 DATA_HELP = (
     "synthetic (drawn by minunet), isbi:DIR (train-volume.tif, train-labels.tif), ctc:DIR (01/, 01_GT/, 01_ST/, ...), "
     "dsb2018:DIR (ID/images/, ID/masks/) or folder:DIR (images/, masks/)"
@@ -36,6 +38,12 @@ def add_scheduler_option(command: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="of a Dask scheduler whose workers do the work, such as tcp://10.0.0.1:8786",
     )
+
+
+def checkpoint_of(given: str) -> str:
+    """Return the path of a checkpoint: as given or, for the folder of a run, that of the checkpoint in it."""
+    inside = Path(given) / "checkpoint.npz"
+    return str(inside) if inside.is_file() else given
 
 
 def print_note(dataset: Dataset) -> None:

@@ -19,7 +19,7 @@ from minunet.training.config import Config, resolve
 from minunet.training.optimisers import OPTIMISERS
 from minunet.training.out_of_memory import name_a_tile_that_fits
 from minunet.training.recipes import RECIPES
-from minunet.training.train import Run, prediction_tile, start, train_steps
+from minunet.training.train import Run, is_over, prediction_tile, start, train_steps
 
 HELP = "train a network on your images or, with no options, on synthetic cells"
 EXAMPLE = "minunet train --data isbi:DIR --base-channels 16 --depth 3 --tile 220 --minutes 5 --out runs/em"
@@ -30,8 +30,13 @@ def add_options(command: argparse.ArgumentParser) -> None:
     default = resolve({})
     add = command.add_argument
     add("--data", metavar="DATA", help=f"{DATA_HELP}; default {default.data}")
-    add("--out", metavar="DIR", help="run folder, new or empty; default runs/DATA-1, -2, ...")
-    add("--resume", action="store_true", help="continue the run in --out: after Ctrl-C, or with more --steps")
+    add(
+        "--out",
+        metavar="DIR",
+        help="folder for the network, the log and pictures, new or empty; default runs/DATA-1, -2, ...",
+    )
+    resume = "continue the run in DIR, or in --out: after Ctrl-C, or with more --steps"
+    add("--resume", nargs="?", const=True, metavar="DIR", help=resume)
     length = command.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help=f"length of the run in steps; default {default.steps}")
     length.add_argument("--minutes", type=float, metavar="M", help="length of the run in minutes")
@@ -40,7 +45,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
         choices=("cpu", "gpu"),
         help=f"default {default.device}; on a GPU, CUPY_TF32=1 in the environment allows TF32",
     )
-    add("--seed", type=int, metavar="N", help=f"for the first weights and the tiles; default {default.seed}")
+    add(
+        "--seed",
+        type=int,
+        metavar="N",
+        help=f"number from which the first weights and the tiles are drawn; default {default.seed}",
+    )
     recipe = (
         "quick: minutes on two cores; paper: the paper's settings, hours on a CPU; any other option replaces its "
         "setting; default quick"
@@ -70,7 +80,8 @@ def _add_learning_options(group, default: Config) -> None:
     group.add_argument(
         "--learning-rate", type=float, metavar="R", help=f"highest learning rate of the run; default {rates}"
     )
-    group.add_argument("--momentum", type=float, metavar="M", help=f"default {default.momentum}")
+    momentum = f"share of the last step's motion that the next one keeps, from 0 to below 1; default {default.momentum}"
+    group.add_argument("--momentum", type=float, metavar="M", help=momentum)
     weights = (
         "how much each pixel counts in the loss: by the paper's map (eq. 2), by its border term alone, or all the "
         "same (none); auto is map where the data tell cells apart, else none; default " + default.weights
@@ -107,7 +118,7 @@ def _begin(options, ranks: Ranks) -> tuple[Path, Run, Dataset]:
     """Return the folder of the run, the run and its data; nothing is written yet."""
     given = {name: value for name, value in vars(options).items() if name in Config._fields and value is not None}
     if options.resume:
-        folder = _folder_to_resume(options.out, given, options.recipe)
+        folder = _folder_to_resume(_named_folder(options), given, options.recipe)
         run = run_folder.resume_run(folder, **given)
         dataset = load_data(run.config.data, run.config.seed)
     else:
@@ -127,6 +138,10 @@ def _train_and_evaluate(run: Run, dataset: Dataset, folder: Path, ranks: Ranks) 
         run_folder.save_run(run, folder)
     print_note(dataset)
     print(f"{len(dataset.train)} images to train on, {len(dataset.validation)} held out; writing to {folder}")
+    if is_over(run):
+        print(
+            f"nothing to train: the run is over, after step {len(run.history)}; a larger --steps or --minutes goes on"
+        )
 
     weights = run_folder.weights_of_run(run.config, dataset.train, folder)
     with name_a_tile_that_fits(run.config, dataset):
@@ -142,6 +157,15 @@ def _train_and_evaluate(run: Run, dataset: Dataset, folder: Path, ranks: Ranks) 
     return 0
 
 
+def _named_folder(options) -> str | None:
+    """Return the folder of the run to continue: that after --resume, or that of --out."""
+    if options.resume is True:
+        return options.out
+    if options.out not in (None, options.resume):
+        raise InputError(f"--resume continues one run, got {options.resume} and --out {options.out}; name one of them")
+    return options.resume
+
+
 def _folder_to_resume(out: str | None, given: dict, recipe: str | None) -> Path:
     """Return the folder; raise InputError if none is named, or an option would make it another run."""
     if out is None:
@@ -154,4 +178,5 @@ def _folder_to_resume(out: str | None, given: dict, recipe: str | None) -> Path:
         raise InputError(
             f"--resume continues a run as it was configured, got {names}; leave it out, or start a new run"
         )
-    return Path(out)
+    folder = Path(out)
+    return folder.parent if folder.name == "checkpoint.npz" else folder

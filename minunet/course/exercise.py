@@ -1,8 +1,11 @@
 """What an exercise is: a function to write, and what is needed to check it."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
+
+from minunet.course.comparing import TOLERANCE
 
 
 class Exercise(NamedTuple):
@@ -12,10 +15,18 @@ class Exercise(NamedTuple):
     solution: Callable  # the right function, the library's wherever it has one
     outputs: tuple[str, ...]  # the names of what it returns, in order, such as ("dx", "dweight", "dbias")
     args: tuple  # a tiny case of small whole numbers, shown as "yours" beside "expected"
-    more: tuple[tuple, ...] = ()  # further cases: other sizes, batches, channels
+    more: tuple[tuple, ...] = ()  # further cases: other sizes, batches, channels, and numbers that are not whole
     pair: tuple[Callable, tuple] | None = None  # for a backward pass: (forward, args) for the gradient check
     mistakes: Mapping[str, Callable] = MappingProxyType(
         {}
     )  # a hint -> a function with the mistake that the hint is for
     hint: str = ""  # shown if no mistake is recognised
-    tolerance: float = 1e-8  # relative to the largest number expected
+    tolerance: float = TOLERANCE  # relative to the largest number expected
+    changes: tuple[str, ...] = ()  # the arguments that the function must change in place; all others must stay
+    may_return_views: bool = False  # whether a result may share its memory with an argument
+    rule: Callable | None = None  # rule(function) -> what is wrong with how a right result was reached, or ""
+    ready_made: tuple[str, ...] = ()  # the library's functions that do the whole exercise; a call gets a remark
+
+    def arguments(self) -> list[str]:
+        """Return the names of the function's arguments."""
+        return list(inspect.signature(self.solution).parameters)

@@ -19,6 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 
 MISSING = {"block", "insert", "errstate", "nditer", "ndenumerate", "vecdot", "unstack"}  # what CuPy 14 lacks
+TO_THE_HOST = {"get", "item", "tolist"}  # methods that return values on the host
 SHOWN = 60  # characters of a line of code
 
 
@@ -28,6 +29,7 @@ class Log:
     def __init__(self):
         self.kernels = 0  # operations that compute; on a GPU each takes at least one kernel
         self.trips: list[str] = []  # the lines of code at which the host waited for a value from the device
+        self.numbers_copied = 0  # to the host, in all trips
 
 
 log = Log()  # of the current `with installed()` block
@@ -38,7 +40,7 @@ class ImplicitConversionError(TypeError, ValueError):
 
 
 class PretendArray(np.lib.mixins.NDArrayOperatorsMixin):
-    """An array on the pretend device; its values come to the host through `asnumpy`, float, int and bool only."""
+    """An array on the pretend device; its values come to the host only by a call that asks, such as `asnumpy`."""
 
     def __init__(self, values):
         self._values = np.asarray(values)
@@ -55,6 +57,9 @@ class PretendArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __getattr__(self, name):
         if name.startswith("_"):
             raise AttributeError(name)
+        if name in TO_THE_HOST:
+            on_host = asnumpy(self)
+            return (lambda: on_host) if name == "get" else getattr(on_host, name)
         attribute = getattr(self._values, name)
         if callable(attribute):
             return lambda *args, **kwargs: _on_device(attribute, args, kwargs)
@@ -117,6 +122,7 @@ def asnumpy(x: PretendArray) -> np.ndarray:
     frame = [f for f in traceback.extract_stack() if f.filename != __file__][-1]
     line = frame.line or ""
     log.trips.append(f"{frame.name}: {line[:SHOWN]}")
+    log.numbers_copied += x._values.size
     return x._values.copy()
 
 

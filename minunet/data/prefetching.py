@@ -1,5 +1,6 @@
 """Draw the tiles of the next steps in the background, while the current step is computed."""
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator
@@ -19,6 +20,8 @@ def prefetch(draw: Callable[[int], T], first: int, ahead: int = 2) -> Generator[
     Close the generator to end the threads: `with contextlib.closing(prefetch(...)) as drawn`. That waits for the draws
     that are under way, and starts no others.
 
+    Where no thread can start, as in a browser (Pyodide, JupyterLite), each result is drawn when it is asked for.
+
     Parameters
     ----------
     draw : function of the step's number
@@ -33,6 +36,8 @@ def prefetch(draw: Callable[[int], T], first: int, ahead: int = 2) -> Generator[
     waited : float
         Seconds that the caller had to wait for it.
     """
+    if not _a_thread_can_start():
+        yield from _one_by_one(draw, first)
     pool = ThreadPoolExecutor(max_workers=ahead, thread_name_prefix="prefetch")
     numbers = count(first)
     coming = deque(pool.submit(draw, next(numbers)) for _ in range(ahead))
@@ -45,3 +50,20 @@ def prefetch(draw: Callable[[int], T], first: int, ahead: int = 2) -> Generator[
             yield drawn, waited
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _a_thread_can_start() -> bool:
+    thread = threading.Thread(target=int)  # which does nothing
+    try:
+        thread.start()
+    except RuntimeError:
+        return False
+    thread.join()
+    return True
+
+
+def _one_by_one(draw: Callable[[int], T], first: int) -> Generator[tuple[T, float], None, None]:
+    for number in count(first):
+        began = time.perf_counter()
+        drawn = draw(number)
+        yield drawn, time.perf_counter() - began

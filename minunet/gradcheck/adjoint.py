@@ -13,6 +13,7 @@ import numpy as np
 
 from minunet.backend import array_module, to_host
 from minunet.errors import InputError
+from minunet.gradcheck.foreign import check_generator
 from minunet.gradcheck.hints import explain
 from minunet.gradcheck.pair import Pair
 from minunet.gradcheck.report import Finding, Report, Row
@@ -48,6 +49,7 @@ def check_adjoint(forward, backward, args: tuple, argument: str | None = None, *
     InputError
         If `argument` names no argument with floating-point numbers.
     """
+    check_generator(rng)
     origin = "" if rng else f"seed {seed_of_this_test()}"
     rng = rng or np.random.default_rng(seed_of_this_test())
     pair = Pair(forward, backward, args)

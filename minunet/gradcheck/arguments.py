@@ -203,8 +203,11 @@ def _is_constant(annotation) -> bool:
     return annotation == Constant
 
 
-def _known(constant, names: list[str]) -> set[str]:
-    constant = {constant} if isinstance(constant, str) else set(constant)
-    if unknown := sorted(constant - set(names)):
+def _known(constant: typing.Any, names: list[str]) -> set[str]:
+    try:
+        constant = {constant} if isinstance(constant, str) else set(constant)
+    except TypeError as error:
+        raise InputError(f"constant must be a tuple of names of arguments, got {constant!r}; leave it out") from error
+    if unknown := sorted(map(str, constant - set(names))):
         raise InputError(f"constant must name arguments of forward ({', '.join(names)}), got {unknown[0]!r}")
     return constant

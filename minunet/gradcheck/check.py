@@ -27,12 +27,16 @@ smooth.py). If kinks leave a direction open, the point is moved off them at rand
 halving it names the argument and the element (locate.py).
 """
 
+from numbers import Real
+from typing import Any
+
 import numpy as np
 
 from minunet.backend import array_module
 from minunet.errors import InputError
 from minunet.gradcheck.arguments import is_finite, same
 from minunet.gradcheck.elements import FIRST_STEP, TOLERANCE, check_elements
+from minunet.gradcheck.foreign import check_generator
 from minunet.gradcheck.hints import explain_dy
 from minunet.gradcheck.jointly import Options, check_jointly, check_quickly
 from minunet.gradcheck.pair import Pair
@@ -109,7 +113,8 @@ def gradcheck(
         fails at a point moved a little; if an option is unknown.
     """
     options = Options(directions, tolerance, step)
-    _check_options(mode, options)
+    _check_options(mode, options, seed)
+    check_generator(rng)
     seed = seed_of_this_test() if seed is None else seed
     origin = "the generator given" if rng is not None else f"seed {seed}"
     rng = np.random.default_rng(seed) if rng is None else rng
@@ -154,20 +159,31 @@ def _compare(pair: Pair, dy, analytic: dict, mode: str, rng, options: Options) -
             rows, findings = check_elements(probe, analytic, options.step, tolerance)
         else:
             rows, findings, resolution = check_jointly(probe, analytic, rng, options)
-        findings = name_staircases(pair, findings, rng)
+        findings = name_staircases(pair, analytic, findings, rng)
     return rows, _examine_end(pair) or explain_dy(pair, dy, analytic, findings), resolution
 
 
-def _check_options(mode: str, options: Options) -> None:
+def _check_options(mode: str, options: Options, seed: Any) -> None:
     directions, tolerance, step = options
     if mode not in MODES:
         raise InputError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
-    if directions < 1:
-        raise InputError(f"directions must be at least 1, got {directions}")
-    if tolerance is not None and not 0 <= tolerance < 1:
-        raise InputError(f"tolerance must be a relative error from 0 to 1, got {tolerance}")
-    if not 0 < step < 1:
-        raise InputError(f"step must be relative to the size of the argument, between 0 and 1, got {step}")
+    if not _is_whole_number(directions) or directions < 1:
+        expected = "at least 1" if _is_whole_number(directions) else "a whole number"
+        raise InputError(f"directions must be {expected}, got {directions!r}; the default is {DIRECTIONS}")
+    if tolerance is not None and not (isinstance(tolerance, Real) and 0 <= tolerance < 1):
+        raise InputError(f"tolerance must be a relative error from 0 to 1, got {tolerance!r}; 1e-6 is usual")
+    if not (isinstance(step, Real) and 0 < step < 1):
+        raise InputError(
+            f"step must be relative to the size of the argument, between 0 and 1, got {step!r}; 1e-6 is usual"
+        )
+    if seed is not None and not (_is_whole_number(seed) and seed >= 0):
+        raise InputError(
+            f"seed must be a whole number, at least 0, got {seed!r}; leave it out, and the test's name makes one"
+        )
+
+
+def _is_whole_number(x: Any) -> bool:
+    return isinstance(x, (int, np.integer)) and not isinstance(x, bool)
 
 
 def _choose(mode: str, pair: Pair) -> str:

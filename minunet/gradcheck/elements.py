@@ -16,7 +16,7 @@ TOLERANCE = 1e-6  # relative, on top of what rounding explains
 FIRST_STEP = 1e-6  # relative to the size of the argument: near the best compromise for float64
 LARGER = (10, 100)  # times the first step, where rounding is smaller
 CURVED = 1e-4  # relative: a slope that differs so much from the first tells nothing more
-ENOUGH_WRONG = 20  # elements of one argument that are looked into before the verdict stands
+ENOUGH_WRONG = 10  # elements of one argument that are looked into before the verdict stands
 ENOUGH_KINKS = 40
 ENOUGH_SMALL = 20
 
@@ -64,6 +64,8 @@ class Judge:
 
     def is_vacuous(self) -> bool:
         """Tell whether nothing but zeros, and nothing that is certain, was compared."""
+        if not self.analytic.size:
+            return False
         is_wrong = (self.kinds == verdict.WRONG) | (self.kinds == verdict.WRONG_AT_KINK)
         return not is_wrong.any() and not (self.analytic[self.kinds == verdict.COMPARED] != 0).any()
 
@@ -128,8 +130,18 @@ class Judge:
 
     def _settle(self, move: ElementMove, first, size: float) -> verdict.Verdict:
         settled = verdict.settle(self.probe, move, first, size, self.step, self.tolerance)
+        if settled.kind == verdict.WRONG and self._is_rounding(move, settled.numeric, size):
+            settled = verdict.Verdict(verdict.SMALL, settled.numeric)
         self.counts[settled.kind] += 1
         return settled
+
+    def _is_rounding(self, move: ElementMove, numeric: float, size: float) -> bool:
+        """Tell whether a move by the argument's whole size would change phi by less than rounding does.
+
+        So small is what is left of a gradient whose terms cancel, as that of a bias before a batch norm.
+        """
+        distance = max(size, abs(move.start))
+        return max(abs(move.gradient), abs(numeric)) * distance <= self.probe.rounding_of_all
 
     def _explanation(self, is_wrong) -> str:
         return explain(self.analytic, self.numeric, is_wrong, to_host(self.x))

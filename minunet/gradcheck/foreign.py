@@ -1,5 +1,6 @@
 """What gradcheck cannot take, refused by name and with the remedy, before it fails somewhere inside."""
 
+import inspect
 import types
 
 import numpy as np
@@ -18,6 +19,32 @@ REMEDIES = {
 def is_array(x) -> bool:
     """Tell whether `x` is an array, or a NumPy scalar."""
     return hasattr(x, "dtype") and hasattr(x, "shape") and not isinstance(x, (type, types.ModuleType))
+
+
+def check_function(function, name: str, count: int, arguments: str) -> None:
+    """Raise InputError unless `function` can be called with so many `arguments`, such as "(dy, cache)"."""
+    if not callable(function):
+        raise InputError(
+            f"{name} must be a function, got {_shown(function)}; pass the function itself, and not its name or result"
+        )
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # of a function written in C
+        return
+    try:
+        signature.bind(*range(count))
+    except TypeError as error:
+        raise InputError(f"{name} must take {arguments}, {count} in all, got {name}{signature}: {error}") from error
+
+
+def check_generator(rng) -> None:
+    """Raise InputError unless `rng` can draw dy."""
+    if rng is not None and not isinstance(rng, np.random.Generator):
+        raise InputError(f"rng must be a numpy.random.Generator, got {_shown(rng)}; pass np.random.default_rng(seed)")
+
+
+def _shown(x) -> str:
+    return repr(x) if isinstance(x, (str, int, float)) else f"a {type(x).__name__}"
 
 
 def refuse(x, what: str) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 from minunet.gradcheck.directions import FLOOR, Direction, Verdict, along, check_direction
 from minunet.gradcheck.elements import FIRST_STEP, vacuous
 from minunet.gradcheck.locate import locate
-from minunet.gradcheck.moves import DirectionMove, random_direction, size_of
+from minunet.gradcheck.moves import DirectionMove, norm, random_direction, size_of
 from minunet.gradcheck.quick import confirm, quick_look
 from minunet.gradcheck.report import Finding, Row
-from minunet.gradcheck.slopes import Probe, Slope, norm
+from minunet.gradcheck.slopes import Probe, Slope
 from minunet.gradcheck.smooth import Looker, look_alone
 
 OFF_KINK = 1e-3  # relative: how far the point is moved off a kink
@@ -69,8 +69,13 @@ class Jointly:
         return None if self._hidden() else self._outcome()
 
     def _outcome(self) -> Outcome:
-        total = sum(x.size for x in self.leaves.values())
-        row = Row(f"all {len(self.leaves)} jointly", (total,), self.compared, self.worst_error)
+        shape: tuple[int, ...]
+        if len(self.leaves) == 1:
+            ((name, x),) = self.leaves.items()
+            shape = x.shape
+        else:
+            name, shape = f"all {len(self.leaves)} jointly", (sum(x.size for x in self.leaves.values()),)
+        row = Row(name, shape, self.compared, self.worst_error)
         return Outcome([row], self.findings, "" if self._is_wrong() else self._resolution())
 
     def _note(self, verdict: Verdict, way: Direction) -> None:
@@ -82,7 +87,7 @@ class Jointly:
 
     def _hidden(self) -> list[str]:
         """Return the arguments whose gradients are too small to show beside the others."""
-        return [name for name, share in self.shares.items() if not share > self.tolerance]
+        return [name for name, share in self.shares.items() if self.leaves[name].size and not share > self.tolerance]
 
     def _is_wrong(self) -> bool:
         return any(finding.kind in ("wrong", "shape", "nonfinite") for finding in self.findings)
@@ -161,7 +166,7 @@ class Jointly:
         """Return, in words, the smallest error of one element that would have been seen, in the worst argument."""
         worst, where = 0.0, None
         for name, x in self.leaves.items():
-            size = norm(self.analytic[name].reshape(-1)) / max(1, x.size) ** 0.5
+            size = norm(self.analytic[name]) / max(1, x.size) ** 0.5
             if size and math.isfinite(self.tolerance):
                 smallest = MARGIN * self.tolerance / (LEAST_MOVE * size_of(x)) / size
                 worst, where = max((worst, where or ""), (smallest, name))

@@ -18,7 +18,7 @@ from minunet.gradcheck.slopes import Probe
 from minunet.gradcheck.smooth import STEPS as SMOOTH_STEPS
 from minunet.gradcheck.smooth import miss_along
 
-SMALL = 2000  # an argument of up to so many numbers is then checked one by one
+SMALL = 500  # an argument of up to so many numbers is then checked one by one
 MANY = 30  # arguments that are looked into, at most
 SWAPPED = 1e-6  # relative: chance does not bring <gradient, u> so close
 

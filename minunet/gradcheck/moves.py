@@ -66,13 +66,19 @@ class DirectionMove(Move):
         return f"{t:.1e} of the size of {', '.join(self.direction)}, along a random direction"
 
 
-def size_of(x) -> float:
-    """Return the root mean square of an argument's elements, 1 if all are zero."""
+def norm(x) -> float:
+    """Return the root of the sum of squares, of numbers from 1e-300 to 1e300; infinity or NaN if one is not finite."""
     largest = float(abs(x).max()) if x.size else 0.0
     if largest == 0 or not np.isfinite(largest):
-        return 1.0
-    scaled = x / largest
-    return largest * float((scaled * scaled).mean()) ** 0.5
+        return largest
+    scaled = (x / largest).reshape(-1)
+    return largest * float(scaled @ scaled) ** 0.5
+
+
+def size_of(x) -> float:
+    """Return the root mean square of an argument's elements, 1 if all are zero or some are not finite."""
+    size = norm(x) / max(1, x.size) ** 0.5
+    return size if size and np.isfinite(size) else 1.0
 
 
 def random_direction(rng: np.random.Generator, leaves: dict, own_scale: bool = False) -> dict:

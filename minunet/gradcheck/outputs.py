@@ -48,7 +48,7 @@ class Outputs:
             if x is None:
                 return None
             if name not in self.shapes:
-                return self.xp.zeros(np.shape(x))
+                return self.xp.zeros(np.shape(x), x.dtype if is_array(x) else type(x))
             stop = start + int(np.prod(self.shapes[name]))
             piece = vector[start:stop].reshape(self.shapes[name]).copy()
             start = stop

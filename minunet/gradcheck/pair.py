@@ -7,7 +7,7 @@ forward pass at the same point, for a pair may keep its cache on an object, or i
 from minunet.backend import flatten, to_host
 from minunet.errors import InputError
 from minunet.gradcheck.arguments import Arguments, is_finite, same
-from minunet.gradcheck.foreign import is_own_array
+from minunet.gradcheck.foreign import check_function, is_own_array
 from minunet.gradcheck.gradients import match
 from minunet.gradcheck.outputs import Outputs
 from minunet.gradcheck.report import Finding
@@ -21,6 +21,8 @@ class Pair:
 
     def __init__(self, forward, backward, args, constant=()):
         self.forward_function, self.backward_function = forward, backward
+        check_function(forward, "forward", len(args) if isinstance(args, (tuple, list)) else 1, "the arguments in args")
+        check_function(backward, "backward", 2, "(dy, cache)")
         self.arguments = Arguments(forward, args, constant)
         self.leaves = self.arguments.leaves
         self.passes = 0

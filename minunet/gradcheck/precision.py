@@ -111,17 +111,17 @@ def _jumps(pair, move: DirectionMove, position: int) -> bool:
     return bool(abs(above[position] - below[position]) > JUMP * total)
 
 
-def name_staircases(pair, findings: list[Finding], rng) -> list[Finding]:
-    """Turn `wrong` and `vacuous` into `precision` where an argument goes through a quantiser."""
+def name_staircases(pair, analytic: dict, findings: list[Finding], rng) -> list[Finding]:
+    """Turn `wrong` and `vacuous` into `precision` where an argument goes through a quantiser.
+
+    Where all its gradients are zero it stays `vacuous`: a saturated softmax, say, leaps from one level to another, too.
+    """
     named = []
     for finding in findings:
         is_open = finding.kind == "vacuous" or (finding.kind == "wrong" and finding.numeric == 0)
-        leaves = (
-            {leaf: pair.leaves[leaf] for leaf in pair.arguments.own(finding.argument)}
-            if finding.argument in pair.arguments.names
-            else {}
-        )
-        if is_open and leaves:
+        names = pair.arguments.own(finding.argument) if finding.argument in pair.arguments.names else []
+        if is_open and any(analytic[name].any() for name in names):
+            leaves = {name: pair.leaves[name] for name in names}
             if is_staircase(pair, DirectionMove(leaves, random_direction(rng, leaves))):
                 finding = Finding("precision", finding.argument, STAIRCASE)
         named.append(finding)
@@ -139,11 +139,16 @@ def _is_everywhere(pair, move: DirectionMove) -> bool:
 
 
 def _has_a_cast(pair, move: DirectionMove) -> bool:
-    """Tell whether rounding the arguments to float32 changes nothing, or float32 arrays lie in the cache."""
+    """Tell whether rounding the arguments to float32 changes nothing, or float32 arrays lie in the cache.
+
+    It proves nothing where a stride, which is more than that rounding, changes hardly anything either: a saturated
+    tanh, say.
+    """
     _, cache = pair.forward()
     kinds = {x.dtype for x in flatten(cache).values() if hasattr(x, "dtype")}
     if kinds & {np.dtype(np.float32), np.dtype(np.float16)}:
         return True
+    beside = _output(pair, move, PUSH + STRIDE)
     move.to(PUSH)
     exact = _output(pair, None)
     for name in move.direction:
@@ -151,7 +156,10 @@ def _has_a_cast(pair, move: DirectionMove) -> bool:
             pair.leaves[name][...] = pair.leaves[name].astype(np.float32)
     rounded = _output(pair, None)
     move.to(0.0)
-    return exact is not None and rounded is not None and bool((exact == rounded).all())
+    if exact is None or rounded is None or beside is None:
+        return False
+    changed = exact != pair.y
+    return bool((exact == rounded).all()) and _share((exact != beside)[changed]) > 0.5
 
 
 def _is_low(gradient) -> bool:

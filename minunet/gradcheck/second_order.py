@@ -15,6 +15,7 @@ from dataclasses import replace
 from minunet.backend import array_module, flatten, map_tree
 from minunet.gradcheck.adapters.names import argument_names, set_argument_names
 from minunet.gradcheck.check import gradcheck
+from minunet.gradcheck.foreign import check_function
 from minunet.gradcheck.report import Report
 
 
@@ -40,6 +41,7 @@ def check_second_order(forward, backward, hvp, args: tuple, **options) -> Report
         As from `gradcheck`: "analytic" is what hvp says, "numeric" what differences of gradients say. An argument that
         no gradient depends on, such as a bias, has a product of zeros; a check of nothing else is `vacuous`.
     """
+    check_function(hvp, "hvp", 3, "(dy, cache, direction)")
     first_order = gradcheck(forward, backward, args, **options)
     if not first_order.ok:
         return first_order

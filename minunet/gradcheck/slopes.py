@@ -12,7 +12,7 @@ import numpy as np
 
 from minunet.backend import array_module
 from minunet.errors import InputError
-from minunet.gradcheck.moves import DirectionMove, Move
+from minunet.gradcheck.moves import DirectionMove, Move, norm
 from minunet.gradcheck.pair import Pair
 
 EPS = np.finfo(np.float64).eps
@@ -125,12 +125,3 @@ class Probe:
         second = self.xp.abs(y_right - 2 * self.y + y_left)
         is_bent = second > BENT * self.noise * (self.xp.abs(y_right) + self.xp.abs(y_left) + self.typical)
         return float((self.size_of_dy * self.xp.where(is_bent, second, 0.0)).sum()) / step, int(is_bent.sum())
-
-
-def norm(x) -> float:
-    """Return the root of the sum of squares, of numbers from 1e-300 to 1e300."""
-    largest = float(abs(x).max()) if x.size else 0.0
-    if largest == 0 or not np.isfinite(largest):
-        return largest
-    scaled = x / largest
-    return largest * float(scaled @ scaled) ** 0.5

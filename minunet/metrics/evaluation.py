@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from tqdm import tqdm
 
 from minunet.data.sample import Sample
 from minunet.metrics.pixels import iou, majority_pixel_error, pixel_error, pixel_error_f_score
@@ -12,12 +11,13 @@ from minunet.metrics.seg import seg_score
 from minunet.metrics.thresholds import best_over_thresholds, mean_of_numbers
 from minunet.metrics.v_rand_v_info import v_info, v_rand
 from minunet.metrics.warping import warping_error
+from minunet.progress import ProgressBar
 
 
 def pixel_errors(samples: list[Sample], probabilities: list[np.ndarray]) -> list[dict]:
     """Return one row per sample: name, pixel_error and majority_pixel_error; quick enough to be used while training.
 
-    The majority baseline gives every pixel the more common class. A network that is no better has learnt nothing.
+    The majority baseline gives every pixel the more common class. A network that is no better has learned nothing.
     """
     return [
         {
@@ -50,7 +50,7 @@ def evaluate(samples: list[Sample], probabilities: list[np.ndarray], progress: b
         of that name.
     """
     rows = pixel_errors(samples, probabilities)
-    rows_with_bar = tqdm(rows, unit="image", disable=None if progress else True, leave=False)
+    rows_with_bar = ProgressBar(rows, unit="image", disable=None if progress else True, leave=False)
     for row, sample, p in zip(rows_with_bar, samples, probabilities, strict=True):
         row.update(_slow_measures(sample, p))
     true_cells = [_true_cells(sample) for sample in samples]

@@ -3,8 +3,8 @@
     R matches S  iff  |R and S| > |R| / 2           (so R matches one S at most)
     SEG = mean over the cells R of the truth of  |R and S| / |R or S|,  0 for a cell without a match
 
-Two cells that the proposal merges can match no more than one object between them: nearly touching cells that grow
-together cost much here, and next to nothing in the pixel error.
+Two cells that the proposal merges match the same object, and each counts by its share of that object only, a half on
+average: nearly touching cells that grow together cost much here, and next to nothing in the pixel error.
 """
 
 import math

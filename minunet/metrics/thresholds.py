@@ -9,7 +9,6 @@ Plain scores depend on how broad the predicted borders are, thinned scores do no
 """
 
 import numpy as np
-from tqdm import tqdm
 
 from minunet.errors import InputError
 from minunet.metrics.contingency import contingency
@@ -17,6 +16,7 @@ from minunet.metrics.pixels import pixel_error, pixel_error_f_score
 from minunet.metrics.regions import components, watershed
 from minunet.metrics.seg import seg_score_of
 from minunet.metrics.v_rand_v_info import info_scores_of, rand_scores_of
+from minunet.progress import ProgressBar
 
 THRESHOLDS = tuple(k / 10 for k in range(10))  # 0, 0.1, ..., 0.9: p > 1 would find no cell
 SMALLEST_IS_BEST = ("pixel_error", "pixel_error_f_score")  # of all other scores, the largest is best
@@ -60,7 +60,7 @@ def best_over_thresholds(
         raise InputError("truths must hold at least one image, got none; pass a list of label images")
     knowns = [None] * len(truths) if knowns is None else knowns
     images = list(zip(truths, probabilities, knowns, strict=True))
-    images_with_bar = tqdm(images, unit="image", disable=None if progress else True, leave=False)
+    images_with_bar = ProgressBar(images, unit="image", disable=None if progress else True, leave=False)
     scores = [
         [_scores(truth, p, known, threshold, with_seg) for threshold in THRESHOLDS]
         for truth, p, known in images_with_bar

@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from minunet.backend import Array, Params, check_same_device
+from minunet.backend import Array, Params, check_same_device, flatten
 from minunet.errors import InputError
 from minunet.layers.checks import check_axes
 from minunet.network.sizes import is_whole_number, trace
+
+PARTS = ("encode", "bottom", "decode", "head")
 
 
 def check_network_size(rng: Any, dtype: Any, **numbers: Any) -> None:
@@ -29,6 +31,70 @@ def check_numbers(**numbers: Any) -> None:
             raise InputError(
                 f"{name} must be a whole number of at least 1, got {number!r}; leave it out for the paper's network"
             )
+
+
+def check_params(params: Any) -> None:
+    """Raise InputError unless these are the parameters of a U-Net: each array is there, and fits the one before it."""
+    if not isinstance(params, dict) or not set(PARTS) <= params.keys():
+        remedy = "take its .network" if hasattr(params, "network") else "load_network reads one from a path"
+        raise InputError(
+            "network must be a Network, as from minunet.load_network or minunet.train, or parameters as from "
+            f"minunet.init_unet, got {_shown(params)}; {remedy}"
+        )
+    came = flatten(params)
+    expected = _expected_shapes(came, depth=max(_levels(params["encode"]), _levels(params["decode"]), 1))
+    if odd := [name for name in [*expected, *came] if (name in expected) != (name in came)]:
+        raise InputError(
+            f"parameters must be as from minunet.init_unet, got {odd[0]} {'missing' if odd[0] in expected else 'added'}"
+            "; load an intact checkpoint, or make them anew"
+        )
+    for name, shape in expected.items():
+        x = came[name]
+        if getattr(x, "shape", None) != shape or x.dtype.kind != "f":
+            got = f"{x.dtype} {x.shape}" if hasattr(x, "dtype") else f"a {type(x).__name__}"
+            raise InputError(
+                f"parameters must be as from minunet.init_unet, with floating-point numbers {shape} in {name}, got "
+                f"{got}; load an intact checkpoint, or make them anew"
+            )
+
+
+def _shown(params: Any) -> str:
+    if isinstance(params, str):
+        return repr(params)
+    if isinstance(params, dict):
+        return f"a dict without {', '.join(part for part in PARTS if part not in params)}"
+    return f"a {type(params).__name__}"
+
+
+def _levels(part: Any) -> int:
+    return len(part) if isinstance(part, (list, tuple)) else 0
+
+
+def _expected_shapes(came: dict[str, Any], depth: int) -> dict[str, tuple[int, ...]]:
+    """Return {dotted name: shape} of a U-Net whose first layer and each layer's features are those of `came`."""
+
+    def features(layer: str, axis: int = 0) -> int:
+        shape = getattr(came.get(f"{layer}.weight"), "shape", ())
+        return shape[axis] if len(shape) == 4 else 0
+
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def add_conv(layer: str, C: int, size: int = 3) -> int:
+        F = features(layer)
+        shapes.update({f"{layer}.weight": (F, C, size, size), f"{layer}.bias": (F,)})
+        return F
+
+    skips = []
+    C = features("encode.0.conv1", axis=1)
+    for level in [*(f"encode.{i}" for i in range(depth)), "bottom"]:
+        C = add_conv(f"{level}.conv2", add_conv(f"{level}.conv1", C))
+        skips.append(C)
+    for i in reversed(range(depth)):
+        F = features(f"decode.{i}.up", axis=1)
+        shapes.update({f"decode.{i}.up.weight": (C, F, 2, 2), f"decode.{i}.up.bias": (F,)})
+        C = add_conv(f"decode.{i}.conv2", add_conv(f"decode.{i}.conv1", skips[i] + F))
+    add_conv("head", C, size=1)
+    return shapes
 
 
 def check_input(params: Params, x: Array) -> None:

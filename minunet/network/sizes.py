@@ -36,6 +36,7 @@ def trace(n: int, depth: int = 4, axis: str = "size") -> Trace:
     InputError
         If `n` does not fit `depth`; names the nearest sizes that do.
     """
+    _check_whole(f"input {axis}", n)
     if not fits(n, depth):
         raise InputError(f"input {axis} {n} does not fit depth {depth}; {_nearest(n, depth, axis)}")
     down: list[int] = []
@@ -59,6 +60,7 @@ def output_size(n: int, depth: int = 4) -> int:
 
 def border(depth: int = 4) -> int:
     """Return how much smaller the output is than the input: 184 for depth 4, whatever the input."""
+    _check_whole("depth", depth)
     if depth < 1:
         raise InputError(f"depth must be at least 1, got {depth}; the paper's network has depth 4")
     return CONV_LOSS * (3 * 2**depth - 2)
@@ -66,6 +68,7 @@ def border(depth: int = 4) -> int:
 
 def smallest_input_size(output: int, depth: int = 4) -> int:
     """Return the smallest input size whose output is at least `output` pixels: 572 for 388."""
+    _check_whole("output size", output)
     if output < 1:
         raise InputError(f"output size must be at least 1, got {output}; ask for 1 pixel or more")
     return _round_up(output + border(depth), depth)
@@ -79,6 +82,11 @@ def fits(n: int, depth: int = 4) -> bool:
 def is_whole_number(x: Any) -> bool:
     """Tell whether `x` can be a size or a count: an integer of Python or NumPy, and not True or False."""
     return isinstance(x, (int, np.integer)) and not isinstance(x, bool)
+
+
+def _check_whole(name: str, x: Any) -> None:
+    if not is_whole_number(x):
+        raise InputError(f"{name} must be a whole number, got {x!r}; int rounds one down")
 
 
 def _round_up(n: int, depth: int) -> int:

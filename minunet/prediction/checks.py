@@ -1,5 +1,6 @@
 """What `predict` needs of a network, an image, a tile and the array for its result, checked before it starts."""
 
+import math
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from minunet.data.normalisation import Normalisation, as_normalisation, normalise
 from minunet.errors import InputError
+from minunet.network.checks import check_params
 from minunet.network.sizes import is_whole_number, output_size, smallest_input_size
 from minunet.network.trained import Network
 from minunet.prediction.memory_map import let_go
@@ -15,32 +17,19 @@ from minunet.prediction.rotations import COUNTS
 
 MIDDLE = 32  # pixels: the side of the window that shows whether an image is normalised
 RAW = 10  # standard deviations: the mean of a normalised image is nearer to 0
+UNITS = (1.0, 255.0, 65535.0)  # grey values of 8 or 16 bits as they are, or divided by the largest
+ENOUGH = 64 * 64  # pixels: a small part of a normalised image may lie within any range
+WHOLE = 0.02  # float32 holds 65535ths of 1 more exactly
 SLICE = 2**20  # pixels: so many are in memory at once
-PARTS = ("encode", "bottom", "decode", "head")
 
 
 def check_network(network: Network | dict) -> tuple[dict, Normalisation | None]:
     """Return the parameters and, of a Network, its normalisation; raise InputError if it is neither."""
     if isinstance(network, Network):
-        _check_params(network.params)
+        check_params(network.params)
         return network.params, as_normalisation(network.normalisation)
-    _check_params(network)
+    check_params(network)
     return network, None
-
-
-def _check_params(params: Any) -> None:
-    """Raise InputError unless these are the parameters of a network."""
-    if isinstance(params, dict) and all(part in params for part in PARTS):
-        return
-    remedy = "take its .network" if hasattr(params, "network") else "load_network reads one from a path"
-    raise InputError(
-        "network must be a Network, as from minunet.load_network or minunet.train, or parameters as from "
-        f"minunet.init_unet, got {_shown(params)}; {remedy}"
-    )
-
-
-def _shown(value) -> str:
-    return repr(value) if isinstance(value, str) else f"a {type(value).__name__}"
 
 
 def check_image(params: dict, image: np.ndarray, normalisation: Normalisation | None = None) -> None:
@@ -67,16 +56,37 @@ def check_image(params: dict, image: np.ndarray, normalisation: Normalisation | 
 
 
 def warn_if_raw(image: np.ndarray) -> None:
-    """Warn if the middle of an image is far from a mean of 0, as grey values from a file are."""
+    """Warn if an image holds grey values as they come from a file, and not normalised ones."""
     H, W = image.shape[-2:]
     top, left = max(0, (H - MIDDLE) // 2), max(0, (W - MIDDLE) // 2)
-    mean = float(image[..., top : top + MIDDLE, left : left + MIDDLE].mean())
-    if abs(mean) > RAW:
+    middle = image[..., top : top + MIDDLE, left : left + MIDDLE]
+    mean = float(middle.mean())
+    got = f"{mean:.0f}" if abs(mean) > RAW else _described_if_raw(image if image.dtype.kind == "f" else middle)
+    if got:
         warnings.warn(
-            f"parameters alone take an image as it is, expected a mean near 0, got {mean:.0f}; grey values that "
+            f"parameters alone take an image as it is, expected a mean near 0, got {got}; grey values that "
             'are not normalised give wrong classes: pass a Network, as from load_network, or normalisation="image"',
             stacklevel=3,
         )
+
+
+def _described_if_raw(image: np.ndarray) -> str | None:
+    """Return what values there are, if they are those of an image file or of a float image from 0 to 1; else None.
+
+    A normalised image has values below 0, unless it is brighter than the training images' mean everywhere. Then its
+    values are no whole numbers, or 255ths or 65535ths of them, and the smallest and the largest are seldom those of a
+    float image. A constant image, of zeros perhaps, is left alone.
+    """
+    low, high, units = math.inf, -math.inf, list(UNITS)
+    for rows in slices_of_rows(image):
+        part = np.asarray(image[..., rows, :])
+        low, high = min(low, float(part.min())), max(high, float(part.max()))
+        if low < 0:
+            return None
+        units = [unit for unit in units if (abs(part * unit - np.round(part * unit)) < WHOLE).all()]
+    H, W = image.shape[-2:]
+    is_from_0_to_1 = low < 0.05 and 0.5 < high <= 1 and H * W >= ENOUGH
+    return f"only values from {low:.3g} to {high:.3g}" if low < high and (units or is_from_0_to_1) else None
 
 
 def check_tile(tile: int | tuple[int, int], depth: int = 4) -> tuple[int, int]:

@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
-from tqdm import tqdm
 
 from minunet.backend import allow_tf32_if_asked, array_module, to_host
 from minunet.data.normalisation import Normalisation, as_normalisation, normalisation_of, normalise
@@ -29,6 +28,7 @@ from minunet.network.unet import unet_forward
 from minunet.prediction.checks import check_image, check_network, check_out, check_tile, slices_of_rows, warn_if_raw
 from minunet.prediction.memory_map import let_go
 from minunet.prediction.rotations import Version, add_turned_back, block, turned_window, versions
+from minunet.progress import ProgressBar
 
 LARGEST = 512  # pixels: the output of a tile is at most this large, unless the caller says otherwise
 
@@ -98,7 +98,7 @@ def predict(
     allow_tf32_if_asked(bias)
     read = partial(_read, image, normalisation, bias.dtype)
     tiles = sum(1 for _ in output_windows(plan, depth))
-    with tqdm(total=tiles, unit="tile", disable=None if progress else True, leave=False) as bar:
+    with ProgressBar(total=tiles, unit="tile", disable=None if progress else True, leave=False) as bar:
         for version, size, top, left, height, width in output_windows(plan, depth):
             margin = border(depth) // 2
             x = turned_window(version, read, top - margin, left - margin, *size)  # (C, *size)

@@ -23,6 +23,7 @@ import numpy as np
 import scipy  # imports scipy.ndimage when it is first used
 
 from minunet.errors import InputError
+from minunet.network.sizes import is_whole_number
 
 COUNTS = (1, 4, 7, 8)
 SPLINE_REACH = 16  # pixels: a value farther off changes a cubic spline by less than 1e-9 of itself (0.27**16)
@@ -55,10 +56,10 @@ def versions(count: int, size: tuple[int, int]) -> list[Version]:
     InputError
         If `count` is another number.
     """
-    if count not in COUNTS:
+    if not is_whole_number(count) or count not in COUNTS:
         raise InputError(
             "rotations must be 1 (none), 4 (quarter turns), 7 (sevenths of a turn) or 8 (quarter turns, mirrored too), "
-            f"got {count}; 1 is quickest"
+            f"got {count!r}; 1 is quickest"
         )
     turns = [_rotation(k / 7) for k in range(7)] if count == 7 else [_rotation(k / 4) for k in range(min(4, count))]
     if count == 8:

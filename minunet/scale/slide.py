@@ -34,6 +34,7 @@ from minunet.scale.seams import join, seams
 
 BLOCK = 2048  # pixels: blocks of this size keep Dask's scheduler below its limit; see benchmarks/scaling_out.md
 NOT_DONE = -1
+ROWS = 16  # of a block that are rounded to bytes at a time
 
 
 def predict_slide(
@@ -145,9 +146,18 @@ def write_block(probabilities: np.ndarray, out: str, place: tuple[int, int]) -> 
     window = _window(result, place)
     of_each_class = (slice(None), *window)
     cells = components(probabilities[0] < 0.5)
-    result["0"][of_each_class] = (255 * probabilities + 0.5).astype(np.uint8)
+    result["0"][of_each_class] = _as_bytes(probabilities)
     result["unfinished/local"][window] = cells
     result["unfinished/count"][place] = cells.max(initial=0)
+
+
+def _as_bytes(probabilities: np.ndarray) -> np.ndarray:
+    """Return 255 times the probabilities (K, H, W), rounded; by a few rows at a time, so that it stays in cache."""
+    result = np.empty(probabilities.shape, np.uint8)
+    for start in range(0, probabilities.shape[1], ROWS):
+        rows = slice(start, start + ROWS)
+        result[:, rows] = 255 * probabilities[:, rows] + 0.5
+    return result
 
 
 def renumber_block(out: str, place: tuple[int, int], first: int, last: int) -> None:

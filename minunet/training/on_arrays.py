@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from minunet.backend import Array, to_host
-from minunet.data.sample import Dataset, Sample
+from minunet.backend import Array
 from minunet.errors import InputError
 from minunet.network.trained import Network
+from minunet.training.arrays import dataset_of_arrays
 from minunet.training.config import resolve
 from minunet.training.progress_bar import with_progress_bar
 from minunet.training.train import start, train_steps
@@ -17,6 +15,7 @@ def train(
     images: Sequence[Array],
     labels: Sequence[Array],
     *,
+    num_classes: int | None = None,
     steps: int | None = None,
     minutes: float | None = None,
     seed: int = 0,
@@ -28,11 +27,14 @@ def train(
 
     Parameters
     ----------
-    images : arrays, (H, W) or (C, H, W) each
+    images : list of arrays, (H, W) or (C, H, W) each
         Grey values as they come from the microscope, of any size, all with the same channels.
-    labels : arrays of integers or booleans, (H, W) each
+    labels : list of arrays of integers or booleans, (H, W) each
         The class of each pixel: 0 is background, 1 is cell; there may be more classes, 2, 3, and so on. Of cells that
         are numbered one by one take ``instances > 0``.
+    num_classes : int, optional
+        How many classes there are, background included. If left out, they are counted, and labels that look like
+        cells numbered one by one are refused.
     steps, minutes : numbers, optional
         How long to train: one of the two; 800 steps by default.
     seed : int
@@ -60,49 +62,8 @@ def train(
         )
     options = dict(data="arrays", steps=steps, minutes=minutes, seed=seed, **settings)
     config = resolve(options, recipe)
-    dataset = _dataset(images, labels)
+    dataset = dataset_of_arrays(images, labels, num_classes)
     run = start(config, dataset)
     for _ in with_progress_bar(run, train_steps(run, dataset), progress):
         pass
     return run.network
-
-
-def _dataset(images: Sequence[Array], labels: Sequence[Array]) -> Dataset:
-    """Return the arrays as a data set, without held-out images."""
-    if len(images) != len(labels) or len(images) == 0:
-        raise InputError(
-            f"expected as many label images as images, at least one, got {len(images)} images and {len(labels)} labels"
-        )
-    samples = [_sample(i, *pair) for i, pair in enumerate(zip(images, labels, strict=True))]
-    channels = [len(sample.image) for sample in samples]
-    if len(set(channels)) > 1:
-        raise InputError(f"expected images with the same number of channels, got {channels}; train on one kind at once")
-    return Dataset("arrays", samples, [], _num_classes(samples))
-
-
-def _sample(number: int, image: Array, labels: Array) -> Sample:
-    name, image, labels = f"image {number}", np.asarray(to_host(image)), np.asarray(to_host(labels))
-    image = image[None] if image.ndim == 2 else image
-    if image.ndim != 3 or image.dtype.kind not in "biuf" or image.size == 0:
-        raise InputError(f"{name}: expected numbers (H, W) or (C, H, W), got {image.dtype} {image.shape}")
-    if not np.isfinite(image).all():
-        raise InputError(f"{name}: expected finite grey values, got NaN or infinity; numpy.nan_to_num replaces them")
-    if labels.shape != image.shape[1:]:
-        raise InputError(f"{name}: expected labels {image.shape[1:]} like the image, got {labels.shape}")
-    if labels.dtype.kind not in "biu" or labels.min() < 0 or labels.max() > 255:
-        raise InputError(
-            f"{name}: expected labels of whole numbers from 0 to 255, the class of each pixel, got {labels.dtype} from "
-            f"{labels.min()} to {labels.max()}; for two classes, background and cell, take labels > 0"
-        )
-    return Sample(name, image.astype(np.float32), labels.astype(np.uint8), None)
-
-
-def _num_classes(samples: list[Sample]) -> int:
-    """Return the number of classes; raise InputError if one of them is missing, as in a mask of 0 and 255."""
-    classes = np.unique(np.concatenate([np.unique(sample.labels) for sample in samples]))
-    if len(classes) > 1 and not np.array_equal(classes, np.arange(len(classes))):
-        raise InputError(
-            f"expected labels 0, 1, 2 ..., each of which occurs, got {', '.join(map(str, classes))}; for two classes, "
-            "background and cell, take labels > 0"
-        )
-    return len(classes)

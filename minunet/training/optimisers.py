@@ -17,11 +17,13 @@ Both means begin at 0, and the divisions by 1 - momentum^step and 1 - decay^step
 A step changes parameters and state in place: they are too many to copy in each step.
 """
 
+import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from minunet.backend import Array, Params, array_module, flatten, map_tree
 from minunet.errors import InputError
+from minunet.network.sizes import is_whole_number
 
 DECAY, EPSILON = 0.999, 1e-8
 
@@ -38,11 +40,13 @@ class Optimiser(NamedTuple):
 
 def init_velocity(params: Params) -> Params:
     """Return momentum's state: zeros with the structure of `params`."""
+    _flattened(params=params)
     return map_tree(lambda weight: array_module(weight).zeros_like(weight), params)
 
 
 def sgd_step(params: Params, grads: Params, velocity: Params, learning_rate: float, momentum: float) -> None:
     """Update `params` and `velocity` in place; all three trees have the same structure, or InputError is raised."""
+    _check_numbers("sgd_step", learning_rate, momentum)
     weights, gradients, velocities = _flattened(params=params, grads=grads, velocity=velocity)
     for name, weight in weights.items():
         step = velocities[name]
@@ -63,12 +67,16 @@ def adam_step(
 
     All trees have the structure of `params`, or InputError is raised.
     """
-    if set(moments) != {"mean", "square"} or step < 1:
+    _check_numbers("adam_step", learning_rate, momentum)
+    if not is_whole_number(step) or step < 1:
+        raise InputError(f"adam_step needs a step of at least 1, got step={step!r}; count the steps: 1, 2, 3 ...")
+    if not isinstance(moments, dict) or set(moments) != {"mean", "square"}:
+        got = f"a dict of {list(moments)}" if isinstance(moments, dict) else f"a {type(moments).__name__}"
         raise InputError(
-            "adam_step needs moments of mean and square and a step of at least 1, got "
-            f"{', '.join(moments)} and step {step}; make the moments with init_moments"
+            f"adam_step needs moments of mean and square, got {got}; make the moments with init_moments(params)"
         )
-    trees = {"params": params, "grads": grads, "mean": moments["mean"], "square": moments["square"]}
+    trees = {"params": params, "grads": grads}
+    trees |= {f"moments['{name}']": moments[name] for name in ("mean", "square")}
     weights, gradients, means, squares = _flattened(**trees)
     for name, weight in weights.items():
         gradient, mean, square = gradients[name], means[name], squares[name]
@@ -78,10 +86,37 @@ def adam_step(
         weight -= learning_rate / (1 - momentum**step) * mean / (root + EPSILON)
 
 
+def _check_numbers(function: str, learning_rate: Any, momentum: Any) -> None:
+    """Raise InputError unless these can be a learning rate and a momentum."""
+    if not _is_number(learning_rate):
+        raise InputError(
+            f"{function} needs a learning_rate that is a finite number, got {learning_rate!r}; try "
+            + ", ".join(f"{optimiser.learning_rate:g} for {optimiser.name}" for optimiser in OPTIMISERS.values())
+        )
+    if not _is_number(momentum) or not 0 <= momentum < 1:
+        raise InputError(f"{function} needs a momentum in [0, 1), got {momentum!r}; try 0.9")
+
+
+def _is_number(x: Any) -> bool:
+    """Tell whether x is a finite number: of Python, of NumPy, or a 0-d array."""
+    try:
+        return not isinstance(x, str) and math.isfinite(x)
+    except TypeError:
+        return False
+
+
 def _flattened(**trees: Params) -> list[dict[str, Array]]:
     """Return each tree flat; raise InputError unless all have the names and the shapes of the first, `params`."""
     flat = {tree_name: flatten(tree) for tree_name, tree in trees.items()}
-    expected = {name: weight.shape for name, weight in flat["params"].items()}
+    weights = flat["params"]
+    odd = [array for array in weights.values() if getattr(getattr(array, "dtype", None), "kind", None) != "f"]
+    if not weights or odd:
+        came = f"{getattr(odd[0], 'dtype', type(odd[0]).__name__)}" if odd else "an empty tree"
+        raise InputError(
+            f"params must be a tree of floating-point arrays, as from minunet.init_unet, got {came}; of a Network take "
+            "its params"
+        )
+    expected = {name: weight.shape for name, weight in weights.items()}
     for tree_name, tree in flat.items():
         got = {name: getattr(array, "shape", None) for name, array in tree.items()}
         if got != expected:

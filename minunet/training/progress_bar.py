@@ -3,8 +3,8 @@
 from collections.abc import Generator, Iterable
 
 import numpy as np
-from tqdm import tqdm
 
+from minunet.progress import ProgressBar
 from minunet.training.config import length_of_run
 from minunet.training.train import Run
 
@@ -27,7 +27,7 @@ def with_progress_bar(run: Run, rows: Iterable[dict], progress: bool = True) -> 
 
     unit = "step" if by_steps else "s"
     validation_errors = [row["validation_error"] for row in history if "validation_error" in row]
-    with tqdm(total=total, initial=done(), unit=unit, disable=None if progress else True) as bar:
+    with ProgressBar(total=total, initial=done(), unit=unit, disable=None if progress else True) as bar:
         for row in rows:
             shown = {"loss": f"{np.mean([row['loss'] for row in history[-SHOWN_LOSSES:]]):.3f}"}
             if "validation_error" in row:

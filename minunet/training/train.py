@@ -144,8 +144,9 @@ def train_steps(
             tiles, wait = next(batches)
             loss = float(batch_step(run, tiles, step, rate, ranks))  # on a GPU, the one place where the host waits
             if not math.isfinite(loss):
-                remedy = f"try a lower learning rate, such as {peak_learning_rate(config) / 3:.2g}"
-                raise InputError(f"the loss must stay finite, got {loss} at step {step + 1}; {remedy}")
+                raise InputError(
+                    f"the loss must stay finite, got {loss} at step {step + 1}; {lower_learning_rate(config)}"
+                )
             seconds = time.monotonic() - began
             history.append({"step": step + 1, "seconds": seconds, "wait": wait, "learning_rate": rate, "loss": loss})
             now = progress(config, history)
@@ -207,6 +208,29 @@ def progress(config: Config, history: list[dict]) -> float:
     length = length_of_run(config)
     done = len(history) if length.by_steps else history[-1]["seconds"]
     return min(1.0, done / length.total)
+
+
+def is_over(run: Run) -> bool:
+    """Tell whether a run has reached its length."""
+    return progress(run.config, run.history) >= 1
+
+
+def lower_learning_rate(config: Config) -> str:
+    """Return, in words, the learning rate to try after a run of this configuration has diverged.
+
+    It is the optimiser's own, or a tenth of the rate if that was not above it. With momentum M each gradient counts
+    1 / (1 - M)-fold in the end, so the rate that goes with it is in proportion to 1 - M; Adam's does not depend on M.
+    """
+    optimiser, rate = OPTIMISERS[config.optimiser], peak_learning_rate(config)
+    usual = optimiser.learning_rate
+    if config.optimiser == "sgd":
+        usual *= (1 - config.momentum) / (1 - Config().momentum)
+    for_momentum = f" and momentum {config.momentum:g}" if config.optimiser == "sgd" else ""
+    if rate > 1.01 * usual:
+        return (
+            f"try learning_rate={usual:.2g}, which is usual for {config.optimiser}{for_momentum}, in place of {rate:g}"
+        )
+    return f"try a tenth of the learning rate, learning_rate={rate / 10:.2g}"
 
 
 def prediction_tile(config: Config) -> int | None:

@@ -8,10 +8,10 @@
 #
 # A network learns by following a gradient: for each of its numbers, by how much does the loss change if this number
 # grows a little? In this course you will write all gradients of a U-Net by hand. A mistake in one of them raises no
-# error. The network still trains, only worse, and nobody can say why.
+# error. The network still trains, only worse, and you would not know why.
 #
 # So the first question of the course is: **how do you know that a gradient is right?** The answer is to measure it.
-# You need NumPy and the chain rule, and nothing else.
+# All you need is NumPy and the chain rule.
 
 # %%
 import matplotlib.pyplot as plt
@@ -40,8 +40,8 @@ BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "0.6"
 #
 # $$\frac{f(2.1) - f(1.9)}{0.2} = \frac{9.261 - 6.859}{0.2} = 12.01$$
 #
-# This is the *central difference*. Its error is 0.01, where that of the forward difference is 0.61. The cell goes on
-# to smaller steps, and draws both lines for a step of 1, so that they can be seen apart.
+# This is the *central difference*. Its error is 0.01, where that of the forward difference is 0.61. The next cell
+# tries smaller steps as well. It draws both lines for a step of 1, where they are easy to tell apart.
 
 
 # %%
@@ -64,18 +64,19 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# The forward difference is the slope of a line that starts at our point and leans towards where the curve gets
-# steeper. The central difference leans on both sides, and what is too steep on the right is made good by what is too
-# flat on the left. Taylor's series says how large the errors are. Write the step as $h$:
+# The forward difference is the slope of a line from our point into the part where the curve gets steeper, so it is too
+# large. The line of the central difference reaches to both sides. What is too steep on the right nearly cancels what
+# is too flat on the left. Taylor's series says how large the errors are. Write the step as $h$:
 #
 # $$f(x + h) = f(x) + h f'(x) + \frac{h^2}{2} f''(x) + \frac{h^3}{6} f'''(x) + \dots$$
 #
-# Subtract $f(x)$ and divide by $h$: the forward difference is $f'$ plus an error of about $\frac{h}{2} f''$. For $f(x
-# - h)$ the odd terms change their sign. So in $f(x + h) - f(x - h)$ the $f''$ terms cancel, and the central
-# difference is $f'$ plus an error of about $\frac{h^2}{6} f'''$.
+# Subtract $f(x)$ and divide by $h$: the forward difference is $f'$ plus an error of about $\frac{h}{2} f''$. In
+# $f(x-h)$ the odd terms change their sign. So in $f(x+h) - f(x-h)$ the $f''$ terms cancel, and the central difference
+# is $f'$ plus an error of about $\frac{h^2}{6} f'''$.
 #
-# With $h = 0.1$, $f'' = 6x = 12$ and $f''' = 6$ the errors are 0.6 and 0.01, as printed above. With each step that is
-# ten times smaller, the first error becomes ten times smaller, and the second a hundred times.
+# With $h = 0.1$, $f'' = 6x = 12$ and $f''' = 6$ the errors should be about 0.6 and 0.01; those printed above are 0.61
+# and 0.01. Each time the step becomes ten times smaller, the first error becomes ten times smaller and the second a
+# hundred times smaller.
 #
 # **Exercise 1.** Write the central difference. `f` is a function of one number, `x` a number, `step` the step.
 
@@ -94,13 +95,12 @@ course.check("central_difference", my_central_difference)
 # %% [markdown]
 # ## From a number to an array
 #
-# A layer takes an array `x` and returns an array `y`. In between there is a whole network and a loss, and what comes
-# back from them is another array of the shape of `y`: the *upstream gradient*, `dy`. Its element `dy[h, w]` says by
-# how much the loss grows for each unit by which `y[h, w]` grows.
+# A layer takes an array `x` and returns an array `y`. It is followed by the rest of the network and the loss. What
+# comes back from them is another array of the shape of `y`: the *upstream gradient*, `dy`. Its element `dy[h, w]` says
+# by how much the loss grows for each unit by which `y[h, w]` grows.
 #
-# The *backward pass* of a layer turns `dy` into `dx`, which says the same of `x`. Everywhere in this library a layer
-# is such a pair of functions, and what the backward pass needs to remember from the forward pass travels in a
-# `cache`.
+# The *backward pass* of a layer turns `dy` into `dx`, which says the same about `x`. Every layer of this library is
+# such a pair of functions. What the backward pass must remember from the forward pass travels in a `cache`.
 #
 # The layer below squares each pixel. Each element of `y` depends on one element of `x` only, and the chain rule gives
 # `dx = 2 * x * dy`, element by element.
@@ -117,8 +117,8 @@ def square_backward(dy, cache):
 
 
 # %% [markdown]
-# Take the 3x3 arrays below. The pixel in the second row on the left holds 3, and its `dy` is -1. So its `dx` must be
-# $2 \cdot 3 \cdot (-1) = -6$. In the pictures of this course, values are grey; gradients are red above zero, blue
+# Take the 3x3 arrays below. The leftmost pixel of the second row holds 3, and its `dy` is -1. So its `dx` must be $2
+# \cdot 3 \cdot (-1) = -6$. In the pictures of this course, values are grey; gradients are red above zero and blue
 # below.
 
 # %%
@@ -168,9 +168,9 @@ print("slope:", round((phi(right) - phi(left)) / 0.2, 6))
 # forward passes for each element.
 #
 # **Exercise 2.** Write it. `f` takes an array and returns a number; return an array of the shape of `x`, with the
-# central difference for each element. Two things to mind: only one element may be moved at a time, and an element
-# that you moved must be put back before the next one's turn. `np.ndindex(x.shape)` runs over all indices, whatever
-# the number of axes.
+# central difference for each element. Mind two things: only one element may be moved at a time, and an element that
+# you moved must be put back before you move the next. `np.ndindex(x.shape)` runs over all indices, whatever the number
+# of axes.
 
 
 # %% tags=["exercise"]
@@ -194,16 +194,16 @@ course.check("numerical_gradient", my_numerical_gradient)
 # ## How close is close?
 #
 # Measured with a step of $10^{-4}$, the gradient is not *exactly* `2 * x * dy`. How large a difference is acceptable?
-# A difference of $10^{-7}$ is nothing beside a gradient of 1000, and everything beside a gradient of $10^{-8}$. So
+# A difference of $10^{-7}$ hardly matters beside a gradient of 1000, and is huge beside a gradient of $10^{-8}$. So
 # the difference is divided by the size of the gradient:
 #
 # `relative_error(a, b)` is the largest `abs(a - b)`, divided by the largest magnitude in `a` and `b`.
 #
-# By the largest in the *whole array*, and not element by element: an element whose true gradient is 0 comes out as
-# $10^{-13}$ by rounding, and divided by itself that would be an error of 100 %.
+# We divide by the largest in the *whole array*, and not element by element. An element whose true gradient is 0 may
+# come out as $10^{-13}$ by rounding, and divided by itself that would be an error of 100 %.
 #
 # The cell compares three gradients with the numerical one: ours, ours with a factor of 2 forgotten, and ours with the
-# sign of one single pixel turned. Expect something near $10^{-12}$ for the first, which is rounding.
+# sign of a single pixel flipped. Expect something near $10^{-12}$ for the first, which is rounding.
 
 # %%
 numeric = finished.numerical_gradient(phi, x, 1e-4)
@@ -214,11 +214,11 @@ print(f"factor 2 forgotten: {finished.relative_error(dx / 2, numeric):.1e}")
 print(f"one sign wrong:     {finished.relative_error(one_sign_wrong, numeric):.1e}")
 
 # %% [markdown]
-# Between "right" and "wrong" lies a wide empty space: here from $10^{-12}$ to $10^{-1}$. As a rule of thumb for
-# double precision and smooth functions, an error below $10^{-7}$ is rounding, and one above $10^{-4}$ is a mistake.
-# This is why a gradient check seldom leaves room for argument.
+# Between "right" and "wrong" lies a wide empty space: here from $10^{-12}$ to $10^{-1}$. As a rule of thumb for double
+# precision and smooth functions, an error below $10^{-7}$ is rounding, and one above $10^{-4}$ is a mistake. This is
+# why a gradient check seldom leaves any doubt.
 #
-# **Exercise 3.** Write the relative error of two arrays. Where both are zero everywhere, return 0.0.
+# **Exercise 3.** Write the relative error of two arrays. If both are zero everywhere, return 0.0.
 
 
 # %% tags=["exercise"]
@@ -236,10 +236,10 @@ course.check("relative_error", my_relative_error)
 # %% [markdown]
 # ## Which step?
 #
-# The error of the central difference shrinks with the square of the step. So a very small step should be very good.
-# Try it on $f(x) = e^x$ at $x = 1$, whose slope is $e^1 = 2.71828...$ itself. Expect the error to fall at first, by a
-# factor of ten thousand a line, and then to rise again. The last lines print the two numbers that were subtracted, at
-# the smallest step.
+# The error of the central difference shrinks with the square of the step. So the smaller the step, the better? Try it
+# on $f(x) = e^x$ at $x = 1$, whose slope is $e^1 = 2.71828...$ itself. Expect the error to fall at first, by a factor
+# of ten thousand from line to line, and then to rise again. The last lines print the two numbers that were subtracted,
+# at the smallest step.
 
 # %%
 for h in 10.0 ** np.arange(-1, -15, -2):
@@ -253,14 +253,14 @@ print(f"f(x - step) = {np.exp(1 - h):.16f}")
 # the difference has only three digits left, and the last of these is rounded. Dividing by the tiny step does not
 # bring back what was lost.
 #
-# In figures: each value of $f$ is off by up to `eps` times $|f|$, where `eps` = $2.2 \cdot 10^{-16}$ is the relative
+# In numbers: each value of $f$ is off by up to `eps` times $|f|$, where `eps` = $2.2 \cdot 10^{-16}$ is the relative
 # distance between neighbouring numbers. Divided by the step, this becomes an error of about $\mathtt{eps} \cdot |f| /
 # h$. It *grows* as the step shrinks.
 #
 # So two errors compete. The *truncation error*, from the terms of Taylor's series that were cut off, grows with $h$
-# (forward) or with $h^2$ (central). The *rounding error* grows with $1/h$. Let us see them both, over all steps from
-# $10^{-16}$ to 1. To smooth the chance out of rounding, each dot is the root mean square over 200 points between 1
-# and 2.
+# (forward) or with $h^2$ (central). The *rounding error* grows with $1/h$. The next picture shows both, for steps from
+# $10^{-16}$ to 1. Rounding varies at random from point to point, so each dot is the root mean square over 200 points
+# between 1 and 2.
 
 # %%
 points = np.linspace(1, 2, 200)
@@ -292,10 +292,10 @@ axes.legend(loc="lower left")
 plt.show()
 
 # %% [markdown]
-# A V, as both axes are logarithmic: there, an error that is proportional to `step**k` is a straight line of slope
-# $k$. The right arms are truncation: expect a slope of 1 for the forward difference (error $\sim h$) and of 2 for the
-# central one (error $\sim h^2$). The left arm is rounding, the same for both: expect a slope of $-1$ (error $\sim
-# 1/h$). Fit a line to each arm.
+# Each curve is a V. Both axes are logarithmic, so an error that is proportional to `step**k` is a straight line of
+# slope $k$. The right arms are truncation: expect a slope of 1 for the forward difference (error $\sim h$) and of 2
+# for the central one (error $\sim h^2$). The left arm is rounding, the same for both: expect a slope of $-1$ (error
+# $\sim 1/h$). Fit a line to each arm.
 
 
 # %%
@@ -314,14 +314,14 @@ print(f"left arm, central:  {arm(central_64, 1e-14, 1e-7):5.2f}")
 # The bottom of the V is where the two errors are equal. For the central difference that is $\mathtt{eps} / h = h^2$,
 # so $h = \mathtt{eps}^{1/3} \approx 6 \cdot 10^{-6}$, and the error there is $\mathtt{eps}^{2/3} \approx 4 \cdot
 # 10^{-11}$. For the forward difference it is $h = \mathtt{eps}^{1/2} \approx 10^{-8}$ with an error of $10^{-8}$. The
-# dots agree, to within a small factor.
+# dots agree to within a factor of four.
 #
 # At the far left the error reaches 1, which is 100 %: there `x + step` is rounded to `x` itself, and the measured
 # slope is 0.
 #
 # Networks are trained in single precision (`float32`), whose `eps` is $1.2 \cdot 10^{-7}$. Put that into the same
-# formula: the best step should be near $\mathtt{eps}^{1/3} = 5 \cdot 10^{-3}$, and the best error no better than
-# about $\mathtt{eps}^{2/3} = 2 \cdot 10^{-5}$. The arms should have the same slopes as before, $-1$ and 2.
+# formula: the best step should be near $\mathtt{eps}^{1/3} = 5 \cdot 10^{-3}$, and the best error about
+# $\mathtt{eps}^{2/3} = 2 \cdot 10^{-5}$. The arms should have the same slopes as before, $-1$ and 2.
 
 # %%
 central_32 = np.array([slope_error(finished.central_difference, h, np.float32) for h in steps])
@@ -337,15 +337,16 @@ plt.show()
 
 # %% [markdown]
 # The right arms coincide, since truncation has nothing to do with precision. The left arm has moved up, and below
-# $10^{-7}$ it is flat: no step is seen at all. At a step of $10^{-6}$, which is excellent in float64, float32 is off
-# by several percent. So **check in float64**, and train in float32: the code is the same, and a formula that is right
-# stays right. This is why every layer of this library takes its precision from its input.
+# $10^{-7}$ it is flat: `x + step` is rounded to `x`. At a step of $10^{-6}$, which is excellent in float64, float32 is
+# off by 6<!--{100*central_32[np.isclose(steps,1e-6)][0]:.0f}--> %. So **check in float64**, and train in float32: the
+# code is the same, and a formula that is right stays right. That is why every layer of this library takes its
+# precision from its input.
 #
-# The step is also meant *relative to the size of x*. Where the numbers in `x` are near 1000, a step of $10^{-6}$ is
-# as small beside them as $10^{-9}$ beside 1, and lies on the left arm. `minunet.gradcheck`, below, multiplies
-# $10^{-6}$ by the typical size of the argument.
+# The right step also depends on *the size of x*. Where the numbers in `x` are near 1000, a step of $10^{-6}$ is as
+# small beside them as $10^{-9}$ beside 1, and lies on the left arm. `minunet.gradcheck`, below, multiplies $10^{-6}$
+# by the typical size of the argument.
 #
-# **Question 1.** Before you compute anything: what does the V of the central difference look like for the function
+# **Question 1.** Before you compute anything: what will the V of the central difference look like for the function
 # `phi` above, a sum of squares of pixels? And for a convolution, which is linear in `x`? (Try it with
 # `finished.relative_error(dx, finished.numerical_gradient(phi, x, h))` for some `h`.)
 
@@ -354,13 +355,16 @@ plt.show()
 # square is zero; for a linear function even the second is. Only the rounding error is left, and it shrinks as the
 # step grows. A gradient check of a layer that is linear in the argument could use an enormous step. One of a whole
 # network, which is not linear, could not.
+#
+# **Rubric, 2 points.** One for: the third derivative of a square is zero, so there is no truncation error. One for:
+# only rounding is left, and it shrinks as the step grows.
 
 # %% [markdown]
 # ## A checker that says why
 #
 # `minunet.gradcheck(forward, backward, args)` does all this for a pair of functions. It turns the arguments into
 # float64, draws a random `dy`, runs the backward pass, and compares it with central differences of `phi`, element by
-# element. Give it a convolution (notebook 02 tells what that is; here it is a layer with three arguments). Expect an
+# element. Give it a convolution (notebook 02 explains it; here it is just a layer with three arguments). Expect an
 # error near $10^{-10}$.
 
 # %%
@@ -369,10 +373,11 @@ image, weight, bias = rng.normal(size=(1, 2, 6, 5)), rng.normal(size=(3, 2, 3, 3
 print(gradcheck(conv2d_forward, conv2d_backward, (image, weight, bias)))
 
 # %% [markdown]
-# Line by line. *ok*: nothing was found. *242 forward passes, by elements*: two for each of the 60 + 54 + 3 = 117
-# numbers in the arguments, and eight to look at the pair itself (below). Then a row for each argument: its shape, how
-# many of its elements were compared, and the worst relative error, the one of exercise 3. All are near $10^{-10}$:
-# rounding.
+# Let us read it line by line. *ok*: nothing was found.
+# *242<!--{gradcheck(conv2d_forward,conv2d_backward,(image,weight,bias)).forward_passes}--> forward passes, by
+# elements*: two for each of the 60 + 54 + 3 = 117 numbers in the arguments, and eight to look at the pair itself
+# (below). Then a row for each argument: its shape, how many of its elements were compared, and the worst relative
+# error, the one of exercise 3. All are near $10^{-10}$: rounding.
 #
 # Now a wrong pair: our `square`, with the factor of 2 forgotten.
 
@@ -386,25 +391,26 @@ print(gradcheck(square_forward, square_backward_without_2, (x,)))
 
 # %% [markdown]
 # *FAILED: wrong*. The line below the table is a *finding*. It gives the kind, `wrong`; the argument and the index of
-# the worst element, `x[2, 2]`; what the backward pass says there and what was measured; how many elements are
-# concerned, 7 of 9 (at the two others `x` is 0, and so is the gradient, and half of 0 is 0). Then comes a hint: *0.5
-# times the numeric gradient*. Notebook 14 is about reading such lines. *dy from seed 0* says which random `dy` it was:
-# `gradcheck(..., seed=0)` draws it again.
+# the worst element, `x[2, 2]`; what the backward pass says there and what was measured; and how many elements are
+# wrong, 7<!--{gradcheck(square_forward,square_backward_without_2,(x,)).findings[0].count}--> of 9 (at the two others
+# `x` is 0, and so is the gradient, and half of 0 is 0). Then comes a hint: *0.5 times the numeric gradient*. Notebook
+# 14 is about reading such lines. *dy from seed 0* says which random `dy` was used: `gradcheck(..., seed=0)` draws it
+# again.
 #
 # ## A million numbers, two forward passes
 #
-# Two passes for each element are fine for 117 numbers. A U-Net has millions. But one does not have to move them one
-# at a time. Choose a direction: an array `u` of the shape of `x`, which says how far each element moves. Then move
-# all of them at once, to `x + t * u`. By the chain rule, `phi` then changes at the rate
+# Two passes for each element are fine for 117 numbers. A U-Net has millions. But we do not have to move them one at a
+# time. Choose a direction: an array `u` of the shape of `x`, which says how far each element moves. Then move all of
+# them at once, to `x + t * u`. By the chain rule, `phi` then changes at the rate
 #
 # `sum(dx * u)`
 #
-# since each element contributes its own slope `dx[h, w]`, times how far it moves, `u[h, w]`. One number, measured by
-# one central difference in `t`. This is a *directional check*.
+# since each element contributes its own slope `dx[h, w]`, times how far it moves, `u[h, w]`. That is one number, and
+# one central difference in `t` measures it. This is a *directional check*.
 #
-# On the 3x3 example, let `u` move three pixels: the one in the corner by 1, the one in the middle by -1, the last by
-# 2. The gradients there are 2, -2 and -12. So `phi` should change at the rate $2 \cdot 1 + (-2) \cdot (-1) + (-12)
-# \cdot 2 = -20$.
+# In the 3x3 example, let `u` move three pixels: the one in the corner by 1, the one in the middle by -1, and the last
+# one by 2. The gradients there are 2, -2 and -12. So `phi` should change at the rate $2 \cdot 1 + (-2) \cdot (-1) +
+# (-12) \cdot 2 = -20$.
 
 # %%
 u = np.array([[1.0, 0, 0], [0, -1, 0], [0, 0, 2]])
@@ -431,13 +437,14 @@ def my_directional_slopes(f, gradient, x, u, step):
 course.check("directional_slopes", my_directional_slopes)
 
 # %% [markdown]
-# If `u` is drawn at random, one direction looks at every element, since an error anywhere shifts `sum(dx * u)`. For
+# If `u` is drawn at random, a single direction tests every element, since an error anywhere changes `sum(dx * u)`. For
 # arguments of more than 2000 numbers, `gradcheck` therefore goes *by directions*. Here is the U-Net of the paper with
-# a quarter of its channels: 1,940,834 parameters, moved together. By elements it would take 3,881,668 passes. Expect
-# fewer than twenty, and an error near $10^{-8}$.
+# a quarter of its channels: 1,940,834<!--{sum(map(np.size,minunet.flatten(params).values())):,}--> parameters, moved
+# together. Element by element it would take 3,881,668<!--{2*sum(map(np.size,minunet.flatten(params).values())):,}-->
+# passes. Expect some twenty, and an error near $10^{-8}$.
 #
-# A direction sees everything, but dimly. To see how dimly, the second report is on a backward pass in which the
-# gradient of *one* of the two million parameters is doubled.
+# A direction tests everything, but an error in one element changes the slope only a little. To see how little, the
+# second report is about a backward pass that doubles the gradient of *one* of the two million parameters.
 
 
 # %%
@@ -455,8 +462,8 @@ print(gradcheck(minunet.unet_forward, unet_backward_with_one_doubled, (params, t
 # %% [markdown]
 # *All 46 jointly* are the 46 arrays of weights and biases in the network, and *compared 1* is one direction.
 #
-# In the second report, the error along the direction is about one in ten thousand, although the gradient of that one
-# parameter is wrong by a factor of 2. A checker with a tolerance of 1 % would have passed it. This is why a
+# In the second report, the error along the direction is about two parts in ten thousand, although the gradient of that
+# one parameter is wrong by a factor of 2. A checker with a tolerance of 1 % would have passed it. This is why a
 # directional check needs float64 and a tight tolerance; with both, one wrong number in two million is caught.
 #
 # The finding even names the parameter. Where a direction fails, `gradcheck` moves only half of the elements, then the
@@ -465,10 +472,10 @@ print(gradcheck(minunet.unet_forward, unet_backward_with_one_doubled, (params, t
 #
 # ## What fools a checker
 #
-# A check can pass though the backward pass is wrong, or fail though it is right. Six traps follow. The first: **a
-# checker that only looks at a sum**. It moves all elements by the same amount, that is, along a `u` of ones. A
+# A check can pass although the backward pass is wrong, or fail although it is right. Here are six traps. The first:
+# **a checker that only looks at a sum**. It moves all elements by the same amount, that is, along a `u` of ones. A
 # convolution's `dweight`, turned by half a turn, is a common bug; its sum is the same, so along ones it passes. A
-# random direction, or a check of each element, gives every element a say of its own.
+# random direction, or a check of each element, does not let errors cancel.
 
 
 # %%
@@ -487,18 +494,18 @@ print(gradcheck(conv2d_forward, conv2d_backward_turned, (image, weight, bias)))
 plt.show()
 
 # %% [markdown]
-# The same nine numbers, and the same sum, in another order: that on the right is wrong. The finding even names the
-# turn. The rows of the table say where to look: the gradients of `x` and of `bias` are right, that of `weight` is
-# wrong.
+# Both pictures hold the same nine numbers with the same sum, but in another order; the right one is wrong. The finding
+# even says what happened: flipped. The rows of the table say where to look: the gradients of `x` and of `bias` are
+# right, that of `weight` is wrong.
 #
 # The second trap: **an upstream gradient of ones**. With `dy = 1` everywhere, `phi` is the plain sum of `y`. The
 # softmax turns each row of `x` into probabilities, so that each row of `y` sums to 1. Whatever `x` is, `phi` is the
 # number of rows. Its gradient is zero, and a check against zero is passed by any backward pass that returns zeros.
 # The one below is wrong: it takes a plain mean of `dy` where a mean weighted by `p` belongs.
 #
-# The third trap is the same emptiness from another side: **arguments with zero gradients**. A ReLU lets through what
-# is positive, and sets the rest to zero. Feed it nothing but negative numbers, and a backward pass that returns only
-# zeros looks perfect.
+# The third trap makes a check just as empty: **arguments with zero gradients**. A ReLU lets through what is positive,
+# and sets the rest to zero. Feed it nothing but negative numbers, and a backward pass that returns only zeros looks
+# perfect.
 
 
 # %%
@@ -518,9 +525,9 @@ print("3. a dead ReLU:", gradcheck(relu_forward, lambda dy, cache: 0 * dy, (-np.
 
 # %% [markdown]
 # With ones the finding is `vacuous`, which means empty: *nothing was compared that is not zero*, so the row counts 0
-# elements and gives no error. That a check proved nothing is not the same as passing, so the report says FAILED. With
-# a random `dy`, the same backward pass is found out: `wrong`, all 6 elements. In the third report, all six gradients
-# are zero, by the backward pass and by measurement, and it is `vacuous` again. The remedy is in the last words.
+# elements and gives no error. A check that proved nothing has not passed, so the report says FAILED. With a random
+# `dy`, the mistake is caught: `wrong`, all 6 elements. In the third report, all six gradients are zero, both computed
+# and measured, so it is `vacuous` again. The last words of the finding give the remedy.
 #
 # The fourth trap: **kinks**. At $x = 0$ the ReLU bends. Its slope is 0 to the left and 1 to the right, and it has no
 # derivative in between. The central difference steps to both sides and returns the mean of the two, 0.5, whatever the
@@ -545,9 +552,10 @@ plt.show()
 # The naive gradient has 0.5 at the two zeros, and 0.55 at the element near zero, where the true slope is 1.
 #
 # The report says `ok`, with a finding of kind `kink`: 2 of 6 elements were left out, the first of them `x[0, 2]`, and
-# the row says that 4 were compared. (Its `numeric` of 0.32 is half of the random `dy` there.) For $10^{-7}$ the
-# checker took smaller and smaller steps, until it no longer stepped over the bend. A kink is no fault of the backward
-# pass. But if *most* elements are left out, choose other arguments.
+# the row says that 4 were compared. (Its `numeric` of
+# 0.32<!--{gradcheck(relu_forward,relu_backward,(near,)).findings[0].numeric:.2f}--> is half of the random `dy` there.)
+# For $10^{-7}$ the checker took smaller and smaller steps, until it no longer stepped over the bend. A kink is no
+# fault of the backward pass. But if *most* elements are left out, choose other arguments.
 #
 # The fifth trap: **low precision inside**. This forward pass takes float64 and returns float64, but a hidden cast
 # rounds it to float32 in between. The backward pass is right. What does a naive checker say?
@@ -564,12 +572,13 @@ print(f"naive relative error: {finished.relative_error(square_backward(dy, shake
 print(gradcheck(square_forward_with_a_cast, square_backward, (shaken,)))
 
 # %% [markdown]
-# Naively, a right backward pass seems to be off by about half a percent. Whoever widens the tolerance until this
-# passes lets through every mistake of half a percent. `gradcheck` looks at the rounding of the output before it
-# compares anything, and stops with `precision`: *nothing can be told*. There is no table, as no slope was measured.
+# To the naive checker, a right backward pass seems to be off by about half a percent. If you widen the tolerance until
+# this passes, you also let through every mistake of half a percent. `gradcheck` looks at the rounding of the output
+# before it compares anything, and stops with `precision`: *nothing can be told*. There is no table, as no slope was
+# measured.
 #
 # The last trap: **inputs that are changed in place**. This backward pass saves memory. It multiplies `dy` itself, and
-# returns it. The numbers are right, if one looks at the right moment.
+# returns it. The numbers are right, if you look at the right moment.
 
 
 # %%
@@ -586,13 +595,13 @@ print(f"backward first, then measured: error {finished.relative_error(spoiled, a
 print(gradcheck(square_forward, square_backward_in_place, (x,)))
 
 # %% [markdown]
-# The same backward pass is right to $10^{-12}$ or wrong by more than 100 %, depending on the order. In a U-Net the
-# same `dy` goes two ways at a fork, and whoever comes second finds it spoiled. The finding is `mutated`: a copy of
-# `dy` was kept, and it differs afterwards. Arguments and the cache are watched in the same way.
+# The same backward pass is right to $10^{-12}$ or wrong by more than 100 %, depending on the order. In a U-Net, two
+# backward passes use the same `dy` at a fork, and the second would get one that the first has spoiled. The finding is
+# `mutated`: a copy of `dy` was kept, and it differs afterwards. Arguments and the cache are watched in the same way.
 #
 # The other kinds explain themselves: `shape` (a gradient is missing, or the order is not that of the arguments),
-# `nonfinite` (a NaN or an infinity) and `nondeterministic` (two passes on the same arguments differ, so that a slope
-# would be the difference of two chances).
+# `nonfinite` (a NaN or an infinity) and `nondeterministic` (two passes on the same arguments differ, so that a
+# measured slope would be mostly noise).
 #
 # ## Your first backward pass
 #
@@ -621,13 +630,16 @@ course.check("scaled_square_backward", my_scaled_square_backward)
 
 # %% [markdown]
 # **Question 2.** Write (on paper) a backward pass for the square that is wrong, and that `gradcheck` calls ok. What
-# does that tell you about how to choose the arguments of a check?
+# does that tell you about choosing the arguments of a check?
 
 # %% [markdown] tags=["answer"]
-# It has to be right at the arguments that are checked, and wrong elsewhere. For example: `if x.shape[0] !=
-# x.shape[1]: return 0 * dy`, checked at a 3x3 array; or a mistake that shows only above 100, checked with numbers
-# near 1. A gradient check tells about one point and one shape. So check where things can go wrong: images that are
-# not square, a batch of two, several channels in and another number out, a bias that is not zero.
+# It has to be right at the arguments that are checked, and wrong elsewhere. For example: `if x.shape[0] != x.shape[1]:
+# return 0 * dy`, checked at a 3x3 array; or a mistake that shows only above 100, checked with numbers near 1. A
+# gradient check tells you about one point and one shape. So check where things can go wrong: images that are not
+# square, a batch of two, several channels in and another number out, a bias that is not zero.
+#
+# **Rubric, 2 points.** One for a pass that is right at the checked arguments and wrong elsewhere, with code or an exact
+# description. One for what follows: check other shapes and sizes of numbers, and say which.
 
 # %% [markdown]
 # ## In three lines
@@ -635,12 +647,12 @@ course.check("scaled_square_backward", my_scaled_square_backward)
 # A backward pass returns the gradient of `phi = sum(dy * y)`, and a central difference in float64 measures it to ten
 # digits, at a step near $10^{-6}$ of the size of `x`.
 #
-# One random direction checks a million numbers with a handful of forward passes, if the tolerance is tight.
+# One random direction checks a million numbers with some twenty forward passes, if the tolerance is tight.
 #
 # Choose a random `dy` and arguments away from kinks and zeros, and read the report: it says whether the check proved
 # anything.
 #
 # **Where to read more.** The checker: [check.py](../minunet/gradcheck/check.py), with a list of its verdicts at the
-# top, and [slopes.py](../minunet/gradcheck/slopes.py) for the slopes. The notes of Stanford's course CS231n have
-# a section on gradient checks; Higham's *Accuracy and Stability of Numerical Algorithms* tells the rest about
-# rounding. Next: 02, the convolution, whose backward pass you will check in this way.
+# top, and [slopes.py](../minunet/gradcheck/slopes.py) for the slopes. The notes of Stanford's course CS231n have a
+# section on gradient checks; Higham's *Accuracy and Stability of Numerical Algorithms* covers rounding in depth. Next:
+# 02, the convolution, whose backward pass you will check in this way.

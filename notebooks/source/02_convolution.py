@@ -9,7 +9,7 @@
 # A convolution lays a small grid of numbers, the *kernel*, on an image, multiplies what lies under it, adds up the
 # products, and moves on by one pixel. A U-Net spends nearly all of its arithmetic in this one operation. This page
 # answers two questions. Which pixels and which weights does one output pixel depend on? And when the loss asks that
-# output pixel to change, how does the demand get back to exactly those pixels and weights?
+# output pixel to change, how does that request get back to exactly those pixels and weights?
 #
 # You need NumPy, the chain rule, and two things from notebook 01. First, `dy` is an array of the shape of the output
 # `y`: each of its numbers says by how much the loss grows per unit of growth in that element of y. A *backward pass*
@@ -20,7 +20,6 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import scipy
-from matplotlib.colors import ListedColormap
 
 from minunet import conv2d_backward, conv2d_forward, course, gradcheck
 from minunet.data.synthetic.cells import synthetic_cells
@@ -49,8 +48,8 @@ def show(axes, array, title, letters="H W", box=None, **options):
 # (2, 2) is 9.
 #
 # The library's arrays have four axes: `x` is (N, C, H, W) for N images of C channels, and `weight` is (F, C, KH, KW)
-# for F kernels. Here N = C = F = 1. As long as that holds, the text leaves the two leading zeros away and writes
-# `y[h, w]` for `y[0, 0, h, w]`. In the pictures values are grey, and gradients blue (negative), white (zero) or red.
+# for F kernels. Here N = C = F = 1. As long as that holds, the text drops the two leading zeros and writes `y[h, w]`
+# for `y[0, 0, h, w]`. In the pictures, values are grey; gradients are blue below zero, white at zero and red above.
 
 # %%
 x = np.array([[1.0, 0, 2, 0], [0, 1, 0, 1], [1, 0, 0, 2], [0, 2, 1, 0]]).reshape(1, 1, 4, 4)
@@ -59,7 +58,7 @@ bias = np.array([1.0])
 print("x", x[0, 0], "weight", weight[0, 0], sep="\n")
 
 # %% [markdown]
-# The output pixel `y[0, 0]` belongs to the kernel's first place, at the top left. The pixels under it, in the box
+# The output pixel `y[0, 0]` belongs to the kernel's first position, at the top left. The pixels under it, in the box
 # below, are its *window*. Only four of the nine are not zero, so the sum is short: 1·1 + 2·3 + 1·5 + 1·7 = 19, and
 # with the bias 20.
 
@@ -73,13 +72,13 @@ show(axes[2], products, f"products: sum {products.sum():.0f}", "KH KW")
 show(axes[3], y_by_loops[0, 0], "y = sums + bias", "OH OW", box=(0, 0, 1, 1))
 
 # %% [markdown]
-# Move the kernel by one pixel to the right and work out `y[0, 1]` on paper; then by one pixel down instead, for
-# `y[1, 0]`. The picture's last panel has the answers, 33 and 32. Written with the names of the code, what you do is
+# Move the kernel by one pixel to the right and work out `y[0, 1]` on paper; then by one pixel down instead, for `y[1,
+# 0]`. The picture's last panel has the answers, 33 and 32. In the names of the code, this is
 #
 #     y[h, w] = bias + sum over kh, kw of  weight[kh, kw] * x[h + kh, w + kw]
 #
 # Tap (kh, kw) reads the pixel kh rows below and kw columns to the right of the place (h, w). The library keeps a slow
-# twin of each layer that is nothing but its equation. It visits each output pixel, cuts out the window under the
+# twin of each layer, which simply spells out its equation. It visits each output pixel, cuts out the window under the
 # kernel, multiplies and sums. (What you see here is printed from the library's source, so it is the code that runs.)
 
 # %%
@@ -97,13 +96,16 @@ course.show_source(naive.conv2d)
 # of KH - 1 rows and KW - 1 columns. The U-Net pays it at each of its 3x3 convolutions. The paper's image has 572
 # pixels a side; after one of them 570 are left, after two 568.
 #
-# **Question 1.** One 5x5 kernel takes off as many pixels as two 3x3 kernels after each other. How many weights do the
-# two ways have, for one channel in and one out? Why might a designer prefer the two small ones?
+# **Question 1.** One 5x5 kernel takes off as many pixels as two 3x3 kernels, one after the other. How many weights
+# does each way have, for one channel in and one out? Why might a designer prefer the two small ones?
 
 # %% [markdown] tags=["answer"]
-# The 5x5 kernel has 25 weights, the two small ones have 18. An output pixel depends on 5x5 pixels of the input either
-# way, as a picture near the end of this page shows. Between the two small ones there is room for a ReLU, so the
+# The 5x5 kernel has 25 weights, the two small ones have 18. Either way an output pixel depends on 5x5 pixels of the
+# input, as a picture near the end of this page shows. Between the two small ones there is room for a ReLU, so the
 # network gets the same view for fewer weights, and can compute more than a weighted sum of it.
+#
+# **Rubric, 2 points.** One for 25 weights against 18, and the same view of 5x5. One for the ReLU between the two, which
+# lets them compute more than a weighted sum.
 
 # %% [markdown]
 # ## The same sum, tap by tap
@@ -153,7 +155,7 @@ print("y has shape", y_many.shape)
 print("largest difference from the library's y:", f"{np.abs(y_sum - y_many).max():.0e}")
 
 # %% [markdown]
-# **Exercise 1: the forward pass.** Write it for any sizes: in the cell above, 2, 3 and 4 were written down as
+# **Exercise 1.** *The forward pass.* Write it for any sizes: in the cell above, 2, 3 and 4 were written down as
 # numbers, and should come from the shapes. The check first runs your function on the 4x4 image, and shows your result
 # beside the right one where they differ.
 
@@ -181,12 +183,12 @@ course.check("conv2d_forward", my_conv2d_forward)
 #
 # In mathematics, a *convolution* reads x[h - kh, w - kw], with minus signs; what we have, with plus signs, is a
 # *correlation*. The two differ by a half turn of the kernel. An image with one bright pixel tells them apart. The
-# correlation answers with the turned kernel: when the kernel stands at the top left, the bright pixel lies under tap
-# (2, 2), so the answer at the top left is 9. The convolution answers with the kernel as it is.
+# correlation answers with the turned kernel: when the kernel is at the top left, the bright pixel lies under tap (2,
+# 2), so the answer at the top left is 9. The convolution answers with the kernel as it is.
 #
-# A network learns its kernels, and would learn them turned, so for a network the two are equally good. Libraries for
-# deep learning compute the correlation and call it convolution, and so do we. Keep the half turn in mind, though: it
-# comes back in the backward pass, where one turn too many or too few is a common mistake.
+# A network learns its kernels and would simply learn them turned, so for a network the two are equally good. Libraries
+# for deep learning compute the correlation and call it convolution, and so do we. Keep the half turn in mind, though:
+# it comes back in the backward pass, where one half turn too many or too few is a common mistake.
 
 # %%
 bright = np.zeros((5, 5))
@@ -199,10 +201,9 @@ show(axes[2], scipy.signal.convolve2d(bright, weight[0, 0], "valid"), "convoluti
 # %% [markdown]
 # ## Backward: what reaches one pixel of x?
 #
-# Now a loss lies behind y, and hands back `dy`. We take small numbers again: `[[1, 2], [0, -1]]`. By how much does
-# the loss grow if the pixel x[1, 1] grows by one? The chain rule says: find every place where x[1, 1] is used,
-# multiply the derivative there by the place's dy, and add up. The pixel lies in all four windows, each time under
-# another tap.
+# Now a loss follows y, and it hands back `dy`. We take small numbers again: `[[1, 2], [0, -1]]`. By how much does the
+# loss grow if the pixel x[1, 1] grows by one? The chain rule says: find every place where x[1, 1] is used, multiply
+# the derivative there by the place's dy, and add up. The pixel lies in all four windows, each time under another tap.
 #
 # | output pixel | its dy | tap that read x[1, 1] | product |
 # |:-:|:-:|:-:|:-:|
@@ -230,11 +231,11 @@ assert dx[0, 0, 1, 1] == np.sum(dy * y_larger) - np.sum(dy * y) == 12
 # %% [markdown]
 # ## Painting back
 #
-# To make such a table for each pixel of x would be tedious. It is easier from the other end: take one pixel of dy,
-# and ask where it came from. The output pixel y[0, 1] was made of the 3x3 pixels of x in its window, each times its
-# own tap. So its dy goes back to these 3x3 pixels, to each times the same tap. It *paints the kernel*, scaled by
-# dy[0, 1] = 2, onto the window that it had read. The kernel is not turned: 2·1 at the top left, 2·9 at the bottom
-# right.
+# Making such a table for each pixel of x would be tedious. It is easier to start at the other end: take one pixel of
+# dy, and ask where it came from. The output pixel y[0, 1] was made of the 3x3 pixels of x in its window, each times
+# its own tap. So its dy goes back to these 3x3 pixels, each time multiplied by the same tap. It *paints the kernel*,
+# scaled by dy[0, 1] = 2, onto the window that it had read. The kernel is not turned: 2·1 at the top left, 2·9 at the
+# bottom right.
 
 # %%
 dy_one = np.array([[0.0, 2], [0, 0]]).reshape(1, 1, 2, 2)
@@ -245,9 +246,9 @@ show(axes[1], weight[0, 0], "times weight", "KH KW")
 show(axes[2], dx_one[0, 0], "painted on its window", box=(0, 1, 3, 3), gradient=True)
 
 # %% [markdown]
-# Every pixel of dy paints its window like that, and where windows overlap the paint adds up. The next picture has the
-# four paintings and their sum, which is dx. The one of dy[1, 0] is empty, since that dy is 0. In row 1, column 1 you
-# find the products of the table: 5 + 8 + 0 - 1 = 12.
+# Every pixel of dy paints its window like that, and where windows overlap the paint adds up. The next picture shows
+# the four paintings and their sum, which is dx. The one of dy[1, 0] is empty, since that dy is 0. In row 1, column 1
+# you find the products of the table: 5 + 8 + 0 - 1 = 12.
 
 # %%
 fig, axes = plt.subplots(1, 5, figsize=(9, 2.3), layout="constrained")
@@ -265,9 +266,10 @@ assert np.array_equal(painted, dx[0, 0])
 # ## Why dx needs +=
 #
 # How many windows does a pixel lie in? Let every tap and every dy be 1, and dx counts them: on the left below, 1 in
-# the corners and 3·3 = 9 where the image is wide enough. A program that writes `dx[...] = ...` instead of
-# `dx[...] += ...` keeps the last painter of each pixel only, as in the middle. On the right is what it lost. Nothing
-# is lost in the two upper corners and in the bottom row, because only zeros lay beneath the last paint there.
+# the corners and 3·3 = 9 where the image is wide enough. A program that writes `dx[...] = ...` instead of `dx[...] +=
+# ...` keeps only the last painting of each pixel, as in the middle. The panel on the right shows what got lost.
+# Nothing is lost in the two upper corners and in the bottom row, because what the last painting covered there was
+# zero.
 
 # %%
 _, cache_counting = conv2d_forward(np.ones((1, 1, 5, 6)), np.ones((1, 1, 3, 3)), bias)
@@ -300,7 +302,7 @@ print(dx_by_taps)
 assert np.array_equal(dx_by_taps, dx[0, 0])
 
 # %% [markdown]
-# **Exercise 2: dx.** With channels, the pixel x[n, c, h + kh, w + kw] went into all F features, times
+# **Exercise 2.** *dx.* With channels, the pixel x[n, c, h + kh, w + kw] went into all F features, times
 # weight[f, c, kh, kw]. The answers come back from all of them. So the sum is over f now, where it was over c before,
 # and the tap's matrix is transposed:
 #
@@ -329,14 +331,14 @@ course.check("conv2d_dx", my_conv2d_dx)
 # %% [markdown]
 # ## Where the half turn comes back
 #
-# Painting goes from one pixel of dy to nine of dx. One can also *gather*: stand on one pixel of dx and collect from
-# the pixels of dy that painted it. The table for dx[1, 1] did that. There, as dy was read row by row, the taps came
-# in the order 5, 4, 2, 1: they fall. Gathering goes through the kernel backwards.
+# Painting goes from one pixel of dy to nine of dx. One can also *gather*: take one pixel of dx and collect from the
+# pixels of dy that painted it. The table for dx[1, 1] did that. There, as dy was read row by row, the taps came in the
+# order 5, 4, 2, 1: gathering goes through the kernel backwards.
 #
 # So dx is a correlation too: of dy, set in a frame of KH - 1 = 2 and KW - 1 = 2 zeros, with the turned kernel. The
-# zeros stand for places where the kernel never stood. The boxes show dx[1, 1]: 1·5 + 2·4 + 0·2 - 1·1 = 12. To paint
-# with a turned kernel, or to gather with one that is not turned, is wrong. A symmetric kernel would hide it, and the
-# numbers 1 to 9 do not.
+# zeros stand for positions that the kernel never takes. The boxes show dx[1, 1]: 1·5 + 2·4 + 0·2 - 1·1 = 12. It is
+# wrong to paint with a turned kernel, or to gather with one that is not turned. A symmetric kernel would hide the
+# mistake; the numbers 1 to 9 do not.
 
 # %%
 framed_dy = np.pad(dy, [(0, 0), (0, 0), (2, 2), (2, 2)])
@@ -376,8 +378,8 @@ assert np.array_equal(dweight, conv2d_forward(x, dy, np.zeros(1))[0])  # the rea
 # dy.
 
 # %% [markdown]
-# **Exercise 3: dweight.** With channels, weight[f, c, kh, kw] joins channel c to feature f, in every image of the
-# batch. So the sum is over n, h and w, and each pair of f and c keeps its own:
+# **Exercise 3.** *dweight.* With channels, weight[f, c, kh, kw] joins channel c to feature f, in every image of the
+# batch. So the sum is over n, h and w, and each pair of f and c has its own sum:
 #
 #     dweight[f, c, kh, kw] = sum over n, h, w of  dy[n, f, h, w] * x[n, c, h + kh, w + kw]
 #
@@ -410,8 +412,8 @@ course.check("conv2d_dweight", my_conv2d_dweight)
 #
 #     dbias[f] = sum over n, h, w of  dy[n, f, h, w]
 #
-# **Exercise 4: the whole backward pass.** One loop over the taps makes dx and dweight, one line makes dbias. This
-# check also holds your function against finite differences; expect an error of about 1e-10.
+# **Exercise 4.** *The whole backward pass.* One loop over the taps makes dx and dweight, one line makes dbias. This
+# check also compares your function with finite differences; expect an error of about 1e-10.
 
 
 # %% tags=["exercise"]
@@ -434,64 +436,8 @@ def my_conv2d_backward(dy, cache):
 course.check("conv2d_backward", my_conv2d_backward)
 
 # %% [markdown]
-# ## How the library does it: a tap is an offset
-#
-# The library's layer is this loop over taps, with one trick. The block that a tap reads lies in memory in pieces, a
-# piece for each row, and a matrix product would have to copy them together first. The trick avoids the copy.
-#
-# In memory the rows of an image lie end to end: the pixel in row h and column w is number `h * W + w`. A shift by kh
-# rows and kw columns is then a plain *offset* of `kh * W + kw`. For our 4x4 image and tap (1, 2) it is 1·4 + 2 = 6.
-# So let the tap start at pixel 6 and read on without a gap. It should read pixels 6 and 7, then 10 and 11. Without a
-# gap it reads 8 and 9 as well: it cannot stop at the right edge, and runs on into the next row.
-
-
-# %%
-def show_numbers(axes, numbers, title, letters="H W"):
-    """Draw numbers of pixels: green if tap (1, 2) should read them, orange if it runs on over them."""
-    kind = 2 * np.isin(numbers, [6, 7, 10, 11]) + np.isin(numbers, [8, 9])
-    axes.imshow(kind, cmap=ListedColormap(["white", "#E69F00", "#009E73"]), vmin=0, vmax=2)
-    for (h, w), number in np.ndenumerate(numbers):
-        axes.text(w, h, "" if number < 0 else number, ha="center", va="center", fontsize=12)
-        axes.add_patch(plt.Rectangle((w - 0.5, h - 0.5), 1, 1, fill=False))
-    rows, columns = letters.split()
-    axes.set(title=title, xlabel=f"{columns} = {numbers.shape[1]}", xticks=[], yticks=[])
-    axes.set_ylabel(f"{rows} = {numbers.shape[0]}" if rows != "1" else "")
-
-
-# %%
-numbers = np.arange(16)
-W, OH, KW, offset = 4, 2, 3, 1 * 4 + 2
-L = OH * W - (KW - 1)
-wide_rows = np.append(numbers[offset : offset + L], [-1, -1]).reshape(OH, W)
-fig, axes = plt.subplot_mosaic("AB;CC", figsize=(7, 4.6), layout="constrained", height_ratios=[4, 1.3])
-show_numbers(axes["A"], numbers.reshape(4, 4), "x: what tap (1, 2) reads")
-show_numbers(axes["B"], wide_rows, "what it makes: wide rows", "OH W")
-title = f"x, laid out flat: {L} pixels from offset {offset}"
-show_numbers(axes["C"], numbers.reshape(1, 16), title, "1 H*W")
-
-# %% [markdown]
-# Now arrange what was read in rows of the full width W, on the right: the *wide* rows. What is wanted, green, stands
-# in the first OW columns, in its place. What ran on, orange, stands in the last KW - 1 columns, and is cropped off
-# when all taps are done. The last row needs no such columns, so each tap reads `L = OH * W - (KW - 1)` pixels, here
-# `2 * 4 - 2 = 6`.
-#
-# In the source below, `flat[:, :, offset : offset + L]` is the run of pixels, a view that copies nothing; `tap` is
-# the matrix, (F, C); and `wide` collects the sum. The backward pass first lays dy into wide rows whose last columns
-# hold zeros. So the pixels that a tap ran on over get zero times the tap, and add zero to dweight. The rest is your
-# exercise 4, with `tap.T` in place of `tap`. (`xp` is NumPy here, and CuPy on a GPU.)
-
-# %%
-course.show_source(conv2d_forward, conv2d_backward)
-
-# %% [markdown]
-# **Question 2.** Suppose someone fills the last KW - 1 columns of the wide `dy` with leftovers from memory instead of
-# zeros. Which of dx, dweight and dbias become wrong? Would it show with a kernel of 3x1?
-
-# %% [markdown] tags=["answer"]
-# dx and dweight: leftovers are painted onto pixels of the next row, and they multiply what the taps saw there. dbias
-# is summed from `dy` itself, not from its wide copy, and stays right. A kernel of 3x1 has KW - 1 = 0 such columns, so
-# nothing would show. That is why the library is tested with several sizes of kernel, and with images that are not
-# square.
+# The library's layer is the same loop over the taps, arranged so that no block has to be copied: notebook 12 shows how,
+# and prints it. (`conv2d_forward` and `conv2d_backward`, which this page has called all along, are that layer.)
 
 # %% [markdown]
 # ## The gradient check
@@ -500,8 +446,9 @@ course.show_source(conv2d_forward, conv2d_backward)
 # with a large step a curve bends away from its tangent, and with a small step rounding takes over. A convolution is
 # linear in each of its arguments, so nothing bends, and rounding is all that is left. Expect errors below 1e-9.
 #
-# And if the backward pass is wrong? The second one below turns dweight. Expect `wrong in weight`, and a last sentence
-# that names the likely cause. The rows for x and bias stay as they were, which tells you where you need not look.
+# And if the backward pass is wrong? The second check below is of one that turns dweight by half a turn. Expect `wrong
+# in weight`, and a last sentence that names the likely cause. The rows for x and bias stay as they were, so you need
+# not look there.
 
 
 # %%
@@ -518,10 +465,10 @@ print(gradcheck(conv2d_forward, turned_backward, (x_many, weight_many, bias_many
 # %% [markdown]
 # ## What the gradient looks like: one pixel
 #
-# Put 1 into a single pixel of dy and go backward through one, two and three 3x3 convolutions whose taps are all 1.
-# One layer paints 3x3 pixels. The next paints 3x3 for each of those, which makes 5x5, and the third makes 7x7. The
-# numbers count the ways from the output pixel to the pixel of x. All pixels that are not zero together are the
-# *receptive field* of the output pixel; notebook 07 measures that of a whole U-Net in this way.
+# Put 1 into a single pixel of dy and go backward through one, two and three 3x3 convolutions whose taps are all 1. One
+# layer paints 3x3 pixels. The next paints 3x3 for each of those, which makes 5x5, and the third makes 7x7. The numbers
+# count the paths from the output pixel to the pixel of x. All pixels that are not zero together are the *receptive
+# field* of the output pixel; notebook 07 measures that of a whole U-Net in this way.
 
 # %%
 fig, axes = plt.subplots(1, 3, figsize=(9, 3.4), layout="constrained")
@@ -532,14 +479,14 @@ for layers, panel in enumerate(axes, start=1):
         _, cache_ones = conv2d_forward(np.zeros((1, 1, size, size)), np.ones((1, 1, 3, 3)), np.zeros(1))
         gradient, _, _ = conv2d_backward(gradient, cache_ones)
     framed = np.pad(gradient[0, 0], (9 - size) // 2)
-    show(panel, framed, f"dx behind {layers}: {size}x{size} pixels", gradient=True)
+    show(panel, framed, f"layers = {layers}: dx is {size}x{size}", gradient=True)
 
 # %% [markdown]
 # ## What the gradient looks like: an image
 #
-# Here are synthetic cells, drawn white on black and smoothed, and a kernel that answers to edges between left and
-# right. Let the loss be half the sum of y², so that dy = y. In y, the left side of a cell is blue, where the image
-# gets brighter to the right, and the right side is red.
+# Here are synthetic cells, drawn white on black and smoothed, and a kernel that responds to vertical edges, where left
+# and right differ. Let the loss be half the sum of y², so that dy = y. In y, the left side of a cell is blue, where
+# the image gets brighter to the right, and the right side is red.
 #
 # In dx each edge has become a pair of lines of opposite sign. Red pixels should get darker, since the loss grows with
 # them, and blue ones brighter. So the bright side of each edge should get darker and the dark side brighter. Both
@@ -560,24 +507,153 @@ show(axes[2], dx_cells[0, 0], "dx", gradient=True)
 # ## The gradient at work
 #
 # Can dweight find a kernel? Convolve noise with the edge kernel to make a target, forget the kernel, and start from
-# zeros. In each step dy is the difference from the target over the number of pixels, and weight takes a step against
-# dweight. Expect the right pattern after one step, and the kernel to a hundredth after 30. The first step already
-# points the right way because dweight is what each tap saw, summed against the error: in noise, what two taps saw has
-# nothing in common, so each is blamed for its own part only.
+# zeros. In each step dy is the difference from the target over the number of pixels, and weight takes a small step
+# against dweight. Expect the right pattern after one step, and the kernel to a hundredth after 30. The first step
+# already points the right way because dweight is what each tap saw, summed against the error: in noise, what two taps
+# saw is unrelated, so each is blamed for its own part only.
 
 # %%
 noise = rng.normal(size=(1, 1, 32, 32))
 target, _ = conv2d_forward(noise, edges, np.zeros(1))
-learned = [np.zeros((1, 1, 3, 3))]
+kernels = [np.zeros((1, 1, 3, 3))]
 for _ in range(30):
-    guess, cache_noise = conv2d_forward(noise, learned[-1], np.zeros(1))
-    _, downhill, _ = conv2d_backward((guess - target) / guess.size, cache_noise)
-    learned.append(learned[-1] - 0.2 * downhill)
+    guess, cache_noise = conv2d_forward(noise, kernels[-1], np.zeros(1))
+    _, dweight_noise, _ = conv2d_backward((guess - target) / guess.size, cache_noise)
+    kernels.append(kernels[-1] - 0.2 * dweight_noise)
 fig, axes = plt.subplots(1, 4, figsize=(9, 2.7), layout="constrained")
 for panel, step in zip(axes, (1, 3, 10, 30), strict=True):
-    rounded = learned[step][0, 0].round(2) + 0.0
+    rounded = kernels[step][0, 0].round(2) + 0.0
     show(panel, rounded, f"weight after step {step}", "KH KW", gradient=True, limit=2)
-assert np.abs(learned[30] - edges).max() < 0.01
+assert np.abs(kernels[30] - edges).max() < 0.01
+
+# %% [markdown]
+# ## Not in the U-Net: a stride
+#
+# Two variants are left, which the U-Net's 3x3 convolutions do not use and many other networks do.
+#
+# A *stride* of 2 moves the kernel by two pixels at a time, so the output is about half as large. A max-pool of 2x2 has
+# a stride of 2 as well. In a row of H pixels, a kernel of KH taps has
+#
+#     OH = (H - KH) // stride + 1
+#
+# places, and the output pixel (h, w) reads the window that begins at row stride·h and column stride·w:
+#
+#     y[h, w] = bias + sum over kh, kw of  weight[kh, kw] * x[stride * h + kh, stride * w + kw]
+#
+# The stride moves the kernel, and not the taps: they stay side by side. (To pull the taps apart is a *dilation*.) Here
+# are the four places of our kernel on an image of 5x5 pixels. By hand, y[0, 1] is 2·1 + 1·3 + 1·5 + 2·8 = 26, and 27
+# with the bias.
+
+# %%
+x5 = np.array([[1.0, 0, 2, 0, 1], [0, 1, 0, 1, 0], [1, 0, 0, 2, 0], [0, 2, 1, 0, 0], [1, 0, 0, 1, 2]])
+x5 = x5.reshape(1, 1, 5, 5)
+y5 = conv2d_forward(x5, weight, bias)[0][:, :, ::2, ::2]  # every second pixel of the output with stride 1
+fig, axes = plt.subplots(1, 5, figsize=(9, 2.3), layout="constrained")
+for panel, (h, w) in zip(axes[:4], np.ndindex(2, 2), strict=True):
+    show(panel, x5[0, 0], f"y[{h}, {w}] reads", box=(2 * h, 2 * w, 3, 3))
+show(axes[4], y5[0, 0], "y", "OH OW")
+assert y5[0, 0, 0, 1] == 27
+
+# %% [markdown]
+# To compute everything and throw three quarters away, as this cell does, is correct and wasteful. In the loop over taps
+# a slice has a step: the block that tap (kh, kw) reads is `x[:, :, kh : kh + stride * OH : stride, ...]`.
+#
+# **Exercise 5.** *The forward pass with a stride.* Change your exercise 1 in the two places where the stride belongs.
+
+
+# %% tags=["exercise"]
+def my_conv2d_with_stride(x, weight, bias, stride):
+    """Return y, (N, F, OH, OW), for x (N, C, H, W), weight (F, C, KH, KW), bias (F,) and a whole number stride."""
+    N, C, H, W = x.shape
+    F, C, KH, KW = weight.shape
+    # your code: about 7 lines
+    OH, OW = (H - KH) // stride + 1, (W - KW) // stride + 1
+    y = np.zeros((N, F, OH, OW)) + bias[:, None, None]
+    for kh, kw in np.ndindex(KH, KW):
+        block = x[:, :, kh : kh + stride * OH : stride, kw : kw + stride * OW : stride]
+        y += np.einsum("fc,nchw->nfhw", weight[:, :, kh, kw], block)
+    return y
+    # end of your code
+
+
+# %% tags=["check"]
+course.check("conv2d_with_stride", my_conv2d_with_stride)
+
+# %% [markdown]
+# And backward? The sentence to remember still holds: what a tap read, it now writes to. With dy = `[[1, 2], [0, -1]]`
+# again, two pixels by hand. The pixel x[2, 2] lies in all four windows, in a corner of each, so its gradient is
+# 9·1 + 7·2 + 3·0 - 1·1 = 22. The pixel x[1, 1] lies in the first window only, under tap (1, 1), so its is 5·1 = 5.
+#
+# **Exercise 6.** *The backward pass with a stride.* Now the cache holds x, weight and the stride. With H = 6 the last
+# row is not read by any tap, since (6 - 3) // 2 + 1 = 2 as well: what is its gradient? The check tries such sizes too.
+
+
+# %% tags=["exercise"]
+def my_conv2d_with_stride_backward(dy, cache):
+    """Return dx (N, C, H, W), dweight (F, C, KH, KW) and dbias (F,), for dy (N, F, OH, OW)."""
+    x, weight, stride = cache
+    OH, OW = dy.shape[2:]
+    KH, KW = weight.shape[2:]
+    # your code: about 8 lines
+    dx, dweight = np.zeros(x.shape), np.zeros(weight.shape)
+    for kh, kw in np.ndindex(KH, KW):
+        rows, columns = slice(kh, kh + stride * OH, stride), slice(kw, kw + stride * OW, stride)
+        dx[:, :, rows, columns] += np.einsum("fc,nfhw->nchw", weight[:, :, kh, kw], dy)
+        dweight[:, :, kh, kw] = np.einsum("nfhw,nchw->fc", dy, x[:, :, rows, columns])
+    return dx, dweight, dy.sum(axis=(0, 2, 3))
+    # end of your code
+
+
+# %% tags=["check"]
+course.check("conv2d_with_stride_backward", my_conv2d_with_stride_backward)
+
+# %% [markdown]
+# ## Not in the U-Net: "same" padding
+#
+# A valid convolution takes KH - 1 rows off. If KH - 1 rows of zeros are added before, the output is as large as the
+# image: this is called *same* padding. Half of them go above the image and half below. For 3x3 taps that is one row
+# above and one below, and one column on each side. For 4 taps it is 3 rows: 1 above, 2 below.
+#
+# By hand, with our kernel and the 4x4 image: the middle tap of y[0, 0] reads x[0, 0], and the upper and the left taps
+# read zeros. What is left is 1·5 + 0·6 + 0·8 + 1·9 = 14, and 15 with the bias.
+#
+# It is convenient, since no size ever changes. The price is paid at the border: the output pixels there have seen zeros
+# that no microscope took. That is why the paper does without it, and mirrors the image instead (notebook 10).
+
+# %%
+padded = np.pad(x, [(0, 0), (0, 0), (1, 1), (1, 1)])
+y_same, cache_same = conv2d_forward(padded, weight, bias)
+dpadded, _, _ = conv2d_backward(np.ones((1, 1, 4, 4)), cache_same)
+fig, axes = plt.subplots(1, 3, figsize=(8.5, 3.2), layout="constrained")
+show(axes[0], padded[0, 0], "x, padded: y[0, 0] reads", "H+2 W+2", box=(0, 0, 3, 3))
+show(axes[1], y_same[0, 0], "y, as large as x", box=(0, 0, 1, 1))
+show(axes[2], dpadded[0, 0], "gradient of x, padded (dy = 1)", "H+2 W+2", gradient=True, box=(1, 1, 4, 4))
+assert y_same.shape == x.shape and y_same[0, 0, 0, 0] == 15
+
+# %% [markdown]
+# Backward there are two steps, in reverse order: first through the convolution, to the padded image, as on the right;
+# then through the padding. The zeros are constants, and nobody can change them, so their gradient is not needed. What
+# remains is the middle, in the box. So the backward pass of a padding is a crop, just as in notebook 05 the backward
+# pass of a crop is a padding.
+#
+# **Exercise 7.** *"Same" padding, backward.* You may call `conv2d_backward`, and `cache.conv` is what it needs.
+# `cache.top` and `cache.left` count the zeros above and on the left. The check takes even
+# numbers of taps too.
+
+
+# %% tags=["exercise"]
+def my_conv2d_same_backward(dy, cache):
+    """Return dx (N, C, H, W), dweight (F, C, KH, KW) and dbias (F,), for dy (N, F, H, W)."""
+    H, W = dy.shape[2:]
+    # your code: about 3 lines
+    dpadded, dweight, dbias = conv2d_backward(dy, cache.conv)
+    dx = dpadded[:, :, cache.top : cache.top + H, cache.left : cache.left + W]
+    return dx, dweight, dbias
+    # end of your code
+
+
+# %% tags=["check"]
+course.check("conv2d_same_backward", my_conv2d_same_backward)
 
 # %% [markdown]
 # ## In three lines
@@ -595,5 +671,5 @@ assert np.abs(learned[30] - edges).max() < 0.01
 # with the loops of the backward pass too, is in [naive.py](../minunet/layers/naive.py); and the wrong backward passes
 # that the tests must catch are in [tests/zoo/conv2d.py](../tests/zoo/conv2d.py). The paper: Ronneberger, Fischer,
 # Brox, *U-Net* (2015), [arXiv 1505.04597](https://arxiv.org/abs/1505.04597), section 2 and Fig. 1. On padding and
-# strides, which the U-Net's convolutions do without: Dumoulin and Visin, *A guide to convolution arithmetic for deep
-# learning*. The next notebook is 03, ReLU and max-pool; notebook 12 makes this page's sum several times faster.
+# strides, which the U-Net's convolutions do not use: Dumoulin and Visin, *A guide to convolution arithmetic for deep
+# learning*. The next notebook is 03, ReLU and max-pool; notebook 12 makes this page's sum faster.

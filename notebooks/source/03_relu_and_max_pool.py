@@ -11,7 +11,7 @@
 # the derivative of a decision, where does the gradient of a dropped pixel go, and what happens exactly where the
 # decision tips over?
 #
-# From the earlier notebooks you need three things. Images have the axes N, C, H, W: image in the batch, channel, row,
+# You need three things from the earlier notebooks. Images have the axes N, C, H, W: image in the batch, channel, row,
 # column. A backward pass turns `dy` into `dx`: `dy` says how much some number `phi` at the end changes for a small
 # change of each pixel of `y`, and `dx` says the same for each pixel of `x`. To test it, let `phi = sum(dy * y)`, move
 # one pixel of `x` a little to both sides, and compare the slope of `phi` with `dx`; `gradcheck` does this for every
@@ -41,7 +41,7 @@ from minunet.network.sizes import fits
 # %% [markdown]
 # ## ReLU: nine pixels by hand
 #
-# The rule: a positive number stays, anything else becomes 0.
+# The rule: a positive number stays; anything else becomes 0.
 #
 # ```
 #       2  -1   3               2   0   3
@@ -74,8 +74,8 @@ plt.show()
 #       -2   3   1                0   3   0
 # ```
 #
-# The gradient passes where the pixel passed. The -3 in the corner passes like any other number: the gate belongs to the
-# sign of `x`, and the sign of `dy` plays no part.
+# The gradient passes where the pixel passed. The -3 in the corner passes like any other number: the gate depends on
+# the sign of `x`; the sign of `dy` plays no part.
 
 # %%
 dy = np.array([[1.0, 2, -3], [4, -1, 2], [-2, 3, 1]])
@@ -90,7 +90,7 @@ plt.show()
 
 # %% [markdown]
 # Read the picture as a mask laid over `dy`. The forward pass cut the mask; the backward pass only applies it. So the
-# forward pass must leave behind what is needed to know the gates again, and that is what the **cache** is for.
+# forward pass must keep what is needed to find the gates again, and that is what the **cache** is for.
 #
 # The next cell measures all nine slopes of `phi`: it moves one pixel of `x` at a time, by 0.0001 up and down. Expect
 # the nine numbers of `dx`.
@@ -121,8 +121,8 @@ print(measured(relu_forward, x, dy).round(6) + 0.0)  # + 0.0 makes a 0 of a roun
 # The second line is the chain rule for one pixel, $dx = dy \cdot \partial y / \partial x$, with a derivative that is 1
 # or 0.
 #
-# **Exercise 1.** Write the backward pass. The cache holds `y`, and not `x`: think for a moment about why `y` is enough.
-# The arrays may have any shape.
+# **Exercise 1.** Write the backward pass. The cache holds `y`, and not `x`: think for a moment why `y` is enough. The
+# arrays may have any shape.
 
 
 # %% tags=["exercise"]
@@ -142,8 +142,8 @@ course.check("relu_backward", my_relu_backward)
 # Now the library's pair. `y > 0` holds exactly where `x > 0` does, so the gates can be read off `y`. That costs no
 # memory: the next layer keeps `y` in its own cache anyway.
 #
-# The cell runs the gradient check first and shows the source below it. ReLU is a straight line on each side of 0, and a
-# central difference on a straight line is exact, so only the rounding of float64 is left: expect an error near 1e-10.
+# The cell runs the gradient check first and shows the source below it. ReLU is a straight line on each side of 0, and
+# a central difference on a straight line is exact but for rounding: expect an error of 1e-10 at most.
 
 # %%
 smooth_x = np.random.default_rng(3).normal(size=(2, 3, 6, 5))
@@ -153,10 +153,10 @@ course.show_source(ReluCache, relu_forward, relu_backward)
 # %% [markdown]
 # ### What the gradient looks like
 #
-# A 3x3 kernel that answers to the left edges of cells turns an image of cells into `edges`, and ReLU keeps its positive
-# part. We send back a `dy` of pure noise. Expect noise in `dx` too, but mostly along the left edges of the cells, and
-# white nearly everywhere else. Every image opens its own gates, and so decides which part of the network learns from
-# it.
+# A 3x3 kernel that responds to the left edges of cells turns an image of cells into `edges`, and ReLU keeps its
+# positive part. We send back a `dy` of pure noise. Expect noise in `dx` too, but mostly along the left edges of the
+# cells, and white nearly everywhere else. Every image opens its own gates, and so decides which part of the network
+# learns from it.
 
 # %%
 image, _ = synthetic_cells(np.random.default_rng(12), 128, 128)
@@ -211,12 +211,12 @@ plt.show()
 
 # %% [markdown]
 # There is no derivative at 0: there are two slopes, one on each side. Any choice from 0 to 1 can be defended (it is
-# called a *subgradient*), and the library chooses 0, as almost everybody does. The 0.5 is no third opinion, it is the
-# mean of the two.
+# called a *subgradient*), and the library chooses 0, as almost everybody does. The 0.5 is not a third choice: it is
+# merely the mean of the two.
 #
 # On a smooth function the gap between right and left closes as the step shrinks; for `t * t` at 1 it is 2 * step. The
-# next picture shows the gap over the step. Expect ReLU at 0 to stay at 1 for ever. ReLU at 0.0001, *near* its kink,
-# shows a gap as long as the step reaches across the kink, and none after.
+# next picture shows the gap for smaller and smaller steps. At 0, expect ReLU to keep a gap of 1 for ever. At 0.0001,
+# *near* the kink, expect a gap as long as the step reaches across the kink, and none after that.
 
 # %%
 steps = np.logspace(-1, -7, 61)
@@ -242,7 +242,8 @@ plt.show()
 # between the two slopes or is one of them, the verdict is `kink`, and the number is left out of the comparison.
 # Otherwise it is `wrong`.
 #
-# Let us feed it whole numbers, three zeros among them. Expect `ok`, 17 of 20 numbers compared, and a line on the rest.
+# Let us feed it whole numbers, three zeros among them. Expect `ok`, 17 of 20 numbers compared, and a line about the
+# rest.
 
 # %%
 kinked_x = np.array([[2.0, -2, -3, -1, 4], [2, 2, 0, -2, -2], [-1, 0, 1, 0, -1], [-2, 1, 1, -2, -2]])
@@ -251,14 +252,14 @@ print(report)
 assert report.ok and report.findings[0].count == 3
 
 # %% [markdown]
-# Read the last line piece by piece. `kink in x[1, 2]` is the place of the first zero. `analytic 0` is what the backward
-# pass says there, and `numeric 0.47` is the central slope, half of `dy[1, 2]`. `(3 of 20)` says how many were left out.
-# Read this count always. (20 of 20 would be `vacuous`: nothing was compared.)
+# Read the last line piece by piece. `kink in x[1, 2]` is the place of the first zero. `analytic 0` is what the
+# backward pass says there, and `numeric 0.47` is the central slope, half of `dy[1, 2]`. `(3 of 20)` says how many were
+# left out. Always read this count. (20 of 20 would be `vacuous`: nothing was compared.)
 #
 # Note also that **at a kink the checker is half blind**: it accepts whatever lies between the two slopes. The next
-# backward pass returns 17 at every zero, which is no slope of anything; expect `wrong`. A 0.3 times `dy` there would
-# pass. So check a layer at random numbers, where an exact 0 does not occur, and test the convention at 0 by hand, as
-# the tiny case of Exercise 1 does.
+# backward pass returns 17 at every zero, which is not the slope of anything; expect `wrong`. But 0.3 times `dy` would
+# pass there. So check a layer at random numbers, where an exact 0 does not occur, and test the convention at 0 by
+# hand, as the tiny case of exercise 1 does.
 
 
 # %%
@@ -275,7 +276,7 @@ print(gradcheck(relu_forward, seventeen_at_zero, (kinked_x,)))
 #
 # Suppose a channel has so low a bias that its gates are closed for every pixel of every image. Then `dx` is 0
 # everywhere, the convolution in front receives no gradient, its weight and bias do not change, and the gates stay
-# closed. This is called a **dead ReLU**. It usually comes about by one step that was too long.
+# closed. This is called a **dead ReLU**. It usually comes from a single training step that was too long.
 #
 # The cell takes one kernel three times, with the biases 0, -1 and -20, and sends the same kind of noise back. Expect
 # about half of the gates open in the first channel, a few in the second, and none in the third, whose gradients are 0.
@@ -295,8 +296,8 @@ for f in range(3):
 
 # %% [markdown]
 # What does the checker say when all gates are closed? Zero equals zero, but `return 0 * dy` would pass such a check as
-# well. A check that a certainly wrong function passes is evidence for none, so the report says `vacuous`, and counts it
-# as a failure, although no number disagrees.
+# well. A check that a wrong function passes proves nothing. So the report says `vacuous` and counts as a failure,
+# although no number disagrees.
 
 # %%
 closed_x = -1.0 - np.abs(np.random.default_rng(9).normal(size=(2, 3)))
@@ -343,9 +344,10 @@ course.draw(axes[2], pool_cache.winner[0, 0], "winner")
 plt.show()
 
 # %% [markdown]
-# Raise the winner 4 to 4.01, and `pool_y[0, 0]` rises by 0.01: slope 1. Raise the loser 3 to 3.01, and nothing happens:
-# slope 0. It would have to rise by more than 1 to win, and a small step does not reach that far. So each number of `dy`
-# goes whole to the winner of its window, and the three others get 0. Nothing is computed: the numbers are *routed*.
+# Raise the winner 4 to 4.01, and `pool_y[0, 0]` rises by 0.01: slope 1. Raise the loser 3 to 3.01, and nothing
+# happens: slope 0. It would have to rise by more than 1 to win, and a small step does not reach that far. So each
+# number of `dy` goes undivided to the winner of its window, and the three others get 0. Nothing is computed: the
+# numbers are *routed*.
 #
 # ```
 #                                 0  1 |  0  0
@@ -355,7 +357,7 @@ plt.show()
 #                                 0  3 |  0  0
 # ```
 #
-# The cell also holds this against `measured`, the function from above that moves one pixel at a time.
+# The cell also compares this with `measured`, the function from above that moves one pixel at a time.
 
 # %%
 pool_dy = np.array([[1.0, -2], [3, -4]])[None, None]
@@ -380,8 +382,8 @@ plt.show()
 #
 # Window `(h, w)` begins at row `2h` and column `2w`, and `(i, j)` is the corner within it. NumPy takes the same corner
 # of all windows in one go: `x[:, :, i::2, j::2]` begins at row `i` and column `j`, and takes every second one. That
-# makes four pictures of half the height and width, and pixel `[h, w]` of all four together is window `(h, w)`. In the
-# left picture corner 0 of each window is framed; its numbers are those of the picture next to it.
+# makes four pictures of half the height and width, and the pixels `[h, w]` of all four together are window `(h, w)`.
+# In the left picture, corner 0 of each window is framed; these numbers make up the picture next to it.
 
 # %%
 print("CORNERS =", CORNERS)
@@ -435,9 +437,9 @@ def my_max_pool_backward(dy, cache):
 course.check("max_pool_backward", my_max_pool_backward)
 
 # %% [markdown]
-# The library's version keeps the best corner so far, and lets the others challenge it one after the other. A challenger
-# must be *strictly* greater to win, so among equals the first one stays. The cache holds one byte for a window, and
-# neither `x` nor `y`.
+# The library's version keeps the largest corner so far, and lets the others challenge it one after the other. A
+# challenger must be *strictly* greater to win, so among equals the first one stays. The cache holds one byte per
+# window, and neither `x` nor `y`.
 #
 # The gradient check, at random numbers: between its decisions max-pool is linear, as ReLU is. Expect an error below
 # 1e-9, and all 144 numbers compared; for the losers 0 is compared with 0.
@@ -477,12 +479,14 @@ for name, direction in moves.items():
 
 # %% [markdown]
 # The third line holds the rule: the gradients of the tied pixels must *add up* to `dy`, because together they move `y`
-# with slope 1. One may take all of it, or each may take half. The library gives all of it to the first winner in
-# row-major order. For training any such rule will do; a fixed one makes NumPy, the GPU and your own code agree exactly.
+# with slope 1. One of them may take all of it, or each may take half. The library gives all of it to the first winner
+# in row-major order. For training any such rule will do; a fixed one makes NumPy, the GPU and your own code agree
+# exactly.
 #
 # In the next image two of six windows have a tie. Expect `ok` and 20 of 24 numbers compared: the four tied pixels are
-# left out. The first of them takes the whole `dy`, -0.13, and the central slope is half of that, -0.066. This half is
-# the fingerprint of a kink: when you meet it, look for a tie or a zero before you look for a mistake.
+# left out. The first of them takes the whole `dy`, -0.13<!--{tie_report.findings[0].analytic:.2f}-->, and the central
+# slope is half of that, -0.066<!--{tie_report.findings[0].numeric:.3f}-->. This half is the fingerprint of a kink:
+# when you meet it, look for a tie or a zero before you look for a mistake.
 
 # %%
 tied_image = np.array([[1.0, 4, 2, 2, 5, 1], [3, 0, 1, 0, 2, 3], [0, 1, 7, 3, 3, 0], [2, 5, -2, 4, 1, 3]])[None, None]
@@ -491,7 +495,7 @@ print(tie_report)
 assert tie_report.ok and tie_report.findings[0].count == 4
 
 # %% [markdown]
-# **Question 4.** A friend caches `x` and `y` in place of the index, and compares every pixel with the largest of its
+# **Question 1.** A friend caches `x` and `y` in place of the index, and compares every pixel with the largest of its
 # window:
 #
 # ```
@@ -501,10 +505,13 @@ assert tie_report.ok and tie_report.findings[0].count == 4
 # On which inputs does this differ from the library's? Will `gradcheck` notice, pixel by pixel? Find a test that does.
 
 # %% [markdown] tags=["answer"]
-# It differs at ties only: every tied pixel gets the whole `dy`, so a window with two winners hands on twice what it
+# It differs at ties only: every tied pixel gets the whole `dy`, so a window with two winners passes on twice what it
 # received. Pixel by pixel `gradcheck` does not notice, because ties are what it leaves out: it reports `ok` and some
-# kinks. A test that notices moves both tied pixels together. There the slope of `y` is 1, as in the third line above,
-# while the friend's gradients of the two add up to 2.
+# kinks. A test that notices moves both tied pixels together. There the slope of `y` is 1, as in the third line of the
+# output above, while the friend's gradients of the two add up to 2.
+#
+# **Rubric, 2 points.** One for: they differ at ties only, and each tied pixel gets the whole `dy`. One for a test that
+# moves the tied pixels together, or another one that notices.
 
 # %% [markdown]
 # ### Ties are common after ReLU, and harmless
@@ -513,7 +520,7 @@ assert tie_report.ok and tie_report.findings[0].count == 4
 # four. If the sign of a pixel is a coin toss, one window in sixteen (0.0625) is such a tie. Its first corner takes the
 # whole `dy` and hands it to its ReLU, whose gate is closed, because the pixel is 0. Nothing passes.
 #
-# Expect about 0.06 of the windows to be tied, none of their gradients to survive, and all of the others.
+# Expect about 0.06 of the windows to be tied. None of their gradients should survive, and all of the others.
 
 # %%
 coin_x = np.random.default_rng(11).normal(size=(1, 8, 64, 64))
@@ -528,8 +535,9 @@ print(f"gradients that arrive from them:  {arrived[tied].sum():.0f} of {tied.sum
 print(f"gradients that arrive elsewhere:  {arrived[~tied].sum():.0f} of {(~tied).sum()}")
 
 # %% [markdown]
-# **Question 5.** One could pool first and apply ReLU after. Is `y` the same? Is `dx` the same? Which order is cheaper,
-# and why does the U-Net use the other one all the same? (Look at Fig. 1 of the paper: where do the grey arrows begin?)
+# **Question 2.** One could pool first and apply ReLU afterwards. Is `y` the same? Is `dx` the same? Which order is
+# cheaper, and why does the U-Net use the other one all the same? (Look at Fig. 1 of the paper: where do the grey
+# arrows begin?)
 
 # %% [markdown] tags=["answer"]
 # Both are the same. ReLU keeps the order of two numbers (at most it makes two of them equal, both 0), so the largest of
@@ -537,13 +545,16 @@ print(f"gradients that arrive elsewhere:  {arrived[~tied].sum():.0f} of {(~tied)
 # either order; where it is not, a closed gate stops the gradient in either order. Pooling first is cheaper, since ReLU
 # then sees a quarter of the pixels. But the grey arrow, the skip connection, begins between the ReLU and the pool: it
 # needs the full-size image after ReLU, so the network has to compute that in any case.
+#
+# **Rubric, 2 points.** One for: both orders give the same `y` and `dx`, with the reason that ReLU keeps order. One for
+# the cost, and for the skip connection, which needs the image before the pool.
 
 # %% [markdown]
 # ## What the gradient of a pool looks like
 #
-# One pool lets a quarter of the pixels have a gradient, two pools a sixteenth. The picture pools a part of the image
+# After one pool a quarter of the pixels have a gradient, after two a sixteenth. The picture pools a part of the image
 # once, twice and three times, and sends a `dy` of ones back to full size. Expect one dot in each window: the winners.
-# Only the cache knows where they lie, for `y` says how bright the brightest pixel is, and not where it was.
+# Only the cache knows where they are: `y` says how bright the brightest pixel was, and not where.
 
 # %%
 fig, axes = plt.subplots(1, 4, figsize=(9, 2.9), layout="constrained")
@@ -562,9 +573,9 @@ plt.show()
 # %% [markdown]
 # ## Why the U-Net pools
 #
-# If pooling forgets where things are, why do it? Because a 3x3 kernel sees three pixels across, and a cell is thirty
-# pixels across. Halve the image, and the same three pixels span six of the original; then twelve, then twenty-four. The
-# frame in each picture is one 3x3 kernel at the same place.
+# If pooling forgets where things are, why do it? Because a 3x3 kernel is three pixels wide, and these cells are twenty
+# to forty pixels wide. Halve the image, and the same three pixels span six of the original; then twelve, then
+# twenty-four. The frame in each picture is one 3x3 kernel at the same place.
 #
 # The second reason is cost. A level down has a quarter of the pixels, so it can afford twice the channels in and twice
 # the channels out for the same number of multiplications. The paper's network does exactly that. What is forgotten, the
@@ -583,12 +594,12 @@ plt.show()
 # %% [markdown]
 # ## What even sizes mean
 #
-# Windows of 2x2 cover an image only if its height and width are even. Some libraries leave an odd last row out without
-# a word; that row then never has a gradient, and the network is blind to it. This one refuses, and says what to do.
+# Windows of 2x2 cover an image only if its height and width are even. Some libraries silently drop an odd last row;
+# that row then never gets a gradient, and the network never sees it. This library refuses, and says what to do.
 #
 # In the whole U the size must be even at *every* pool. Two valid 3x3 convolutions take 4 pixels off, then the pool
-# halves. Start with 190: 190 - 4 = 186, half is 93, and 93 - 4 = 89 is odd. Start with 188, and all four pools fit. The
-# sizes that fit lie 16 apart, for four halvings divide by 2 * 2 * 2 * 2 = 16; the 572 of the paper's Fig. 1 is
+# halves. Start with 190: 190 - 4 = 186, half is 93, and 93 - 4 = 89 is odd. Start with 188, and all four pools fit.
+# The sizes that fit lie 16 apart, since four halvings divide by 2 * 2 * 2 * 2 = 16; the 572 of the paper's Fig. 1 is
 # 188 + 24 * 16. Images of other sizes are mirrored at their border until they fit: notebook 10.
 
 
@@ -611,15 +622,15 @@ except InputError as error:
 # ## Summary
 #
 # 1. ReLU's backward pass is a mask on `dy`, cut by the sign of `x`; a gate that never opens lets no gradient through.
-# 2. Max-pool's backward pass is a route: each `dy` goes whole to the winner of its window, in a tie to the first one.
+# 2. Max-pool's backward pass routes: each `dy` goes undivided to the winner of its window, in a tie to the first one.
 # 3. At a 0 and at a tie there are two slopes, and central differences give their mean; `gradcheck` leaves such numbers
 #    out and counts them, so read the count.
 #
 # **Where to read more.** The code: [relu.py](../minunet/layers/relu.py), [pool.py](../minunet/layers/pool.py), their
 # loop twins in [naive.py](../minunet/layers/naive.py), the kink verdict in
-# [elements.py](../minunet/gradcheck/elements.py), the sizes in [sizes.py](../minunet/network/sizes.py). The paper,
-# [U-Net](https://arxiv.org/abs/1505.04597), section 2 and Fig. 1. Stanford's CS231n course notes on backpropagation
-# call max a router of gradients, and their notes on gradient checks have a paragraph on kinks. Glorot, Bordes and
-# Bengio, *Deep Sparse Rectifier Neural Networks* (2011).
+# [one_element.py](../minunet/gradcheck/one_element.py), the sizes in [sizes.py](../minunet/network/sizes.py). The
+# paper, [U-Net](https://arxiv.org/abs/1505.04597), section 2 and Fig. 1. Stanford's CS231n course notes on
+# backpropagation call max a router of gradients, and their notes on gradient checks have a paragraph on kinks. Glorot,
+# Bordes and Bengio, *Deep Sparse Rectifier Neural Networks* (2011).
 #
 # Next, notebook 04 goes the other way, and doubles the size.

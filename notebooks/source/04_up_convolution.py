@@ -6,13 +6,13 @@
 # %% [markdown]
 # # 04 Up-convolution
 #
-# On the way down the U-Net halves its images, on the way up it must double them. The **up-convolution** does this with
+# On the way down the U-Net halves its images; on the way up it must double them. The **up-convolution** does this with
 # trainable weights. But every convolution that we know makes an image smaller. How can one make it larger, and what is
 # its gradient?
 #
 # Both questions have one answer: write a convolution as a matrix, and transpose it.
 #
-# Three things from the earlier notebooks are needed. Images have the axes N, C, H, W. A backward pass turns `dy` into
+# You need three things from the earlier notebooks. Images have the axes N, C, H, W. A backward pass turns `dy` into
 # the gradients of the layer's arguments, where `phi = sum(dy * y)` is the number whose slopes we ask for. And a
 # convolution slides a small `weight` over the image, multiplies the pixels under it by the weights, and sums; one
 # position of the kernel's window gives one pixel of `y`, and one entry of the kernel is called a *tap*.
@@ -70,8 +70,8 @@ plt.show()
 #
 # Every pixel of the result is a weighted sum of pixels of `large`. So if we write the 16 pixels of `large` in one
 # column, row after row, and the 4 pixels of the result in another, there is a matrix `A` of shape (4, 16) that turns
-# the one into the other. Row 0 belongs to the upper left pixel of the result, which reads the pixels [0, 0], [0, 1],
-# [1, 0] and [1, 1] of `large`. These have the numbers 0, 1, 4 and 5.
+# the first column into the second. Row 0 belongs to the upper left pixel of the result, which reads the pixels [0, 0],
+# [0, 1], [1, 0] and [1, 1] of `large`. These have the numbers 0, 1, 4 and 5.
 #
 # ```
 # number    0  1  2  3    4  5  6  7    8  9 10 11   12 13 14 15
@@ -117,8 +117,8 @@ plt.show()
 
 # %% [markdown]
 # **Exercise 1.** Fill the matrix directly, for any kernel of 2x2 and any even `H` and `W`: pixel `[h, w]` of the small
-# image is row `h * OW + w` of `A`. Which column belongs to pixel `[2h + i, 2w + j]` of the large image, and what
-# stands there?
+# image is row `h * OW + w` of `A`. Which column belongs to pixel `[2h + i, 2w + j]` of the large image, and what value
+# goes there?
 
 
 # %% tags=["exercise"]
@@ -141,7 +141,7 @@ course.check("strided_matrix", my_strided_matrix)
 # ## Transposed
 #
 # `A` has 16 columns and 4 rows: 16 numbers go in, 4 come out. Its transpose `A.T` has 4 columns and 16 rows: 4 numbers
-# go in, 16 come out. This is what we were looking for, an image that becomes larger.
+# go in, 16 come out. This is what we were looking for: the image becomes larger.
 #
 # What does `A.T` do? Column 0 of `A.T` is row 0 of `A`: it holds the kernel, laid out at the four pixels of the upper
 # left window. So pixel `[0, 0]` of the small image *paints* a copy of the kernel, times its own value, into that
@@ -187,8 +187,9 @@ assert np.array_equal(y[0, 0], painted)
 # %% [markdown]
 # ## The test of a transpose
 #
-# Write `<a, b>` for the *inner product* of two images of one size: multiply pixel by pixel, and sum. For every matrix
-# and any two images the following holds, and if it holds for all images, the one is the other's transpose:
+# Write `<a, b>` for the *inner product* of two images of the same size: multiply pixel by pixel, and sum. For every
+# matrix and any two images the following holds; and if it holds for all images, one matrix is the transpose of the
+# other:
 #
 # ```
 # <A @ large, small>  =  <large, A.T @ small>
@@ -205,15 +206,15 @@ print("right:", right[:2, :2].sum(), right[:2, 2:].sum(), right[2:, :2].sum(), r
 assert left.sum() == right.sum() == 4
 
 # %% [markdown]
-# Why is it so? Both sides are the same sum over all entries of `A`:
+# Why is that? Both sides are the same sum over all entries of `A`:
 #
 # ```
 # sum over row, column of   small[row] * A[row, column] * large[column]
 # ```
 #
 # The left side sums over the columns first (that makes `A @ large`), the right side over the rows first (that makes
-# `A.T @ small`). An entry of `A` is a wire between a pixel of `large` and a pixel of `small`, and it does not mind in
-# which direction you walk along it.
+# `A.T @ small`). An entry of `A` connects a pixel of `large` with a pixel of `small`, and the connection works in both
+# directions.
 
 # %% [markdown]
 # ## Why the forward pass of one is the backward pass of the other
@@ -232,9 +233,9 @@ assert left.sum() == right.sum() == 4
 # pass of the up-convolution is the strided convolution.
 
 # %% [markdown]
-# Let us see both. First the strided convolution: the cell measures the 16 slopes of `phi` with `dy = small`, one pixel
-# of `large` at a time, and expects the painted image. Then the up-convolution: its backward pass, with `dy = large`,
-# should give the 5, 7, 10, 15 of the beginning.
+# Let us see both. First the strided convolution: the cell measures the 16 slopes of `phi` with `dy = small`, moving
+# one pixel of `large` at a time. They should be the painted image. Then the up-convolution: its backward pass, with
+# `dy = large`, should give the 5, 7, 10, 15 from the start of this page.
 
 # %%
 slopes = np.zeros_like(large)
@@ -252,12 +253,12 @@ assert np.allclose(slopes, painted) and np.array_equal(dx[0, 0], strided(large, 
 # %% [markdown]
 # ### Transposed is not inverse
 #
-# The up-convolution is sometimes called *deconvolution*, which sounds as if it undid a convolution. It does not: on the
-# way down sixteen numbers become four, and no matrix brings back what is lost. What comes back from `A.T @ A @ large`
-# has the right size, and other numbers.
+# The up-convolution is sometimes called *deconvolution*, which sounds as if it undid a convolution. It does not: on
+# the way down sixteen numbers become four, and no matrix brings back what is lost. `A.T @ A @ large` has the right
+# size, but different numbers.
 #
-# The other order is worth a look. `A @ A.T` paints each pixel with the kernel, and reads it with the same kernel. Since
-# the windows do not overlap, nothing mixes, and every pixel returns 1 + 4 + 9 + 16 = 30 times as large.
+# The other order is worth a look. `A @ A.T` paints each pixel with the kernel, and reads it with the same kernel.
+# Since the windows do not overlap, nothing mixes, and every pixel comes back 1 + 4 + 9 + 16 = 30 times as large.
 
 # %%
 print("A.T @ A @ large:", (A.T @ A @ large.ravel()).reshape(4, 4), sep="\n")
@@ -275,8 +276,8 @@ print("A @ A.T:", (A @ A.T).astype(int), sep="\n")
 # transpose: `weight` is stored in the order of the strided convolution whose transpose this is, and *that* one has C
 # channels coming out.
 #
-# Fix one tap `(i, j)`, and `weight[:, :, i, j]` is a plain matrix from C to F channels, which is applied to every
-# pixel. The library does four such matrix products, and each fills every second row and column of `y`.
+# For one tap `(i, j)`, `weight[:, :, i, j]` is a plain matrix from C to F channels, which is applied to every pixel.
+# The library does four such matrix products, and each fills every second row and column of `y`.
 
 # %%
 course.show_source(UpConvCache, up_conv_forward)
@@ -390,7 +391,7 @@ course.show_source(up_conv_backward)
 
 # %% [markdown]
 # The test of a transpose works for the whole layer, with channels and batch, if the bias is 0. It needs no small step,
-# and so it is exact to the last digits: a fine second check for every linear layer. Expect two equal numbers.
+# so it is exact to the last digits: a good second check for every linear layer. Expect two equal numbers.
 
 # %%
 any_x, any_weight, _ = arguments
@@ -407,7 +408,7 @@ print("<x, dx>     =", np.sum(any_x * any_dx).round(10))
 # original back: `phi` is half the sum of the squared differences, so `dy = y - image`. In each block the upper left
 # pixel is right already, so `dy` is 0 there. `dx` sums each block of `dy`: red where the pixel should be darker, blue
 # where it should be brighter. The last line prints `dweight`: tap (0, 0) painted all the pixels that are right, so
-# expect 0 there, and not elsewhere.
+# expect 0 there, and nowhere else.
 
 # %%
 cells, _ = synthetic_cells(np.random.default_rng(12), 128, 128)
@@ -458,9 +459,9 @@ course.draw(axes[1], paint(ones, np.ones((3, 3))), "times painted: 3x3, stride 2
 plt.show()
 
 # %% [markdown]
-# The right picture is a **checkerboard**, and nobody asked for one: the image was flat, and so was the kernel. The two
-# matrices, for an image of 3x3 pixels, show where it comes from. Each row stands for a pixel of the result. On the left
-# every row has one entry. On the right some rows have one, some two (grey), and some four (black).
+# The right picture is a **checkerboard**, although the image was flat, and so was the kernel. The two matrices, for an
+# image of 3x3 pixels, show where it comes from. Each row stands for a pixel of the result. On the left every row has
+# one entry. On the right some rows have one, some two (grey), and some four (black).
 
 # %%
 no_overlap = as_matrix(lambda image: paint(image, np.ones((2, 2))), 3, 3)
@@ -476,8 +477,8 @@ plt.show()
 # %% [markdown]
 # A trained network has no kernels of ones. At the start of training the taps are random numbers, and a sum of four
 # random numbers is typically twice as large as one (a sum of n of them has the standard deviation sqrt(n)). So we
-# expect the checkerboard again, in the size of the values: 1, 1.41 and 2. The cell paints 2000 random kernels on an
-# image of ones, and shows the standard deviation of each pixel of `y`, on one scale for both pictures.
+# expect the checkerboard again, now in the typical size of the values: 1, 1.41 and 2. The cell paints 2000 random
+# kernels on an image of ones, and shows the standard deviation of each pixel of `y`, on one scale for both pictures.
 
 # %%
 more_ones = np.ones((8, 8))
@@ -492,16 +493,16 @@ print("2x2, in the middle:", spread_2x2[7:9, 7:9].round(1).tolist())
 print("3x3, in the middle:", spread_3x3[7:9, 7:9].round(1).tolist())
 
 # %% [markdown]
-# Training can find weights that hide the pattern, but it has to spend effort on it, and traces often remain (the
-# article by Odena and others, named at the end, shows many). Remember also that the backward pass of a 3x3 convolution
-# with stride 2 is this very layer: such a convolution sends a checkerboard of gradients to the image below it.
+# Training can find weights that hide the pattern, but that takes effort, and traces often remain (the article by Odena
+# and others, named at the end, shows many). Remember also that the backward pass of a 3x3 convolution with stride 2 is
+# this very layer: such a convolution sends a checkerboard of gradients to the image below it.
 #
-# To be fair: a 2x2 kernel with four unequal taps makes a pattern as well, for it tiles the plane with copies of itself.
-# But no pixel is favoured by the way the layer is built, and four equal taps are flat. In the U-Net the two 3x3
+# To be fair: a 2x2 kernel with four unequal taps makes a pattern as well, since it tiles the plane with copies of
+# itself. But the layer itself favours no pixel, and four equal taps leave a flat image flat. In the U-Net the two 3x3
 # convolutions that follow blend the blocks.
 
 # %% [markdown]
-# **Question 5.** Initial weights are drawn with the standard deviation sqrt(2 / number of incoming nodes), where the
+# **Question 1.** Initial weights are drawn with the standard deviation sqrt(2 / number of incoming nodes), where the
 # incoming nodes of a pixel of `y` are the values that it is a sum of. What is that number for the 2x2 up-convolution
 # with C channels in? And for a 3x3 kernel at stride 2?
 
@@ -509,13 +510,17 @@ print("3x3, in the middle:", spread_3x3[7:9, 7:9].round(1).tolist())
 # C, and not 4 * C: each pixel of `y` sees one pixel of `x`, in C channels, through one tap. Counting all four taps
 # would make the values half as large as they should be. For 3x3 at stride 2 there is no single number: C, 2 * C or 4 *
 # C, depending on where the pixel lies, so no standard deviation is right for all of them.
+#
+# **Rubric, 2 points.** One for C, with the reason that one tap meets each pixel. One for the 3x3 kernel at stride 2,
+# where the number depends on the pixel.
 
 # %% [markdown]
-# **Question 6.** Another way to double an image: repeat every pixel in a block of 2x2 (*nearest-neighbour upsampling*),
-# and let an ordinary convolution with a 2x2 kernel follow at stride 1, with one row and one column repeated at the
-# edge, so that the size fits. It has the same number of weights. Which of the two can paint four different values into
-# a block from a single pixel? Which keeps a flat image flat? How many multiplications does each do for a pixel of `y`?
-# Think about which pixels of `x` one pixel of `y` sees; `as_matrix` of the function below will tell you.
+# **Question 2.** Here is another way to double an image: repeat every pixel in a block of 2x2 (*nearest-neighbour
+# upsampling*), and let an ordinary convolution with a 2x2 kernel follow at stride 1, with one row and one column
+# repeated at the edge, so that the size fits. It has the same number of weights. Which of the two can paint four
+# different values into a block from a single pixel? Which keeps a flat image flat? How many multiplications does each
+# do for a pixel of `y`? Think about which pixels of `x` one pixel of `y` sees; `as_matrix` of the function below will
+# tell you.
 
 
 # %%
@@ -536,10 +541,13 @@ print(repeated_then_convolved(small, weight))
 #
 # A flat image stays flat, whatever the taps, since each result is the sum of all taps times the same value: no pattern
 # can arise. (With our kernel 1, 2, 3, 4, an image of ones becomes 10 everywhere, while the up-convolution makes it 1,
-# 2, 3, 4 in every block.) In return a single pixel cannot paint four free values into its block. The up-convolution
-# can, and it does one multiplication for a pixel of `y` and a pair of channels, where the other does four. Neither
-# contains the other. The U-Net chose the transposed one; whether the other gives better masks is a question for an
-# experiment, and the two 3x3 convolutions after it blur the difference.
+# 2, 3, 4 in every block.) In return, a single pixel cannot paint four independent values into its block. The
+# up-convolution can, and it does one multiplication for a pixel of `y` and a pair of channels, where the other does
+# four. Neither layer can do all that the other can. The U-Net uses the transposed convolution. Only an experiment can
+# tell whether the other gives better masks, and the two 3x3 convolutions that follow make the difference smaller.
+#
+# **Rubric, 3 points.** One for four free values: only the up-convolution. One for the flat image, and one for the
+# multiplications, four against one, each with a reason.
 
 # %% [markdown]
 # ## Summary
@@ -547,7 +555,8 @@ print(repeated_then_convolved(small, weight))
 # 1. A strided convolution is a matrix `A`; the up-convolution is `A.T`: each pixel of `x` paints a copy of the kernel.
 # 2. `<A x, dy> = <x, A.T dy>`, so the backward pass of either is the forward pass of the other; transposed is not
 #    inverse.
-# 3. At 2x2 and stride 2 nothing overlaps: every pixel of `y` is painted once, and no checkerboard is built in.
+# 3. At 2x2 and stride 2 nothing overlaps: every pixel of `y` is painted once, so the layer has no built-in
+#    checkerboard.
 #
 # **Where to read more.** The code: [up_conv.py](../minunet/layers/up_conv.py), its loop twin in
 # [naive.py](../minunet/layers/naive.py), the initial weights in [initialise.py](../minunet/network/initialise.py).
@@ -555,4 +564,4 @@ print(repeated_then_convolved(small, weight))
 # arithmetic for deep learning* (2016), has the matrix and many pictures. Odena, Dumoulin and Olah, *Deconvolution and
 # Checkerboard Artifacts* (Distill, 2016), is about the overlap.
 #
-# Next, notebook 05 brings the two ways together: the enlarged image meets the one from the way down.
+# Next, notebook 05 brings the two paths together: the enlarged image meets the one from the way down.

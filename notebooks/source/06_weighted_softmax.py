@@ -6,17 +6,17 @@
 # %% [markdown]
 # # 06 Weighted softmax
 #
-# The last convolution of the U-Net leaves K numbers at every pixel, one for each class, of any size and sign. They
-# are called *logits*. To train, we need one number for the whole image that says how wrong they are, the *loss*, and
-# we need its gradient, `dlogits`: that is where every way back begins.
+# The last convolution of the U-Net leaves K numbers at every pixel, one for each class, of any size and sign. They are
+# called *logits*. To train, we need one number for the whole image that says how wrong they are, the *loss*, and we
+# need its gradient, `dlogits`: that is where every backward pass begins.
 #
 # This page builds the loss from the logits up: softmax, cross-entropy, a weight for every pixel. Its gradient turns
-# out to be one short line, `weights * (p - onehot) / count`. Then it looks at the paper's weights (eq. 2), which make
-# the thin background between touching cells count most, and at what they do to the gradient.
+# out to be one short line, `weights * (p - onehot) / count`. Then come the paper's weights (eq. 2), which make the
+# thin background between touching cells count most, and what they do to the gradient.
 #
-# From the earlier notebooks we need this: a backward pass gets the gradient of its output and returns the gradient of
-# its inputs; `gradcheck` measures the same numbers by nudging each input; arrays are (N, C, H, W), with the channels
-# (here: the K classes) as axis 1.
+# You need this from the earlier notebooks: a backward pass gets the gradient of its output and returns the gradient of
+# its inputs; `gradcheck` measures the same numbers by moving each input a little; arrays are (N, C, H, W), with the
+# channels (here: the K classes) as axis 1.
 
 # %%
 import matplotlib.pyplot as plt
@@ -32,7 +32,7 @@ from minunet.pictures.weights import in_colours
 # %% [markdown]
 # ## Softmax, by hand
 #
-# One pixel and three classes, with the logits 2, 1 and 0. We want probabilities `p`: none below 0, and 1 in all.
+# One pixel and three classes, with the logits 2, 1 and 0. We want probabilities `p`: none below 0, and their sum 1.
 # `exp` makes every number positive, and dividing by the sum makes the total 1:
 #
 #     p[k] = exp(logits[k]) / sum_k' exp(logits[k'])
@@ -46,22 +46,22 @@ print("p  ", p.round(3))
 
 # %% [markdown]
 # On paper: exp(2) = 7.389, exp(1) = 2.718 and exp(0) = 1, in all 11.107. So p = 7.389 / 11.107 = **0.665**, then
-# **0.245** and **0.090**. Where one logit is ahead of another by 1, its class is e = 2.718 times as probable. The
-# name: a "max" would give 1 to the largest and 0 to the rest, and this is a soft one.
+# **0.245** and **0.090**. If one logit is larger than another by 1, its class is e = 2.718 times as probable. As for
+# the name: a "max" would give 1 to the largest logit and 0 to the rest, and this is a soft version of it.
 
 # %%
 figure, all_axes = plt.subplots(1, 3, figsize=(8, 2.4), layout="constrained")
 for axes, (name, values) in zip(all_axes, {"logits": logits, "exp(logits)": exp, "p": p}.items(), strict=True):
-    axes.bar(["k = 0", "k = 1", "k = 2"], values, color="#0072B2")
+    axes.bar(["k = 0", "k = 1", "k = 2"], values, color="0.5")
     axes.set_title(f"{name}, {values.shape}")
 plt.show()
 
 # %% [markdown]
 # ## Only differences count, and that saves us
 #
-# Add any number c to all the logits of a pixel. Since exp(a + c) = exp(a) * exp(c), every term above and below the
-# line of the fraction gets the same factor exp(c), and it cancels. So `p` stays the same. Expect 0.665, 0.245, 0.090
-# again for 102, 101, 100. And for 1002, 1001, 1000?
+# Add any number c to all the logits of a pixel. Since exp(a + c) = exp(a) * exp(c), every term of the numerator and
+# the denominator gets the same factor exp(c), which cancels. So `p` stays the same. Expect 0.665, 0.245, 0.090 again
+# for 102, 101, 100. And for 1002, 1001, 1000?
 
 
 # %%
@@ -75,11 +75,11 @@ for c in (0, 100, 1000):
     print(f"c = {c:4}: p {softmax_as_written(logits + c).round(3)}")
 
 # %% [markdown]
-# The last line says `nan`, "not a number". In float64 the largest number is about 1.8e308, and exp passes it at
-# 709.8; in float32, in which we train, already at 88.7. Beyond that `exp` is `inf`, and `inf / inf` is `nan`. One
-# such pixel makes the loss `nan`, then the gradients, and after one step the weights of the network.
+# The last line says `nan`, "not a number". In float64 the largest number is about 1.8e308, and exp exceeds it beyond
+# 709.8; in float32, in which we train, beyond 88.7. Beyond that `exp` is `inf`, and `inf / inf` is `nan`. One such
+# pixel makes the loss `nan`, then the gradients, and after one step the weights of the network.
 #
-# The way out uses the shift. Subtract the pixel's largest logit from all of them: `p` is the same, the largest
+# The shift gives us a way out. Subtract the pixel's largest logit from all of them: `p` is the same, the largest
 # exponent is 0, and exp(0) = 1. Nothing can overflow. The others may become 0, and that is harmless, because the sum
 # is at least 1.
 
@@ -89,7 +89,7 @@ shifted = large - large.max()
 print("shifted", shifted, "  p", softmax_as_written(shifted).round(3))
 
 # %% [markdown]
-# **Exercise 1.** Write the softmax for a batch of images, over axis 1, so that no logits, however large, make it
+# **Exercise 1.** Write the softmax for a batch of images, over axis 1, so that even the largest logits cannot make it
 # overflow. `keepdims=True` keeps an axis of length 1, so that (N, 1, H, W) fits under (N, K, H, W).
 
 
@@ -110,8 +110,8 @@ course.check("softmax", my_softmax)
 # ## Cross-entropy: how surprised are you?
 #
 # The truth of a pixel is one class, its *label*. We look only at the probability of that class, and call `-log
-# p[label]` the *surprise*: 0 if it was given probability 1, and more, without limit, the closer the probability was
-# to 0. Averaged over pixels this is the *cross-entropy*.
+# p[label]` the *surprise*: 0 if that probability is 1, and larger without limit the closer it is to 0. Averaged over
+# pixels this is the *cross-entropy*.
 
 # %%
 probabilities = np.linspace(0.004, 1, 300)
@@ -125,8 +125,8 @@ plt.show()
 
 # %% [markdown]
 # For our pixel: if its label is 0, the surprise is 0.408; if it is 2, the surprise is 2.408. The two differ by 2,
-# exactly as the logits do. A network that knows nothing gives each of two classes 1/2 and has the surprise log 2 =
-# 0.693. Remember that number: a loss near 0.693 is no success.
+# exactly as the logits do. A network that knows nothing gives each of two classes 1/2, and its surprise is log 2 =
+# 0.693. Remember that number: a network whose loss is near 0.693 has learned nothing.
 #
 # The paper's energy is the sum over all pixels, each times its weight; the library takes the mean, so that the loss
 # does not grow with the tile:
@@ -137,11 +137,12 @@ plt.show()
 course.show_source(softmax_cross_entropy_forward)
 
 # %% [markdown]
-# It never computes `p` first and then its log. `log(exp(shifted) / sum)` is `shifted - log(sum)`, which is finite
-# even where `p` itself is too small for a number. `take_along_axis` picks at every pixel the entry of its label.
+# It never computes `p` first and then its log. `log(exp(shifted) / sum)` is `shifted - log(sum)`, which is finite even
+# where `p` itself is too small to be stored. At every pixel, `take_along_axis` picks the entry of the label.
 #
-# An image of 2x2 pixels and two classes, to work by hand. The logit of class 0 is 0 everywhere, that of class 1 is 0
-# or log 3. Where it is log 3, class 1 has p = 3 / (1 + 3) = 3/4, since exp(log 3) = 3. Where it is 0, p = 1/2.
+# Here is an image of 2x2 pixels and two classes, to work out by hand. The logit of class 0 is 0 everywhere, that of
+# class 1 is 0 or log 3. Where it is log 3, class 1 has p = 3 / (1 + 3) = 3/4, since exp(log 3) = 3. Where it is 0, p =
+# 1/2.
 
 # %%
 logits_2x2 = np.zeros((1, 2, 2, 2))  # (N, K, H, W)
@@ -154,8 +155,11 @@ for weights in (None, weights_2x2):
 
 # %% [markdown]
 # By hand, row by row: the labels have the probabilities 1/2, 3/4, 1/4 and 1/2, so the surprises are 0.693, 0.288,
-# 1.386 and 0.693. Their mean is 3.060 / 4 = **0.765**. With the weights 1, 1, 2, 0 it is (0.693 + 0.288 + 2.773 + 0)
-# / 4 = **0.938**. The division is by 4, the number of pixels, and not by the sum of the weights.
+# 1.386 and 0.693. Their mean is 3.060 / 4 =
+# **0.765<!--{softmax_cross_entropy_forward(logits_2x2,labels_2x2)[0]:.3f}-->**. With the weights 1, 1, 2, 0 it is
+# (0.693 + 0.288 + 2.773 + 0) / 4 =
+# **0.938<!--{softmax_cross_entropy_forward(logits_2x2,labels_2x2,weights_2x2)[0]:.3f}-->**. The division is by 4, the
+# number of pixels, and not by the sum of the weights.
 #
 # **Exercise 2.** Write the loss: softmax, surprise, weights, mean. You may take the log of `p`, or do as the library
 # does.
@@ -203,24 +207,25 @@ print("p - onehot", (p - onehot).round(3))
 print("measured  ", np.round(measured, 3))
 
 figure, all_axes = plt.subplots(1, 3, figsize=(8, 2.6), layout="constrained", sharey=True)
-for axes, (name, values) in zip(all_axes, {"p": p, "onehot": onehot, "p - onehot": p - onehot}.items(), strict=True):
-    axes.bar(["k = 0", "k = 1", "k = 2"], values, color=["#D55E00" if value > 0 else "#0072B2" for value in values])
+red_above_0 = ["#B2182B" if value > 0 else "#2166AC" for value in p - onehot]  # as in all pictures of gradients
+bars = {"p": (p, "0.5"), "onehot": (onehot, "0.5"), "p - onehot": (p - onehot, red_above_0)}
+for axes, (name, (values, colours)) in zip(all_axes, bars.items(), strict=True):
+    axes.bar(["k = 0", "k = 1", "k = 2"], values, color=colours)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_title(f"{name}, {values.shape}")
 plt.show()
 
 # %% [markdown]
-# Gradient descent goes against the gradient: it raises the logit of the label, and lowers the others, each by as much
-# as it was believed. The three numbers add up to 0, because both `p` and `onehot` add up to 1: the shift of all
-# logits, which changes nothing, has no gradient. And none of them is beyond 1 or -1, however large the surprise is. A
-# pixel that is right, and sure of it, has almost no gradient.
+# Gradient descent goes against the gradient: it raises the logit of the label, and lowers the others, each in
+# proportion to its probability. The three numbers add up to 0, because both `p` and `onehot` add up to 1: shifting all
+# logits changes nothing, so along the shift the gradient is 0. And none of them lies beyond 1 or -1, however large the
+# surprise is. A pixel that is right, and sure of it, has almost no gradient.
 #
 # ## From one pixel to the image
 #
 # The loss is a mean over `count = N * H * W` pixels, each surprise times its weight. A logit belongs to one pixel and
-# moves that pixel's surprise only. So its gradient is the one above, times the factor that stands before that
-# surprise in the loss, weights / count. One more factor comes from outside: `dloss`, the gradient of the loss itself,
-# 1 as a rule.
+# moves that pixel's surprise only. So its gradient is the one above, times the factor of that surprise in the loss,
+# weights / count. One more factor comes from outside: `dloss`, the gradient of the loss itself, usually 1.
 #
 #     dlogits[n,k,h,w] = dloss * weights[n,h,w] / count * (p[n,k,h,w] - onehot[n,k,h,w])
 #
@@ -238,7 +243,7 @@ course.draw(all_axes[2], dlogits_2x2[0, 1], "dlogits of class 1", gradient=True)
 plt.show()
 
 # %% [markdown]
-# Class 0 has the same numbers with the other sign, since the two add up to 0 at every pixel.
+# Class 0 has the same numbers with the opposite sign, since the two add up to 0 at every pixel.
 #
 # **Exercise 3.** Write the backward pass. `labels[:, None] == classes`, with `classes` of shape (K, 1, 1), makes the
 # onehot, (N, K, H, W).
@@ -260,9 +265,9 @@ def my_softmax_cross_entropy_backward(dloss, cache):
 course.check("softmax_cross_entropy_backward", my_softmax_cross_entropy_backward)
 
 # %% [markdown]
-# The library's own, from its source, and its gradient check. Now the function is curved and its gradients are small,
-# each one being a share of a mean over 40 pixels, so expect an error near 1e-9 rather than 1e-11. The weights do not
-# appear in the table: they are a constant of the data, and nobody asks for their gradient.
+# Here is the library's version, and its gradient check. This function is curved, and its gradients are small, since
+# each belongs to a mean over 40 pixels. So expect an error near 1e-9 rather than 1e-11. The weights do not appear in
+# the table: they are part of the data, and nobody needs their gradient.
 
 # %%
 course.show_source(softmax_cross_entropy_backward)
@@ -275,9 +280,9 @@ print(gradcheck(softmax_cross_entropy_forward, softmax_cross_entropy_backward, a
 # %% [markdown]
 # ## Weight 0: a pixel that is not there
 #
-# A pixel of weight 0 adds nothing to the loss and gets no gradient, whatever its label says. That is how unknown
-# truth is handled: many data sets mark it by a label such as 255. With weight 0 that label is never looked at. With
-# any other weight it is an error, and the library says so.
+# A pixel of weight 0 adds nothing to the loss and gets no gradient, whatever its label says. Many data sets mark
+# pixels whose class is unknown by a label such as 255. With weight 0 that label is never looked at. With any other
+# weight it is an error, and the library says so.
 
 # %%
 unknown = labels_2x2.copy()
@@ -289,25 +294,28 @@ except InputError as error:
     print("weight 1:", error)
 
 # %% [markdown]
-# The loss is 0.9384 as before. Beware of one thing: the ignored pixel still counts in `count`. Ignore half of an
-# image, and the loss is about half as large, though the network is as good as it was.
+# The loss is 0.9384<!--{softmax_cross_entropy_forward(logits_2x2,unknown,weights_2x2)[0]:.4f}-->, as before. Beware of
+# one thing: the ignored pixel still counts in `count`. Ignore half of an image, and the loss becomes about half as
+# large, although the network is no better.
 #
 # **Question 1.** All weights are doubled. What happens to the loss, to `dlogits`, and to a step of gradient descent?
-# Which other setting of the training could you change in their place?
+# Which other setting of the training could you change instead?
 
 # %% [markdown] tags=["answer"]
-# The loss and `dlogits` double, and so does every gradient of the network behind it, since each layer's backward pass
-# is linear in `dy`. A step of gradient descent is twice as long, as if the learning rate had been doubled. Only the
-# *ratios* of the weights say what counts more; their size is a second learning rate. So the library's class weights
-# have mean 1.
+# The loss and `dlogits` double, and so does every gradient in the network, since each layer's backward pass is linear
+# in `dy`. A step of gradient descent is twice as long, as if the learning rate had been doubled. Only the *ratios* of
+# the weights say what counts more; their size is a second learning rate. So the library's class weights have mean 1.
+#
+# **Rubric, 2 points.** One for: the loss and all gradients double. One for: it is as if the learning rate had been
+# doubled, so only ratios say what counts.
 
 # %% [markdown]
 # ## An upstream gradient of ones proves nothing
 #
-# A trap of gradient checks. Take the softmax alone as a layer, with `p` as its output. Its backward pass: raise logit
-# k by a small h. Then `exp(logits[k])` grows by the share `h`, and the sum by the share `h * p[k]`. So `p[k]` grows
-# by `h * p[k] * (1 - p[k])`, and every other `p[j]` shrinks by `h * p[j] * p[k]`. Each change times its `dp`, added
-# up and divided by h:
+# Here is a trap for gradient checks. Take the softmax alone as a layer, with `p` as its output. To find its backward
+# pass, raise logit k by a small h. Then `exp(logits[k])` grows by the share `h`, and the sum by the share `h * p[k]`.
+# So `p[k]` grows by `h * p[k] * (1 - p[k])`, and every other `p[j]` shrinks by `h * p[j] * p[k]`. Each change times
+# its `dp`, added up and divided by h:
 #
 #     dlogits[k] = p[k] * (dp[k] - sum_j dp[j] * p[j])
 
@@ -328,26 +336,27 @@ def five_times_too_much(dp, p):
 
 
 args_softmax = (np.random.default_rng(6).standard_normal((1, 3, 2, 2)),)
-for backward in (softmax_backward, five_times_too_much):
-    print(backward.__name__)
-    for title, dp in {"dp of ones": np.ones((1, 3, 2, 2)), "dp random": None}.items():
+_, p_softmax = softmax_forward(*args_softmax)
+for title, dp in {"dp of ones": np.ones((1, 3, 2, 2)), "dp random": rng.standard_normal((1, 3, 2, 2))}.items():
+    for backward in (softmax_backward, five_times_too_much):
         report = gradcheck(softmax_forward, backward, args_softmax, dy=dp)
-        print(f"  {title}:", "ok" if report.ok else report.findings[0])
+        largest = np.abs(backward(dp, p_softmax)).max()
+        print(f"{title}, {backward.__name__}: largest dlogits {largest:.0e}, {'ok' if report.ok else 'FAILED'}")
 
 # %% [markdown]
 # With ones, `phi = sum(p)`. But the p of every pixel add up to 1, so `phi` is 4, the number of pixels, whatever the
-# logits are. Its gradient is 0 everywhere, right and wrong backward pass agree on 0, and a checker that only compares
-# would say "ok" to both. Ours says `vacuous`: it compared nothing but zeros. A random `dp` tells the two apart at
-# once.
+# logits are. Its gradient is 0 everywhere. Both backward passes return zeros, up to rounding, and a simple checker
+# would call both right. `gradcheck` passes neither, not even the right one: with such a `dp` there is nothing to
+# compare but rounding. A random `dp` tells the two apart at once.
 #
 # ## Which pixels should count more?
 #
-# The paper segments cells that touch. Between two touching cells the truth has a line of background, one or two
-# pixels wide. A network that misses it has nearly every pixel right, and has joined two cells into one. So the paper
-# gives those few pixels a large weight.
+# The paper segments cells that touch. Between two touching cells the truth has a line of background, one or two pixels
+# wide. A network that misses it gets nearly every pixel right, and still joins two cells into one. So the paper gives
+# those few pixels a large weight.
 #
 # First, the line must be there. Here are two cells that touch, 3 and 4 pixels wide, in an image of 6x9.
-# `separate_touching` clears a path between them; the larger cell gives way.
+# `separate_touching` clears a path between them, at the expense of the larger cell.
 
 # %%
 cells = np.zeros((6, 9), int)
@@ -359,14 +368,13 @@ course.draw(all_axes[1], separated, "separate_touching(cells)")
 plt.show()
 
 # %% [markdown]
-# Now a pixel of the background asks two questions. How far is the nearest cell, `d1`? And how far the second nearest,
-# `d2`? In the gap both are 1. Far from all cells both are large, and on the outer side of one cell `d1` is small and
-# `d2` is large. So the sum `d1 + d2` is small only where two cells are near. Equation 2 of the paper turns it into a
-# weight:
+# Now each pixel of the background needs two distances: `d1` to the nearest cell, and `d2` to the second nearest. In
+# the gap both are 1. Far from all cells both are large, and on the outer side of one cell `d1` is small and `d2` is
+# large. So the sum `d1 + d2` is small only where two cells are near. Equation 2 of the paper turns it into a weight:
 #
 #     weights = w_c + w0 * exp(-(d1 + d2)**2 / (2 * sigma**2))        with w0 = 10 and sigma = 5 pixels
 #
-# `scipy.ndimage.distance_transform_edt` gives each pixel's distance to the nearest zero, so we make the cell zero.
+# `scipy.ndimage.distance_transform_edt` gives each pixel's distance to the nearest zero, so we set the cell to zero.
 # (The paper measures to the border of a cell; we measure to its nearest pixel.)
 
 # %%
@@ -379,10 +387,10 @@ for axes, (name, plane) in zip(all_axes, {"d1": d1, "d2": d2, "border term": bor
 plt.show()
 
 # %% [markdown]
-# In the gap d1 + d2 = 2, and 10 * exp(-4 / 50) = **9.23**. In the middle of the left edge it is 1 + 5 = 6, and 10 *
-# exp(-36 / 50) = **4.87**. (The picture rounds to one decimal.) At sigma = 5 pixels this tiny image has no pixel that
-# is far from both cells; on a real one most are. The term is added on background only: inside a cell there is no
-# border to learn.
+# In the gap d1 + d2 = 2, and 10 * exp(-4 / 50) = **9.23<!--{border_term[2,4]:.2f}-->**. In the middle of the left edge
+# it is 1 + 5 = 6, and 10 * exp(-36 / 50) = **4.87<!--{border_term[2,0]:.2f}-->**. (The picture rounds to one decimal.)
+# At sigma = 5 pixels this tiny image has no pixel that is far from both cells; on a real one most are. The term is
+# added on background only: inside a cell there is no border to learn.
 #
 # The other part, `w_c`, balances the classes. Here 24 pixels are cell and 30 are background. With 54 / (2 * 24) =
 # 1.125 for each cell pixel and 54 / (2 * 30) = 0.9 for each background pixel, both classes have a total of 27, and
@@ -397,9 +405,9 @@ plt.show()
 assert abs(weights_small[2, 4] - (0.9 + 9.23)) < 0.01
 
 # %% [markdown]
-# In the gap 0.9 + 9.23 = **10.13**, nine times as much as a pixel of a cell. In the library the whole is these few
-# lines; `two_nearest` does what we did with a sort, but looks only at the surroundings of each cell, which is faster
-# for many cells.
+# In the gap 0.9 + 9.23 = **10.13<!--{weights_small[2,4]:.2f}-->**, nine times as much as a pixel of a cell. In the
+# library all of this takes a few lines; `two_nearest` does what we did with a sort, but looks only at the surroundings
+# of each cell, which is faster if there are many.
 
 # %%
 course.show_source(weight_map, balanced_weights)
@@ -429,15 +437,18 @@ course.check("border_weights", my_border_weights)
 # **Question 2.** What is wrong with `weight_map(cells)`, that is, without `separate_touching`?
 
 # %% [markdown] tags=["answer"]
-# It raises no error, and it misses the point. There is no background between the two cells, so no pixel there gets
-# the border term: columns 3 and 4 have the weight of any other cell pixel. The truth would even tell the network that
-# the two are joined. The large weights then lie on the outer sides of the pair, where nobody needs them.
+# It raises no error, and it misses the point. There is no background between the two cells, so no pixel there gets the
+# border term: columns 3 and 4 have the weight of any other cell pixel. The labels would even tell the network that the
+# two are joined. The large weights then lie on the outer sides of the pair, where they are useless.
+#
+# **Rubric, 2 points.** One for: no pixel of background lies between the cells, so none gets the border term. One for
+# what the network is then told: that the two are joined.
 
 # %% [markdown]
 # ## As in Fig. 3
 #
-# A picture of 128x128 synthetic cells, its cells in colours, the labels after `separate_touching`, and the weights:
-# what the paper's Fig. 3 shows as a, b, c and d.
+# Here are a picture of synthetic cells, 128x128 pixels, its cells in colours, the labels after `separate_touching`,
+# and the weights: what the paper's Fig. 3 shows as a, b, c and d.
 
 # %%
 image, instances = synthetic_cells(np.random.default_rng(6), 128, 128)
@@ -460,33 +471,33 @@ figure.colorbar(shown, ax=all_axes[3], shrink=0.8)
 plt.show()
 
 # %% [markdown]
-# The gaps are 0.87 % of the pixels and carry 6.6 % of the weight, nearly eight times their share. Note the mean,
-# 1.30: the class weights have mean 1, and the border term comes on top. So a loss with the map and a loss without it
-# are different measures, and must not be compared.
+# The gaps are 0.87<!--{100*gap.mean():.2f}--> % of the pixels and carry 6.6<!--{100*share:.1f}--> % of the weight,
+# nearly eight times their share. Note the mean, 1.30<!--{weights_cells.mean():.2f}-->: the class weights have mean 1,
+# and the border term comes on top. So a loss with the map and a loss without it are different measures, and must not
+# be compared.
 #
 # ## What the map does to the gradient
 #
 # First a network that knows nothing: all logits are 0, and p = 1/2 everywhere. Then `p - onehot` is -1/2 on cells and
-# +1/2 on background (class 1), and the gradient is the weights, halved and divided by the count, with a sign. Both
-# pictures have the same limit.
+# +1/2 on background (class 1), and `count * dlogits` is half the weights, with a sign. Each picture has its own scale:
+# look at the colour bars.
 
 
 # %%
 def dlogits_of(logits, weights):
-    """Return the gradient of class 1, (H, W)."""
+    """Return the gradient of class 1, times the number of pixels, (H, W)."""
     weights = None if weights is None else weights[None]
     _, cache = softmax_cross_entropy_forward(logits, labels[None], weights)
-    return softmax_cross_entropy_backward(np.array(1.0), cache)[0, 1]
+    return labels.size * softmax_cross_entropy_backward(np.array(1.0), cache)[0, 1]
 
 
 def draw_without_and_with(logits):
-    without, with_map = dlogits_of(logits, None), dlogits_of(logits, weights_cells)
-    figure, all_axes = plt.subplots(1, 2, figsize=(8, 3.7), layout="constrained")
-    limit = np.abs(with_map).max()
-    for axes, plane, title in zip(all_axes, (without, with_map), ("without the map", "with the map"), strict=True):
-        shown = course.draw(axes, plane, f"dlogits of class 1, {title}", gradient=True, limit=limit)
-        print(f"{title}: {np.abs(plane[gap]).sum() / np.abs(plane).sum():.1%} of the gradient in the gaps")
-    figure.colorbar(shown, ax=all_axes, shrink=0.8)
+    figure, all_axes = plt.subplots(1, 2, figsize=(9, 3.7), layout="constrained")
+    for axes, (title, weights) in zip(all_axes, {"without": None, "with": weights_cells}.items(), strict=True):
+        plane = dlogits_of(logits, weights)
+        shown = course.draw(axes, plane, f"count * dlogits of class 1, {title} the map", gradient=True)
+        figure.colorbar(shown, ax=axes, shrink=0.8)
+        print(f"{title} the map: {np.abs(plane[gap]).sum() / np.abs(plane).sum():.1%} of the gradient in the gaps")
     plt.show()
 
 
@@ -494,9 +505,9 @@ draw_without_and_with(np.zeros((1, 2, 128, 128)))
 
 # %% [markdown]
 # Red asks for a lower logit of "cell", blue for a higher one. Without the map all pixels pull equally hard. With it,
-# the gaps pull about ten times as hard, and the left picture is pale beside them.
+# the gaps pull about ten times as hard as a pixel of a cell.
 #
-# Now a network that has learned what is easy. It finds every cell and joins those that touch. We make its logits from
+# Now a network that has learned what is easy. It finds every cell, but joins those that touch. We make its logits from
 # the cells *before* they were separated, a little blurred: `8 * (blurred - 1/2)` is +4 inside, -4 outside, and 0 on
 # the outlines.
 
@@ -508,19 +519,22 @@ print(f"{(proposal == labels).mean():.1%} of the pixels are right")
 draw_without_and_with(logits_joined)
 
 # %% [markdown]
-# About 99 % of the pixels are right, and every pair of touching cells is lost. Without the map a fifth of the
-# gradient says so; the rest comes from the outlines, which are uncertain everywhere. With the map it is more than
-# half: "push this line down, here and nowhere else". The map changes nothing in the backward pass but one factor for
-# each pixel. It changes what the network hears.
+# About 99 % of the pixels are right, and yet all touching cells are joined. Without the map only a fifth of the
+# gradient is about that; the rest comes from the outlines, which are uncertain everywhere. With the map it is more
+# than half: push this line down, here and nowhere else. In the backward pass the map changes only one factor for each
+# pixel, and with it what the network learns from.
 #
-# **Question 3.** The weight of a gap pixel is 10. Could the same be reached by showing the network ten times as many
-# gaps? What would be different?
+# **Question 3.** The weight of a gap pixel is 10. Could one do the same by showing the network ten times as many gaps?
+# What would be different?
 
 # %% [markdown] tags=["answer"]
-# For the sum of the gradients it is nearly the same: ten equal pixels of weight 1 pull like one of weight 10. But
-# gaps come with their surroundings: an image with more gaps also has more outlines and more cells, which all pull as
-# well. And ten *different* gaps would teach more than one gap ten times over. The weight says how much a pixel
-# matters, and adds nothing to what is known about it; new pixels do, and so does augmentation (notebook 09).
+# For the sum of the gradients it is nearly the same: ten equal pixels of weight 1 pull like one of weight 10. But gaps
+# come with their surroundings: an image with more gaps also has more outlines and more cells, which all pull as well.
+# And ten *different* gaps would teach more than one gap ten times over. A weight says how much a pixel matters, but
+# brings no new information; new pixels do, and so does augmentation (notebook 09).
+#
+# **Rubric, 2 points.** One for: nearly the same sum of gradients. One for what is different: more outlines and cells
+# come along, or ten different gaps teach more than one.
 
 # %% [markdown]
 # ## In three lines
@@ -530,7 +544,7 @@ draw_without_and_with(logits_joined)
 # its weight. The weight map of eq. 2 gives the thin background between cells a weight of about 10, and with it a
 # large share of the gradient.
 #
-# **Read more.** [loss.py](../minunet/layers/loss.py) and [weight_maps.py](../minunet/data/weight_maps.py); section 3 of
-# the paper, equations 1 and 2 and Fig. 3 ([arXiv 1505.04597](https://arxiv.org/abs/1505.04597)). The softmax
-# classifier is told at length in the course notes of Stanford's CS231n, and cross-entropy in chapter 3 of Michael
-# Nielsen's *Neural Networks and Deep Learning*.
+# **Read more.** [loss.py](../minunet/layers/loss.py) and [weight_maps.py](../minunet/data/weight_maps.py); section 3
+# of the paper, equations 1 and 2 and Fig. 3 ([arXiv 1505.04597](https://arxiv.org/abs/1505.04597)). The course notes
+# of Stanford's CS231n explain the softmax classifier at length; cross-entropy is in chapter 3 of Michael Nielsen's
+# *Neural Networks and Deep Learning*.

@@ -10,7 +10,7 @@
 # questions of the whole. Which image sizes fit, and what comes out? In which order does the gradient walk back? And
 # which pixels does one output pixel look at?
 #
-# What you need from the earlier notebooks: a *valid* 3x3 convolution takes 2 pixels off an axis (02); a ReLU is a gate
+# You need this from the earlier notebooks: a *valid* 3x3 convolution takes 2 pixels off an axis (02); a ReLU is a gate
 # and a 2x2 max-pool hands its gradient to the winner (03); an up-convolution doubles an axis (04);
 # crop-and-concatenate has two inputs and so two gradients (05). Each layer is a pair: `y, cache = ..._forward(...)`
 # and, with the cache and the gradient `dy`, `..._backward(dy, cache)`.
@@ -45,12 +45,12 @@ from minunet.network.unet import double_conv_backward, double_conv_forward
 # ## Sizes, by hand
 #
 # Take the paper's image of 572x572 pixels and follow one axis, on paper. Each of two convolutions takes off 2 pixels,
-# and 568 are left. The pool halves that: 284. This was *level 0*; the next level does the same with 284, and after
+# which leaves 568. The pool halves that: 284. This was *level 0*; the next level does the same with 284, and after
 # four levels the image is 32 pixels wide. The *bottom* of the U has two convolutions and no pool, and leaves 28.
 #
-# Now up. An up-convolution doubles 28 to 56, and two convolutions leave 52. Doubled, 104, and 100 is left; then 200
-# and 196; then 392 and 388. The last layer, the *head*, is a convolution of 1x1 and takes off nothing. So 572 goes in
-# and 388 comes out.
+# Now up. An up-convolution doubles 28 to 56, and two convolutions leave 52. Doubled that is 104, which leaves 100;
+# then 200 and 196; then 392 and 388. The last layer, the *head*, is a convolution of 1x1 and takes off nothing. So 572
+# goes in and 388 comes out.
 
 # %%
 path = [572]
@@ -68,9 +68,9 @@ print("down:  ", *path[:9], "\nbottom:", path[9], "\nup:    ", *path[10:])
 course.show_source(trace)
 
 # %% [markdown]
-# The skip connection of level 0 carries 568 pixels across the U, but what comes up from below has only 392 at that
-# place. So 568 - 392 = 176 pixels have to go, 88 on each side. Deeper levels lose less. Work out level 3 before you
-# read the output: 64 arrive, and 56 are needed.
+# The skip connection of level 0 carries 568 pixels across the U, but what comes up from below has only 392 there. So
+# 568 - 392 = 176 pixels have to go, 88 on each side. Deeper levels lose less. Work out level 3 before you read the
+# output: 64 come in, and 56 are needed.
 
 # %%
 sizes = trace(572, depth=4)
@@ -79,8 +79,8 @@ for level, crop in enumerate(sizes.crops()):
     print(f"level {level}: {sizes.down[level]} - 2 * {crop} = {sizes.down[level] - 2 * crop}")
 
 # %% [markdown]
-# **Exercise 1.** Write the walk through the U as a function for any depth: the size `n` of the input goes in, the size
-# of the output is returned. You may assume that `n` fits.
+# **Exercise 1.** Write the walk through the U as a function for any depth: given the size `n` of the input, return the
+# size of the output. You may assume that `n` fits.
 
 
 # %% tags=["exercise"]
@@ -102,9 +102,9 @@ course.check("output_size", my_output_size)
 # %% [markdown]
 # ## Which sizes fit?
 #
-# A pool wants an even number of rows and columns. So 573 does not fit: 573 - 4 = 569 is odd. But being even at first
-# is not enough, because what is left must be even at *each* of the four pools. The sizes that fit lie 16 = 2**4 pixels
-# apart: one pixel more at the bottom is 16 more at the top.
+# A pool wants an even number of rows and columns. So 573 does not fit: 573 - 4 = 569 is odd. But it is not enough to
+# be even at first, because what is left must be even at *each* of the four pools. The sizes that fit lie 16 = 2**4
+# pixels apart: one pixel more at the bottom is 16 more at the top.
 #
 # The difference between input and output is the same for all of them. It is called the *border*: 572 - 388 = 184 for
 # depth 4. Expect the smallest input to be 188, of which 4 output pixels are left, and an error for 573 that names its
@@ -146,9 +146,9 @@ course.check("smallest_input_size", my_smallest_input_size)
 # %% [markdown]
 # ## The picture
 #
-# The channels go the other way than the size: 64 at level 0, doubled at each level down, 1024 at the bottom, and
-# halved again on the way up. There are 23 convolutional layers. The next cells draw each layer's output as a box: its
-# height is the size, its width grows with the channels.
+# The channels grow as the size shrinks: 64 at level 0, doubled at each level down, 1024 at the bottom, and halved
+# again on the way up. There are 23 convolutional layers. The next cells draw each layer's output as a box: its height
+# is the size, its width grows with the channels.
 
 
 # %%
@@ -178,17 +178,17 @@ plt.show()
 
 # %% [markdown]
 # Blue is a 3x3 convolution with its ReLU, green an up-convolution, orange the head, and grey arrows are the skip
-# connections. (The pools and the concatenations have no weights, and no box.) Seen this way the network trades: where
-# the image is large there are few channels, and at the bottom 28x28 pixels carry 1024 numbers each. Those numbers say
-# *what* is there; the skip connections bring back *where* exactly.
+# connections. (The pools and the concatenations have no weights, and no box.) The network trades size for channels:
+# where the image is large there are few channels, and at the bottom 28x28 pixels carry 1024 numbers each. Those
+# numbers say *what* is there; the skip connections bring back *where* exactly.
 #
-# The same as a table, with what each layer costs. One FLOP is one multiplication or one addition.
+# Here is the same as a table, with what each layer costs. One FLOP is one multiplication or one addition.
 
 # %%
 print(summary(572, 572))
 
 # %% [markdown]
-# **Question 3.** Look at the last two columns of the table. Which layers hold the parameters, and which ones take the
+# **Question 1.** Look at the last two columns of the table. Which layers hold the parameters, and which ones take the
 # time? Compare `encode.0.conv2` with `bottom.conv2`, and say why the two columns disagree.
 
 # %% [markdown] tags=["answer"]
@@ -196,6 +196,9 @@ print(summary(572, 572))
 # 256 times fewer, since a weight has an entry for every pair of channels. A weight is used once at each pixel, though,
 # and there are 568 * 568 pixels at level 0 against 28 * 28 at the bottom, 412 times more. So the two take about the
 # same time: 24 GFLOP at level 0 and 15 at the bottom.
+#
+# **Rubric, 2 points.** One for where the parameters and where the time is. One for the reason: a weight has an entry
+# for each pair of channels, and is used once at each pixel.
 
 # %% [markdown]
 # ## Why valid convolutions?
@@ -214,16 +217,17 @@ print("padded", y_padded[0, 0].round(2), "valid", y_valid[0, 0].round(2), sep="\
 
 # %% [markdown]
 # One convolution spoils a frame of one pixel. The next one reads spoilt pixels and spoils two, and at level 3 one
-# pixel stands for 8 of the image. After the whole U the invented zeros have crept far into it. A valid convolution
-# answers only where it knows.
+# pixel stands for 8 rows and columns of the image. By the end of the U the invented zeros have crept far into the
+# picture. A valid convolution answers only where it has seen real pixels.
 #
 # There is a second gain. Each output pixel is the same function of the image around it, wherever it lies. So an image
-# too large for the memory can be cut into tiles, and the tiles' outputs fit together without a seam.
+# too large for memory can be cut into tiles, and the tiles' outputs fit together without a seam.
 #
 # The next cell compares the logits of a tile with the same part of the whole image's. (This network is small: 2 levels
-# above the bottom, 8 channels at level 0.) Expect differences near 1e-7, the rounding of float32. A second tile begins
-# one row lower. Expect it to differ, by as much as the logits themselves: its pools pair other rows than the whole
-# image's do. Tiles must lie at multiples of 2**depth, here 4. Notebook 10 builds on this.
+# above the bottom, 8 channels at level 0.) Expect differences of a few millionths, the rounding of float32 in a dozen
+# layers. A second tile begins one row lower. Expect it to differ by as much as the logits themselves: its pools pair
+# other rows than those of the whole image do. Tiles must lie at multiples of 2**depth, here 4. Notebook 10 builds on
+# this.
 
 # %%
 rng = np.random.default_rng(7)
@@ -240,8 +244,8 @@ for top in (8, 9):
 #
 # Here is the forward pass as the library has it. Read it with the picture beside you: the first loop goes down the
 # left arm and keeps each level's output in `skips`; the second climbs the right arm and takes them out again, deepest
-# first. Each layer's cache is put aside for the way back. (`conv2d_relu_forward` is `conv2d_forward` and `relu_forward`
-# in one: the ReLU is done while a piece of y is still in the cache. Notebook 12 shows how.)
+# first. Each layer's cache is kept for the way back. (`conv2d_relu_forward` is `conv2d_forward` and `relu_forward` in
+# one: the ReLU is done while a piece of y is still in the processor's fast memory. Notebook 12 shows how.)
 
 # %%
 course.show_source(unet_forward, double_conv_forward)
@@ -252,15 +256,15 @@ course.show_source(unet_forward, double_conv_forward)
 # The backward pass has to answer one question for each parameter: by how much does the loss grow if it grows? It
 # starts at the logits with `dlogits`, and undoes the forward pass one layer after another. Each layer needs only the
 # gradient of its own output, and its own cache. (`_conv_grads` takes a convolution's three gradients apart: `dx` goes
-# on as the next `dy`, the two others are kept for the parameters. For the very first convolution, `dx` would be the
-# gradient of the image; it is worked out only if somebody asks for it.)
+# on as the next `dy`, and the two others are kept for the parameters. For the very first convolution, `dx` would be
+# the gradient of the image; it is computed only on request.)
 
 # %%
 course.show_source(unet_backward, double_conv_backward)
 
 # %% [markdown]
 # The two functions are one text, read in two directions. To see that, pick the lines that call a layer from each
-# source, turn the order of the backward's lines round, and put them beside each other.
+# source, reverse those of the backward pass, and put them side by side.
 
 
 # %%
@@ -275,14 +279,14 @@ table = [f"| `{left}` | `{right}` |" for left, right in zip(forward, backward, s
 Markdown("\n".join(["| forward: read down | backward: read up |", "|---|---|", *table]))
 
 # %% [markdown]
-# Each row is a pair: what the left side puts out, the right side takes the gradient of. Follow `dy` from the last row
-# up to the first. Two lines of `unet_backward` are missing here, and they belong together: `dskips.append(dskip)` and
-# `dy = dy + dskips.pop()`. They are the answer to `skips.append(skip)`.
+# Each row is a pair: the right side takes the gradient of what the left side returns. Follow `dy` from the last row up
+# to the first. Two lines of `unet_backward` are missing here, and they belong together: `dskips.append(dskip)` and
+# `dy = dy + dskips.pop()`. They are the counterpart of `skips.append(skip)`.
 #
 # ## The fork
 #
-# `skip` is used twice: it goes to the pool, and across the U to the concatenation. A value that is used twice has two
-# ways to move the loss, and its gradient is the *sum* of the two.
+# `skip` is used twice: it goes to the pool, and across the U to the concatenation. A value that is used twice affects
+# the loss by two paths, and its gradient is the *sum* over both.
 #
 # Worked by hand with single numbers: `skip = 3` wins its pool; the bottom doubles it to 6; the head takes 4 times the
 # skip and 5 times what came up: 4 * 3 + 5 * 6 = 42. Now let the gradient of the logit be 1. Backward: the head gives
@@ -298,8 +302,8 @@ def one_pixel(skip):
 print(f"logit {one_pixel(3.0):.1f}, slope {(one_pixel(3.1) - one_pixel(2.9)) / 0.2:.1f}")
 
 # %% [markdown]
-# If you forget one of the two, nothing stops with an error: all shapes are right, and the loss may even go down. A
-# gradient check finds it at once.
+# If you forget one of the two, there is no error: all shapes are right, and the loss may even go down. A gradient
+# check finds it at once.
 #
 # Here is a U with all its parts on one screen: one level and the bottom, one convolution each, and no biases. Its
 # arguments are the image and four weights; `_no_bias` makes the zeros that stand for a bias.
@@ -314,8 +318,8 @@ course.show_source(mini.MiniUCache, mini.mini_u_forward)
 #     dx = relu_backward(dy, cache)                            dskip, dx = crop_concat_backward(dy, cache)
 #     dx = max_pool_backward(dy, cache)
 #
-# Read `mini_u_forward` from its last line to its first. The biases are zeros and no arguments: their gradients go into
-# `_`. Mind where exactly the fork is: is `skip` what goes into the ReLU, or what comes out?
+# Read `mini_u_forward` from its last line to its first. The biases are zeros and not arguments, so their gradients go
+# into `_`. Take care where exactly the fork is: is `skip` what goes into the ReLU, or what comes out?
 
 
 # %% tags=["exercise"]
@@ -340,12 +344,13 @@ course.check("mini_u_backward", my_mini_u_backward)
 # %% [markdown]
 # ## The gradient check of a whole U-Net
 #
-# A small U-Net with 4 channels at level 0 and 2 levels above the bottom has 7,402 parameters. To move each one by a
-# small step, up and down, would take 14,804 forward passes. Notebook 01 had the way out: move *all* at once along a
-# random direction `u`, and compare the slope of the loss with the sum of `gradient * u`. Three directions need a dozen
-# forward passes, however large the network is.
+# A small U-Net with 4 channels at level 0 and 2 levels above the bottom has
+# 7,402<!--{sum(map(np.size,flatten(small).values())):,}--> parameters. Moving each one by a small step, up and down,
+# would take 14,804 forward passes. Notebook 01 had a better way: move *all* at once along a random direction `u`, and
+# compare the slope of the loss with the sum of `gradient * u`. Three directions need a few dozen forward passes,
+# however large the network is.
 #
-# In float64, expect a worst relative error near 1e-8.
+# In float64, expect a worst relative error of 1e-8 or less.
 
 # %%
 small = init_unet(rng, base_channels=4, depth=2, dtype=np.float64)
@@ -354,9 +359,9 @@ print(gradcheck(unet_forward, unet_backward, (small, image)))
 
 # %% [markdown]
 # Would it notice a small fault? The next backward pass is right but for one number of 7,402, which it makes 1 % too
-# large. A wrong element moves the slope along a random direction only a little; that is why the check needs float64,
-# and errors near 1e-8 rather than 1e-2. When a direction fails, the check halves it again and again until it knows the
-# element.
+# large. A wrong element changes the slope along a random direction only a little, here by one or two parts in ten
+# thousand. That is why the check needs float64, whose own errors are far smaller. When a direction fails, the check
+# halves it again and again until it finds the element.
 
 
 # %%
@@ -398,7 +403,8 @@ for depth in (1, 2, 3, 4):
 
 # %% [markdown]
 # That was arithmetic. Now measure it. `unet_backward` can also return the gradient of the *input*, `dx`, and this
-# gradient is an answer to the same question: where the output pixel does not depend on the image, `dx[h, w]` is zero.
+# gradient is an answer to the same question: where the output pixel does not depend on pixel [h, w] of the image,
+# `dx[h, w]` is zero.
 #
 # So let `dlogits` be zero but for a single 1, at output pixel (10, 10), and walk back. Expect the gradient in rows 8
 # to 51, which are 44, and in the same columns.
@@ -422,12 +428,12 @@ for ax in axes[1:]:
     ax.add_patch(plt.Rectangle((7.5, 7.5), 44, 44, fill=False, edgecolor="#E69F00", linewidth=2))
 
 # %% [markdown]
-# The orange square is the computed field, and `dx` fills it, but for a few pixels in one corner. Only one path leads
-# to a corner of the field, and a closed ReLU or a lost pool can shut it. To the pixels in the middle lead many paths,
-# by the skip connection and by all the taps of the kernels. So the pixels of the field don't count alike, as the
-# picture of `dx` shows.
+# The orange square is the computed field, and `dx` fills all of it except a few pixels in one corner. Only one path
+# leads to a corner of the field, and a closed ReLU or a lost pool can block it. Many paths lead to the pixels in the
+# middle, over the skip connection and through all the taps of the kernels. So the pixels of the field do not count
+# alike, as the picture of `dx` shows.
 #
-# With random weights a single `dx` is ragged. Average its magnitude over 64 networks, and the shape comes out.
+# With random weights a single `dx` is ragged. Averaged over 64 networks, its magnitude shows the shape.
 
 
 # %%
@@ -453,18 +459,21 @@ plt.show()
 # %% [markdown]
 # (On the right, the gradient outside the field is exactly zero, and a logarithmic axis has no place for zero.) At the
 # border of the field the gradient is about a hundred times smaller than in its middle. The full network's field is 188
-# pixels wide (for some pixels 204; it depends on how they lie in the pools' grid), and this is what it means in
-# practice: it can look more than 90 pixels far, and mostly looks at what is near.
+# pixels wide (for some pixels 204, depending on where they lie in the grid of the pools). In practice this means: it
+# can see more than 90 pixels far, but mostly looks at what is near.
 #
-# **Question 4.** You make the network deeper, from depth 4 to depth 5, and give it the same image of 572 pixels. Say,
-# without running anything, what happens to the border and the output, to the number of parameters and to the time. (In
-# a terminal, `minunet summary --input 572 --depth=5` shows whether you were right.)
+# **Question 2.** You make the network deeper, from depth 4 to depth 5, and give it the same image of 572 pixels.
+# Without running anything, say what happens to the border and the output, to the number of parameters and to the time.
+# (In a terminal, `minunet summary --input 572 --depth=5` shows whether you were right.)
 
 # %% [markdown] tags=["answer"]
 # The border grows from 184 to 376, so 196 pixels are left. The new bottom has 2048 channels, and with it the
 # parameters grow fourfold, to 124 million. The time *falls*, from 301 to 220 GFLOP, because the right arm of the U
-# works on smaller images; counted for each output pixel it grows threefold. And the receptive field doubles: the
-# deeper network sees farther, and pays with a wider border.
+# works on smaller images; but per output pixel it grows threefold. And the receptive field doubles: the deeper network
+# sees farther, and pays with a wider border.
+#
+# **Rubric, 3 points.** One for the border and the output, one for the parameters, one for the time with its reason. A
+# wrong number with a right reason keeps its point.
 
 # %% [markdown]
 # ## The first weights

@@ -6,17 +6,17 @@
 # %% [markdown]
 # # 10 Any size
 #
-# A U-Net with valid convolutions gives back less than it is given: the paper's takes 572 x 572 pixels and labels
-# the 388 x 388 in the middle. A microscope's image has 512 x 512 pixels, or 20,000 x 30,000. **How do we get a
-# label for every pixel of an image of any size, and how do we do it piece by piece without a trace of the pieces?**
+# A U-Net with valid convolutions returns fewer pixels than it is given: the paper's takes 572 x 572 pixels and labels
+# the 388 x 388 in the middle. A microscope's image has 512 x 512 pixels, or 20,000 x 30,000. **How do we get a label
+# for every pixel of an image of any size, and how do we do it piece by piece without a trace of the pieces?**
 #
 # The paper's answer is its Fig. 2, the *overlap-tile strategy*, and a mirror at the edges. Both take a few lines.
-# There are also a few ways to get them nearly right, and on this page we look at what those leave in the picture.
+# There are also several ways to get them nearly right, and we shall see what traces those leave in the picture.
 
 # %% [markdown]
-# What you need from earlier pages: a valid 3x3 convolution takes one pixel off each side (notebook 02), max-pooling
-# halves the size and takes the largest of each 2x2 window (notebook 03), and a U-Net of depth 2 is two levels of
-# that, a bottom, and two levels up (notebook 07). `predict` returns for each class the probability of every pixel.
+# You need this from earlier pages: a valid 3x3 convolution takes one pixel off each side (notebook 02), max-pooling
+# halves the size and takes the largest of each 2x2 window (notebook 03), and a U-Net of depth 2 is two levels of that,
+# a bottom, and two levels up (notebook 07). `predict` returns the probability of each class at every pixel.
 
 # %%
 import os
@@ -37,7 +37,7 @@ from minunet.training.train import start, train_steps
 QUICK = "MINUNET_QUICK" in os.environ  # fewer training steps, for the tests of this page
 
 # %% [markdown]
-# ## The border that is eaten
+# ## The border that gets lost
 #
 # Two valid 3x3 convolutions take 4 pixels off an axis, 2 on each side. One level further down a pixel is as wide as
 # two pixels of the image, so 4 pixels there cost 8 pixels of the image. Add it up by hand for depth 1:
@@ -54,10 +54,10 @@ for depth in range(1, 5):
 course.show_source(border)
 
 # %% [markdown]
-# Which pixels of the input does **one** output pixel depend on? A gradient tells, as in notebook 07: set `dy` to 1
-# at a single logit and go backward to the input. We take a network of depth 2 with its initial weights, an input of
-# 76 x 76 and so an output of 36 x 36. Output row 17 lies at input row 17 + 20 = 37. With 20 pixels to each side,
-# expect 41 rows of the input, perhaps.
+# Which pixels of the input does **one** output pixel depend on? A gradient tells, as in notebook 07: set `dy` to 1 at
+# a single logit and go backward to the input. We take a network of depth 2 with its initial weights, an input of 76 x
+# 76 and so an output of 36 x 36. Output row 17 lies at input row 17 + 20 = 37. With 20 pixels on each side, you might
+# expect 41 rows of the input.
 
 # %%
 untrained = init_unet(np.random.default_rng(0), base_channels=8, depth=2, dtype=np.float64)
@@ -76,10 +76,10 @@ for h in (15, 16, 17, 18, 19, 20):
     print(f"output row {h}, at input row {h + 20}: depends on input rows", *rows_that_matter(h)[1:])
 
 # %% [markdown]
-# There are 44, and they are the **same** 44 for output rows 16, 17, 18 and 19. The reason is the pooling: two
-# levels of it bundle 4 x 4 pixels, and the four rows of a bundle share what they see: their own 4, and 20 on each
-# side. Keep this in mind, it comes back as a trap. In the picture the gradient fades towards the green frame;
-# outside the frame it is exactly zero.
+# There are 44, and they are the **same** 44 for output rows 16, 17, 18 and 19. The reason is the pooling: its two
+# levels bundle 4 x 4 pixels, and the four rows of a bundle see the same rows: their own 4, and 20 on each side. Keep
+# this in mind: it will come back as a trap. In the picture the gradient fades towards the green frame; outside the
+# frame it is exactly zero.
 
 # %%
 dx = rows_that_matter(17)[0]
@@ -95,16 +95,16 @@ plt.show()
 # %% [markdown]
 # ## Beyond the edge: a mirror
 #
-# To label the first row of the image, the network needs 20 rows above it, and there are none. The paper lets the
-# image go on as in a mirror. Work it out for the row `1 2 3 4 5` with 2 pixels on each side. The mirror stands
-# **on** the edge pixel: going left from 1 we meet 2, then 3. Going right from 5 we meet 4, then 3.
+# To label the first row of the image, the network needs 20 rows above it, and there are none. In the paper, the image
+# goes on as in a mirror. Work it out for the row `1 2 3 4 5` with 2 pixels on each side. The mirror stands **on** the
+# edge pixel: going left from 1 we meet 2, then 3. Going right from 5 we meet 4, then 3.
 #
 # ```
 # 3 2 [1 2 3 4 5] 4 3
 # ```
 #
-# NumPy calls this `reflect`. Its neighbours, for comparison: `symmetric` repeats the edge pixel, `edge` repeats it
-# for ever, `constant` puts zeros.
+# NumPy calls this `reflect`. Three other modes, for comparison: `symmetric` repeats the edge pixel once, `edge`
+# repeats it for ever, and `constant` puts zeros. The picture shows them on a noisy row.
 
 # %%
 row = np.array([1, 2, 3, 4, 5])
@@ -113,7 +113,7 @@ for mode in modes:
     print(f"{mode:10}", np.pad(row, 2, mode=mode))
 
 # %%
-line = np.sin(np.arange(24) / 5) + 1.5
+line = np.sin(np.arange(24) / 5) + 1.5 + np.random.default_rng(10).normal(scale=0.3, size=24)
 figure, axes = plt.subplots(4, 1, figsize=(6.5, 5), sharex=True, layout="constrained")
 for ax, mode in zip(axes, modes, strict=True):
     ax.plot(np.arange(-8, 32), np.pad(line, 8, mode=mode), "o-", color="#D55E00", markersize=3)
@@ -123,16 +123,16 @@ axes[-1].set_xlabel("pixel (black: the image; orange: what is made up)")
 plt.show()
 
 # %% [markdown]
-# Zeros make a step that looks like the edge of a cell. Repeating makes a flat piece, with none of the image's
-# noise. The mirror makes up what looks like more of the same. `symmetric` is a mirror as well, standing *between*
-# two pixels; it shows the edge pixel twice, and two equal neighbours are rare in a noisy image.
+# Zeros make a step that looks like the edge of a cell. Repeating makes a flat piece, with none of the image's noise.
+# What the mirror makes up looks like more of the same image. `symmetric` is a mirror as well, between the edge pixel
+# and its copy; so it shows the edge pixel twice, and two equal neighbours are rare in a noisy image.
 #
-# As a formula, the pixel at place `i` of the endless image is pixel `mirror(i)` of the real one. The walk
-# `0 1 2 3 4 3 2 1` repeats for ever: its period is `2 * (size - 1)`, here 8, and in the second half we walk back.
+# As a formula, the pixel at place `i` of the endless image is pixel `mirror(i)` of the real one. The sequence `0 1 2 3
+# 4 3 2 1` repeats for ever: its period is `2 * (size - 1)`, here 8, and its second half goes backwards.
 #
-# **Exercise 1.** Write the mirror. `index` is an array of whole numbers, negative, inside or far outside; return
-# for each the pixel of the row that is seen there, from 0 to `size - 1`. A row of one pixel has only that one to
-# show. (`%` of a negative number is positive in Python: `-1 % 8` is 7.)
+# **Exercise 1.** Write the mirror. `index` is an array of whole numbers, negative, inside or far outside; for each of
+# them, return the pixel of the row that is seen there, from 0 to `size - 1`. A row of one pixel shows only that one.
+# (`%` of a negative number is positive in Python: `-1 % 8` is 7.)
 
 
 # %% tags=["exercise"]
@@ -157,7 +157,7 @@ course.show_source(mirrored_indices)
 # %% [markdown]
 # ### An image smaller than the border
 #
-# What if the image has 12 x 12 pixels and the border 20? Then the walk goes back and forth several times: there is
+# What if the image has 12 x 12 pixels and the border 20? Then the sequence goes back and forth several times: there is
 # a mirror behind the mirror. Nothing else changes, and `mirror_pad` makes 52 x 52 pixels of 144.
 
 # %%
@@ -172,8 +172,8 @@ plt.show()
 # %% [markdown]
 # ### Backward through the mirror
 #
-# The mirror reads each pixel one or more times, so its backward pass adds up what comes back from all its images:
-# `+=`, not `=`. In the row `3 2 1 2 3 4 5 4 3`, pixel 3 stands three times. Expect an error near 1e-11, and the
+# The mirror reads each pixel once or more often, so its backward pass adds up what comes back from all the copies:
+# `+=`, not `=`. In the row `3 2 1 2 3 4 5 4 3`, the 3 appears three times. Expect an error below 1e-10, and the
 # gradient of an all-ones `dy` to count how often each pixel is seen: 1 2 3 2 1.
 
 # %%
@@ -202,10 +202,9 @@ plt.show()
 # %% [markdown]
 # ## A network to try it on
 #
-# We train a network of depth 2 for 300 steps on synthetic cells; it takes some seconds, and notebook 08 is where
-# training is explained. Then we label the image `cells`, 148 x 212 pixels, in **one shot**: mirror 20 pixels around
-# it, and send it all through at once. This is the result that everything below is held against. The numbers in the
-# text are those of the full run, with 300 steps.
+# We train a network of depth 2 for 300 steps on synthetic cells; this takes some seconds (notebook 08 explains
+# training). Then we label the image `cells`, 148 x 212 pixels, in **one shot**: mirror 20 pixels around it, and send
+# it through in one piece. We shall compare everything below with this result.
 
 # %%
 training = synthetic_dataset(0, num_train=8, num_validation=1, height=128, width=128)
@@ -226,7 +225,7 @@ axes[1].set(title="probability of cell, in one shot", xlabel="W = 212", ylabel="
 plt.show()
 
 # %% [markdown]
-# `tile_probabilities` is the library's: the network on one tile, then the softmax.
+# `tile_probabilities` comes from the library: it runs the network on one tile, then the softmax.
 
 # %%
 course.show_source(tile_probabilities)
@@ -234,10 +233,9 @@ course.show_source(tile_probabilities)
 # %% [markdown]
 # ## Overlap-tile
 #
-# One shot needs all of the image's activations in memory at once. Piece by piece needs less. Which input is needed
-# for which output? To label rows `top` to `top + 72`, take 20 rows more on each side: input rows `top - 20` to
-# `top + 92`. The output tiles stand side by side; the **input** tiles overlap, by 40. That gives the strategy its
-# name.
+# One shot needs all of the image's activations in memory at once. Working piece by piece needs less. Which input is
+# needed for which output? To label rows `top` to `top + 72`, take 20 rows more on each side: input rows `top - 20` to
+# `top + 92`. The output tiles lie side by side; the **input** tiles overlap by 40. That gives the strategy its name.
 
 # %%
 figure, ax = plt.subplots(figsize=(7, 4.4), layout="constrained")
@@ -249,9 +247,9 @@ ax.add_patch(plt.Rectangle((20, 20), 212, 148, fill=False, color="white", linewi
 plt.show()
 
 # %% [markdown]
-# The thin white line is the edge of the image; what is outside is mirrored. The image seldom ends where a tile
-# ends. By hand, for a row of 212 pixels and output tiles of 72: tiles start at 0, 72 and 144. The last would reach
-# 216, and only 68 of its pixels are kept. It looks at 4 pixels beyond the edge, mirrored like the rest.
+# The thin white line is the edge of the image; what is outside is mirrored. The image seldom ends where a tile ends.
+# By hand, for a row of 212 pixels and output tiles of 72: tiles start at 0, 72 and 144. The last would reach 216, so
+# only 68 of its pixels are kept. The 4 pixels beyond the edge are mirrored like the rest.
 #
 # **Exercise 2.** For one axis, return where the tiles start and how many pixels of each are kept.
 
@@ -289,7 +287,7 @@ def my_stitch(tiles, corners, H, W):
 course.check("stitch", my_stitch)
 
 # %% [markdown]
-# And the whole strategy, in ten lines. `get_input` says which input belongs to an output tile; the right answer is
+# Here is the whole strategy, in ten lines. `get_input` says which input belongs to an output tile; the right one is
 # `overlapping`, and wrong ones follow. `cut` takes a window of the mirrored, endless image.
 
 
@@ -319,15 +317,14 @@ for output in (72, 36, 52):
     print(f"tiles of {output}: largest difference {np.abs(in_tiles(overlapping, output) - one_shot).max():.1e}")
 
 # %% [markdown]
-# There is no seam to be repaired, because there is none. Each output pixel was computed from the same input pixels,
-# through the same sums, as in one shot.
+# There is no seam to repair. Each output pixel was computed from the same input pixels, through the same sums, as in
+# one shot.
 #
 # ## Seams, if you do it wrong
 #
 # **Without overlap.** Cut the image into pieces of 72 x 72, and give each piece a border of its own: zeros in one
-# attempt (which are the mean grey here, as the image is normalised), the piece's own mirror image in the other.
-# Both run without an error. Before you look: where will the two differ from the one-shot result, and how deep into
-# a tile?
+# attempt (here the mean grey, since the image is normalised), the piece's own mirror image in the other. Both run
+# without an error. Before you look: where will the two differ from the one-shot result, and how deep into a tile?
 
 
 # %%
@@ -356,17 +353,17 @@ figure.colorbar(shown, ax=axes[1], label="difference", shrink=0.9)
 plt.show()
 
 # %% [markdown]
-# With zeros, the grid of the tiles is drawn into the answer. The mean grey is lighter than the background, so the
-# strip along a seam looks a little like cell, and where its probability passes one half it counts. There are 32
-# connected pieces in place of 16: most of the new ones are specks of one to four pixels on the seams, and two
-# pieces that stood apart are now joined to a third. The own mirror is harder to catch. No line betrays it and the
-# count hardly changes, yet outlines are wrong where a seam crosses them.
+# With zeros, the grid of the tiles shows in the answer. The mean grey is lighter than the background, so the strip
+# along a seam looks a little like cell, and where its probability exceeds one half it counts as cell. That makes many
+# more connected pieces than in one shot; most of the new ones are specks of a few pixels on the seams. `own_mirror` is
+# harder to notice. There are no lines, and the number of pieces hardly changes, but outlines are wrong where a seam
+# crosses them.
 #
-# (Many networks pad every convolution with zeros, so that nothing is eaten. They carry such a border inside, in
+# (Many networks pad every convolution with zeros, so that no border is lost. They have such wrong borders inside, in
 # every layer, at every edge of every tile.)
 #
-# How deep does the damage go? A pixel that lies 20 or more from the edge of its tile sees nothing from outside.
-# Expect the curves to end at 20 sharply.
+# How deep does the damage go? A pixel that lies 20 or more from the edge of its tile sees nothing from outside. Expect
+# the curves to end sharply at 20.
 
 # %%
 rows, columns = np.indices(image.shape[1:]) % 72
@@ -385,10 +382,10 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# **Off the grid of the pools.** Here is the trap from the beginning. Let the tiles overlap as they should, and
-# stand 70 apart instead of 72, each still 112 wide. Nothing is missing from any input. But pooling bundles pixels
-# by fours, counted from the first pixel of the tile. A tile that starts at row 70 bundles rows 70 to 73, the
-# one-shot run has rows 68 to 71 in one bundle. Other maxima win.
+# **Off the grid of the pools.** Here is the trap announced at the beginning. Let the tiles overlap as they should, but
+# place them 70 apart instead of 72, each still 112 wide. Nothing is missing from any input. But pooling bundles pixels
+# in fours, counted from the first pixel of the tile. A tile that starts at row 70 bundles rows 70 to 73; the one-shot
+# run has rows 68 to 71 in one bundle. So other pixels win.
 
 
 # %%
@@ -413,11 +410,11 @@ figure.colorbar(shown, ax=ax, label="difference of probabilities", shrink=0.8)
 plt.show()
 
 # %% [markdown]
-# Tiles 72 and 68 apart agree, as both are multiples of 4; the others do not. The first tile is right in all cases,
-# since it starts at 0. Neither result is more *correct* than the other, but the label of a pixel should not depend
-# on how the work was divided. So: **tiles lie multiples of `2**depth` apart.** The library takes care of it, below
-# in the line with `// 2**depth * 2**depth`. It also takes tiles that are not square. A `version` is the image
-# itself or a turned copy; these come at the end of the page.
+# Tiles 72 and 68 apart agree, since both are multiples of 4; the others do not. The first tile is right in all cases,
+# since it starts at 0. Neither result is more *correct* than the other, but the label of a pixel should not depend on
+# how the work was divided. So: **tiles lie multiples of `2**depth` apart.** The library takes care of this, below in
+# the line with `// 2**depth * 2**depth`. It also accepts tiles that are not square. A `version` is the image itself or
+# a turned copy; these come at the end of the page.
 
 # %%
 course.show_source(output_windows)
@@ -432,10 +429,10 @@ print("and of the 12 x 12 stamp:", small.shape)
 # %% [markdown]
 # ## Memory is bounded by the tile
 #
-# This is what it was for. We measure the largest amount of memory that `predict` holds at any moment, for images of
-# 128, 256 and 512 pixels, in one shot and in tiles of 92. The result goes to an array that is there before
-# (`out=`), which may be a file on the disk. Twice the width is four times the pixels, and a little less with the
-# border. So expect one line to grow about threefold from image to image, and the other to stay where it is.
+# This is the purpose of tiling. We measure the largest amount of memory that `predict` holds at any moment, for images
+# of 128, 256 and 512 pixels, in one shot and in tiles of 92. The result goes to an array that exists already (`out=`),
+# which may be a file on disk. Twice the width means four times the pixels, or a little less with the border. So expect
+# one line to grow three- to fourfold from image to image, and the other to stay where it is.
 
 
 # %%
@@ -462,9 +459,9 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# What it costs: the overlap is computed more than once. For each tile the network works on `tile**2` pixels and
-# labels `output**2` of them. By hand, for the paper's 572 and 388: 1.47 squared is 2.17, so more than half of the
-# work is border. With the smallest tiles it is absurd. So take the largest tile that fits in memory.
+# Tiling has a price: the overlap is computed more than once. For each tile the network works on `tile**2` pixels and
+# labels `output**2` of them. By hand, for the paper's 572 and 388: 1.47 squared is 2.17, so more than half of the work
+# is border. With the smallest tiles it is absurd. So take the largest tile that fits in memory.
 
 # %%
 figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
@@ -480,9 +477,8 @@ plt.show()
 # ## Turned versions, averaged
 #
 # The paper averages the predictions of 7 turned versions of the image. A turned image shows the same cells, but the
-# network's kernels are not symmetric, and it answers a little differently. By hand, for the four quarter turns:
-# turn the image, predict, turn the answer back, and take the mean. H and W are the last two axes, as in notebook
-# 09.
+# network's kernels are not symmetric, so its answer is a little different. By hand, for the four quarter turns: turn
+# the image, predict, turn the answer back, and take the mean. H and W are the last two axes, as in notebook 09.
 
 
 # %%
@@ -505,9 +501,9 @@ figure.colorbar(shown, ax=axes[1], label="standard deviation", shrink=0.9)
 plt.show()
 
 # %% [markdown]
-# The four disagree at outlines, where any of them may be wrong, and agree elsewhere. For turns by sevenths of a
-# circle, the library reads the image between its pixels (notebook 09), and the answers as well. Does the average
-# help? We measure on six held-out images. Nothing is trained anew, so the only price is time: four, seven or eight
+# The four disagree at outlines, where any of them may be wrong, and agree elsewhere. For turns by sevenths of a full
+# turn, the library reads the image between its pixels (notebook 09), and the answers as well. Does the average help?
+# We measure on six held-out images. Nothing has to be trained again, so the only price is time: four, seven or eight
 # times as much.
 
 # %%
@@ -524,48 +520,49 @@ for rotations in (1, 4, 7, 8):
     print(f"rotations={rotations}: mean {np.mean(each):.2%}   ", *(f"{e:.1%}" for e in each))
 
 # %% [markdown]
-# With the full training of this page it is 3.71 % for one version, and 3.58 %, 3.57 % and 3.58 % for 4, 7 and 8. It
-# helps for five or six of the six images, and it helps little: it takes off 3 to 4 percent of the error, for four
-# times the work. (Other processors round differently, and a last digit may change.) The paper does not say how much
-# it gained. What averaging cannot mend is a mistake that all versions make.
+# Averaging helps on most of the images, but only a little: the error shrinks by a few percent of itself, for at least
+# four times the work. Seven or eight versions hardly do better than four. The paper does not say how much it gained.
+# Averaging cannot mend a mistake that all versions make.
 
 # %% [markdown]
-# **Question 4.** Suppose the network had a layer that subtracts the mean of its whole input. Would the overlap-tile
+# **Question 1.** Suppose the network had a layer that subtracts the mean of its whole input. Would the overlap-tile
 # strategy still give the one-shot result? What does that say about how grey values should be normalised before
 # predicting?
 #
-# **Question 5.** A scan has 20,000 x 30,000 pixels, and memory suffices for a tile of 700 at depth 4, whose output
-# is 516. How far apart do the tiles lie, how many are there, and how much work is border?
+# **Question 2.** A scan has 20,000 x 30,000 pixels, and your memory is enough for a tile of 700 at depth 4, whose
+# output is 516. How far apart do the tiles lie, how many are there, and how much work is border?
 #
-# **Question 6.** The mirror makes up pixels. Think of a cell of which the image's edge cuts off the larger part:
-# what does the network see? Where could better context come from?
+# **Question 3.** The mirror makes up pixels. Think of a cell most of which is cut off by the edge of the image: what
+# does the network see? Where could better context come from?
 
 # %% [markdown] tags=["answer"]
-# **4.** No. The mean of a tile is another number in each tile, so neighbouring tiles are computed from different
-# inputs, and seams appear. Anything that looks at the whole input breaks the strategy. Grey values must be
-# normalised by numbers that are fixed beforehand, those of the training images or of the whole image, and never
-# tile by tile.
+# **1.** No. Each tile has a different mean, so neighbouring tiles are computed from different inputs, and seams
+# appear. Anything that looks at the whole input breaks the strategy. Grey values must be normalised by numbers that
+# are fixed beforehand, those of the training images or of the whole image, and never tile by tile.
 #
-# **5.** Multiples of 16: 512 of the 516 are used. 20,000 / 512 is 39.06, so 40 rows of tiles, and 30,000 / 512 is
-# 58.6, so 59 columns: 2,360 tiles. The work is (700 / 512) squared, 1.87 for each labelled pixel; 46 % of it is
+# **2.** Multiples of 16: 512 of the 516 are used. 20,000 / 512 is 39.06, so 40 rows of tiles, and 30,000 / 512 is
+# 58.6, so 59 columns: 2,360 tiles. The work is (700 / 512) squared, 1.87 for each labelled pixel; nearly half of it is
 # border.
 #
-# **6.** It sees a small symmetric cell that ends in its own mirror image, a shape that does not exist. Often the
-# label is still right, since the grey values are. Better context is real context: record or cut out a larger image
-# than is to be labelled, and mirror only where the scan itself ends.
+# **3.** It sees a small symmetric cell that ends in its own mirror image, a shape that does not exist. Often the label
+# is still right, since the grey values are. Better context is real context: record, or cut out, a larger image than
+# you want to label, and mirror only where the scan itself ends.
+#
+# **Rubric, 3 points.** One for each question. 1: no, with the reason that each tile has another mean, and numbers that
+# are fixed beforehand. 2: the number of tiles and the share of the border; 516 in place of 512 is half a point. 3: what
+# the network sees, and context from a larger image.
 
 # %% [markdown]
 # ## In three lines
 #
-# 1. Valid convolutions eat a border that does not depend on the size; at the edge, a mirror makes it up.
-# 2. Input tiles overlap, output tiles stand multiples of `2**depth` apart: the result is that of one shot.
-# 3. Memory is bounded by the tile, the price is the border computed twice; averaging turned versions helps a little.
+# 1. Valid convolutions lose a border that does not depend on the size; at the edge, a mirror supplies it.
+# 2. Input tiles overlap, output tiles lie multiples of `2**depth` apart: the result is that of one shot.
+# 3. Memory is bounded by the tile; the price is that borders are computed twice. Averaging turned versions helps a
+#    little.
 #
-# **Read more.** [predict.py](../minunet/prediction/predict.py) is the strategy, [tiles.py](../minunet/data/tiles.py)
-# the
-# mirror, [rotations.py](../minunet/prediction/rotations.py) the turned versions, and
-# [sizes.py](../minunet/network/sizes.py) the
-# arithmetic of sizes. In the paper: Fig. 2 and section 2 ([arXiv 1505.04597](https://arxiv.org/abs/1505.04597)).
-# Odena, Dumoulin and Olah, "Deconvolution and Checkerboard Artifacts" (Distill, 2016), look at other traces that
-# arithmetic leaves in pictures. Notebook [11](11_electron_microscopy.ipynb) puts it all to work on the electron
-# microscope's images.
+# **Read more.** [predict.py](../minunet/prediction/predict.py) has the strategy, [tiles.py](../minunet/data/tiles.py)
+# the mirror, [rotations.py](../minunet/prediction/rotations.py) the turned versions, and
+# [sizes.py](../minunet/network/sizes.py) the arithmetic of sizes. In the paper: Fig. 2 and section 2 ([arXiv
+# 1505.04597](https://arxiv.org/abs/1505.04597)). Odena, Dumoulin and Olah, "Deconvolution and Checkerboard Artifacts"
+# (Distill, 2016), look at other traces that arithmetic leaves in pictures. Notebook [11](11_electron_microscopy.ipynb)
+# puts all this to work on images from an electron microscope.

@@ -6,14 +6,15 @@
 # %% [markdown]
 # # 11 The full U-Net on electron microscopy
 #
-# The paper's first experiment: find the membranes between the cells of a brain in pictures from an electron
-# microscope. The question of this page is not only *how well does the network do it*, but *what does "well" mean*. On
-# these pictures one and the same network can be right at 88 pixels of 100 and pour nearly all cells into one; or be
-# wrong at every fifth pixel, more often than a program that does not look at all, and keep most cells apart.
+# The paper's first experiment is to find the membranes between the cells of a brain in pictures from an electron
+# microscope. The question of this page is not only *how well does the network do*, but *what does "well" mean*. On
+# these pictures one and the same network can be right at 88 pixels of 100 and yet merge nearly all cells into one; or
+# it can be wrong at every fifth pixel, more often than a program that does not look at the picture at all, and keep
+# most cells apart.
 #
-# From earlier pages we need three things. The U-Net turns a tile into two logits a pixel, membrane (0) and cell (1).
-# The loss is a weighted cross-entropy, whose weights come from the weight map of the paper's equation 2. And training
-# is gradient descent on random tiles of a few images. All three are recalled where they appear.
+# You need three things from earlier pages. The U-Net turns a tile into two logits per pixel, membrane (0) and cell
+# (1). The loss is a weighted cross-entropy, whose weights come from the weight map of the paper's equation 2. And
+# training is gradient descent on random tiles of a few images. All three are recalled where they appear.
 
 # %%
 import os
@@ -41,8 +42,8 @@ QUICK = "MINUNET_QUICK" in os.environ  # fewer steps, for the tests of this cour
 # ## The data
 #
 # The pictures are those of the EM segmentation challenge of 2012 (Cardona et al. 2010, Arganda-Carreras et al. 2015):
-# the ventral nerve cord of a fruit-fly larva, cut into slices of 50 nm and photographed at 4 nm a pixel. There are 30
-# slices of 512 x 512 pixels, in which experts have drawn every membrane. In the labels 1 is *cell* and 0 is
+# the ventral nerve cord of a fruit-fly larva, cut into slices of 50 nm and photographed at 4 nm per pixel. There are
+# 30 slices of 512 x 512 pixels, in which experts have drawn every membrane. In the labels 1 is *cell* and 0 is
 # *membrane*.
 #
 # The pictures belong to their authors and are not part of this project. If you have them, put `train-volume.tif` and
@@ -58,20 +59,20 @@ else:
     print("no EM stack here (see MINUNET_DATA above): synthetic tissue stands in for it")
 
 # %% [markdown]
-# The labels of the real stack lie half a pixel above what they outline, in every slice. Nobody sees that, but a network
-# that is shown each tile in eight orientations cannot learn it.
-# [isbi_registration.py](../minunet/data/readers/isbi_registration.py)
-# finds it without a network, and `read_isbi` moves the images to match.
+# The labels of the real stack lie half a pixel above what they outline, in every slice. You cannot see that, but a
+# network that is shown each tile in eight orientations cannot learn it.
+# [isbi_registration.py](../minunet/data/readers/isbi_registration.py) finds the shift without a network, and
+# `read_isbi` moves the images to match.
 #
-# Where the stack is missing, this page goes on with **synthetic tissue**, and nothing else about it changes. Numbers
-# in the text are those of the synthetic tissue, on a CPU, unless the text says "on the EM stack"; those were measured
-# by running this same page where the stack is. Trained numbers differ in their last digits from machine to machine.
+# If the stack is missing, this page goes on with **synthetic tissue**, and nothing else changes. Numbers in the text
+# are those of the synthetic tissue, on a CPU, unless the text says "on the EM stack"; those were measured by running
+# this same page with the stack. The results of training differ in their last digits from machine to machine.
 #
 # The tissue is made in two steps. First the truth: scatter points, give each pixel to its nearest point, bend the
 # result, and call a pixel membrane where two cells meet within two pixels of it. So the cells are packed wall to wall,
 # as in the brain. Then the picture: grey cells with dark spots in some (not every dark thing is a membrane), and
-# membranes that are dark in one place and faint in another, as where the knife met them at a slant; blur and noise on
-# top.
+# membranes that are dark in one place and faint in another, as where the knife met them at a slant, with blur and
+# noise on top.
 
 
 # %%
@@ -119,14 +120,14 @@ print(dataset.name, "  image", first.image.shape, "  labels", first.labels.shape
 # ## What is held out
 #
 # Slices 0 to 24 are for training. Slices 25 to 29 are *held out*: the network never sees them in training, and every
-# measure on this page is of them. They lie together at the end because neighbouring slices of the real stack are 50 nm
-# apart and look alike: were every sixth held out, the network would have learnt from both neighbours of each.
+# measure on this page is taken on them. They lie together at the end because neighbouring slices of the real stack are
+# 50 nm apart and look alike: if we held out every sixth, the network would have learned from both neighbours of each.
 #
 # Held-out slices of the *training* stack are **not the challenge's test set**. That is another stack, whose labels are
 # secret, and the paper's table is about it. Ours come from the same block of tissue as the training slices, which is
-# easier. So no number on this page may stand beside the paper's.
+# easier. So no number on this page can be compared with the paper's.
 #
-# Here is the first training slice. In the truth, cells are white and membranes black. Membranes are thin: most of a
+# Here is the first training slice. In the truth, cells are white and membranes black. Membranes are thin, so most of a
 # slice is cell. That will be the first trap on this page.
 
 # %%
@@ -143,9 +144,9 @@ print("held out:", dataset.validation[0].name, "to", dataset.validation[-1].name
 # and 150. Their mean is 120, their standard deviation is the root of (900 + 0 + 900) / 3 = 600, which is 24.5, and
 # they become -1.22, 0 and 1.22.
 #
-# For the stack, mean and standard deviation are taken once over all *training* slices, and the same two numbers hold
-# for every slice ever shown to the network. If each slice had its own, a dark slice would become as bright as the
-# others; and if the held-out slices had a say, they would not be held out.
+# For the stack, mean and standard deviation are taken once over all *training* slices, and the same two numbers are
+# used for every slice ever shown to the network. If each slice had its own, a dark slice would become as bright as the
+# others; and if the held-out slices were included, they would not really be held out.
 
 # %%
 three_pixels = data.Sample("three pixels", np.array([[[90.0, 120.0, 150.0]]], np.float32), np.ones((1, 3)), None)
@@ -158,8 +159,8 @@ print("training slices: mean", normalisation.mean.round(1), "std", normalisation
 # ## A first measure, and its trap
 #
 # The *pixel error* is the share of pixels at which truth and proposal differ. A proposal is what we get from the
-# network's probability of cell by a threshold, such as 0.5. A 3 x 3 example: a membrane of two pixels, and a proposal
-# that says cell everywhere. Two of nine pixels are wrong, so expect 2 / 9 = 0.222.
+# network's probability of cell by a threshold, such as 0.5. Here is a 3 x 3 example: a membrane of two pixels, and a
+# proposal that says cell everywhere. Two of nine pixels are wrong, so expect 2 / 9 = 0.222.
 
 # %%
 small_truth = np.array([[1, 0, 1], [1, 0, 1], [1, 1, 1]])
@@ -170,8 +171,7 @@ course.draw(right, small_truth != all_cell, "where all ones differ")
 print("pixel error", round(metrics.pixel_error(small_truth, all_cell), 3))
 
 # %% [markdown]
-# **Exercise 1.** Write the pixel error of two images of zeros and ones. The check calls it with images of other sizes
-# too.
+# **Exercise 1.** Write the pixel error of two images of zeros and ones. The check also tries images of other sizes.
 
 
 # %% tags=["exercise"]
@@ -187,12 +187,13 @@ course.check("pixel_error", my_pixel_error)
 
 # %% [markdown]
 # Now the trap. A proposal that says *cell everywhere*, whatever the picture, is called the **majority baseline**: it
-# says the more common class and has learnt nothing. On the EM stack 78 % of the training pixels are cell (here 77 %),
-# so it is right at 78 % of them. "My U-Net trains, and its accuracy is stuck at 0.78" is a question that users of many
-# implementations ask. The likely answer is that it has learnt that share, and nothing else.
+# names the more common class and has learned nothing. On the EM stack 78 % of the training pixels are cell (here
+# 77<!--{100*share:.0f}--> %), so it is right at 78 % of them. "My U-Net trains, but its accuracy is stuck at 0.78" is
+# a question that users of many implementations ask. The likely answer is that it has learned that share, and nothing
+# else.
 #
-# **Exercise 2.** Write the pixel error of the majority baseline. Which class is the majority, the function must find
-# out by itself.
+# **Exercise 2.** Write the pixel error of the majority baseline. The function must find out by itself which class is
+# the more common one.
 
 
 # %% tags=["exercise"]
@@ -215,8 +216,8 @@ course.check("majority_pixel_error", my_majority_pixel_error)
 #
 # The derivative `-s / p + (1 - s) / (1 - p)` is zero at `p = s`. So before a network has found anything in the
 # picture, the cheapest thing to learn is one bias: say 0.78 everywhere. At a threshold of 0.5 that is the majority
-# baseline. A network can linger there, or stay: to leave, it must first find something in the picture that tells the
-# pixels apart.
+# baseline. A network can linger there, or stay there for good: to get away, it must first find something in the
+# picture that tells the pixels apart.
 #
 # Now weigh both classes so that they count the same in total: `s` becomes 0.5 in the formula. The cheapest constant is
 # then `p = 0.5`, and its loss is log 2 = 0.693, that of a coin. The next plot shows both.
@@ -243,19 +244,19 @@ axes.set(xlabel="p, the same at every pixel", ylabel="loss", title="a network th
 print("a coin's loss:", round(constant_loss(0.5, 0.5), 3))
 
 # %% [markdown]
-# So two numbers belong on your desk before any training: the pixel error of the majority, and the loss of the best
-# constant. A run that stands at them has learnt nothing, whatever its accuracy looks like.
+# So note two numbers before any training: the pixel error of the majority, and the loss of the best constant. A run
+# that stays at them has learned nothing, however good its accuracy looks.
 #
 # ## What the pixel error does not see
 #
-# A biologist wants the cells, to follow each from slice to slice. Look at two flawed proposals for two cells with a
-# membrane between them. The membrane is three pixels thick, and at one place only one. In the first proposal that one
-# pixel is missing. In the second the membrane is too thin everywhere, but whole.
+# A biologist wants the cells, in order to follow each from slice to slice. Look at two flawed proposals for two cells
+# with a membrane between them. The membrane is three pixels thick, and at one place only one. In the first proposal
+# that one pixel is missing. In the second the membrane is too thin everywhere, but whole.
 #
-# By the pixel error: of 99 pixels the gap has 1 wrong, 0.010. The thin membrane has lost two pixels in eight rows,
-# `16 / 99 = 0.162`, sixteen times as much. For the biologist it is the other way round. Count the pieces: two pixels
-# belong to one piece if a path of cell pixels leads from one to the other, by steps up, down, left or right. Expect 1
-# piece with the gap, since two cells have become one, and 2 with the thin membrane.
+# By the pixel error, the gap has 1 wrong pixel of 99, or 0.010. The thin membrane has lost two pixels in each of eight
+# rows: `16 / 99 = 0.162`, sixteen times as much. For the biologist it is the other way round. Count the pieces: two
+# pixels belong to one piece if a path of cell pixels leads from one to the other, by steps up, down, left or right.
+# Expect 1 piece with the gap, since two cells have become one, and 2 with the thin membrane.
 
 # %%
 wall = np.ones((9, 11), int)  # cell
@@ -275,7 +276,7 @@ for one, image, name in zip(axes, (wall, gap, thinned), ("truth", "gap", "thinne
 # ## V_rand: which pixels belong together
 #
 # The challenge's Rand score asks about *pairs* of pixels. Give every piece a number, and take all `n` pixels that the
-# truth gives a cell (the membrane itself is not judged). Draw two of them at random, the same one twice allowed.
+# truth gives a cell (the membrane itself is not judged). Draw two of them at random; they may be the same one twice.
 #
 # - `S_A` is the probability that they lie in one cell of the **truth**,
 # - `S_B` that they lie in one cell of the **proposal**,
@@ -303,9 +304,9 @@ for name, proposal in (("gap", gap), ("thinned", thinned)):
 #
 # `a[i] = sum_j p[i, j]`, `b[j] = sum_i p[i, j]`, `S_A = sum a**2`, `S_B = sum b**2`, `S_AB = sum p**2`.
 #
-# One thing is left. Some of the `n` pixels the proposal calls *membrane*, `j = 0`. They are no cell together, so each
-# counts as a cell of its own, of size `1 / n`. If `z` is their share, there are `z * n` of them, and they add
-# `z * n * (1 / n)**2 = z / n` to `S_B` and to `S_AB`. In `S_A` they are already where the truth has them. The library
+# One thing is left. The proposal calls some of the `n` pixels *membrane*, `j = 0`. Together they are not a cell, so
+# each counts as a cell of its own, of size `1 / n`. If `z` is their share, there are `z * n` of them, and they add
+# `z * n * (1 / n)**2 = z / n` to `S_B` and to `S_AB`. `S_A` already counts them where the truth has them. The library
 # keeps only the pairs that occur, as a `table` of `i`, `j` and `counts`.
 
 # %%
@@ -320,8 +321,9 @@ course.show_source(v_rand_v_info.rand_scores_of, v_rand_v_info.pixel_shares)
 # | true cell 1 | 1 | 5 | 0 |
 # | true cell 2 | 2 | 1 | 3 |
 #
-# First on paper: `n`, `z`, `a`, `b`, then `S_A`, `S_B`, `S_AB` and V_rand (you should find 19 / 30). Then write it for
-# any such table, column 0 being membrane. The table has no row for the membrane of the truth, which is not judged.
+# First work out on paper `n`, `z`, `a`, `b`, then `S_A`, `S_B`, `S_AB` and V_rand (you should find 19 / 30). Then
+# write it for any such table, column 0 being membrane. The table has no row for the membrane of the truth, which is
+# not judged.
 
 
 # %% tags=["exercise"]
@@ -342,13 +344,13 @@ def my_v_rand_of_table(counts):
 course.check("v_rand_of_table", my_v_rand_of_table)
 
 # %% [markdown]
-# ## Warping error: a border may lie beside itself
+# ## Warping error: a border may be shifted
 #
-# A third measure asks: can the truth be *bent* into the proposal? Pixels that differ change sides one after another,
-# as long as no cell is torn, joined, made or lost by it. A pixel that can do this is called *simple*. What still
-# differs in the end is the warping error.
+# A third measure asks whether the truth can be *bent* into the proposal. Pixels that differ are flipped one after
+# another, as long as this tears, joins, makes or loses no cell. A pixel that can be flipped in this way is called
+# *simple*. What still differs in the end is the warping error.
 #
-# An example: a membrane that lies one column too far to the right, and lacks its last pixel. Nine pixels differ. Bent
+# In the example, a membrane lies one column too far to the right, and lacks its last pixel. Nine pixels differ. Bent
 # by one column, the membrane fits in four rows. In the last row the proposal has a gap, and no bending opens one.
 
 # %%
@@ -368,14 +370,14 @@ for name, image in (("gap", gap), ("thinned", thinned)):
     print(f"{name:<8} pixel error {error:.3f}   V_rand {v_rand:.3f}   warping error {warped:.3f}")
 
 # %% [markdown]
-# The table has all three measures of the gap and of the thin membrane. The pixel error forgives the gap and punishes
-# the thin membrane. V_rand and the warping error see the gap, and let the thin membrane pass. V_rand sees *how much*
-# was merged: a gap between two large cells costs more than one between two small ones. The warping error counts the
-# place, one pixel of 99, whatever hangs on it.
+# The output has all three measures of the gap and of the thin membrane. The pixel error forgives the gap and punishes
+# the thin membrane. V_rand and the warping error see the gap, and let the thin membrane pass. V_rand also sees *how
+# much* was merged: a gap between two large cells costs more than one between two small ones. The warping error counts
+# only the one pixel of 99, whatever its consequences.
 #
-# None of the three can be trained on. Each is a count of what lies beyond a threshold: shift a logit a little, and
-# nothing changes, so the gradient is zero nearly everywhere. What we can do is choose a *loss* that pulls to where the
-# measure is good. That is what the paper's weight map is for.
+# None of the three can be used as a loss. Each counts what lies beyond a threshold: shift a logit a little, and
+# nothing changes, so the gradient is zero nearly everywhere. What we can do is choose a *loss* that pulls towards a
+# good measure. That is what the paper's weight map is for.
 #
 # ## The weight map on tissue
 #
@@ -386,8 +388,8 @@ for name, image in (("gap", gap), ("thinned", thinned)):
 # with `d1` and `d2` the distances to the nearest and the second-nearest cell, `w0 = 10` and `sigma = 5` pixels. `w_c`
 # balances the classes: equal totals for membrane and cell, mean 1. By hand, in the middle of a membrane of three
 # pixels: both cells are 2 pixels away, so `d1 + d2 = 4`, and the second term is `10 * exp(-16 / 50) = 7.26`. Beside
-# the middle one cell is 1 pixel away and the other 3, the same sum. Expect that number three times, where `w_c` is
-# left out.
+# the middle, one cell is 1 pixel away and the other 3, which is the same sum. Without `w_c`, expect that number three
+# times.
 #
 # The stack has no numbers for its cells, so the connected components of the truth serve. In the picture bright pixels
 # weigh much: every membrane between two cells lights up. The printed totals say how hard the map pulls. Without the
@@ -403,15 +405,16 @@ for name, where in (("cell", first.labels == 1), ("membrane", first.labels == 0)
     print(f"{name:<9} {where.mean():.2f} of the pixels, total weight {(weights[0] * where).mean():.2f}")
 
 # %% [markdown]
-# So this loss is not after pixel error. To miss a membrane pixel costs it far more than to call a cell pixel membrane,
-# because a missed one may merge two cells. We shall see that in the network's probabilities: they lean to membrane.
+# So this loss does not aim at the pixel error. Missing a membrane pixel costs far more than calling a cell pixel
+# membrane, because a missed one may merge two cells. We shall see that in the network's probabilities: they lean
+# towards membrane.
 #
 # The weights enter the gradient as plain factors. `softmax_cross_entropy_backward` returns
 #
 # `dlogits = weights / (N * H * W) * (p - onehot)`
 #
 # Check that against finite differences, with the real labels and weights of a corner of the slice. Both passes run in
-# float64; expect a relative error below 1e-7, far below the 1e-3 and more of a wrong formula.
+# float64; expect a relative error below 1e-7, far below what a wrong formula would give.
 
 # %%
 rng = np.random.default_rng(0)
@@ -425,12 +428,12 @@ print(minunet.gradcheck(*pair, (logits, corner_labels, corner_weights)))
 # %% [markdown]
 # ## Few slices, many tiles
 #
-# Twenty-five slices are few. Notebook 09 shows how one makes many of them: each training step cuts a *tile* from a
+# Twenty-five slices are few. Notebook 09 shows how to make many of them: each training step cuts a *tile* from a
 # random place, turns it by a random angle, bends it by a smooth random field, and changes its grey values a little.
 # Bent tissue is still tissue, so the labels stay true; they and the weights are bent in the same way.
 #
-# Three tiles that training will draw, with the borders of their cells. The network sees the whole tile, and speaks
-# about the square in its middle: valid convolutions lose the frame.
+# Here are three tiles that training will draw, with the borders of their cells. The network sees the whole tile, but
+# labels only the square in its middle: valid convolutions lose the frame.
 
 # %%
 example = Config(tile=188, augmentation="elastic")  # a smaller tile, to look at
@@ -446,15 +449,16 @@ for step, one in enumerate(axes):
 # %% [markdown]
 # ## The network of the paper
 #
-# `minunet/training/recipes.py` holds the paper's settings by name, and where the paper is silent, a choice with its
+# `minunet/training/recipes.py` has the paper's settings by name and, where the paper is silent, a choice with its
 # reason. The whole network has 64 channels at the top, four levels and tiles of 572 x 572 pixels: 23 convolutional
-# layers, 31,030,658 parameters, and 903 GFLOP a training step. A step takes nine seconds on two cores
-# (`benchmarks/README.md` has the measurement), so the recipe's 10,000 steps take a day. The whole thing is a
-# matter for a GPU, and where the next cell finds one, this page runs it whole. What has run on a GPU so far stands in
+# layers, 31,030,658<!--{sum(row.parameters for row in whole):,}--> parameters, and 903<!--{operations/1e9:.0f}-->
+# GFLOP per training step. A step takes more than three seconds on two cores (`benchmarks/README.md` has the
+# measurement), so the recipe's 10,000 steps take a working day. This is a job for a GPU, and if the next cell finds
+# one, this page trains the whole network. What has run on a GPU so far is in
 # [benchmarks/README.md](../benchmarks/README.md#on-a-gpu). Notebook 13 is about GPUs.
 #
 # On a CPU the page trains a **reduced form**: 8 channels at the top instead of 64, depth 3 instead of 4, tiles of 220
-# pixels, 600 steps. So short a run also needs a quicker descent: momentum 0.9, learning rate 0.03, centred initial
+# pixels, 600 steps. Such a short run also needs a quicker descent: momentum 0.9, learning rate 0.03, centred initial
 # weights (`minunet/network/initialise.py` says why) and no dropout. The weight map and the elastic augmentation are
 # the paper's.
 
@@ -484,12 +488,13 @@ for name, value in RECIPES["paper"].items():
 # ## Training
 #
 # `train_steps` yields a row after every step. Ten times in a run the row also has the pixel error at threshold 0.5 on
-# held-out images, with the majority beside it; one slice is enough for that here. On a CPU this takes under a minute.
+# held-out images, and that of the majority; one slice is enough for that here. On a CPU this takes about a minute.
 #
-# A network that says 0.5 everywhere has a loss of 0.693 times the mean weight, which is 2.08 here: 1.44. Expect the
-# loss to fall from there to about a half. The pixel error should end well below the majority's, but it jumps up and
-# down on the way. On the EM stack it ends at 0.203, and the majority has 0.198. Did the network learn nothing there?
-# Hold your answer for two sections.
+# A network that says 0.5 everywhere has a loss of 0.693 times the mean weight of the tile. For the first slice that
+# mean is 2.08<!--{weights[0].mean():.2f}-->, which gives 1.44<!--{np.log(2)*weights[0].mean():.2f}-->. Expect the loss
+# to fall from there to about a half. The pixel error should end well below the majority's, but it jumps up and down on
+# the way. On the EM stack it ends at about the majority's, which is 0.20. Did the network learn nothing there? Wait
+# with your answer for two sections.
 
 # %%
 run = start(config, dataset)
@@ -501,9 +506,9 @@ for row in train_steps(run, one_held_out, weights):
 
 # %% [markdown]
 # What does the gradient look like now? The next cell sends one more tile through the trained network and draws
-# `dlogits` of *cell*. Blue says "raise this logit", red says "lower it", white says that nothing is to be learnt
-# there. Expect colour along the edges of the membranes, where the weights are large and the network is not sure to the
-# pixel, dark red where it misses a membrane, and nearly white cells.
+# `dlogits` of *cell*. Blue says "raise this logit", red says "lower it", white says that there is nothing to learn.
+# Expect colour along the edges of the membranes, where the weights are large and the network is not certain of the
+# exact pixel, dark red where it misses a membrane, and nearly white cells.
 
 # %%
 x, labels, tile_weights = draw_tile(config, planes, 0)
@@ -527,12 +532,12 @@ print(f"membrane: {(labels == 0).mean():.2f} of the pixels, {on_membrane:.2f} of
 #
 # `predict_samples` runs the network over a slice of any size, tile by tile (notebook 10), and returns the probability
 # of each class at every pixel. The border that valid convolutions would lose is filled by mirroring. (The paper
-# averages seven rotated versions of each slice, `rotations=7`; one must do here.) In the last picture white is cell
+# averages seven rotated versions of each slice, `rotations=7`; here one has to do.) In the last picture white is cell
 # and black membrane where proposal and truth agree; blue is cell that was missed, vermilion membrane that was called
 # cell.
 #
-# Expect membranes that are a little *broader* than the truth's, and dark patches inside the cells. In doubt the
-# network says membrane, since that is what the weights have taught it. So blue outweighs vermilion by far.
+# Expect membranes that are a little *broader* than the truth's, and dark patches inside the cells. When in doubt the
+# network says membrane, since that is what the weights have taught it. So there is far more blue than vermilion.
 
 # %%
 probabilities = [p[1] for p in predict_samples(run.network, dataset.validation)]  # of cell
@@ -548,10 +553,10 @@ print(f"pixel error {metrics.pixel_error(truths[0], probability > 0.5):.3f}")
 # %% [markdown]
 # ## One threshold for one measure
 #
-# So 0.5 is a poor threshold for the pixel error. Which is best? Try nine on all held-out slices, with the mean of the
-# pixel error and of V_rand. (The challenge does this too, one threshold for all slices.) Expect two different answers:
-# the pixel error wants a low threshold, to get the missed cell pixels back; V_rand wants a higher one, since a low one
-# opens gaps.
+# So 0.5 is a poor threshold for the pixel error. Which one is best? Try nine on all held-out slices, with the mean of
+# the pixel error and of V_rand. (The challenge does this too, one threshold for all slices.) Expect two different
+# answers: the pixel error wants a low threshold, to get the missed cell pixels back; V_rand wants a higher one, since
+# a low one opens gaps.
 
 # %%
 true_cells = [metrics.components(truth) for truth in truths]
@@ -587,12 +592,14 @@ axes[0].legend(loc="upper left")
 print(f"V_rand of the majority baseline {v_rand_of_majority:.3f}")
 
 # %% [markdown]
-# Look at the two dashed lines. The majority baseline is a respectable opponent for the pixel error, and a hopeless one
-# for V_rand, where it has 0.065: one piece that swallows all cells. V_rand cannot be won by saying cell everywhere.
+# Look at the two dashed lines. The majority baseline is a serious competitor by pixel error, and a hopeless one by
+# V_rand, where it gets 0.065<!--{v_rand_of_majority:.3f}-->: one piece that swallows all cells. Saying cell everywhere
+# does not help with V_rand.
 #
-# On the EM stack the two answers lie farther apart. The pixel error is best at 0.1, with 0.123 against the majority's
-# 0.199, and V_rand is 0.12 there. V_rand is best at 0.6, with 0.64 against the majority's 0.09, and the pixel error is
-# 0.241 there. Who looks at the pixel error alone, at 0.5 as one does, throws this network away.
+# On the EM stack the two answers lie farther apart. The pixel error is best at a threshold of 0.1, with about 0.12
+# against the majority's 0.20, but V_rand is only about 0.1 there. V_rand is best at 0.5 or 0.6, with about 0.65
+# against the majority's 0.09, but there the pixel error is higher than the majority's. If you look only at the pixel
+# error, at the usual threshold of 0.5, you throw this network away.
 #
 # What do the two thresholds do to the cells? The next picture paints the *largest piece* of each proposal over the
 # truth. At the threshold of the best pixel error, gaps have joined many cells into one.
@@ -610,39 +617,42 @@ for one, k in zip(axes, (errors.argmin(), v_rands.argmax()), strict=True):
 #
 # The library chooses the best threshold of each measure by itself. `thinned` means that the pieces first grow until
 # they meet, so that membranes are as thin as can be (`minunet/metrics/regions.py`); then it no longer matters how
-# broad the network drew them, only whether they close. Here for the first held-out slice; `minunet evaluate` does it
-# for all.
+# broad the network drew them, only whether they close. Here it is for the first held-out slice; `minunet evaluate`
+# does it for all.
 
 # %%
 for name, best in metrics.best_over_thresholds(true_cells[:1], probabilities[:1]).items():
     print(f"{name:<20} {best['score']:.3f} at threshold {best['threshold']:.1f}")
 
 # %% [markdown]
-# **Question 4.** Two colleagues bring you results on the same slices. One has pixel error 0.06 and V_rand 0.55, the
+# **Question 1.** Two colleagues bring you results on the same slices. One has pixel error 0.06 and V_rand 0.55, the
 # other pixel error 0.12 and V_rand 0.97. What do you expect to see in their pictures? Which network would you use to
 # count cells, and which to measure the area of the membranes?
 #
-# **Question 5.** We chose the threshold that makes V_rand best on the held-out slices, and then reported V_rand on
+# **Question 2.** We chose the threshold that makes V_rand best on the held-out slices, and then reported V_rand on
 # those same slices. What is wrong with that, how large is the damage likely to be, and what would you do instead?
 
 # %% [markdown] tags=["answer"]
-# **4.** The first draws membranes of the right thickness, but with gaps: large patches of cells run together. The
+# **1.** The first draws membranes of the right thickness, but with gaps: large patches of cells run together. The
 # second draws closed membranes that are too broad or too thin. To count cells take the second. To measure the area of
 # the membranes, the first has fewer wrong pixels; but the area needs the right *number* of membrane pixels rather than
 # the right ones, so look at whether its errors cancel.
 #
-# **5.** The threshold was fitted to the slices that it is judged on, so the score is a little too good. With one
+# **2.** The threshold was fitted to the slices that it is judged on, so the score is a little too good. With one
 # number chosen among nine, and a curve that is flat around its maximum, the damage is small; with many settings tried
 # and the best kept, it grows. Better: hold out two groups of slices, choose the threshold on one and report on the
 # other; or leave out one held-out slice at a time.
+#
+# **Rubric, 2 points.** One for what both pictures look like, and which network serves which purpose. One for where the
+# threshold may be chosen, and why not on the images that are reported.
 
 # %% [markdown]
 # ## In three lines
 #
-# - Most pixels are cell, so a network that has learnt nothing is right at 78 % of them: always print the baseline.
-# - The pixel error counts pixels, V_rand pairs that belong together, the warping error cuts and joins; a loss pulls to
-#   one of them at the expense of another, and each has its own best threshold.
-# - Held-out slices of the training stack tell you whether you learn; they are not the challenge's test set.
+# - Most pixels are cell, so a network that has learned nothing is right at 78 % of them: always print the baseline.
+# - The pixel error counts pixels, V_rand pairs that belong together, the warping error cuts and joins; a loss pulls
+#   towards one of them at the expense of another, and each has its own best threshold.
+# - Held-out slices of the training stack tell you whether the network learns; they are not the challenge's test set.
 #
 # ## Where to read more
 #

@@ -6,15 +6,14 @@
 # %% [markdown]
 # # 12 How convolutions get fast
 #
-# One sum, computed in six ways. The first is the loops of notebook 02; the last is more than a hundred times faster,
-# and all of them return the same numbers up to rounding. Where does the time go, and how is it won back? There are
-# three answers, and each has its own section: trips through the Python interpreter, trips through memory, and
-# multiplications.
+# This page computes one sum in six ways. The first is the loops of notebook 02; the last is more than a hundred times
+# faster, and all of them return the same numbers up to rounding. Where does the time go, and how do we win it back?
+# There are three answers: trips through the Python interpreter, trips through memory, and multiplications.
 #
-# From notebook 02 you need the convolution and its backward pass: a tap reads a shifted block of x and adds to y, and
-# on the way back it reads dy and adds to the same block of dx. The axes are N C H W for x, F C KH KW for weight, OH
-# OW for y. Every time on this page was measured where the page was run. So the text speaks of ratios, and yours will
-# differ.
+# You need one thing from notebook 02, the convolution and its backward pass: a tap reads a shifted block of x and adds
+# to y, and on the way back it reads dy and adds to the same block of dx. The axes are N C H W for x, F C KH KW for
+# weight, OH OW for y. All times on this page were measured on the machine where the page was run. So the text speaks
+# of ratios, and yours will differ.
 
 # %%
 import os
@@ -26,14 +25,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import ListedColormap
 from numpy.lib.stride_tricks import sliding_window_view
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from minunet import conv2d_forward, course, gradcheck
-from minunet.fast.conv import conv2d_forward as fast_conv2d_forward
-from minunet.fast.cpu import conv as cpu_conv
-from minunet.fast.cpu import direct, winograd
-from minunet.fast.cpu.parallel import threads
-from minunet.fast.plan import plan
+from minunet import conv2d_backward, conv2d_forward, course, gradcheck
+from minunet.fast.layers import conv2d_forward as fast_conv2d_forward
 from minunet.layers import naive
 
 QUICK = "MINUNET_QUICK" in os.environ
@@ -47,7 +42,7 @@ np.set_printoptions(precision=4, suppress=True)
 # about as many additions. A multiplication and an addition count as two *floating-point operations*, FLOP for short.
 #
 # The table has three layers of the paper's network, from the top of the U to its bottom. Each does some ten billion
-# multiplications, in spite of the very different sizes: below, images are smaller and channels more.
+# multiplications, in spite of the very different sizes: at the bottom images are smaller, and there are more channels.
 
 # %%
 for C, F, H in [(64, 64, 570), (256, 256, 138), (1024, 1024, 30)]:
@@ -56,8 +51,8 @@ for C, F, H in [(64, 64, 570), (256, 256, 138), (1024, 1024, 30)]:
 
 # %% [markdown]
 # We shall time two layers of this kind: an *early* one with few channels and many pixels, and a *deep* one with many
-# channels and few pixels. Both are smaller than the paper's, so that this page ends soon, and in float32, as in
-# training.
+# channels and few pixels. Both are smaller than the paper's, so that this page does not take long, and in float32, as
+# in training.
 
 
 # %%
@@ -77,7 +72,8 @@ layers = {name: layer(channels, size) for name, (channels, size) in sizes.items(
 #
 # The loops visit each output number, cut out its window, multiply and sum. The multiplications of one number are done
 # by NumPy in well under a microsecond. But around them Python reads the line, looks up names, makes two small arrays
-# and throws them away. Expect some microseconds for each number, nearly all of it such trips through the interpreter.
+# and throws them away. Expect some microseconds for each number, nearly all of them for such trips through the
+# interpreter.
 #
 # A whole layer would take too long, so the loops get a strip of 4 rows of x, which makes 2 rows of y.
 
@@ -103,22 +99,77 @@ print(f"{each * 64 * 568**2:.0f} seconds for the paper's first layer of 64 -> 64
 # %% [markdown]
 # ## Way 2: taps
 #
-# The library's readable layer goes through the nine taps instead. Each tap is one matrix product over the whole
-# image: (F, C) times (C, pixels). The interpreter makes nine trips in all, however large the image is, and the
-# products are done by a *BLAS*, the library of matrix products that NumPy calls. Nothing else changes: the same
-# multiplications are made, in another order.
+# The library's readable layer goes through the nine taps instead. Each tap is one matrix product over the whole image,
+# (F, C) times (C, pixels). The interpreter makes nine trips in all, however large the image is, and the products are
+# done by a *BLAS*, the library of matrix products that NumPy calls. Otherwise nothing changes: the same multiplications
+# are made, in another order.
+#
+# There is one difficulty. The block that a tap reads lies in memory in pieces, a piece for each row, and a matrix
+# product would have to copy them together first. A trick avoids the copy. In memory the rows of an image lie end to
+# end: the pixel in row h and column w is number `h * W + w`. A shift by kh rows and kw columns is then a plain *offset*
+# of `kh * W + kw`. Take the 4x4 image of notebook 02 and tap (1, 2): its offset is 1·4 + 2 = 6. So let the tap start at
+# pixel 6 and read on without a gap. It should read pixels 6 and 7, then 10 and 11. Without a gap it reads 8 and 9 as
+# well: it cannot stop at the right edge, and runs on into the next row.
+
+
+# %%
+def show_numbers(axes, numbers, title, letters="H W"):
+    """Draw numbers of pixels: green if tap (1, 2) should read them, orange if it runs on over them."""
+    kind = 2 * np.isin(numbers, [6, 7, 10, 11]) + np.isin(numbers, [8, 9])
+    axes.imshow(kind, cmap=ListedColormap(["white", "#E69F00", "#009E73"]), vmin=0, vmax=2)
+    for (h, w), number in np.ndenumerate(numbers):
+        axes.text(w, h, "" if number < 0 else number, ha="center", va="center", fontsize=12)
+        axes.add_patch(plt.Rectangle((w - 0.5, h - 0.5), 1, 1, fill=False))
+    rows, columns = letters.split()
+    axes.set(title=title, xlabel=f"{columns} = {numbers.shape[1]}", xticks=[], yticks=[])
+    axes.set_ylabel(f"{rows} = {numbers.shape[0]}" if rows != "1" else "")
+
+
+numbers = np.arange(16)
+W, OH, KW, offset = 4, 2, 3, 1 * 4 + 2
+L = OH * W - (KW - 1)
+wide_rows = np.append(numbers[offset : offset + L], [-1, -1]).reshape(OH, W)
+fig, axes = plt.subplot_mosaic("AB;CC", figsize=(7, 4.6), layout="constrained", height_ratios=[4, 1.3])
+show_numbers(axes["A"], numbers.reshape(4, 4), "x: what tap (1, 2) reads")
+show_numbers(axes["B"], wide_rows, "what it makes: wide rows", "OH W")
+title = f"x, laid out flat: {L} pixels from offset {offset}"
+show_numbers(axes["C"], numbers.reshape(1, 16), title, "1 H*W")
+
+# %% [markdown]
+# Now arrange what was read in rows of the full width W, on the right: the *wide* rows. What we want, green, is in the
+# first OW columns, where it belongs. What the tap ran on over, orange, is in the last KW - 1 columns, which are cropped
+# off when all taps are done. The last row needs no such columns, so each tap reads `L = OH * W - (KW - 1)` pixels, here
+# `2 * 4 - 2 = 6`.
+#
+# In the source below, `flat[:, :, offset : offset + L]` is the run of pixels, a view that copies nothing; `tap` is the
+# matrix, (F, C); and `wide` collects the sum. The backward pass first copies dy into wide rows whose last columns hold
+# zeros. So the pixels that a tap ran on over get zero times the tap, and add zero to dweight. The rest is exercise 4 of
+# notebook 02, with `tap.T` in place of `tap`. (`xp` is NumPy here, and CuPy on a GPU.)
 
 # %%
 y_taps, _ = conv2d_forward(strip, weight, bias)
 print("largest difference from the loops:", f"{np.abs(y_taps - y_strip).max():.0e}")
 assert np.abs(y_taps - y_strip).max() < 1e-5
+course.show_source(conv2d_forward, conv2d_backward)
+
+# %% [markdown]
+# **Question 1.** Suppose someone fills the last KW - 1 columns of the wide `dy` with leftovers from memory instead of
+# zeros. Which of dx, dweight and dbias become wrong? Would it show with a kernel of 3x1?
+
+# %% [markdown] tags=["answer"]
+# dx and dweight: leftovers are painted onto pixels of the next row, and they multiply what the taps saw there. dbias
+# is summed from `dy` itself, not from its wide copy, and stays right. A kernel of 3x1 has KW - 1 = 0 such columns, so
+# nothing would show. That is why the library is tested with several sizes of kernel, and with images that are not
+# square.
+#
+# **Rubric, 2 points.** One for `dx` and `dweight`, but not `dbias`. One for the 3x1 kernel, which has no such columns.
 
 # %% [markdown]
 # ## Way 3: im2col, one product for all
 #
-# Nine products could be one. Put what the nine taps read under each other, as the rows of one matrix, and the
-# kernel's nine numbers beside each other in one row. Then y is a single product. The matrix is called the *columns*
-# of the image, and its making *im2col*, since each of its columns is a window of x laid out from top to bottom.
+# Nine products could be one. Stack what the nine taps read, as the rows of one matrix, and put the kernel's nine
+# numbers side by side in one row. Then y is a single product. The matrix is called the *columns* of the image, and
+# making it is called *im2col*, since each of its columns is a window of x laid out from top to bottom.
 #
 # Here it is for the image and the kernel of notebook 02. The first column is the window of y[0, 0], row after row: 1,
 # 0, 2, then 0, 1, 0, then 1, 0, 0. The first row is what tap (0, 0) reads: 1, 0, 0, 1. The product of `weight` and
@@ -165,9 +216,9 @@ print("largest difference from the loops:", f"{np.abs(y_im2col - y_strip).max():
 assert np.abs(y_im2col - y_strip).max() < 1e-5
 
 # %% [markdown]
-# **Exercise 1: back from the columns.** The product's backward pass gives `dcolumns`. What is dx? im2col only copies:
-# each pixel of x goes to as many places of the columns as there are taps that read it. On the way back, what arrives
-# at all these places adds up. The cache holds the shape of x, KH and KW.
+# **Exercise 1.** *Back from the columns.* The product's backward pass gives `dcolumns`. What is dx? im2col only
+# copies: each pixel of x goes to as many places of the columns as there are taps that read it. On the way back, what
+# arrives from all these places adds up. The cache holds the shape of x, KH and KW.
 
 
 # %% tags=["exercise"]
@@ -190,12 +241,13 @@ course.check("im2col_backward", my_im2col_backward)
 # %% [markdown]
 # ## What memory costs
 #
-# Each pixel stands in the columns up to nine times. For the paper's first layer of 64 -> 64 channels the columns take
-# 743 megabytes, to be written and read again. No cache holds that. A *cache* is the small and fast memory beside each
-# core of a processor, of some megabytes; what is not in there comes from main memory, many times slower.
+# Each pixel appears in the columns up to nine times. For the paper's first layer of 64 -> 64 channels the columns take
+# 743<!--{4*9*64*568**2/1e6:.0f}--> megabytes, which are written and read again. No cache holds that much. A *cache* is
+# the small, fast memory beside each core of a processor, of some megabytes; everything else comes from main memory,
+# which is many times slower.
 #
-# The taps suffer too, in another way. Each of the nine reads all of x and adds to all of y, so both travel between
-# memory and processor nine times.
+# The taps have a similar problem. Each of the nine reads all of x and adds to all of y, so both travel between memory
+# and processor nine times.
 
 # %%
 for C, H in [(64, 570), (256, 138), (1024, 30)]:
@@ -206,9 +258,9 @@ for C, H in [(64, 570), (256, 138), (1024, 30)]:
 # %% [markdown]
 # ## Way 4: bands of rows
 #
-# The remedy is to work through the image in *bands* of a few rows, small enough that all that belongs to a band stays
-# in a cache. The band's columns are made, used up and overwritten by those of the next band. Two neighbouring bands
-# both need the KH - 1 rows of x at their border, so a few rows are read twice: the price.
+# The remedy is to work through the image in *bands* of a few rows, small enough that everything about a band stays in
+# a cache. The columns of a band are made, used and overwritten by those of the next band. The price: two neighbouring
+# bands both need the KH - 1 rows of x at their border, so a few rows are read twice.
 #
 # The picture has an image of 12 rows in bands of 5 rows of y. The second band makes rows 5 to 9 of y, and sees rows 5
 # to 11 of x. Rows 5 and 6, in orange, were seen by the first band too.
@@ -227,24 +279,35 @@ for panel, marked, title, (H_name, W_name) in zip(axes, (seen, made), titles, le
     panel.invert_yaxis()
 
 # %% [markdown]
-# This is the library's direct convolution. Its columns have one more trick: they hold KW copies of the band and not
-# KH * KW. The copies are shifted by kw columns and cut to OW, so a shift by kh rows is a plain offset of kh * OW, as
-# in the flat image of notebook 02, and no tap runs on into the next row. The KH rows of the kernel are stacked to one
-# matrix, so a band takes ONE product; its KH blocks are then added, each kh rows lower than the last. The result goes
-# into `y`, which the caller has made; and while the band is in the cache, a ReLU costs next to nothing.
-
-# %%
-course.show_source(direct.forward, direct.bands_of_columns)
-
-# %% [markdown]
+# The columns can have one more trick, as in the library's direct convolution: they hold KW copies of the band and not
+# KH * KW. The copies are shifted by kw columns and cut to OW, so a shift by kh rows is a plain offset of kh * OW, and
+# no tap runs on into the next row. The KH rows of the kernel are stacked to one matrix, so a band takes a single
+# product; its KH blocks are then added, each kh rows lower than the last. While the band is in the cache, a ReLU costs
+# next to nothing: the library does it there.
+#
 # And dx? It needs no code of its own: dx is the correlation of dy, in a frame of zeros, with the turned kernel, as
 # notebook 02 showed. So the same bands make it.
 
 
 # %%
 def conv_by_bands(x, weight, bias):
-    y = np.empty((len(x), len(weight), x.shape[2] - 2, x.shape[3] - 2), x.dtype)
-    direct.forward(x, weight, bias, y)
+    """Return y, (N, F, OH, OW)."""
+    N, C, H, W = x.shape
+    F, _, KH, KW = weight.shape
+    OH, OW = H - KH + 1, W - KW + 1
+    rows = min(16, OH)  # of y, in a band
+    y = np.empty((N, F, OH, OW), x.dtype)
+    columns = np.empty((KW, C, rows + KH - 1, OW), x.dtype)  # one buffer for all bands
+    stacked = np.ascontiguousarray(weight.transpose(2, 0, 3, 1)).reshape(KH * F, KW * C)
+    for n, band in np.ndindex(N, -(-OH // rows)):
+        top = min(band * rows, OH - rows)  # the last band begins early enough to be whole
+        for kw in range(KW):
+            columns[kw] = x[n, :, top : top + rows + KH - 1, kw : kw + OW]
+        blocks = (stacked @ columns.reshape(KW * C, -1)).reshape(KH, F, -1, OW)  # one for each row of the kernel
+        y_band = y[n, :, top : top + rows]
+        y_band[:] = bias[:, None, None]
+        for kh in range(KH):
+            y_band += blocks[kh, :, kh : kh + rows]
     return y
 
 
@@ -255,8 +318,8 @@ assert np.abs(y_bands - y_strip).max() < 1e-5
 # %% [markdown]
 # ## Fewer multiplications: two outputs at once
 #
-# So far the multiplications were always the same, and only the waiting got shorter. Can there be fewer of them? Take
-# one row of one channel and a kernel of three taps, w0 w1 w2. Two neighbouring outputs see four pixels, x0 x1 x2 x3:
+# So far the multiplications were always the same, and only the waiting got shorter. Can we do with fewer? Take one row
+# of one channel and a kernel of three taps, w0 w1 w2. Two neighbouring outputs see four pixels, x0 x1 x2 x3:
 #
 #     y0 = x0 w0 + x1 w1 + x2 w2
 #     y1 = x1 w0 + x2 w1 + x3 w2
@@ -267,9 +330,8 @@ assert np.abs(y_bands - y_strip).max() < 1e-5
 #     y0 = (x0 - x2) w0  +  [x2 p + x1 w1]
 #     y1 = [x1 p + x2 w1]  -  (x1 - x3) w2
 #
-# Multiply it out to see that nothing has changed.
-
-# %% [markdown]
+# Multiply out to see that nothing has changed.
+#
 # The brackets hold the same two pixels and the same two weights, once straight and once crosswise. So their sum is
 # (x1 + x2) (p + w1), one product, and the first minus the second is (x2 - x1) (p - w1), one product again. From the
 # sum and the difference of two numbers you get both back: half the sum plus or minus half the difference. Four
@@ -280,9 +342,9 @@ assert np.abs(y_bands - y_strip).max() < 1e-5
 #     m2 = (x2 - x1) * (w0 - w1 + w2) / 2             y0 = m0 + m1 + m2
 #     m3 = (x1 - x3) * w2                             y1 = m1 - m2 - m3
 #
-# The factors on the right come from the weights; they are made once and serve all pixels, and so the halves cost
-# nothing. With x = 1 2 3 5 and w = 1 2 3: m0 = -2·1 = -2, m1 = 5·3 = 15, m2 = 1·1 = 1, m3 = -3·3 = -9. So y0 = 14 and
-# y1 = 23. This is Winograd's *F(2, 3)*: two outputs, three taps.
+# The factors on the right come from the weights; they are made once and serve all pixels, so the halves cost nothing.
+# With x = 1 2 3 5 and w = 1 2 3: m0 = -2·1 = -2, m1 = 5·3 = 15, m2 = 1·1 = 1, m3 = -3·3 = -9. So y0 = 14 and y1 = 23.
+# This is Winograd's *F(2, 3)*: two outputs, three taps.
 
 # %% [markdown]
 # Each of the three steps is a small matrix. `BT` makes the factors on the left from four pixels, `G` those on the
@@ -305,7 +367,7 @@ for panel, (title, matrix) in zip(axes, named.items(), strict=True):
 assert np.array_equal(AT @ ((G @ taps) * (BT @ row)), np.correlate(row, taps))
 
 # %% [markdown]
-# **Exercise 2: a whole row.** A row of W pixels, W even, has W - 2 outputs. Cut it into *tiles* of four pixels:
+# **Exercise 2.** *A whole row.* A row of W pixels, W even, has W - 2 outputs. Cut it into *tiles* of four pixels:
 # x[0:4] makes y[0:2], x[2:6] makes y[2:4], and so on. Neighbouring tiles share two pixels. The matrices BT, G and AT
 # take many tiles at once, as the columns of a matrix (4, T). `sliding_window_view(x, 4)[::2]` has one tile in each of
 # its T rows.
@@ -347,7 +409,7 @@ print("dproducts", dproducts_pair, "  dx", drow, "  dweight", dweight_pair)
 assert drow.tolist() == [1, 1, 1, -3] and dweight_pair.tolist() == [-1, -1, -2]
 
 # %% [markdown]
-# **Exercise 3: the backward pass of a whole row.** There are T tiles now. They share the weights, so dweight sums
+# **Exercise 3.** *The backward pass of a whole row.* There are T tiles now. They share the weights, so dweight sums
 # over the tiles; and they share pixels, so dx adds up where tiles overlap. The check compares with finite differences
 # too.
 
@@ -374,13 +436,13 @@ course.check("winograd_row_backward", my_winograd_row_backward)
 # %% [markdown]
 # ## Rows, then columns: F(2x2, 3x3)
 #
-# In two dimensions a tile has 4x4 pixels and makes 2x2 outputs. The trick goes along the columns and along the rows,
-# one after the other, since neither disturbs the other. As a formula for one tile:
+# In two dimensions a tile has 4x4 pixels and makes 2x2 outputs. The trick can be applied along the columns and then
+# along the rows, since the two are independent. As a formula for one tile:
 #
 #     y = AT @ ((G @ weight @ G.T) * (BT @ x @ BT.T)) @ AT.T
 #
 # The product in the middle has 4·4 = 16 elements, so there are 16 multiplications for four outputs, where there were
-# 4·9 = 36. That is 4 an output instead of 9, and 9 / 4 = 2.25 times fewer. The image of notebook 02 is just one tile.
+# 4·9 = 36. That is 4 per output instead of 9, or 9 / 4 = 2.25 times fewer. The image of notebook 02 is just one tile.
 # Expect its y before the bias: 19, 32, 31, 38.
 
 # %%
@@ -395,10 +457,10 @@ assert np.allclose(AT @ transformed @ AT.T, [[19, 32], [31, 38]])
 # `np.kron(BT, BT)`. It is a matrix of 16x16, and takes pixel (h, w) of a tile to place (i, j) with the factor
 # BT[i, h] * BT[j, w].
 #
-# Third, channels: y sums over c, and since AT is linear, it can wait until the sum is made. So the products become,
-# for each of the 16 places of a tile, one matrix product (F, C) times (C, tiles): sixteen where the taps had nine,
-# but each over a quarter of the pixels. In the code below, `bx` is BT applied to x from both sides, and `gw` is G
-# applied to weight.
+# Third, channels: y sums over c, and since AT is linear, it can be applied after the sum. So the products become, for
+# each of the 16 places of a tile, one matrix product (F, C) times (C, tiles): sixteen where the taps had nine, but
+# each over a quarter of the pixels. In the code below, `bx` is BT applied to x from both sides, and `gw` is G applied
+# to weight.
 
 
 # %%
@@ -435,8 +497,8 @@ def winograd_forward(x, weight, bias, matrices=(BT, G, AT)):
 
 # %% [markdown]
 # The backward pass takes the same steps from the last to the first: `at.T`, then the products, once for each factor,
-# then `g.T` and `bt.T`, and at the end the tiles are added to dx with `+=` through the same slices that cut them. If
-# you compare line by line, each line below has its mirror above.
+# then `g.T` and `bt.T`, and at the end the tiles are added to dx with `+=` through the same slices that cut them.
+# Compare line by line: each line below mirrors one above.
 
 
 # %%
@@ -458,27 +520,29 @@ def winograd_backward(dy, cache):
 
 # %% [markdown]
 # Nothing in these two functions fixes the tile at 4x4. Other matrices of this kind exist for larger tiles: with those
-# below, F(4x4, 3x3), 6x6 pixels and 36 multiplications make 16 outputs, 2.25 an output instead of 9. They are made
-# from the same idea with more sums and differences, and are copied here from the article named at the end.
+# below, F(4x4, 3x3), 6x6 pixels and 36 multiplications make 16 outputs, 2.25 per output instead of 9. They come from
+# the same idea with more sums and differences, and are copied here from the article named at the end.
 #
-# First the gradient check of both, in float64. Expect errors of a few times 1e-10 for the 4x4 tile. For the 6x6 tile
+# Here is the gradient check of both, in float64. Expect errors of a few times 1e-10 for the 4x4 tile. For the 6x6 tile
 # expect some ten times as much, since its matrices hold larger numbers, which round more coarsely.
 
 # %%
-BT6, G6, AT6 = winograd.B, winograd.G, winograd.A
+BT6 = np.array([[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0]])
+BT6 = np.vstack([BT6, [[0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1.0]]])
+G6 = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
+AT6 = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1.0]])
 rng = np.random.default_rng(12)
 small = rng.normal(size=(2, 2, 6, 10)), rng.normal(size=(3, 2, 3, 3)), rng.normal(size=3)
 for matrices in [(BT, G, AT), (BT6, G6, AT6)]:
     print(gradcheck(partial(winograd_forward, matrices=matrices), winograd_backward, small))
     assert np.allclose(winograd_forward(*small, matrices)[0], conv2d_forward(*small)[0])
-course.show_source(winograd.forward, winograd.backward)
 
 # %% [markdown]
 # ## What the gradient looks like
 #
 # One pixel of dy on its way back through one tile, with the kernel of notebook 02. `AT.T` spreads it over the 4x4
-# places of the products; there it is multiplied by the transformed weights; and `BT.T` makes dx of it. Nothing on the
-# way looks like the kernel. Yet what comes out must be the kernel, painted on the window of that pixel: 1 to 9, at
+# places of the products; there it is multiplied by the transformed weights; and `BT.T` makes dx of it. On the way
+# nothing looks like the kernel. Yet the result must be the kernel, painted onto the window of that pixel: 1 to 9, at
 # the top right.
 
 # %%
@@ -496,16 +560,17 @@ assert np.allclose((BT.T @ times_weight @ BT)[:3, 1:], kernel[0, 0])
 # %% [markdown]
 # ## All six, side by side
 #
-# Times of one program vary, because a computer does other things too. So the ways take turns, and each gets the
-# median of several rounds. The loops again get a strip with 2 rows of y only, and their time is scaled up. What
-# ratios should you expect?
+# The time of one call varies, because a computer does other things too. So the ways take turns, and each gets the
+# median of several rounds. All of them run on a single core: how several cores share the work comes later. The loops
+# again get a strip with 2 rows of y only, and their time is scaled up. The last bar, `library`, is what a U-Net of this
+# library really calls. What ratios should you expect?
 #
-# From the loops to the taps, a factor of about a hundred or more: this is the interpreter. (The bars leave the loops
-# out.) Among the others no factor is larger than three or so. In the early layer memory decides: the bands should be
-# among the first, while im2col and F(2x2, 3x3), which copy most, gain little or lose. In the deep layer the
-# multiplications count for more: 9 an output for the first four ways, 4 and 2.25 for the last two. So both ways by
-# Winograd should stand better than in the early layer, perhaps ahead of all others. Do not expect 2.25 or 4 times the
-# speed, though: cutting tiles and transforming them takes its time as well.
+# From the loops to the taps, a factor of a hundred or more: this is the interpreter. (The bars leave the loops out.)
+# Among the others no factor is larger than three or so. In the early layer memory decides: the bands should gain
+# something, and F(2x2, 3x3), which copies the most, should lose. In the deep layer the multiplications count for more:
+# 9 per output for the first four ways, 4 and 2.25 for the two by Winograd. So there both of these should be clearly
+# ahead of the taps. Do not expect 2.25 or 4 times the speed, though: cutting tiles and transforming them takes time as
+# well. The library should be among the fastest in both layers.
 
 # %%
 WAYS = {
@@ -515,6 +580,7 @@ WAYS = {
     "bands": conv_by_bands,
     "F(2x2, 3x3)": lambda x, weight, bias: winograd_forward(x, weight, bias)[0],
     "F(4x4, 3x3)": lambda x, weight, bias: winograd_forward(x, weight, bias, (BT6, G6, AT6))[0],
+    "library": lambda x, weight, bias: fast_conv2d_forward(x, weight, bias)[0],
 }
 
 
@@ -531,51 +597,53 @@ def side_by_side(x, weight, bias, rounds=5):
 
 
 # %%
-COLOURS = dict(zip(WAYS, ["black", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#D55E00"], strict=True))
-timed = {name: side_by_side(*arrays) for name, arrays in layers.items()}
+COLOURS = dict(zip(WAYS, ["black", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#D55E00", "0.5"], strict=True))
+with threadpool_limits(1, "blas"):  # on one core
+    timed = {name: side_by_side(*arrays) for name, arrays in layers.items()}
 fig, axes = plt.subplots(1, 2, figsize=(9, 2.8), sharey=True, layout="constrained")
 for panel, (name, seconds_of) in zip(axes, timed.items(), strict=True):
     times = {way: 1e3 * seconds for way, seconds in seconds_of.items() if way != "loops"}
     bars = panel.barh(list(times), list(times.values()), color=[COLOURS[way] for way in times])
     words = [f"{times['taps'] / time_of:.2f} times as fast as taps" for time_of in times.values()]
     panel.bar_label(bars, words, padding=3, fontsize=9)
-    panel.set(title=f"{name} layer, x {layers[name][0].shape}", xlabel="milliseconds on this machine")
+    panel.set(title=f"{name} layer, x {layers[name][0].shape}", xlabel="milliseconds on one core of this machine")
     panel.set(xlim=(0, 2.2 * max(times.values())))
-    ratio = seconds_of["loops"] / seconds_of["taps"]
-    ways = [plan(*layers[name][:2], backward=backward).way for backward in (False, True)]
-    print(f"{name} layer: the loops take {ratio:.0f} times as long as the taps; the library goes by {ways}")
+    print(f"{name} layer: the loops take {seconds_of['loops'] / seconds_of['taps']:.0f} times as long as the taps")
 axes[0].invert_yaxis()
 
 # %% [markdown]
-# With more cores, other caches or another BLAS the order of the five fast ways may change, and that is the point of
-# measuring: none of them is the best everywhere. So the library chooses by the layer's shape, with `plan`, forward
-# and backward each: F(4x4, 3x3) where there are many channels and many tiles, bands elsewhere.
+# With other caches or another BLAS the order of the fast ways may change, and that is the point of measuring: none of
+# them is the best everywhere. So the library chooses by the layer's shape, for the forward and the backward pass
+# separately. For both of these layers it takes F(4x4, 3x3), written with more care than ours: in bands, so that the
+# tiles stay in a cache.
 #
 # ## A roofline
 #
-# Why does a way take as long as it does? Two limits hold whatever the code looks like. The processor makes only so
-# many FLOP in a second, the *peak*. And the memory moves only so many bytes in a second, the *bandwidth*. Both can be
-# measured: the peak by a large matrix product, the bandwidth by copying an array too large for most caches.
+# Why does a way take as long as it does? Two limits hold whatever the code looks like. A core does only so many FLOP
+# in a second, the *peak*. And the memory moves only so many bytes in a second, the *bandwidth*. Both can be measured:
+# the peak by a large matrix product, the bandwidth by copying an array too large for most caches.
 
 # %%
 n = 512 if QUICK else 1536
 square, source = np.ones((n, n), np.float32), np.ones(4_000_000 if QUICK else 32_000_000, np.float32)
 goal = np.empty_like(source)
-peak = 2 * n**3 / fastest(lambda: square @ square)  # FLOP a second
+with threadpool_limits(1, "blas"):
+    peak = 2 * n**3 / fastest(lambda: square @ square)  # FLOP a second
 bandwidth = 2 * source.nbytes / fastest(lambda: np.copyto(goal, source))  # bytes a second, both ways
-print(f"on this machine: peak {peak / 1e9:.0f} GFLOP/s, bandwidth {bandwidth / 1e9:.1f} GB/s")
+print(f"on one core of this machine: peak {peak / 1e9:.0f} GFLOP/s, bandwidth {bandwidth / 1e9:.1f} GB/s")
 
 # %% [markdown]
-# A way that makes `intensity` FLOP for each byte that it moves cannot be faster than
-# `min(peak, bandwidth * intensity)`. Drawn over the intensity this is the *roofline*: a slope on the left, where
-# memory is the limit, and a flat roof on the right, where arithmetic is. Each way is a dot under it. A dot on the
-# slope waits for memory; one at the flat roof does all that the processor can.
+# A way that makes `intensity` FLOP for each byte that it moves cannot be faster than `min(peak, bandwidth *
+# intensity)`. Drawn over the intensity this is the *roofline*: a slope on the left, where memory is the limit, and a
+# flat roof on the right, where arithmetic is. Each way is a dot under it. A dot on the slope waits for memory; one at
+# the flat roof does all that the core can.
 #
-# The bytes are counted on paper, per output pixel, as passes over arrays: whatever has C or F numbers a pixel and is
-# read or written once. A tap reads x, writes its product, reads it again, and reads and writes y: C + 4F, nine times.
-# im2col reads and writes the columns and reads them again, 27 C, and touches y three times. A band moves x once and y
-# once; the rest stays in the cache. Winograd's tiles hold k = 4 or 2.25 numbers for each pixel: to cut, transform and
-# multiply them makes 5kC, to write and transform the products 2kF, and to put y together 5F.
+# The bytes are counted on paper, per output pixel, as passes over arrays: each time that C or F numbers per pixel are
+# read or written counts once. A tap reads x, writes its product, reads it again, and reads and writes y: C + 4F, nine
+# times. im2col reads and writes the columns and reads them again, 27 C, and touches y three times. A band moves x once
+# and y once; the rest stays in the cache. Winograd's tiles hold k = 4 or 2.25 numbers for each pixel: to cut,
+# transform and multiply them makes 5kC, to write and transform the products 2kF, and to put y together 5F. (The
+# library's own way is not in the picture.)
 
 
 # %%
@@ -602,14 +670,14 @@ axes.set(ylabel="GFLOP/s of the direct sum")
 legend = axes.legend(fontsize=8, ncols=2, loc="lower right")
 
 # %% [markdown]
-# Expect the round dots, of the early layer, on the left and low, and the square ones, of the deep layer, on the right
-# and higher: with more channels, every number that is moved serves more multiplications. The bands stand far to the
-# right. A dot far below both lines is held up by what this picture leaves out: copies within the cache, or products
-# too small to keep the processor busy. A dot above the slope is no error: its arrays fit into a cache, which is
-# faster than the memory that we measured. Nor is a dot of Winograd above the flat roof, if you see one: the axes
-# count the FLOP of the direct sum, and Winograd makes fewer.
+# Expect the round dots of the early layer further left, and the square ones of the deep layer further right and
+# higher: with more channels, every number that is moved serves more multiplications. The bands stand far to the right.
+# A dot far below the roof is slowed down by what this picture leaves out: copies within the cache, or products too
+# small to keep the processor busy. A dot above the slope is no error: its arrays fit into a cache, which is faster
+# than the memory that we measured. Nor is a dot of Winograd above the flat roof, if you see one: the axes count the
+# FLOP of the direct sum, and Winograd makes fewer.
 #
-# **Question.** A U-Net's first convolution has C = 1 and F = 64. Work out 2·9·C·F / (4·numbers_moved) for the taps
+# **Question 2.** A U-Net's first convolution has C = 1 and F = 64. Work out 2·9·C·F / (4·numbers_moved) for the taps
 # and the bands. Where do the dots stand, and which of this page's ideas can help this layer?
 
 # %% [markdown] tags=["answer"]
@@ -617,28 +685,27 @@ legend = axes.legend(fontsize=8, ncols=2, loc="lower right")
 # stand far on the left, on the slope. Winograd saves multiplications, which are not the limit here. What helps is to
 # touch y less often: bands do that, and so does im2col, whose columns are small for C = 1. Beyond that one can *fuse*
 # layers, so that the ReLU is done on a band before it leaves the cache.
+#
+# **Rubric, 2 points.** One for both numbers, within a tenth. One for: this layer is limited by memory, so Winograd does
+# not help, and bands or im2col do.
 
 # %% [markdown]
 # ## All cores at once
 #
-# What do the processor's other cores do all the while? During a matrix product they work too, for BLAS has threads of
-# its own. During a copy, a sum or a maximum they wait: NumPy does those on one core. Suppose a layer takes half of its
-# time for products and half for copies. Two cores halve the products only, so it takes 1/4 + 1/2 of the time: 1.33
-# times as fast, and with any number of cores never more than twice.
+# What do the processor's other cores do all this time? During a matrix product they can work too, since BLAS has
+# threads of its own. During a copy, a sum or a maximum they wait: NumPy does those on one core. Suppose a layer takes
+# half of its time for products and half for copies. Two cores halve the products only, so it takes 1/4 + 1/2 of the
+# time: 1.33 times as fast, and with any number of cores never more than twice.
 #
-# So the library cuts the work, not the product. Each core gets some rows of y, and a thread of its own that does all
-# there is to do for them: copies, products, bias, ReLU. No two threads write to the same place. (Backward each sums a
+# So the library divides the whole work, not only the product. Each core gets some rows of y, and a thread that does
+# everything for them: copies, products, bias, ReLU. No two threads write to the same place. (Backward each sums a
 # dweight of its own, and the two rows of dx that neighbours have in common are added when both are done.) Python's
-# threads do run side by side here, since NumPy lets go of Python's lock while it works.
+# threads really run side by side here, since NumPy releases Python's lock while it computes.
 #
-# A deep layer has few rows and many kernels: there each core gets some kernels. All of them need all of x, so
+# A deep layer has few rows and many kernels: there each core gets some of the kernels. All of them need all of x, so
 # Winograd's transform of x is made first, some channels per core, and then read by all cores.
-
-# %%
-course.show_source(cpu_conv.forward)
-
-# %% [markdown]
-# Expect nearly as many times as there are cores, and never more. On a computer with one core, or where
+#
+# Expect a speed-up of nearly the number of cores, and never more. On a computer with one core, or where
 # OPENBLAS_NUM_THREADS is 1, the two are the same.
 
 # %%
@@ -646,17 +713,18 @@ x_wide, weight_wide, bias_wide = layer(64, 66 if QUICK else 250)
 everywhere = fastest(lambda: fast_conv2d_forward(x_wide, weight_wide, bias_wide))
 with threadpool_limits(1, "blas"):
     on_one_core = fastest(lambda: fast_conv2d_forward(x_wide, weight_wide, bias_wide))
-print(f"{threads()} threads: {on_one_core / everywhere:.2f} times as fast as one")
+threads = max(library["num_threads"] for library in threadpool_info())
+print(f"threads: {threads}, which is {on_one_core / everywhere:.2f} times as fast as one")
 
 # %% [markdown]
 # ## What does it cost in digits?
 #
 # All of this was in float32, which keeps about seven digits. The sums are the same on paper, but they are rounded in
-# other places. We compare each way with the library's layer in float64, and divide the largest error by the largest
+# different places. We compare each way with the readable layer in float64, and divide the largest error by the largest
 # y. Expect a few times 1e-7 for the direct ways and for F(2x2, 3x3), whose matrices hold 0, 1 and 1/2. Expect ten to
-# thirty times as much for F(4x4, 3x3), whose matrices hold 4, 5 and 8: large numbers that nearly cancel leave their
-# rounding behind. For a network that is trained with noise of all kinds either is harmless. For a gradient check use
-# float64 anyway.
+# forty times as much for F(4x4, 3x3), and for the library, which uses it. Its matrices hold 4, 5 and 8: large numbers
+# that nearly cancel leave their rounding behind. In training, where other noise is far larger, this is harmless. For a
+# gradient check use float64 anyway.
 
 # %%
 x_deep, weight_deep, bias_deep = layers["deep"]
@@ -678,21 +746,20 @@ axes.invert_yaxis()
 #
 # Taps and im2col give the work to matrix products, which saves trips through the interpreter: a factor of a hundred.
 #
-# Bands of rows keep what they work on in a cache, which saves trips through memory; it counts where channels are few.
+# Bands of rows keep what they work on in a cache, which saves trips through memory; that counts where channels are
+# few.
 #
-# Winograd makes 4 multiplications an output instead of 9, and its backward pass is each step transposed, in reverse
-# order; it counts where channels are many. On top of either, each core takes its own part of the image.
+# Winograd makes 4 multiplications per output instead of 9, or 2.25 with larger tiles, and its backward pass is each
+# step transposed, in reverse order; that counts where channels are many. On top of either, each core takes its own
+# part of the image.
 #
 # ## Where to read more
 #
 # The library's bands are in [fast/cpu/direct.py](../minunet/fast/cpu/direct.py), its Winograd in
 # [fast/cpu/winograd.py](../minunet/fast/cpu/winograd.py), the choice between them in
-# [fast/plan.py](../minunet/fast/plan.py),
-# the parts in [fast/cpu/conv.py](../minunet/fast/cpu/conv.py) and, for deep layers,
-# [fast/cpu/winograd_deep.py](../minunet/fast/cpu/winograd_deep.py), the readable taps in
-# [layers/conv.py](../minunet/layers/conv.py), and the tests that hold one against the other in
+# [fast/plan.py](../minunet/fast/plan.py), the parts for the cores in [fast/cpu/conv.py](../minunet/fast/cpu/conv.py),
+# the readable taps in [layers/conv.py](../minunet/layers/conv.py), and the tests that hold one against the other in
 # [tests/fast/test_fast.py](../tests/fast/test_fast.py). [benchmarks/conv.py](../benchmarks/conv.py) times them, layer
-# by layer.
-# The matrices are from Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks* (2015); the roofline is
-# from Williams, Waterman and Patterson, *Roofline: An Insightful Visual Performance Model* (2009). Notebook 13 goes
-# on to the GPU.
+# by layer. The matrices are from Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks* (2015); the
+# roofline is from Williams, Waterman and Patterson, *Roofline: An Insightful Visual Performance Model* (2009).
+# Notebook 13 goes on to the GPU.

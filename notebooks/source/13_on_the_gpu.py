@@ -7,16 +7,16 @@
 # # 13 On the GPU
 #
 # A graphics processor (GPU) has thousands of small arithmetic units and its own, fast memory. Training a U-Net is
-# mostly matrix products, which suit it. This page asks: what has to change in `minunet` so that it runs there? Nearly
-# nothing, it turns out. And what does such a device hide from someone who wants to know how fast it is? Nearly
-# everything.
+# mostly matrix products, which suit it. This page asks two questions. What has to change in `minunet` so that it runs
+# there? Nearly nothing, it turns out. And how do you find out how fast it is? With care: such a device hides what it
+# is doing.
 #
 # **This page needs no GPU, and claims no GPU's speed.** What can be shown without one is shown with stand-ins that run
 # on the CPU. Where an example needs a number about a GPU, the number is an assumption, and the text says so.
 # [benchmarks/README.md](../benchmarks/README.md#on-a-gpu) says what has run on a GPU so far.
 #
-# From earlier pages: a layer is a pair, `y, cache = forward(x, ...)` and `dx, ... = backward(dy, cache)`, and a
-# training step is one pass forward, one backward, and an update of the parameters.
+# You need this from earlier pages: a layer is a pair, `y, cache = forward(x, ...)` and `dx, ... = backward(dy,
+# cache)`, and a training step is one pass forward, one backward, and an update of the parameters.
 
 # %%
 import statistics
@@ -36,9 +36,9 @@ from minunet.training.train import Config, start, train_step
 # %% [markdown]
 # ## Is there one?
 #
-# The library that we use is CuPy: NumPy's names, for arrays that live in the memory of an NVIDIA GPU.
-# `to_device(x, "gpu")` copies an array there, or says in one line what is missing. Cells that can only run on a GPU
-# are functions marked `@with_a_gpu` on this page. Where there is none, they say so, and you read what they would do.
+# The library that we use is CuPy: NumPy's names, for arrays that live in the memory of an NVIDIA GPU. `to_device(x,
+# "gpu")` copies an array there, or says in one line what is missing. Cells that can only run on a GPU are functions
+# marked `@with_a_gpu` on this page. Where there is none, they say so, and you can read what they would do.
 
 # %%
 try:
@@ -84,13 +84,13 @@ def relu_on_the_gpu():
 # %% [markdown]
 # ## A pretend GPU
 #
-# To see more without a GPU, the course has a pretend one: `pretend_gpu`. Inside `with pretend_gpu.installed()` this
-# Python believes that CuPy and a GPU are there. The arrays are NumPy's in disguise, so nothing is learnt about speed.
-# But they keep CuPy's main rules, and they write down what is asked of them. The library's code runs on them as it is.
+# To show more without a GPU, the course has a pretend one: `pretend_gpu`. Inside `with pretend_gpu.installed()` Python
+# believes that CuPy and a GPU are there. The arrays are NumPy's in disguise, so they tell us nothing about speed. But
+# they follow CuPy's main rules, and they log every operation. The library's code runs on them unchanged.
 #
-# *Host* is the CPU and its memory, *device* the GPU and its own. Two rules matter most. An array of the host is
+# *Host* is the CPU and its memory, *device* the GPU and its own. Two rules matter most. First, an array of the host is
 # refused as an operand: `x_device + np.ones(3)` would need a copy through the cable between the two, and CuPy does not
-# make it behind your back. And an array on the device becomes one on the host only if a call asks for it. Expect an
+# make it behind your back. Second, an array on the device becomes one on the host only if you ask for it. Expect an
 # array of another class below, its values once they are back on the host, and two errors.
 
 # %%
@@ -106,12 +106,12 @@ with pretend_gpu.installed():
             print(error)
 
 # %% [markdown]
-# So in code for both, arrays are *made* by `xp` too: `xp.zeros`, `xp.arange`. A forgotten `np.arange` works on the CPU
-# in every test, and stops on the GPU.
+# So in code for both, `xp` must also *make* the arrays: `xp.zeros`, `xp.arange`. A forgotten `np.arange` passes every
+# test on the CPU, and fails on the GPU.
 #
 # **Exercise 1.** The Brier score says how far probabilities are from the truth: the squared difference between `p` and
 # `onehot` (1 at the label, else 0), summed over the classes, as a mean over all pixels. Write it once, for both. The
-# check hands in its own `array_module`, which knows the pretend GPU. `xp.arange(K)` is of use, and the last step is
+# check hands in its own `array_module`, which knows the pretend GPU. `xp.arange(K)` is useful, and the last step is
 # `float(...)`: one trip to the host, made on purpose.
 
 
@@ -133,8 +133,8 @@ course.check("brier_score", my_brier_score)
 # ## Are they right there, too?
 #
 # The gradient check of notebook 01 runs on any device: it asks `array_module`, too. Here it is for the convolution on
-# the pretend GPU, in float64 along random directions. Expect an error near 1e-8, as on the CPU. On a real GPU the same
-# line is the first thing to run, before any clock.
+# the pretend GPU, in float64 along random directions. Expect an error of 1e-8 or less, as on the CPU. On a real GPU
+# this line is the first thing to run, before you time anything.
 
 # %%
 rng = np.random.default_rng(0)
@@ -145,8 +145,9 @@ with pretend_gpu.installed():
     print(minunet.gradcheck(conv2d_forward, conv2d_backward, args, mode="directions"))
 
 # %% [markdown]
-# And a picture: one pixel of `dy` is 1, the rest 0, and `conv2d_backward` paints the kernel back onto `dx` (notebook
-# 02). Once with arrays of the host, once with arrays of the pretend device. Expect the same picture twice.
+# Here is a picture, too: one pixel of `dy` is 1, the rest 0, and `conv2d_backward` paints the kernel back onto `dx`
+# (notebook 02), once with arrays of the host and once with arrays of the pretend device. Expect the same picture
+# twice.
 
 # %%
 dy = np.zeros((1, 3, 6, 6))
@@ -164,11 +165,11 @@ print("largest difference", np.abs(dx_host - dx_device).max())
 # ## What the device hides: the queue
 #
 # A function that runs on the GPU is called a *kernel*. `xp.maximum(x, 0)` on CuPy does not run one. It puts one into a
-# *queue* and returns at once, with an array whose values do not exist yet. The device works the queue off, one kernel
-# after another, while Python goes on. Only when somebody wants to *see* a value does the host wait.
+# *queue* and returns at once, with an array whose values do not exist yet. The device works through the queue, one
+# kernel after another, while Python goes on. The host waits only when a value is actually needed.
 #
 # So a clock around a line measures how long it takes to *ask*. Here is a stand-in for the queue: a thread that does
-# what it is given, in order. Its kernels only sleep, as a CPU has nothing to compute while a GPU works.
+# what it is given, in order. Its kernels only sleep, since a CPU has nothing to compute while a GPU works.
 
 
 # %%
@@ -190,8 +191,8 @@ class Queue:
 
 
 # %% [markdown]
-# Three kernels of 0.1 s. By hand: asking takes nearly no time, so a clock that stops after the third launch shows a
-# few milliseconds at most. The device needs 0.3 s. Expect a naive time near 0.000, and an honest one near 0.300.
+# Take three kernels of 0.1 s. By hand: asking takes nearly no time, so a clock that stops after the third launch shows
+# a few milliseconds at most. The device needs 0.3 s. Expect a naive time near 0.000, and an honest one near 0.300.
 
 # %%
 queue = Queue()
@@ -250,12 +251,12 @@ def time_a_product():
 # %% [markdown]
 # ## Events: a clock in the queue
 #
-# To wait disturbs: the queue runs empty, and the device idles until the next launch. An *event* is gentler. It is a
-# mark put into the queue like a kernel, and when the device comes past, it writes down the time. Two events around
-# some kernels give their time on the device, and the host waits once, at the very end.
+# Waiting changes what you measure: the queue runs empty, and the device idles until the next launch. An *event* avoids
+# that. It is a mark in the queue, launched like a kernel, and when the device reaches it, it records the time. Two
+# events around some kernels give their time on the device, and the host waits once, at the very end.
 #
 # In our stand-in an event is a kernel that reads the clock. Expect about 0.2 s between the two marks, although the
-# queue had other work before.
+# queue had other work before that.
 
 # %%
 queue.launch(time.sleep, 0.05)  # work from before
@@ -283,13 +284,13 @@ def events():
 # ## Timing honestly: warm up, take the median
 #
 # Even with waits, the first calls are not like the others: CuPy compiles kernels at their first use, and asks the
-# driver for memory. And now and then something else happens on the machine. Ten times, in ms, made up but of the usual
-# shape:
+# driver for memory. And now and then something else happens on the machine. Here are ten times in ms, made up but
+# typical:
 #
 # 480, 60, 21, 20, 22, 20, 95, 21, 20, 21
 #
-# The mean of all is 78. Leave out the first two, which *warm up*: the mean is 30, still half as much again as most,
-# because of the 95. The *median*, the value in the middle, is 21. It does not care how large the 95 is.
+# The mean of all is 78. Leave out the first two, which *warm up*: the mean is 30, still half as much again as most of
+# them, because of the 95. The *median*, the value in the middle, is 21, however large that outlier is.
 
 # %%
 times = [480, 60, 21, 20, 22, 20, 95, 21, 20, 21]
@@ -305,9 +306,9 @@ print(f"after warm-up: mean {statistics.mean(times[2:])}, median {statistics.med
 
 
 # %% [markdown]
-# **Exercise 2.** Write the honest clock. The check runs it on a device and with a clock that exist on paper: whole
-# numbers of ticks, slow first calls, one disturbed call, and at times unfinished work from before. `function()`
-# launches, `synchronise()` waits, `clock()` returns the time.
+# **Exercise 2.** Write the honest clock. The check runs it with a simulated device and clock: whole numbers of ticks,
+# slow first calls, one disturbed call, and at times unfinished work from before. `function()` launches,
+# `synchronise()` waits, `clock()` returns the time.
 
 
 # %% tags=["exercise"]
@@ -333,11 +334,12 @@ course.check("median_time", my_median_time)
 # %% [markdown]
 # ## Two candidates: in turn
 #
-# Is A faster than B? Machines drift: a chip grows warm and slows down, other people's programs come and go. Time all
-# of A first and then all of B, and B pays for the drift. Time them *in turn*, A B A B, and both pay the same.
+# Is A faster than B? Machines drift: a chip gets warm and slows down, and other people's programs come and go. Time
+# all of A first and then all of B, and B pays for the drift. Time them *in turn*, A B A B, and both pay the same.
 #
-# A simulation: A and B are *equal*, 20 ms, with a little noise, on a machine that slows down by 30 % over forty calls.
-# Expect B to look more than a tenth slower one after the other, and equal within a few percent in turn.
+# Let us simulate it: A and B are *equal*, 20 ms, with a little noise, on a machine that slows down by 30 % over forty
+# calls. One after the other, expect B to look more than a tenth slower; in turn, expect the two to be equal within a
+# few percent.
 
 # %%
 noise = np.random.default_rng(1).normal(0, 0.3, 40)
@@ -359,9 +361,9 @@ print("circles: A   squares: B   lines: their medians")
 # ## Small kernels
 #
 # Each launch has a price, whatever the kernel does. NumPy has one as well, and we can measure it: the time of `a + 1`
-# for arrays of one element to a few millions. Expect a flat part, where the call itself is all that counts, and beyond
-# a thousand elements or so a slope, where the additions do. On a GPU the flat part lies higher and reaches much
-# farther, since the device adds so fast.
+# for arrays of one element to a few millions. Expect a flat part, where only the call itself counts, and beyond some
+# thousands of elements a slope, where the additions take most of the time. On a GPU the flat part lies higher and
+# reaches much farther, since the device adds so fast.
 
 # %%
 sizes = 4 ** np.arange(12)
@@ -378,12 +380,11 @@ axes.grid(color="0.9")
 # %% [markdown]
 # How many kernels does `minunet` launch? Count by hand for one convolution with 3 x 3 taps, in the code below: the
 # taps are copied into order (1), `wide` is filled with zeros (1), each of nine taps is a product and a sum (18), and
-# the bias is added (1). That makes 21. The pretend GPU writes down every operation that computes; expect it to say the
-# same.
+# the bias is added (1). That makes 21. The pretend GPU logs every operation that computes; expect the same number.
 #
-# A whole training step has many layers, forward and backward, and moves every parameter. The number depends on the
-# depth of the network, not on its channels or the size of the tile, so a narrow network on a small tile tells it.
-# Expect about two thousand for depth 4, the paper's.
+# A whole training step has many layers, forward and backward, and updates every parameter. The number depends on the
+# depth of the network, not on its channels or the size of the tile, so we can count on a narrow network and a small
+# tile. Expect about two thousand for depth 4, the paper's.
 
 # %%
 course.show_source(readable.conv2d_forward)
@@ -434,10 +435,10 @@ def my_transfer_seconds(shape, itemsize, latency, bandwidth):
 course.check("transfer_seconds", my_transfer_seconds)
 
 # %% [markdown]
-# What a training step of the full network could move, under the same assumptions. The knee of the curve is at `latency
-# * bandwidth`, 200 kB: below it, size does not matter, and above it, nothing else does. The parameters are the heavy
-# part, 124 MB, and they stay on the device from the first step to the last. `minunet` keeps the training images there,
-# too: a step sends where its tile is to be read, and fetches the loss.
+# The picture shows what a training step of the full network could transfer, under the same assumptions. The knee of
+# the curve is at `latency * bandwidth`, 200 kB: below it, size does not matter, and above it, nothing else does. The
+# parameters are the large part, 124 MB, and they stay on the device from the first step to the last. `minunet` keeps
+# the training images there, too: a step only sends where its tile is to be read, and fetches the loss.
 
 # %%
 latency, bandwidth = 1e-5, 20e9  # assumptions
@@ -454,13 +455,13 @@ for name, size in things.items():
 # %% [markdown]
 # ## A hidden trip to the host
 #
-# A transfer that one asks for is easily seen. Others hide: `float(loss)`, `if x.max() > 0`, `print(x)`, `int(n)`. Each
-# needs a value, so the host waits until the device has worked off *everything* that was launched before. It is not the
-# four bytes that cost, but the wait.
+# A transfer that you ask for is easy to see. Others are hidden: `float(loss)`, `if x.max() > 0`, `print(x)`, `int(n)`.
+# Each needs a value, so the host waits until the device has finished *everything* that was launched before. The four
+# bytes cost next to nothing; the wait is what costs.
 #
-# A model of training: in each step the host draws a tile (0.04 s), and the device computes (0.06 s). By hand, for four
-# steps: if the host never waits, it draws the next tile while the device computes, and all takes 0.04 + 4 * 0.06 =
-# 0.28 s. If it reads the loss in each step, the two take turns: 4 * (0.04 + 0.06) = 0.40 s.
+# Here is a model of training: in each step the host draws a tile (0.04 s), and the device computes (0.06 s). By hand,
+# for four steps: if the host never waits, it draws the next tile while the device computes, and all takes 0.04 + 4 *
+# 0.06 = 0.28 s. If it reads the loss in each step, the two take turns: 4 * (0.04 + 0.06) = 0.40 s.
 
 
 # %%
@@ -490,12 +491,13 @@ axes[0].set_xlabel("")
 print("gaps in the lower device lane: it waits for the host")
 
 # %% [markdown]
-# How does one find such a trip? A clock around each line misleads: the line that *waits* looks slow, and the work is
-# somewhere above it. Three ways help. Read the code for places that need a value: `float(`, `int(`, `if` on an array,
-# `print`. Run it under a profiler, which shows copies from device to host. Or run it where trips are written down.
+# How do you find such a trip? Timing each line is misleading: the line that *waits* looks slow, but the work is
+# somewhere above it. There are three better ways. Read the code for places that need a value: `float(`, `int(`, `if`
+# on an array, `print`. Run it under a profiler, which shows copies from device to host. Or run it where trips are
+# logged.
 #
-# The pretend GPU does the third. Here is `minunet`'s own training step from above, and after it a look at the loss. How
-# many trips would you guess? Expect none in the step, and one for the look.
+# The pretend GPU does the third. Here is `minunet`'s own training step from above, and then a print of the loss. How
+# many trips would you guess? Expect none in the step, and one for the print.
 
 # %%
 with pretend_gpu.installed() as log:
@@ -509,29 +511,32 @@ with pretend_gpu.installed() as log:
 # `train_step` returns the loss as an array of the device, without waiting for it. `train_steps` turns it into a number,
 # in one place, with a comment that says so.
 #
-# It had not always been like that. On the CPU the loss checks that the labels are classes that exist, with `if
-# outside.any()`, and for a while it did so on the device, too. The labels have nothing to do with the network's output.
-# But the queue is worked off in order, so the answer came after the whole forward pass, and only then could Python
-# launch the backward pass. The pretend GPU named the line. Now a label that does not exist makes the loss NaN there:
-# that is found when the loss is read, which has to be done anyway.
+# It was not always like that. On the CPU the loss checks that the labels are classes that exist, with `if
+# outside.any()`, and for a while it did so on the device, too. The labels have nothing to do with the network's
+# output. But the queue is worked through in order, so the answer came after the whole forward pass, and only then
+# could Python launch the backward pass. The pretend GPU named the line. Now a label that does not exist makes the loss
+# NaN on the device, which is noticed when the loss is read, and that has to happen anyway.
 #
-# **Question 4.** What does the CPU's way tell you about a wrong label that the GPU's way does not? Where else could the
-# check be? And the one trip that is left: what would `train_steps` have to give up, or do otherwise, to read the loss
-# only every fiftieth step?
+# **Question 1.** What does the CPU's way tell you about a wrong label that the GPU's way does not? Where else could
+# the check be? And for the one trip that is left: what would `train_steps` have to give up, or do differently, to read
+# the loss only every fiftieth step?
 
 # %% [markdown] tags=["answer"]
-# On the CPU one clear line says which label is wrong. NaN only says that something is, and a learning rate that is too
-# large looks the same. A better place is on the host, when the data are read: once, and not in each step. As for the
-# loss: `train_steps` stops a run whose loss is not finite in the very step, and writes the loss into each row of the
-# history. It could keep the losses as arrays of the device and fetch fifty at once; a broken run would then go on for
-# up to fifty steps before anyone notices.
+# On the CPU a clear message says which label is wrong. NaN only says that something is wrong, and too large a learning
+# rate looks the same. A better place is on the host, when the data are read: once, and not in each step. As for the
+# loss: `train_steps` stops a run in the very step in which the loss is not finite, and writes the loss into each row
+# of the history. It could keep the losses as arrays of the device and fetch fifty at once; a broken run would then go
+# on for up to fifty steps before anyone notices.
+#
+# **Rubric, 2 points.** One for: a clear message against a NaN that could have other causes, and for a check on the
+# host. One for what is given up, or done later, when the loss is read seldom.
 
 # %% [markdown]
 # ## float32, and what is called TF32
 #
-# Graphics processors multiply fastest in low precision. TF32 is one such format: a float32 of which only 10 of 23 bits
-# after the leading one are used as *factor* of a product; sums stay in float32. We can imitate it: round the last 13
-# bits away. By hand: `1 + 2**-10` has its last one in the tenth place and stays. `1 + 2**-12` becomes 1.
+# Graphics processors multiply fastest in low precision. TF32 is one such format: of the 23 bits of a float32 after the
+# leading one, only 10 are used when it is a *factor* of a product; sums stay in float32. We can imitate it by rounding
+# away the last 13 bits. By hand: `1 + 2**-10` has its last one in the tenth place and stays. `1 + 2**-12` becomes 1.
 #
 # The relative error of rounding is at most `2**-11`, 0.0005, against 6e-8 for float32. In a convolution over 64
 # channels the errors of the products partly cancel. Expect a relative error near 1e-7 in float32, and some thousand
@@ -555,8 +560,9 @@ for name, rounding in (("float32", np.float32), ("TF32", to_tf32)):
     print(f"{name:<8} relative error {np.linalg.norm(rounded - exact) / np.linalg.norm(exact):.0e}")
 
 # %% [markdown]
-# For checking a gradient it is not fine. A difference quotient of numbers with three good digits says nothing, and
-# `gradcheck` notices that: expect a finding of the kind `precision`, which is not "wrong" but "nothing can be told".
+# For checking a gradient it is not fine. A difference quotient of numbers with only three good digits is meaningless,
+# and `gradcheck` notices that: expect a finding of the kind `precision`, which is not "wrong" but "nothing can be
+# told".
 
 
 # %%
@@ -569,18 +575,18 @@ report = minunet.gradcheck(conv2d_forward_tf32, conv2d_backward, (x_conv, weight
 print("ok:", report.ok, "  findings:", *[finding.kind for finding in report.findings])
 
 # %% [markdown]
-# And it spoils comparisons. CuPy computes products of float32 in full unless the environment variable `CUPY_TF32=1`
-# allows otherwise; PyTorch's convolutions on a GPU use TF32 by default. Who compares the two without saying so
-# compares two formats. State the format on both sides, or measure both ways.
+# TF32 also spoils comparisons. CuPy computes products of float32 in full unless the environment variable `CUPY_TF32=1`
+# allows otherwise; PyTorch's convolutions on a GPU use TF32 by default. If you compare the two without saying so, you
+# compare two formats. State the format on both sides, or measure both ways.
 #
 # ## The memory pool
 #
-# To ask the driver for memory is slow, so CuPy keeps what you free and hands it out again. Programs that watch the
-# GPU's memory see the pool, not your arrays, and people take it for a leak. A stand-in with two counters shows it.
+# Asking the driver for memory is slow, so CuPy keeps what you free and hands it out again. Programs that watch the
+# GPU's memory see the pool, not your arrays, and people mistake it for a leak. A stand-in with two counters shows it.
 #
-# Three steps, each of which needs blocks of 300, 200 and 100 MB, and gives them back. Expect `used` to fall to 0 after
-# each step, and `total` to stay at 600 from the first step on. A leak would look different: `used` would not fall, and
-# `total` would grow from step to step.
+# Take three steps, each of which needs blocks of 300, 200 and 100 MB, and gives them back. Expect `used` to fall to 0
+# after each step, and `total` to stay at 600 from the first step on. A leak would look different: `used` would not
+# fall, and `total` would grow from step to step.
 
 
 # %%
@@ -627,21 +633,21 @@ def memory():
 # ## All of it
 #
 # On a machine with a GPU and CuPy (`python -m pip install -e ".[gpu]"`), `minunet train --device gpu` trains there.
-# The parameters and the training images move to the device once, and tiles are read there. Random numbers come from the
-# host, so that a run draws the same tiles everywhere. `python -m pytest -m gpu` holds every
-# layer there against the CPU. If you run it: you are among the first, and what you find out is news to us.
+# The parameters and the training images move to the device once, and tiles are read there. Random numbers come from
+# the host, so that a run draws the same tiles everywhere. `python -m pytest -m gpu` compares every layer there with
+# the CPU. If you run it, please tell us what you find.
 #
 # ## In three lines
 #
 # - The data decides: `xp = array_module(x)`, and every function from `xp`; the same lines run on both.
 # - A launch returns before the work is done: wait before you start the clock and before you stop it, warm up, take the
 #   median, and compare in turn.
-# - What costs is often not the arithmetic: small kernels, transfers, and values that the host wants to see.
+# - Often it is not the arithmetic that costs, but small kernels, transfers, and values that the host asks for.
 #
 # ## Where to read more
 #
 # [backend.py](../minunet/backend.py) chooses between NumPy and CuPy,
-# [pretend_gpu.py](../minunet/course/pretend_gpu.py) is the pretend one, and [test_gpu.py](../tests/test_gpu.py) is
-# what to run on a real one. CuPy's user guide has a page "Performance Best Practices", and `cupyx.profiler.benchmark`
-# is an honest clock. Notebook 12 is about making the arithmetic itself fast. The paper's own note on hardware is in
-# its [section 5](https://arxiv.org/abs/1505.04597): ten hours on a GPU of 6 GB.
+# [pretend_gpu.py](../minunet/course/pretend_gpu.py) is the pretend GPU, and [test_gpu.py](../tests/test_gpu.py) is for
+# a real one. CuPy's user guide has a page "Performance Best Practices", and `cupyx.profiler.benchmark` is an honest
+# clock. Notebook 12 is about making the arithmetic itself fast. The paper's own note on hardware is in its [section
+# 5](https://arxiv.org/abs/1505.04597): ten hours on a GPU of 6 GB.

@@ -6,17 +6,17 @@
 # %% [markdown]
 # # 15 More than one machine
 #
-# A slide of a tissue has 100,000 x 100,000 pixels. A laboratory has eight computers. **How do several machines label
-# one image, or train one network, such that the result is the one that a single machine would have found?**
+# A slide of a tissue has 100,000 x 100,000 pixels. A laboratory has eight computers. **How can several machines label
+# one image, or train one network, so that the result is what a single machine would have found?**
 #
-# There are two answers on this page, one for the image and one for the training. Both are a matter of knowing what
-# a machine has to be told by the others. For the image it is a frame of pixels around its block, the *halo*. For
-# the training it is a sum of gradients, the *all-reduce*.
+# This page has two answers, one for the image and one for the training. In both cases the question is what a machine
+# needs to know from the others. For the image it is a frame of pixels around its block, the *halo*. For the training
+# it is a sum of gradients, the *all-reduce*.
 
 # %% [markdown]
-# What you need from earlier pages: the overlap-tile strategy (notebook 10), and training by steps, each with one tile
-# (notebook 08). Everything here runs on one machine, without any package for clusters: machines are played by
-# processes, by threads or by rows of an array. Where Dask is installed, one cell uses it.
+# You need two things from earlier pages: the overlap-tile strategy (notebook 10), and training by steps, each with one
+# tile (notebook 08). Everything here runs on one machine, without any package for clusters: processes, threads or rows
+# of an array play the machines. Where Dask is installed, one cell uses it.
 
 # %%
 import importlib.util
@@ -45,8 +45,8 @@ QUICK = "MINUNET_QUICK" in os.environ  # fewer training steps, for the tests of 
 # ## One image, many blocks
 #
 # Cut the image into blocks and give each machine some of them. The network takes off a border (notebook 10), so a
-# machine needs more pixels than it labels: a margin on each side, its halo. Work it out by hand for a row of 12
-# pixels in three blocks of 4, and a network that takes off 2 pixels on each side.
+# machine needs more pixels than it labels: a margin on each side, the halo. Work it out by hand for a row of 12 pixels
+# in three blocks of 4, and a network that takes off 2 pixels on each side.
 #
 # | block | labels pixels | needs pixels | from the neighbours | from the mirror |
 # |---|---|---|---|---|
@@ -54,7 +54,7 @@ QUICK = "MINUNET_QUICK" in os.environ  # fewer training steps, for the tests of 
 # | 1 | 4 to 7 | 2 to 9 | 2, 3, 8, 9 | |
 # | 2 | 8 to 11 | 6 to 13 | 6, 7 | 10, 9 |
 #
-# A block in the middle of an image of two dimensions has eight neighbours: four at its sides, four at its corners.
+# A block in the middle of a two-dimensional image has eight neighbours: four at its sides, four at its corners.
 
 # %%
 figure, ax = plt.subplots(figsize=(7, 2.6), layout="constrained")
@@ -71,7 +71,7 @@ plt.show()
 #
 # $$ y[a : b] = f(x[a - m : b + m]), $$
 #
-# where $x$ goes on beyond its ends as in a mirror. It is an equality, and no approximation: no output of $a$ to $b$
+# where $x$ goes on beyond its ends as in a mirror. This is exact, and not an approximation: no output from $a$ to $b$
 # depends on any other pixel.
 #
 # **Exercise 1.** Return the pixels that the block from `start` to `stop` of a row needs, the mirror at the row's ends
@@ -107,8 +107,8 @@ network = train(
 whole = predict(network, cells.image)  # (2, 148, 212), on one machine
 
 # %% [markdown]
-# A block of 52 x 56 pixels, with its halo, through the network. Expect a largest difference near 1e-7, the rounding
-# of float32, between its probabilities and those of the whole image.
+# Let us send a block of 52 x 56 pixels, with its halo, through the network. Between its probabilities and those of the
+# whole image, expect a largest difference of less than a millionth, the rounding of float32.
 
 # %%
 before, after = margins(depth=2)
@@ -125,8 +125,8 @@ block = label_block(48, 56, 52, 56)
 print(f"largest difference: {np.abs(block - whole[:, 48:100, 56:112]).max():.1e}")
 
 # %% [markdown]
-# Now all blocks, on four machines. Threads play them here; each takes the next block that nobody has taken. That is
-# all that a *scheduler* does: it keeps a list of what is to be done, and of who is idle.
+# Now all blocks, on four machines. Here threads play the machines; each takes the next block that is free. That is all
+# a *scheduler* does: it keeps track of what is to be done, and of who is idle.
 
 # %%
 size = 52
@@ -149,8 +149,8 @@ print(f"{len(corners)} blocks, largest difference {np.abs(together - whole).max(
 # %% [markdown]
 # ### Without the halo
 #
-# What if the machines do not talk to each other, and each mirrors its own block? It runs without an error. Before you
-# look: where will it be wrong?
+# What if the machines do not talk to each other, and each mirrors its own block? This runs without an error. Before
+# you look: where will it be wrong?
 
 
 # %%
@@ -170,14 +170,14 @@ plt.show()
 print(f"largest difference {difference.max():.2f}")
 
 # %% [markdown]
-# The grid of the blocks is drawn into the answer, as deep as the halo is wide. A difference in the middle of a block
-# is zero: there, nothing outside the block is seen.
+# The answer is wrong along the seams, as deep as the halo is wide, and most of all where a seam cuts through the
+# outline of a cell. In the middle of a block the difference is zero: a pixel there sees nothing outside its block.
 #
 # ### The price of a halo
 #
-# Pixels of the halo are sent and are computed on more than once. By hand, for the paper's depth 4 with its margin of
-# 92 and blocks of 512: (512 + 184) / 512 = 1.36, squared 1.85. So 85 % more pixels are moved than there are. For
-# blocks of 2048 it is 1.19.
+# Pixels of the halo are sent, and worked on, more than once. By hand, for the paper's depth 4 with its margin of 92
+# and blocks of 512: (512 + 184) / 512 = 1.36, squared 1.85. So 85 % more pixels are moved than there are. For blocks
+# of 2048 it is 1.19.
 
 # %%
 sizes = 2 ** np.arange(7, 14)
@@ -204,8 +204,8 @@ plt.show()
 course.show_source(scale.predict)
 
 # %% [markdown]
-# If Dask is not installed, the next cell says so, and takes the blocks of above. With it, expect a difference of some
-# 1e-7 for any chunks.
+# If Dask is not installed, the next cell says so, and uses the blocks from above. With Dask, expect the same
+# probabilities up to rounding, whatever the chunks.
 
 # %%
 if importlib.util.find_spec("dask") is None:
@@ -220,9 +220,9 @@ print("equal to the whole image:", bool(np.abs(lazily - whole).max() < 1e-4))
 # %% [markdown]
 # ## One cell, two blocks
 #
-# Probabilities are equal, whoever computes them. Numbers of cells are not: every machine counts its own cells from 1,
-# so that 1 means another cell in each block, and a cell on a seam has two numbers. Here is a small case: cell 1 of
-# block A touches cell 2 of block B.
+# Probabilities are the same, whoever computes them. The numbers of cells are not: every machine counts its own cells
+# from 1, so 1 means a different cell in each block, and a cell on a seam has two numbers. Here is a small case: cell 1
+# of block A touches cell 2 of block B.
 
 # %%
 small = np.array([[1, 1, 0, 0, 0, 0], [0, 0, 0, 1, 1, 0], [0, 1, 1, 1, 0, 0], [0, 0, 0, 0, 0, 1]], bool)
@@ -257,8 +257,8 @@ def my_one_number(count, pairs):
 course.check("one_number", my_one_number)
 
 # %% [markdown]
-# The library asks SciPy for it. It needs the number of cells in each block and the pairs at the seams, and of all
-# those pixels nothing else. Expect `[1 2 2 3]`.
+# The library leaves this to SciPy. All it needs is the number of cells in each block and the pairs at the seams, and
+# no other pixels. Expect `[1 2 2 3]`.
 
 # %%
 print(join([2, 2], [Contacts((0, 1), np.array([[2, 1]]))]))
@@ -267,14 +267,14 @@ course.show_source(join)
 # %% [markdown]
 # ## One step, many machines
 #
-# A training step has no neighbours to ask. But it has a batch: the loss of $n$ tiles is the mean of their losses,
-# and a derivative of a mean is the mean of the derivatives.
+# A training step has no neighbours, but it has a batch: the loss of $n$ tiles is the mean of their losses, and a
+# derivative of a mean is the mean of the derivatives.
 #
 # $$ L = \frac{1}{n} \sum_{i=1}^{n} L_i \qquad\Longrightarrow\qquad
 # \frac{\partial L}{\partial w} = \frac{1}{n} \sum_{i=1}^{n} \frac{\partial L_i}{\partial w} $$
 #
-# So each machine takes one tile, goes forward and backward, and has a gradient. They add up their gradients, divide
-# by $n$, and all take the same step. A machine is called a *rank* here, the word of MPI.
+# So each machine takes one tile, goes forward and backward, and gets a gradient. The machines add up their gradients,
+# divide by $n$, and all take the same step. A machine is called a *rank* here, the word of MPI.
 #
 # By hand, for a network of one weight, $y = wx$ with $L_i = (w x_i - t_i)^2 / 2$: at $w = 1$ with the tiles x = 2,
 # t = 1 and x = 3, t = 5, the gradients $x_i (w x_i - t_i)$ are 2 and -6. Their mean is -2. One machine with both
@@ -287,7 +287,7 @@ print("of each rank:", x * (w * x - t), " mean:", (x * (w * x - t)).mean())
 # %% [markdown]
 # ### The all-reduce
 #
-# Every rank has a vector, and every rank wants the sum of all. If all send theirs to rank 0, rank 0 receives
+# Every rank has a vector, and every rank needs the sum of all vectors. If all send theirs to rank 0, rank 0 receives
 # $n - 1$ vectors while the others wait. It is better to share the adding, in two halves:
 #
 # 1. **Reduce-scatter.** Cut each vector into $n$ slices. Rank $r$ gets slice $r$ of everyone, and adds them up.
@@ -328,22 +328,22 @@ course.check("all_reduce", my_all_reduce)
 # %% [markdown]
 # ### In which order?
 #
-# Numbers of floating point do not add up to the same sum in any order:
+# The sum of floating-point numbers depends on the order in which they are added:
 
 # %%
 print((0.1 + 0.2) + 0.3, 0.1 + (0.2 + 0.3))
 
 # %% [markdown]
-# If the order depends on the number of ranks, so does the trained network, in its last digits at first and after
-# thousands of steps in more of them. The library adds neighbours first, 0 + 1 and 2 + 3, then neighbouring sums. One
-# process does it with the tiles of its batch, ranks do it among each other, and the order is the same.
+# If the order depends on the number of ranks, so does the trained network, at first in its last digits, and after
+# thousands of steps in more of them. The library adds neighbours first, 0 + 1 and 2 + 3, then neighbouring sums. A
+# single process does this with the tiles of its batch, several ranks do it with each other, and the order is the same.
 
 # %%
 course.show_source(pairwise_sum, mean_gradient)
 
 # %% [markdown]
-# Now the proof: four ranks, played by threads, train beside one process with batches of four. The threads meet at a
-# barrier, a place that nobody passes before all are there. Each then adds up the four vectors.
+# Let us test that: four ranks, played by threads, train for comparison with one process that has batches of four. The
+# threads meet at a barrier, which no thread passes before all have arrived. Each then adds up the four vectors.
 
 # %%
 COUNT = 4
@@ -380,8 +380,8 @@ differences = [max(np.abs(params[name] - by_one[name]).max() for name in by_one)
 print("largest difference of each rank's weights to those of one process:", *(float(d) for d in differences))
 
 # %% [markdown]
-# Zero, on every rank: nobody had to send weights. They began equal, from one seed, and took the same steps. With MPI
-# in place of threads the same is one command, and rank 0 alone writes the run folder:
+# Zero, on every rank: no weights had to be sent. They began equal, from one seed, and took the same steps. With MPI in
+# place of threads the same is one command, and rank 0 alone writes the run folder:
 #
 # ```sh
 # mpirun -n 4 minunet train --data folder:DIR
@@ -390,8 +390,8 @@ print("largest difference of each rank's weights to those of one process:", *(fl
 # ## How much faster?
 #
 # Two things keep $n$ ranks from being $n$ times as fast: the vectors have to travel, and the ranks share something,
-# such as the memory of one machine. The second can be measured here: processes compute gradients side by side, each
-# on one core, and do not talk to each other.
+# such as the memory of one machine. The second can be measured here: processes compute gradients side by side, each on
+# one core, without exchanging anything.
 
 # %%
 COUNT_TILES = """
@@ -420,10 +420,10 @@ rates = {n: tiles_a_second(n) for n in (1, 2)}
 print(f"two processes take {rates[2] / rates[1]:.2f} times the tiles of one")
 
 # %% [markdown]
-# On two idle cores expect 1.7 to 2; a busy machine has no second core to give. The time that the vectors travel can
-# be worked out. A vector has 4 bytes for each parameter, and $2 (n - 1) / n$ of it go out and come in. The paper's
-# network has 31,030,658 parameters, so 124 MB. On a network of 1 GB/s (10 Gbit Ethernet) that is up to 0.25 s a step,
-# and between GPUs (some 200 GB/s) about 1 ms.
+# On two idle cores expect 1.7 to 2; on a busy machine there may be no second core to spare, as above if the number is
+# smaller. The time that the vectors travel can be calculated. A vector has 4 bytes for each parameter, and $2 (n - 1)
+# / n$ of it go out and come in. The paper's network has 31,030,658 parameters, so 124 MB. On a network of 1 GB/s (10
+# Gbit Ethernet) that is up to 0.25 s a step, and between GPUs (some 200 GB/s) about 1 ms.
 #
 # Say a tile takes $T$ seconds; then the speed-up of $n$ ranks is $n T / (T + 2 (n - 1) / n \cdot B / v)$ with $B$ bytes
 # at $v$ bytes a second.
@@ -432,7 +432,7 @@ print(f"two processes take {rates[2] / rates[1]:.2f} times the tiles of one")
 ranks = np.arange(1, 65)
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 cases = (
-    ("full network, CPU (T = 5 s), Ethernet", 5, 124e6, 1e9, "#009E73"),
+    ("full network, CPU (T = 3 s), Ethernet", 3, 124e6, 1e9, "#009E73"),
     ("full network, GPU (T = 0.05 s), between GPUs", 0.05, 124e6, 200e9, "#56B4E9"),
     ("full network, GPU (T = 0.05 s), Ethernet", 0.05, 124e6, 1e9, "#D55E00"),
 )
@@ -445,12 +445,12 @@ ax.legend(fontsize=8)
 plt.show()
 
 # %% [markdown]
-# The quicker a rank computes, the more the journey counts. A slow CPU hardly notices Ethernet. A GPU would wait up to
+# The faster a rank computes, the more the transfer counts. A slow CPU hardly notices Ethernet. A GPU would wait up to
 # five times as long as it computes, and two of them would be slower than one.
 #
 # ## A larger batch wants a larger learning rate
 #
-# Four ranks take a quarter of the steps for the same tiles. Is the network as good after them? Compare four steps with
+# Four ranks take a quarter of the steps for the same tiles. Is the network as good afterwards? Compare four steps with
 # one tile each and one step with the four. With $g_i$ for the gradient of tile $i$ and $r$ for the rate,
 #
 # $$ w_4 = w_0 - r \sum_{i=1}^4 g_i(w_{i-1}) \qquad\text{and}\qquad
@@ -501,15 +501,15 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# With the old rate the batch of four lies behind: it has taken a quarter of the steps, each as long as before. With
+# With the old rate the batch of four lags behind: it has taken a quarter of the steps, each as long as before. With
 # four times the rate it keeps up with the single tiles.
 #
-# This has an end. The argument asked that gradients change little within the steps that are replaced. At the start of
-# a run they change fast, and so training with large batches is warmed up: the rate begins small. And with very large
-# batches or rates the argument fails altogether. Look for the end: multiply `RATE` by 10, and by 10 again. Adam
-# divides its steps by their size, so that for Adam the rule is weaker; the root of $n$ is often used.
+# This has its limits. The argument assumed that gradients change little during the steps that are replaced. At the
+# start of a run they change fast, and so training with large batches is warmed up: the rate begins small. And with
+# very large batches or rates the argument fails altogether. Find the limit: multiply `RATE` by 10, and by 10 again.
+# Adam divides each gradient by its usual size, so for Adam the rule is weaker; the square root of $n$ is often used.
 #
-# `minunet train` does **not** change the rate by itself, since it cannot know where the end is. With 4 ranks say
+# `minunet train` does **not** change the rate by itself, since it cannot know where the limit is. With 4 ranks say
 # `--learning-rate 0.12 --optimiser sgd`, and compare.
 
 # %% [markdown]
@@ -519,20 +519,25 @@ plt.show()
 #
 # **Question 2.** A machine dies in the middle of a slide. What is lost? And if it dies in the middle of a training run?
 #
-# **Question 3.** Somebody starts a program that knows nothing about MPI with `mpirun -n 4`, to be four times as fast.
-# What happens?
+# **Question 3.** Somebody starts a program that knows nothing about MPI with `mpirun -n 4`, hoping that it will be
+# four times as fast. What happens?
 
 # %% [markdown] tags=["answer"]
 # **1.** 100,000 / 2048 is 48.8, so 49 x 49 = 2,401 blocks. 2,401 times 0.5 s on 8 GPUs take 150 s. With halos, each
 # block reads 2232 x 2232 pixels: 12 GB in place of 10.
 #
-# **2.** Of a slide, the blocks that it was working on: a scheduler gives them to somebody else, and the result is the
-# same, since a block does not depend on who computes it. Of a training run, everything since the last checkpoint: every
-# step needs all ranks, and so all stop. The run goes on from the checkpoint, with as many ranks as divide the batch.
+# **2.** Of a slide, the blocks that it was working on: a scheduler gives them to another machine, and the result is
+# the same, since a block does not depend on who computes it. Of a training run, everything since the last checkpoint:
+# every step needs all ranks, so all of them stop. The run goes on from the checkpoint, with as many ranks as divide
+# the batch.
 #
-# **3.** The same program runs four times, from the same seed, and does the same work four times in as much time, or in
-# more. If it writes files, four processes write over each other. `minunet train` therefore refuses to run under mpirun
-# without mpi4py.
+# **3.** The same program runs four times, from the same seed, and does the same work four times, in the same time or
+# more. If it writes files, four processes overwrite each other's. `minunet train` therefore refuses to run under
+# mpirun without mpi4py.
+#
+# **Rubric, 3 points.** One for each question. 1: blocks and seconds, and the halo counted in what is read. 2: of a
+# slide the blocks under way, of a training run all since the checkpoint, with the reason. 3: the same work is done four
+# times.
 
 # %% [markdown]
 # ## In three lines

@@ -343,7 +343,7 @@ def test_images_that_do_not_fit_the_network(run, tmp_path, rng, capsys):
     assert "found none" in refused(capsys, "predict", checkpoint, tmp_path / "nothing.png", "--out", out)
     Image.fromarray(rng.integers(0, 255, (20, 20), np.uint8)).save(tmp_path / "grey.png")
     Image.fromarray(np.full((20, 20), np.nan, np.float32)).save(tmp_path / "nan.tif")
-    line = refused(capsys, "predict", checkpoint, tmp_path / "grey.png", tmp_path / "nan.tif", "--out", out)
+    line = refused(capsys, "predict", checkpoint, tmp_path / "nan.tif", "--out", out)
     assert "nan.tif" in line and "NaN or infinity in 400" in line
     line = refused(capsys, "predict", checkpoint, tmp_path / "grey.png", "--tile", 35, "--out", out)
     assert "the nearest valid sizes are 34 and 36" in line

@@ -5,6 +5,8 @@ import pytest
 import minunet
 from minunet import course, gradcheck
 from minunet.course import bug_hunt as suspects
+from minunet.course import public_suspects as public
+from minunet.course.stride_and_padding import strided_conv_forward
 
 REPORTS = {  # forward, suspect, arguments; kind, the accused arguments, the count, and words of the hint
     "pool": (
@@ -63,6 +65,35 @@ REPORTS = {  # forward, suspect, arguments; kind, the accused arguments, the cou
         (None, None),
         "choose other arguments",
     ),
+    "softmax": (
+        public.softmax_forward,
+        public.suspect_softmax,
+        public.SOFTMAX,
+        "wrong",
+        ["x"],
+        (120, 120),
+        "a term or a factor is missing",
+    ),
+    "mirror": (public.mirror_forward, public.suspect_mirror, public.MIRROR, "wrong", ["x"], (108, 180), "no simple"),
+    "strided_conv": (
+        strided_conv_forward,
+        public.suspect_strided_conv,
+        public.STRIDED,
+        "wrong",
+        ["x", "weight"],
+        (330, 378),
+        "does a loop, a sum or a slice end early",
+    ),
+    "standardise": (
+        public.standardise_forward,
+        public.suspect_standardise,
+        public.STANDARDISE,
+        "wrong",
+        ["x"],
+        (120, 120),
+        "close to the right gradient",
+    ),
+    "largest": (public.largest_forward, public.suspect_largest, public.TIES, "kink", ["x"], (8, 144), "Left out"),
 }
 REPAIRS = {
     "repaired_loss_backward": suspects.suspect_loss,
@@ -70,6 +101,10 @@ REPAIRS = {
     "repaired_crop_concat_backward": suspects.suspect_crop_concat,
     "repaired_relu_backward": suspects.suspect_relu,
     "repaired_conv_relu_conv_backward": suspects.suspect_conv_relu_conv,
+    "repaired_softmax_backward": public.suspect_softmax,
+    "repaired_mirror_backward": public.suspect_mirror,
+    "repaired_strided_conv_backward": public.suspect_strided_conv,
+    "repaired_standardise_backward": public.suspect_standardise,
 }
 
 
@@ -100,6 +135,15 @@ def test_suspect_as_it_was_is_no_repair(name):
     assert not course.check(name, REPAIRS[name]).ok
 
 
-def test_relu_that_writes_into_dy_passes_the_tiny_case_and_not_the_gradient_check():
+def test_relu_that_writes_into_dy_is_right_and_yet_refused():
     text = str(course.check("repaired_relu_backward", suspects.suspect_relu))
-    assert "tiny case: equal" in text and "mutated in dy" in text, text
+    assert "tiny case: equal" in text and "changes its argument dy" in text, text
+
+
+def test_gradients_given_to_each_of_several_winners_pass_the_check_and_fail_the_sum():
+    """As the text says of suspect 14: a tie is a kink, so the check is silent, and the sum of dx tells."""
+    y, cache = public.largest_forward(*public.TIES)
+    assert gradcheck(public.largest_forward, public.suspect_largest, public.TIES).ok
+    assert public.suspect_largest(y * 0 + 1, cache).sum() > y.size
+    right, cache = minunet.max_pool_forward(*public.TIES)
+    assert minunet.max_pool_backward(right * 0 + 1, cache).sum() == right.size

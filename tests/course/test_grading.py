@@ -1,52 +1,54 @@
-"""Grading: right answers get marks, whatever else a notebook does, and no notebook stops the others."""
+"""Grading: right answers get marks, whatever else a notebook does, and no notebook stops or harms another."""
 
 import csv
-import json
-import sys
+import importlib.util
 
 import pytest
+from hostile_submissions import HOSTILE, PRIVATE_FOLDER, QUICK_LIMIT, RIGHT, STUBS, notebook
 
 from minunet.cli.main import main
 from minunet.course.exercises import by_notebook
-from minunet.course.grading.student_kernel import STRIKES
+from minunet.course.grading import grade as grading
+from minunet.course.grading.grade_all import ENDED, Journal, grade_all
+from minunet.course.grading.grade_folder import Settings, grade_folder
+from minunet.course.grading.sandbox import Sandbox, choose
+from minunet.course.grading.student_process import STRIKES
+from minunet.course.grading.submission import read_submissions
 
-pytest.importorskip("jupyter_client", reason="grading needs Jupyter: python -m pip install -e '.[notebooks]'")
-pytest.importorskip("ipykernel", reason="grading needs Jupyter: python -m pip install -e '.[notebooks]'")
-
-NAMES = [exercise.name for exercise in by_notebook()["02_convolution"]]
-IMPORTS = (
-    "import numpy as np\nfrom minunet import course\nfrom minunet.layers.conv import conv2d_backward, conv2d_forward"
-)
-SOLUTIONS = [
-    "def my_conv2d_forward(x, weight, bias):\n    return conv2d_forward(x, weight, bias)[0]",
-    "def my_conv2d_dx(dy, cache):\n    return conv2d_backward(dy, cache)[0]",
-    "def my_conv2d_dweight(dy, cache):\n    return conv2d_backward(dy, cache)[1]",
-    "def my_conv2d_backward(dy, cache):\n    return conv2d_backward(dy, cache)",
-]
-STUBS = [solution.split("\n")[0] + "\n    ...  # about 5 lines" for solution in SOLUTIONS]
-CHECKS = [f'course.check("{name}", my_{name})' for name in NAMES]
+NAMES = [exercise.name for exercise in by_notebook()["03_relu_and_max_pool"]]
 pytestmark = [
-    pytest.mark.slow,  # it starts Jupyter's kernels
-    pytest.mark.skipif(len(NAMES) != 4, reason="02 has other exercises by now"),
+    pytest.mark.slow,  # each submission starts a process, and needs seconds
+    pytest.mark.skipif(
+        importlib.util.find_spec("ipykernel") is None,
+        reason="grading needs Jupyter: python -m pip install -e '.[notebooks]'",
+    ),
 ]
 
 
 def write_notebook(path, *cells):
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [{"cell_type": "code", "id": f"c{i}", "metadata": {}, "source": cell} for i, cell in enumerate(cells)]
-    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": rows}))
+    path.write_bytes(notebook(*cells))
 
 
-def grades(folder, seconds=20):
-    """Grade a folder by the command; return {file: (marks, remark)}."""
-    out = folder.parent / "grades.csv"
-    assert main(["grade", str(folder), "--out", str(out), "--seconds", str(seconds)]) == 0
-    with open(out, newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert list(rows[0])[:2] == ["file", "notebook"] and list(rows[0])[-2:] == ["total", "remark"]
-    for row in rows:
-        assert int(row["total"]) == sum(int(row.get(name) or 0) for name in NAMES)
-    return {row["file"]: ("".join(row.get(name, "") for name in NAMES), row["remark"]) for row in rows}
+def table(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def grades(folder, seconds=20, *more):
+    """Grade a folder by the command; return {file: (points of the three exercises, remark)}.
+
+    1 stands for all points of an exercise, p for a part, 0 for none.
+    """
+    out = folder.parent / "grades"
+    options = ["--out", str(out), "--seconds", str(seconds), "--jobs", "2", *more]
+    assert main(["grade", str(folder), *options]) == 0
+    return {row["file"]: (marks(row), row["remark"]) for row in table(out / "submissions.csv")}
+
+
+def marks(row):
+    points = [row.get(name) for name in NAMES if row.get(name)]
+    return "".join("1" if float(p) == 1 else "p" if float(p) else "0" for p in points)
 
 
 @pytest.fixture
@@ -54,110 +56,127 @@ def folder(tmp_path):
     return tmp_path / "submissions"
 
 
-def test_right_half_right_and_unsolved_notebooks(folder, capsys):
-    write_notebook(folder / "anna" / "02_convolution.ipynb", IMPORTS, *SOLUTIONS, *CHECKS)
-    write_notebook(folder / "ben.ipynb", IMPORTS, *STUBS, *CHECKS)
-    half = [*SOLUTIONS[:2], SOLUTIONS[2].replace("[1]", "[1][..., ::-1, ::-1]"), "def my_conv2d_backward(:"]
-    write_notebook(folder / "cleo.ipynb", IMPORTS, "1 / 0", *half, *CHECKS[:3])
-    write_notebook(folder / ".ipynb_checkpoints" / "ben-checkpoint.ipynb", IMPORTS)
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """Grade all hostile submissions in one folder, among those of honest students; return (folder, rows, files)."""
+    base = tmp_path_factory.mktemp("grading")
+    folder = base / "submissions"
+    write_notebook(folder / "aaa_first.ipynb", *RIGHT)
+    write_notebook(folder / "zzz_last.ipynb", *RIGHT)
+    write_notebook(base / "neighbour.ipynb", *RIGHT)
+    for name, (content, _, _) in HOSTILE.items():
+        data = content if isinstance(content, bytes) else notebook(*content)
+        (folder / f"{name}.ipynb").write_bytes(data.replace(PRIVATE_FOLDER, str(base).encode()))
+    return base, grades(folder, QUICK_LIMIT)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_submission_gets_the_marks_of_its_functions_and_a_remark(hostile, name):
+    _, expected, remark = HOSTILE[name]
+    got, remarks = hostile[1][f"{name}.ipynb"]
+    if expected is None:  # only a sandbox hides the neighbours, and the remark is there without one, too
+        expected = "111" if choose(None, hostile[0]).kind == "none" else "000"
+    assert got == expected
+    assert remark in remarks if remark else remarks == ""
+
+
+def test_no_hostile_submission_harms_an_honest_one_or_leaves_anything(hostile):
+    base, rows = hostile
+    assert rows["aaa_first.ipynb"] == rows["zzz_last.ipynb"] == ("111", "")
+    assert len(rows) == len(HOSTILE) + 2
+    assert not (base / "unpickled").exists()
+    psutil = pytest.importorskip("psutil", reason="comes with Jupyter; finds processes that were left behind")
+    assert [p for p in psutil.process_iter(["cmdline"]) if f"{base}/left" in " ".join(p.info["cmdline"] or [])] == []
+
+
+def test_no_page_of_feedback_runs_what_a_student_wrote(hostile):
+    base, _ = hostile
+    pages = {path.name: path.read_text(encoding="utf-8") for path in (base / "grades").rglob("*.html")}
+    assert len([name for name in pages if name.startswith(("aaa", "zzz"))]) == 2
+    for page in pages.values():
+        assert "<script" not in page and "<img" not in page and "default-src 'none'" in page
+    injected = next(page for name, page in pages.items() if name.startswith("injected_html"))
+    assert "&lt;script&gt;" in injected
+    neighbour = next(page for name, page in pages.items() if name.startswith("executes_a_neighbour"))
+    assert "please look" not in neighbour  # that remark is the teacher's
+
+
+def test_right_partly_right_and_unsolved_notebooks(folder, capsys):
+    write_notebook(folder / "anna" / "03_relu_and_max_pool.ipynb", *RIGHT)
+    write_notebook(folder / "ben.ipynb", *STUBS)
+    small = "def my_max_pool_backward(dy, cache):\n    return np.repeat(np.repeat(dy, 2, 2), 2, 3)"
+    write_notebook(folder / "cleo.ipynb", "1 / 0", *RIGHT[:3], small, "def broken(:")
+    write_notebook(folder / ".ipynb_checkpoints" / "ben-checkpoint.ipynb", *RIGHT)
     assert grades(folder) == {
-        "anna/02_convolution.ipynb": ("1111", ""),
-        "ben.ipynb": ("0000", ""),
-        "cleo.ipynb": ("1100", "cell 2 stops with ZeroDivisionError; cell 6 stops with SyntaxError"),
+        "anna/03_relu_and_max_pool.ipynb": ("111", ""),
+        "ben.ipynb": ("000", ""),
+        "cleo.ipynb": ("11p", "cell 1 stops with ZeroDivisionError; cell 6 stops with SyntaxError"),
     }
-    assert "3 notebooks graded, 1 with a remark" in capsys.readouterr().out
+    assert "3 notebooks of 3 students graded, 1 with a remark" in capsys.readouterr().out
+    rows = {row["student"]: row for row in table(folder.parent / "grades" / "grades.csv")}
+    assert {name: float(row["points"]) for name, row in rows.items()}["anna"] == 3
+    assert all(row["of"] == "3" and row["anonymous"].startswith("s-") for row in rows.values())
 
 
-def test_a_notebook_that_hangs_crashes_or_floods_stops_no_other(folder):
-    shout = "for _ in range(40):\n    print('x' * 10**6)"
-    hangs = "def my_conv2d_dx(dy, cache):\n    while True:\n        pass"
-    dies = "def my_conv2d_dweight(dy, cache):\n    import os\n    os._exit(3)"
-    write_notebook(folder / "a.ipynb", IMPORTS, shout, SOLUTIONS[0], hangs, dies, SOLUTIONS[3], CHECKS[0])
-    deaf = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:\n    pass"
-    hungry = "many = np.ones((100_000, 100_000))"
-    ends = "import os\nos._exit(2)"
-    write_notebook(folder / "b.ipynb", IMPORTS, *SOLUTIONS, deaf, hungry, "input()", ends, *CHECKS)
-    write_notebook(folder / "c.ipynb", IMPORTS, *SOLUTIONS, *CHECKS)
-    assert grades(folder, seconds=2) == {
-        "a.ipynb": ("1001", "my_conv2d_dx takes longer than 2 s; my_conv2d_dweight ends the kernel"),
-        "b.ipynb": (
-            "1111",
-            "cell 6 takes longer than 2 s and cannot be interrupted; cell 7 stops with MemoryError; "
-            "cell 8 stops with StdinNotImplementedError; cell 9 ends the kernel",
-        ),
-        "c.ipynb": ("1111", ""),
-    }
+def test_a_notebook_with_many_endless_cells_is_given_up(folder):
+    write_notebook(folder / "a.ipynb", *RIGHT, *["while True:\n    pass"] * (STRIKES + 1))
+    ((points, remark),) = grades(folder, seconds=0.5).values()
+    assert points == "000"
+    assert remark.startswith("cell 5 takes longer than 0.5 s; cell 6")
+    assert f"given up after {STRIKES} that take too long or end the process" in remark
 
 
-def test_a_notebook_with_many_such_cells_is_given_up(folder):
-    write_notebook(folder / "a.ipynb", IMPORTS, *SOLUTIONS, *["while True:\n    pass"] * (STRIKES + 1), *CHECKS)
-    ((marks, remark),) = grades(folder, seconds=0.5).values()
-    assert marks == "0000"
-    assert remark.startswith("cell 6 takes longer than 0.5 s; cell 7")
-    assert remark.endswith(f"given up after {STRIKES} that take too long or end the kernel")
+def test_a_submission_that_ends_its_grader_stops_no_other(folder, tmp_path):
+    kills = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"  # a sandbox hides the parent
+    write_notebook(folder / "a.ipynb", *RIGHT)
+    write_notebook(folder / "b.ipynb", *RIGHT, kills)
+    write_notebook(folder / "c.ipynb", *RIGHT)
+    journal = Journal(tmp_path / "journal.jsonl")
+    grade_all(read_submissions(folder), journal, 20, Sandbox("none"), 2)
+    rows = {row["file"]: (grading.total(row), row["remarks"]) for row in journal.rows.values()}
+    assert rows == {"a.ipynb": (3, []), "b.ipynb": (0, [ENDED]), "c.ipynb": (3, [])}
 
 
-def test_a_notebook_that_cheats_gains_nothing(folder, tmp_path):
-    cheats = """
-class Right:
-    ok = True
-    name, lines = "conv2d_dx", []
-import os
-import minunet.course.checking as checking
-from minunet.gradcheck import check as gradcheck
-import minunet.course.grading.remote_call as answering
-course.check = checking.check = lambda name, function: Right()
-gradcheck.gradcheck = lambda *args, **kwargs: Right()
-checking._equal = np.allclose = np.array_equal = lambda *args, **kwargs: True
-checking.find = lambda name: None
-class EqualToAll(np.ndarray):
-    __eq__ = __ne__ = lambda self, other: True
-class Bomb:
-    def __reduce__(self):
-        return os.mkdir, (PATH,)
-""".replace("PATH", repr(str(tmp_path / "unpickled")))
-    backward = "def my_conv2d_backward(dy, cache):\n    return [np.zeros(1).view(EqualToAll)] * 3"
-    forged = """
-def my_conv2d_dx(dy, cache):
-    return EqualToAll((1, 1, 4, 4))
-def my_conv2d_dweight(dy, cache):
-    return np.array([[[[Bomb()]]]])
-"""
-    answering = "answering.answer = lambda function, question, reply: open(reply, 'w').write('right')"
-    checks = ['course.check("conv2d_forward", lambda *args: None)', *CHECKS[1:], 'print("RIGHT: conv2d_dx")']
-    write_notebook(folder / "a.ipynb", IMPORTS, *STUBS, cheats, forged, backward, *checks)
-    write_notebook(folder / "b.ipynb", IMPORTS, *STUBS, cheats, answering, *checks)
-    write_notebook(folder / "c.ipynb", IMPORTS, *STUBS, CHECKS[0].replace("my_conv2d_forward", "conv2d_forward"))
-    marks = grades(folder)
-    assert not (tmp_path / "unpickled").exists()
-    assert marks == {"a.ipynb": ("0000", ""), "b.ipynb": ("0000", ""), "c.ipynb": ("0000", "")}
+def test_a_grading_that_was_stopped_goes_on_where_it_was(folder, monkeypatch):
+    for name in ("a", "b"):
+        write_notebook(folder / f"{name}.ipynb", *RIGHT)
+    first = grades(folder)
+    journal = folder.parent / "grades" / "journal.jsonl"
+    kept = [line for line in journal.read_text().splitlines() if '"a.ipynb"' in line]
+    forged = kept[0].replace('"points": 1.0', '"points": 0.5')  # only a row that is not made again keeps this
+    journal.write_text(forged + "\n" + kept[0][:40])  # and one that was being written
+    assert grades(folder) == {"a.ipynb": ("ppp", first["a.ipynb"][1]), "b.ipynb": first["b.ipynb"]}
+    write_notebook(folder / "a.ipynb", *RIGHT, "'handed in again'")
+    assert grades(folder)["a.ipynb"][0] == "111"
 
 
-def test_a_backward_pass_that_writes_into_its_arguments_fails_as_in_the_notebook(folder):
-    writes = "def my_conv2d_backward(dy, cache):\n    grads = conv2d_backward(dy, cache)\n    dy += 1\n    return grads"
-    harmless = "def my_conv2d_dx(dy, cache):\n    dx = conv2d_backward(dy, cache)[0]\n    dy *= 2\n    return dx"
-    write_notebook(folder / "a.ipynb", IMPORTS, SOLUTIONS[0], harmless, SOLUTIONS[2], writes, *CHECKS)
-    assert grades(folder) == {"a.ipynb": ("1110", "")}
+def test_an_exercise_whose_check_stops_is_a_remark_and_stops_no_other(monkeypatch):
+    class Process:
+        def function(self, name):
+            return None
+
+    def check(name, function):
+        raise IndexError("too many indices")
+
+    monkeypatch.setattr(grading, "check", check)
+    mark, remarks = grading._mark("relu_backward", Process())
+    assert mark["points"] == 0 and not mark["ok"]
+    assert remarks == [
+        "my_relu_backward: its check stops with IndexError: too many indices; please look at this answer yourself"
+    ]
 
 
-def test_files_that_are_no_notebooks_of_the_course(folder):
-    folder.mkdir()
-    (folder / "half.ipynb").write_text('{"cells": [')
-    (folder / "list.ipynb").write_text("[1, 2]")
-    (folder / "old.ipynb").write_text('{"worksheets": [], "nbformat": 3}')
-    (folder / "bytes.ipynb").write_bytes(b"\xff\xfe\x00")
-    (folder / "deep.ipynb").write_text("[" * 100_000)
-    write_notebook(folder / "other.ipynb", "print(1)")
-    damaged = ("", "the file is damaged, or is not a notebook of format 4")
-    unknown = ("", "it checks no exercise of the course, and its file name names no notebook of the course")
-    names = ("half", "list", "old", "bytes", "deep")
-    assert grades(folder) == {f"{name}.ipynb": damaged for name in names} | {"other.ipynb": unknown}
-
-
-def test_a_notebook_without_its_checks_is_known_by_its_name(folder):
-    write_notebook(folder / "smith_02_convolution (1).ipynb", IMPORTS, *SOLUTIONS)
-    ((marks, remark),) = grades(folder).values()
-    assert (marks, remark) == ("1111", "")
+def test_the_best_or_the_last_attempt_counts_and_a_table_names_students(folder, tmp_path):
+    write_notebook(folder / "smith_4711_1_03_relu_and_max_pool.ipynb", *RIGHT)
+    write_notebook(folder / "smith_4711_2_03_relu_and_max_pool-1.ipynb", *STUBS)
+    names = tmp_path / "names.csv"
+    names.write_text("found,student\n4711,Anna Smith\n4712,Ben Absent\n")
+    rows = {}
+    for attempt in ("best", "last"):
+        out = tmp_path / attempt
+        grade_folder(folder, out, Settings(20, 2, attempt, names))
+        rows[attempt] = {row["student"]: float(row["points"]) for row in table(out / "grades.csv")}
+    assert rows == {"best": {"Anna Smith": 3, "Ben Absent": 0}, "last": {"Anna Smith": 0, "Ben Absent": 0}}
 
 
 def refused(capsys, *arguments):
@@ -168,16 +187,19 @@ def refused(capsys, *arguments):
 
 
 def test_bad_input_is_refused_in_one_line_and_nothing_is_written(folder, tmp_path, monkeypatch, capsys):
-    out = tmp_path / "grades.csv"
+    out = tmp_path / "grades"
     assert f"found no folder {folder}" in refused(capsys, folder, "--out", out)
     folder.mkdir()
     assert "expected notebooks (*.ipynb)" in refused(capsys, folder, "--out", out)
-    write_notebook(folder / "a.ipynb", *CHECKS)
+    write_notebook(folder / "a.ipynb", *STUBS)
     assert "--seconds must be above 0, got 0" in refused(capsys, folder, "--out", out, "--seconds", 0)
-    assert "--out must be in a folder that exists" in refused(capsys, folder, "--out", tmp_path / "no" / "x.csv")
-    monkeypatch.setitem(sys.modules, "jupyter_client", None)
-    assert "python -m pip install -e '.[notebooks]'" in refused(capsys, folder, "--out", out)
+    assert "--jobs must be at least 1, got 0" in refused(capsys, folder, "--out", out, "--jobs", 0)
+    assert "--out must be in a folder that exists" in refused(capsys, folder, "--out", tmp_path / "no" / "x")
+    assert "--out is a folder now" in refused(capsys, folder, "--out", tmp_path / "week1.csv")
+    assert "cannot read" in refused(capsys, folder, "--out", out, "--map", tmp_path / "names.csv")
+    monkeypatch.setenv("PATH", "")
+    assert "needs podman or docker" in refused(capsys, folder, "--out", out, "--container", "course")
     assert [path.name for path in tmp_path.iterdir()] == ["submissions"]
-    out.write_text("my notes")
-    assert "--out must be a new file" in refused(capsys, folder, "--out", out)
-    assert out.read_text() == "my notes"
+    out.mkdir()
+    (out / "notes.txt").write_text("my notes")
+    assert "--out must be a new folder, or one of an earlier grading" in refused(capsys, folder, "--out", out)

@@ -1,9 +1,9 @@
 """The notebooks: what is built equals its source, pages run without warnings, and stubs fail with a helpful message."""
 
 import ast
-import contextlib
 import copy
 import functools
+import itertools
 import os
 import re
 import shutil
@@ -18,11 +18,12 @@ pytest.importorskip("jupytext", reason="notebooks need Jupyter: python -m pip in
 pytest.importorskip("nbclient", reason="notebooks need Jupyter: python -m pip install -e '.[test]'")
 
 import build
+import claims
 import editions
 import execute
 import nbformat
 
-from minunet import course
+from minunet import conv2d_backward, course
 from minunet.course.exercises import by_notebook
 from minunet.errors import InputError
 
@@ -126,15 +127,15 @@ def test_a_build_is_the_same_every_time(folder):
     for _ in range(2):
         assert build.main(["01", "--folder", str(folder)]) == 0
         made = [path for path in sorted(folder.rglob("*.ipynb"))]
-        assert len(made) == 3
+        assert len(made) == 4
         bytes_of.append([path.read_bytes() for path in made])
     assert bytes_of[0] == bytes_of[1]
 
 
 def test_check_names_what_is_not_made_from_its_source(folder, capsys):
     notebook = editions.read_source(folder / "source" / "01_page.py")
-    for edition in ("student", "solutions"):
-        build._write(build.UNEXECUTED[edition](notebook), folder / edition / "01_page.ipynb")
+    for edition, made in build._unexecuted(notebook, "01_page").items():
+        build._write(made, folder / edition / "01_page.ipynb")
     executed = editions.folded(notebook)
     build._write(executed, folder / "01_page.ipynb")
 
@@ -160,7 +161,7 @@ def test_check_names_what_is_not_made_from_its_source(folder, capsys):
 
 def test_a_fault_in_one_page_is_one_line_and_the_others_are_built(folder, monkeypatch, capsys):
     (folder / "source" / "00_broken.py").write_text(TINY.replace("# end of your code", ""))
-    monkeypatch.setattr(build, "execute", lambda notebook, *_: notebook)
+    monkeypatch.setattr(build, "execute", lambda notebook, *_, **__: notebook)
     assert build.main(["--folder", str(folder)]) == 1
     out, err = capsys.readouterr()
     assert out.startswith("01_page ")
@@ -210,6 +211,41 @@ def test_a_page_with_an_error_or_a_warning_is_refused(folder, code, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
+def test_a_number_in_a_sentence_that_the_page_does_not_compute_is_refused(folder):
+    path = folder / "source" / "01_page.py"
+    says = "Half of 5 is 2.5<!--{half:.1f}-->, a 7th 0.8<!--{5/7:.1f}-->."
+    path.write_text(TINY.replace("Because.", says) + "\n# %%\nhalf = 5 / 2\n")
+    with pytest.raises(InputError, match=r"^01_page: the text says 0.8, \{5/7:.1f\} is 0.7$"):
+        execute.execute(editions.read_source(path), "01_page", folder, claims=claims.claims_of(path))
+
+
+def test_marks_of_numbers_are_in_no_edition_and_can_be_read():
+    marked = 0
+    for name, path in SOURCES.items():
+        marks = path.read_text().count("<!--")
+        assert len(claims.claims_of(path)) == marks, (
+            f"{name}: a mark must follow its number and be {{expression:format}}"
+        )
+        assert not any("<!--" in cell.source for cell in page_of(name).cells)
+        marked += marks
+    assert marked > 0
+
+
+def test_a_printed_source_that_the_library_no_longer_has_is_found(folder, capsys):
+    (folder / "source" / "01_page.py").write_text(TINY + "\n# %%\ncourse.show_source(conv2d_backward)\n")
+    executed = editions.folded(editions.read_source(folder / "source" / "01_page.py"))
+    for cell in executed.cells:
+        if cell.cell_type == "code":
+            cell.execution_count = 1
+    for source, faults in ((course.show_source(conv2d_backward).data, 0), ("def conv2d_backward(dy, cache): ...", 1)):
+        output = nbformat.v4.new_output("execute_result", data={"text/plain": source}, execution_count=1)
+        executed.cells[-1].outputs = [output]
+        build._write(executed, folder / "01_page.ipynb")
+        build.main(["--folder", str(folder), "--check"])
+        assert capsys.readouterr().err.count("prints an old source at course.show_source(conv2d_backward)") == faults
+
+
 def test_an_output_that_differs_from_machine_to_machine_is_refused():
     def shown(text):
         return execute.fault_of(nbformat.v4.new_output("execute_result", data={"text/plain": text}))
@@ -236,7 +272,9 @@ def test_built_notebooks_equal_their_sources():
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_page_runs_without_an_error_or_a_warning(name, monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-    notebook = execute.execute(copy.deepcopy(page_of(name)), name, NOTEBOOKS, quick=True)
+    is_shortened = "MINUNET_QUICK" in SOURCES[name].read_text()  # then its numbers are not those of the full page
+    numbers = [] if is_shortened else claims.claims_of(SOURCES[name])
+    notebook = execute.execute(copy.deepcopy(page_of(name)), name, NOTEBOOKS, quick=True, claims=numbers)
     for cell in notebook.cells:
         if editions.tag_of(cell) == "check":
             assert "#009E73" in cell.outputs[0].data["text/html"], cell.source
@@ -254,7 +292,7 @@ def test_a_page_checks_the_exercises_of_its_own_module(name):
 
 def test_student_stubs_are_not_written_yet_and_nothing_else(notebook):
     student = editions.student(notebook)
-    names = imports_of(notebook)
+    names = claims.imports_of(notebook)
     for cell in student.cells:
         if editions.tag_of(cell) == "exercise":
             exec(cell.source, names)
@@ -275,8 +313,24 @@ def test_lessons_and_checks_need_no_solution_of_a_student(notebook):
         assert not {name for name in used if name.startswith("my_")} - allowed, cell.source
 
 
-def test_a_page_has_40_to_60_cells_beside_its_checks_and_answers(notebook):
-    assert 40 <= sum(editions.tag_of(cell) not in ("check", "answer") for cell in notebook.cells) <= 60
+def test_a_page_has_40_to_68_cells_beside_its_checks_and_answers(notebook):
+    assert 40 <= sum(editions.tag_of(cell) not in ("check", "answer") for cell in notebook.cells) <= 68
+
+
+@pytest.mark.parametrize("word", ["Exercise", "Question"])
+def test_exercises_and_questions_are_numbered_alike(notebook, word):
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert re.findall(rf"\*\*{word}[^*]*\*\*", text) == re.findall(rf"\*\*{word} \d+\.\*\*", text)
+    numbers = [int(number) for number in re.findall(rf"\*\*{word} (\d+)", text)]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_no_line_in_the_middle_of_a_paragraph_looks_like_a_list(notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for before, line in itertools.pairwise(cell.source.split("\n")):
+                begins_list = before.strip() == "" or re.match(r" |[-*+] |\d+\. ", before)
+                assert begins_list or not re.match(r"[-*+] |\d+\. ", line), line
 
 
 @pytest.mark.parametrize("edition", ["executed", "student", "solutions"])
@@ -308,15 +362,3 @@ def test_links_of_the_readme_lead_somewhere():
 def test_committed_notebooks_are_small_enough_to_be_shown():
     for path in NOTEBOOKS.glob("*.ipynb"):
         assert path.stat().st_size <= build.LARGEST, path.name
-
-
-def imports_of(notebook):
-    """Return the names that the imports of a page bring, without those that are missing here, such as CuPy."""
-    names = {}
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            for node in ast.walk(ast.parse(cell.source)):
-                if isinstance(node, (ast.Import, ast.ImportFrom)):
-                    with contextlib.suppress(ImportError):
-                        exec(ast.unparse(node), names)
-    return names

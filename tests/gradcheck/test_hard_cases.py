@@ -75,6 +75,15 @@ def test_right_layers_of_the_zoo_raise_no_false_alarm_at_extreme_scales(name, sc
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", ["recurrent layer", "LSTM over time", "GRU cell", "tanh"])
+def test_saturated_layers_are_vacuous_and_no_cast(name, mode):
+    (layer,) = [layer for layer in LAYERS if layer.name == name]
+    args = tuple(1e6 * x if getattr(x, "dtype", None) == np.float64 else x for x in layer.args)
+    report = gradcheck(layer.forward, layer.backward, args, mode=mode, seed=0)
+    assert {finding.kind for finding in report.findings} == {"vacuous"}, report
+
+
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("bits", [1, 3, 7])
 def test_straight_through_rounding_is_called_quantised(rng, bits, mode):
     levels = 2.0**bits

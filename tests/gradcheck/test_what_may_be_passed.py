@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from layer_pairs import CONV, LOSS, RELU, conv_args, kinds
 
-from minunet import InputError, conv2d_backward, conv2d_forward, gradcheck
+from minunet import (
+    InputError,
+    assert_gradients,
+    check_adjoint,
+    check_second_order,
+    conv2d_backward,
+    conv2d_forward,
+    gradcheck,
+)
 from minunet.backend import Constant
 
 
@@ -78,12 +86,40 @@ def test_given_dy_for_a_scalar(rng, dy):
     [
         ({"mode": "quick"}, "mode must be one of auto, elements, directions, got 'quick'"),
         ({"directions": 0}, "directions must be at least 1, got 0"),
+        ({"directions": 2.0}, "directions must be a whole number, got 2.0"),
+        ({"tolerance": "x"}, "tolerance must be a relative error from 0 to 1, got 'x'"),
+        ({"step": None}, "step must be relative to the size of the argument, between 0 and 1, got None"),
+        ({"seed": -1}, "seed must be a whole number, at least 0, got -1"),
+        ({"seed": "a"}, "seed must be a whole number, at least 0, got 'a'"),
+        ({"rng": 3}, r"rng must be a numpy.random.Generator, got 3; pass np.random.default_rng\(seed\)"),
+        ({"constant": 3}, "constant must be a tuple of names of arguments, got 3"),
         ({"dy": np.ones((2, 3))}, r"dy must have the shape of the forward output, \(2, 4, 4, 4\), got \(2, 3\)"),
     ],
 )
 def test_bad_options(rng, options, message):
     with pytest.raises(InputError, match=message):
         gradcheck(*CONV, conv_args(rng), **options)
+
+
+@pytest.mark.parametrize("check", [gradcheck, check_adjoint, assert_gradients])
+@pytest.mark.parametrize("odd", [None, "relu", 3])
+def test_what_is_no_function_is_named(rng, check, odd):
+    x = rng.standard_normal(3)
+    for functions, name in (((odd, RELU[1]), "forward"), ((RELU[0], odd), "backward")):
+        with pytest.raises(InputError, match=f"^{name} must be a function, got "):
+            check(*functions, (x,))
+
+
+def test_functions_of_other_arguments_are_refused_with_their_signature(rng):
+    x = rng.standard_normal(3)
+    with pytest.raises(InputError, match=r"forward must take the arguments in args, 1 in all, got forward\(a, b\)"):
+        gradcheck(lambda a, b: (a, b), RELU[1], (x,))
+    with pytest.raises(InputError, match=r"backward must take \(dy, cache\), 2 in all, got backward\(dy\)"):
+        gradcheck(RELU[0], lambda dy: dy, (x,))
+    with pytest.raises(InputError, match="hvp must be a function, got a NoneType"):
+        check_second_order(*RELU, None, (x,))
+    with pytest.raises(InputError, match=r"rng must be a numpy.random.Generator"):
+        check_adjoint(*RELU, (x,), rng=3)
 
 
 def test_arguments_without_floating_point_numbers():

@@ -39,10 +39,15 @@ def test_everything_comes_back_bit_for_bit(tmp_path, small_unet):
 
 
 def test_levels_are_lists_in_their_order(tmp_path, rng):
-    levels = [{"weight": np.full(2, float(i))} for i in range(12)]  # 10 must not come before 2
-    save(tmp_path / "c.npz", {"encode": levels})
+    def conv(C, size, value=0.0):
+        return {"weight": np.full((1, C, size, size), value), "bias": np.zeros(1)}
+
+    encode = [{"conv1": conv(1, 3, float(i)), "conv2": conv(1, 3)} for i in range(12)]  # 10 must not come before 2
+    decode = [{"up": conv(1, 2), "conv1": conv(2, 3), "conv2": conv(1, 3)} for _ in range(12)]
+    params = {"encode": encode, "bottom": encode[0], "decode": decode, "head": conv(1, 1)}
+    save(tmp_path / "c.npz", params)
     loaded = load_checkpoint(tmp_path / "c.npz").network.params["encode"]
-    assert [level["weight"][0] for level in loaded] == list(range(12))
+    assert [level["conv1"]["weight"][0, 0, 0, 0] for level in loaded] == list(range(12))
 
 
 def test_a_checkpoint_for_prediction_has_no_run_to_resume(tmp_path, small_unet):

@@ -171,7 +171,7 @@ def test_the_progress_bar_counts_the_tiles(small_unet, monkeypatch, rotations):
         def update(self):
             self.count += 1
 
-    monkeypatch.setattr(sys.modules[predict.__module__], "tqdm", Bar)
+    monkeypatch.setattr(sys.modules[predict.__module__], "ProgressBar", Bar)
     predict(small_unet, np.zeros((20, 25)), 52, rotations, progress=True)
     (bar,) = bars
     assert bar.count == bar.total >= 6 * rotations  # an output is 12 pixels wide
@@ -233,6 +233,8 @@ def test_eight_rotations_do_not_care_about_a_mirror_and_four_do(small_unet, rng)
             {"rotations": 3},
             "rotations must be 1 (none), 4 (quarter turns), 7 (sevenths of a turn) or 8",
         ),
+        ({"rotations": 8.0}, "rotations must be 1 (none), 4 (quarter turns), 7 (sevenths of a turn) or 8"),
+        ({"rotations": True}, "mirrored too), got True; 1 is quickest"),
         ({"image": np.zeros((3, 20, 20))}, "image must have shape (H, W) or (1, H, W) for this network"),
         ({"image": np.zeros((0, 20))}, "got (1, 0, 20)"),
         ({"image": np.full((20, 20), np.nan)}, "image must be finite, got NaN or infinity in 400 values"),
@@ -281,6 +283,21 @@ def dim_cells():
 
 def wrong(probabilities, labels):
     return np.mean(probabilities.argmax(axis=0) != labels)
+
+
+def test_grey_values_from_0_to_1_are_known_from_normalised_ones(small_unet, rng, recwarn):
+    image, _ = synthetic_cells(rng, 70, 80)  # float32, from 0 to 1
+    eight_bits = np.round(255 * image)
+    dark = np.round(9 * image).astype(np.uint8)
+    for raw in (image, eight_bits / 255, (eight_bits / 65535).astype(np.float32), dark, dark.astype(float)):
+        with pytest.warns(UserWarning, match="expected a mean near 0, got only values from"):
+            predict(small_unet, raw, 60)
+    recwarn.clear()
+    normalised = normalise(image[None], "image")
+    brighter = normalised[:, 10:40, 20:50] - normalised.min()  # all of it above the mean of the training images
+    for other in (normalised, -normalised, brighter, brighter / brighter.max(), np.zeros((70, 80)), np.ones((70, 80))):
+        predict(small_unet, other, 60)
+    assert not recwarn.list
 
 
 def test_a_network_normalises_as_it_was_trained(dim_cells):

@@ -1,5 +1,7 @@
 """What users try first and should not: each is refused in one line, before anything is changed."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -40,8 +42,43 @@ def test_an_optimiser_changes_nothing_if_the_trees_differ(params, change):
 
 
 def test_adam_counts_its_steps_from_1(params):
-    with pytest.raises(InputError, match="a step of at least 1, got mean, square and step 0"):
-        m.adam_step(params, params, m.init_moments(params), 0.1, 0.9, 0)
+    for step in (0, 1.0, None, True):
+        with pytest.raises(InputError, match=f"a step of at least 1, got step={step}"):
+            m.adam_step(params, params, m.init_moments(params), 0.1, 0.9, step)
+
+
+@pytest.mark.parametrize("odd", [None, {}, [], "x", 1, {"a": [1.0]}, {"a": np.ones(2, int)}])
+def test_an_optimiser_names_the_tree_that_is_none(params, odd):
+    moments = m.init_moments(params)
+    for name, step in {
+        "params must be": lambda: m.adam_step(odd, params, moments, 0.1, 0.9, 1),
+        "grads must have": lambda: m.adam_step(params, odd, moments, 0.1, 0.9, 1),
+        "moments of mean and square": lambda: m.adam_step(params, params, odd, 0.1, 0.9, 1),
+        r"moments\['square'\] must": lambda: m.adam_step(params, params, {**moments, "square": odd}, 0.1, 0.9, 1),
+        "velocity must have": lambda: m.sgd_step(params, params, odd, 0.1, 0.9),
+        "params must be a tree": lambda: m.init_velocity(odd),
+        "params must be a tree of": lambda: m.init_moments(odd),
+    }.items():
+        with pytest.raises(InputError, match=name):
+            step()
+
+
+@pytest.mark.parametrize("odd", [None, "0.1", float("nan"), np.array([1, 2])])
+def test_an_optimiser_names_the_number_that_is_none(params, odd):
+    state, moments = m.init_velocity(params), m.init_moments(params)
+    for name, step in {
+        "sgd_step needs a learning_rate": lambda: m.sgd_step(params, params, state, odd, 0.9),
+        "sgd_step needs a momentum": lambda: m.sgd_step(params, params, state, 0.1, odd),
+        "adam_step needs a learning_rate": lambda: m.adam_step(params, params, moments, odd, 0.9, 1),
+        "adam_step needs a momentum": lambda: m.adam_step(params, params, moments, 0.1, odd, 1),
+    }.items():
+        with pytest.raises(InputError, match=name):
+            step()
+    with pytest.raises(InputError, match=r"a momentum in \[0, 1\), got 1"):  # Adam would divide by 1 - 1
+        m.adam_step(params, params, moments, 0.1, 1, 1)
+    with pytest.raises(InputError, match=r"a momentum in \[0, 1\), got -0.5"):
+        m.sgd_step(params, params, state, 0.1, -0.5)
+    m.sgd_step(params, params, state, -0.1, 0.9)  # uphill
 
 
 @pytest.mark.parametrize("option", ["--num-classes", "--base-channels", "--in-channels"])
@@ -74,6 +111,60 @@ def test_what_is_no_network_is_not_saved_or_loaded(params, tmp_path, finished_ru
         m.load_network(None)
     with pytest.raises(InputError, match=r"did you mean .*checkpoint\.npz"):
         m.load_network(finished_run)
+
+
+def broken(params, change):
+    """Return a copy of the parameters of which one thing is changed."""
+    params = m.backend.map_tree(np.copy, params)
+    change(params)
+    return params
+
+
+BROKEN = {
+    "without head": lambda p: p.pop("head"),
+    "encode.0.conv1.bias missing": lambda p: p["encode"][0]["conv1"].pop("bias"),
+    "decode.0.up.weight missing": lambda p: p["decode"].pop(),
+    "got notes added": lambda p: p.update(notes=np.ones(2)),
+    r"\(2,\) in head.bias, got float32 \(3,\)": lambda p: p["head"].update(bias=np.ones(3, np.float32)),
+    r"\(2,\) in head.bias, got int64 \(2,\)": lambda p: p["head"].update(bias=np.ones(2, np.int64)),
+    r"\(4, 2, 3, 3\) in bottom.conv1.weight": lambda p: p["bottom"]["conv1"].update(weight=np.ones((4, 1, 3, 3))),
+}
+
+
+@pytest.mark.parametrize("message", BROKEN)
+def test_parameters_that_are_no_network_are_shown_but_not_saved_or_used(params, tmp_path, rng, message):
+    network = Network(broken(params, BROKEN[message]), "image")
+    assert repr(network).startswith("Network(not usable: ")
+    with pytest.raises(InputError, match=message):
+        m.save_network(tmp_path / "a.npz", network)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match=message):
+        m.predict(network, rng.random((20, 20)))
+
+
+@pytest.mark.parametrize("empty", [{}, None, [], "cells"])
+def test_a_network_of_nothing_is_shown_but_not_saved(empty, tmp_path):
+    assert repr(Network(empty, "image")).startswith("Network(not usable: network must be a Network")
+    with pytest.raises(InputError, match="network must be a Network"):
+        m.save_network(tmp_path / "a.npz", Network(empty, "image"))
+
+
+def test_a_file_of_which_something_is_missing_is_not_loaded(params, tmp_path):
+    path = tmp_path / "a.npz"
+    m.save_network(path, Network(params, "image"))
+    with np.load(path) as archive:
+        whole = dict(archive)
+    about = json.loads(str(whole["about"]))
+    parts = {name: x for name, x in whole.items() if name != "params/head.bias"}
+    no_version = {name: x for name, x in about.items() if name != "version"}
+    for content, message in (
+        (parts, "head.bias missing"),
+        ({**whole, "about": np.array(json.dumps(no_version))}, "another program"),
+        ({**whole, "about": np.array(json.dumps({**about, "version": "two"}))}, "another program"),
+    ):
+        np.savez(path, **content)
+        with pytest.raises(InputError, match=message):
+            m.load_network(path)
 
 
 def test_data_is_no_setting_of_arrays(rng):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from minunet import InputError, flatten, load_network, predict, save_network, train
-from minunet.data import synthetic_dataset
+from minunet import InputError, flatten, load_network, predict, save_network, separate_touching, train
+from minunet.data import synthetic_cells, synthetic_dataset
 
 SMALL = {"base_channels": 2, "depth": 1, "tile": 36, "progress": False}
 
@@ -55,6 +55,37 @@ def test_three_classes_and_two_channels(images_and_labels, rng):
     assert predict(network, images[0]).shape == (3, 60, 64)
 
 
+def test_cells_that_are_numbered_are_not_taken_for_classes(images_and_labels):
+    images, _ = images_and_labels
+    numbered = [separate_touching(synthetic_cells(np.random.default_rng(i), 60, 64, count=9)[1]) for i in range(3)]
+    with pytest.raises(InputError, match=r"numbered one by one\? .*take labels > 0; .*say num_classes="):
+        train(images, numbered, steps=1, **SMALL)
+    network = train(images, numbered, num_classes=12, steps=1, **SMALL)
+    assert len(network.params["head"]["bias"]) == 12
+    assert len(train(images, [cells > 0 for cells in numbered], steps=1, **SMALL).params["head"]["bias"]) == 2
+
+
+def test_classes_that_come_in_pieces_need_no_word(images_and_labels):
+    images, _ = images_and_labels
+    patches = np.kron(np.random.default_rng(0).integers(0, 8, (10, 8)), np.ones((6, 8), int))
+    assert len(train(images, [patches] * 3, steps=1, **SMALL).params["head"]["bias"]) == 8
+
+
+def test_num_classes_lets_a_class_be_absent_and_none_be_beyond(images_and_labels):
+    images, labels = images_and_labels
+    assert len(train(images, [2 * x for x in labels], num_classes=4, steps=1, **SMALL).params["head"]["bias"]) == 4
+    with pytest.raises(InputError, match="labels must be from 0 to 1 for num_classes=2, got 2"):
+        train(images, [2 * x for x in labels], num_classes=2, steps=1, **SMALL)
+    for odd in (1, 2.0, "2", True, 257):
+        with pytest.raises(InputError, match="num_classes must be a whole number from 2 to 256"):
+            train(images, labels, num_classes=odd, steps=1, **SMALL)
+
+
+def test_a_stack_is_a_list_of_images(images_and_labels):
+    images, labels = images_and_labels
+    assert_same(train(images, labels, steps=1, **SMALL), train(np.stack(images), np.stack(labels), steps=1, **SMALL))
+
+
 def test_a_time_limit_ends_it(images_and_labels):
     train(*images_and_labels, minutes=0.002, **SMALL)
 
@@ -75,7 +106,7 @@ def test_the_bar_counts_the_steps_and_shows_the_loss(images_and_labels, monkeypa
         def update(self, n):
             self.n += n
 
-    monkeypatch.setattr("minunet.training.progress_bar.tqdm", Bar)
+    monkeypatch.setattr("minunet.training.progress_bar.ProgressBar", Bar)
     train(*images_and_labels, steps=3, **{**SMALL, "progress": True})
     train(*images_and_labels, steps=3, **SMALL)
     for bar, disable in zip(bars, (None, True), strict=True):
@@ -91,7 +122,24 @@ def test_the_bar_counts_the_steps_and_shows_the_loss(images_and_labels, monkeypa
         ([np.ones(9)], [np.ones((9, 9), int)], {}, "image 0: expected numbers (H, W) or (C, H, W), got float64 (9,)"),
         ([np.ones((9, 9), str)], [np.ones((9, 9), int)], {}, "image 0: expected numbers"),
         ([np.full((9, 9), np.inf)], [np.ones((9, 9), int)], {}, "image 0: expected finite grey values"),
-        ([np.ones((9, 8))], [np.ones((9, 9), int)], {}, "image 0: expected labels (9, 8) like the image, got (9, 9)"),
+        ([np.ones((9, 8))], [np.ones((9, 9), int)], {}, "image 0: expected labels (9, 8) like the image (C, H, W) = "),
+        ([np.ones((9, 8, 3))], [np.ones((9, 8), int)], {}, "image.transpose(2, 0, 1) puts the channels first"),
+        (
+            (x for x in [1]),
+            [np.eye(9, dtype=int)],
+            {},
+            "images must be a list of arrays, one for each image, got a gen",
+        ),
+        ([np.eye(9)], iter([np.eye(9, dtype=int)]), {}, "labels must be a list of arrays, one for each image, got a l"),
+        (None, [np.eye(9, dtype=int)], {}, "images must be a list of arrays, one for each image, got a NoneType"),
+        (
+            np.eye(9),
+            [np.eye(9, dtype=int)],
+            {},
+            "images must be a list of arrays, got one array (9, 9); write [images]",
+        ),
+        ([[[1, 2], [3]]], [np.eye(2, dtype=int)], {}, "image 0: expected numbers (H, W) or (C, H, W), got object (2,)"),
+        (["a.png"], [np.eye(9, dtype=int)], {}, "minunet.read_image reads such an array from a file"),
         ([np.ones((9, 9))], [np.ones((9, 9))], {}, "image 0: expected labels of whole numbers"),
         ([np.ones((9, 9))], [np.full((9, 9), -1)], {}, "got int64 from -1 to -1"),
         ([np.ones((9, 9))], [255 * np.eye(9, dtype=int)], {}, "got 0, 255; for two classes, background and cell"),

@@ -17,7 +17,7 @@ from minunet.errors import InputError
 from minunet.training.config import Config
 from minunet.training.optimisers import OPTIMISERS, adam_step, init_moments, init_velocity, sgd_step
 from minunet.training.run_folder import new_folder, resume_run, save_run
-from minunet.training.train import draw_tile, learning_rate, progress, start, train_steps
+from minunet.training.train import draw_tile, learning_rate, lower_learning_rate, progress, start, train_steps
 
 SMALL = {"base_channels": 2, "depth": 1, "tile": 36, "dropout_rate": 0.2}
 
@@ -268,5 +268,23 @@ def test_default_folders_are_numbered(tmp_path):
 
 
 def test_a_loss_that_explodes_stops_the_run_with_a_remedy(config, dataset):
-    with np.errstate(all="ignore"), pytest.raises(InputError, match=r"got nan at step \d+; try a lower learning rate"):
+    with np.errstate(all="ignore"), pytest.raises(InputError, match=r"got nan at step \d+; try learning_rate="):
         trained(start(config._replace(learning_rate=1e30), dataset), dataset)
+
+
+@pytest.mark.parametrize(
+    ("settings", "remedy"),
+    [
+        ({"learning_rate": 1e30}, "learning_rate=0.001, which is usual for adam, in place of 1e+30"),
+        ({"learning_rate": 0.3, "momentum": 0.99}, "learning_rate=0.001, which is usual for adam, in place of 0.3"),
+        ({"optimiser": "sgd", "learning_rate": 0.3}, "learning_rate=0.03, which is usual for sgd and momentum 0.9"),
+        (
+            {"optimiser": "sgd", "learning_rate": 0.03, "momentum": 0.99},
+            "learning_rate=0.003, which is usual for sgd and momentum 0.99, in place of 0.03",
+        ),
+        ({"optimiser": "sgd", "learning_rate": 0.03}, "try a tenth of the learning rate, learning_rate=0.003"),
+        ({}, "try a tenth of the learning rate, learning_rate=0.0001"),
+    ],
+)
+def test_the_remedy_for_a_loss_that_explodes_depends_on_the_rate(settings, remedy):
+    assert remedy in lower_learning_rate(Config(**settings))

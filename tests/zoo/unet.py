@@ -18,7 +18,7 @@ from zoo.bug import Cage
 def _params(depth: int) -> dict:
     rng = np.random.default_rng(
         17
-    )  # one channel a level more: the check moves every parameter, and looks into 20 wrong
+    )  # one channel a level more: the check moves every parameter, and looks into 10 wrong
     params = init_unet(rng, in_channels=1, num_classes=2, base_channels=depth, depth=depth, dtype=np.float64)
     for name, array in flatten(params).items():
         if name.endswith("bias"):

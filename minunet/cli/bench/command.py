@@ -74,7 +74,7 @@ def run_bench(
         memory, for example.
     """
     if rounds < 1:
-        raise InputError(f"rounds must be at least 1, got {rounds}")
+        raise InputError(f"rounds must be at least 1, got {rounds}; the default is 5")
     if against == "torch" and importlib.util.find_spec("torch") is None:
         raise InputError("--against torch needs PyTorch, found none; install it with python -m pip install torch")
     network = {"height": input, "width": input, "base_channels": base_channels, "depth": depth}

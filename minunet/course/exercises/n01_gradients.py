@@ -15,6 +15,10 @@ def cube(x):
     return x**3
 
 
+def tiny_square(x):
+    return 1e-9 * x**2
+
+
 def energy(x) -> float:
     """Return a number that depends on each element of x: the sum of squares and of products of neighbours in a row."""
     return float((x * x).sum() + (x[..., :-1] * x[..., 1:]).sum())
@@ -99,6 +103,23 @@ def slopes_one_sided(f, gradient, x, u, step):
     return forward_difference(lambda t: f(x + t * u), 0.0, step), (gradient * u).sum()
 
 
+def slopes_swapped(f, gradient, x, u, step):
+    return directional_slopes(f, gradient, x, u, step)[::-1]
+
+
+def slopes_both_measured(f, gradient, x, u, step):
+    return (directional_slopes(f, gradient, x, u, step)[0],) * 2
+
+
+def slopes_both_predicted(f, gradient, x, u, step):
+    return (directional_slopes(f, gradient, x, u, step)[1],) * 2
+
+
+def slopes_along_a_unit_vector(f, gradient, x, u, step):
+    unit = u / np.sqrt((u * u).sum())
+    return directional_slopes(f, gradient, x, unit, step)
+
+
 def slopes_without_u(f, gradient, x, u, step):
     return directional_slopes(f, gradient, x, u, step)[0], gradient.sum()
 
@@ -118,6 +139,20 @@ def scaled_square_without_two(dy, cache):
     return dx / 2, dscale
 
 
+def scaled_square_without_dy(dy, cache):
+    return scaled_square_backward(np.ones_like(dy), cache)
+
+
+def scaled_square_with_a_mean(dy, cache):
+    dx, dscale = scaled_square_backward(dy, cache)
+    return dx, dscale / len(dx)
+
+
+def scaled_square_not_summed(dy, cache):
+    x, _ = cache
+    return scaled_square_backward(dy, cache)[0], x**2 * dy
+
+
 def scaled_square_without_scale(dy, cache):
     x, _ = cache
     return 2 * x * dy, scaled_square_backward(dy, cache)[1]
@@ -132,7 +167,7 @@ EXERCISES = [
         solution=central_difference,
         outputs=("slope",),
         args=(cube, 2.0, 1.0),
-        more=((cube, -1.0, 0.5), (np.sin, np.array([0.0, 1.0, 2.0]), 1e-3)),
+        more=((cube, -1.0, 0.5), (np.sin, 0.7, 1e-3), (np.exp, -2.5, 0.3), (tiny_square, 3.0, 1e-2)),
         mistakes={
             "this is the forward difference: step to the left as well as to the right": forward_difference,
             "the two points lie 2 * step apart, so that is what to divide by": difference_over_one_step,
@@ -144,7 +179,7 @@ EXERCISES = [
         solution=numerical_gradient,
         outputs=("gradient",),
         args=(energy, TINY, 1.0),
-        more=((waves, LARGER, 1e-4),),
+        more=((waves, LARGER, 1e-4), (energy, rng.normal(size=5), 1e-2), (waves, rng.normal(size=(3, 1)), 1e-3)),
         mistakes={
             "this is the forward difference: move each element to both sides": gradient_one_sided,
             "an element stays moved while the next is measured: put it back, or move a copy": gradient_leaving_x_moved,
@@ -157,7 +192,13 @@ EXERCISES = [
         solution=relative_error,
         outputs=("error",),
         args=(np.array([[4.0, -2.0], [1.0, 3.0]]), np.array([[5.0, -2.0], [2.0, 3.0]])),
-        more=((LARGER, LARGER + 1e-5), (-np.ones((2, 2)), np.zeros((2, 2))), (np.zeros(3), np.zeros(3))),
+        more=(
+            (LARGER, LARGER + 1e-5),
+            (1e-6 * LARGER[0], 1.1e-6 * LARGER[0]),
+            (np.array([-9.0, 1]), np.array([-7.0, 1])),
+            (-np.ones((2, 2)), np.zeros((2, 2))),
+            (np.zeros(3), np.zeros(3)),
+        ),
         mistakes={
             "not element by element: take the largest difference over the largest number of all": error_by_element,
             "a difference below zero is a difference too: np.abs": error_with_signs,
@@ -169,10 +210,17 @@ EXERCISES = [
         "directional_slopes",
         solution=directional_slopes,
         outputs=("measured", "predicted"),
-        args=(energy, energy_gradient(TINY), TINY, U, 1.0),
-        more=((waves, LARGER[::-1].copy(), LARGER, np.cos(LARGER), 1e-4),),
+        args=(energy, energy_gradient(TINY) + 1, TINY, U, 1.0),  # a wrong gradient, so that the two slopes differ
+        more=(
+            (waves, LARGER[::-1].copy(), LARGER, np.cos(LARGER), 1e-4),
+            (waves, rng.normal(size=7), rng.normal(size=7), rng.normal(size=7), 0.5),
+        ),
         mistakes={
             "this is the forward difference: step against u as well as along it": slopes_one_sided,
+            "the two are swapped: measured first, then predicted": slopes_swapped,
+            "both are measured: predict the second by the gradient that you were given": slopes_both_measured,
+            "both are predicted: measure the first with f": slopes_both_predicted,
+            "u is made a unit vector here: take it as it is": slopes_along_a_unit_vector,
             "each slope counts as far as u moves its element: sum gradient * u": slopes_without_u,
         },
         hint="measured: a central difference between x + step * u and x - step * u; predicted: the sum of gradient * u",
@@ -182,10 +230,17 @@ EXERCISES = [
         solution=scaled_square_backward,
         outputs=("dx", "dscale"),
         args=(small_whole_numbers(3, 2), scaled_square_forward(small_whole_numbers(3, 2), np.array([2.0, -1.0]))[1]),
-        more=((small_whole_numbers(4, 3), scaled_square_forward(small_whole_numbers(4, 3), np.arange(1.0, 4.0))[1]),),
+        more=(
+            (small_whole_numbers(4, 3), scaled_square_forward(small_whole_numbers(4, 3), np.arange(1.0, 4.0))[1]),
+            (rng.normal(size=(5, 5)), (rng.normal(size=(5, 5)), rng.normal(size=5))),
+            (rng.normal(size=(1, 6)), (rng.normal(size=(1, 6)), rng.normal(size=6))),
+        ),
         pair=(scaled_square_forward, (rng.normal(size=(4, 3)), rng.normal(size=3))),
         mistakes={
             "the slope of x**2 is 2 * x": scaled_square_without_two,
+            "dy is missing: each slope is multiplied by the gradient that arrives": scaled_square_without_dy,
+            "dscale is a mean: each row's use of scale[w] adds its share, so it is a sum": scaled_square_with_a_mean,
+            "dscale has a row for each use of scale[w]: sum over the rows": scaled_square_not_summed,
             "y is scale times x**2, so the slope along x is scale times larger too": scaled_square_without_scale,
         },
         hint="dx: the slope of y along x, times dy; dscale: scale[w] is used in every row, so sum over the rows",

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minunet.course import stride_and_padding
 from minunet.course.exercise import Exercise
 from minunet.layers.conv import conv2d_backward, conv2d_forward
 
@@ -16,6 +17,12 @@ def backward_case(N: int, C: int, H: int, W: int, F: int, KH: int, KW: int) -> t
     """Return (dy, cache)."""
     _, cache = conv2d_forward(small_whole_numbers(N, C, H, W), small_whole_numbers(F, C, KH, KW), np.zeros(F))
     return small_whole_numbers(N, F, H - KH + 1, W - KW + 1), cache
+
+
+def random_backward_case(N: int, C: int, H: int, W: int, F: int, KH: int, KW: int) -> tuple:
+    """Return (dy, cache), with numbers that are not whole."""
+    _, cache = conv2d_forward(rng.normal(size=(N, C, H, W)), rng.normal(size=(F, C, KH, KW)), np.zeros(F))
+    return rng.normal(size=(N, F, H - KH + 1, W - KW + 1)), cache
 
 
 def y(x, weight, bias):
@@ -93,6 +100,11 @@ def dbias_is_a_mean(dy, cache):
     return dx, dweight, dy.mean(axis=(0, 2, 3))
 
 
+def gradients_in_the_wrong_order(dy, cache):
+    dx, dweight, dbias = conv2d_backward(dy, cache)
+    return dweight, dx, dbias
+
+
 def with_overwritten_dx(dy, cache):
     return dx_overwritten(dy, cache), *conv2d_backward(dy, cache)[1:]
 
@@ -104,7 +116,11 @@ BIAS = np.array([1.0])
 DY = np.array([[1.0, 2], [0, -1]])[None, None]
 
 BY_HAND = DY, conv2d_forward(X, WEIGHT, BIAS)[1]
-LARGER = backward_case(2, 3, 6, 5, 4, 3, 2)
+FURTHER = (
+    backward_case(2, 3, 6, 5, 4, 3, 2),
+    random_backward_case(3, 1, 5, 4, 2, 1, 3),
+    random_backward_case(1, 4, 3, 7, 1, 2, 2),
+)
 
 EXERCISES = [
     Exercise(
@@ -112,7 +128,12 @@ EXERCISES = [
         solution=y,
         outputs=("y",),
         args=(X, WEIGHT, BIAS),
-        more=((small_whole_numbers(2, 3, 6, 5), small_whole_numbers(4, 3, 3, 2), small_whole_numbers(4)),),
+        more=(
+            (small_whole_numbers(2, 3, 6, 5), small_whole_numbers(4, 3, 3, 2), small_whole_numbers(4)),
+            (rng.normal(size=(3, 1, 5, 4)), rng.normal(size=(2, 1, 1, 3)), rng.normal(size=2)),
+            (rng.normal(size=(1, 4, 3, 7)), rng.normal(size=(1, 4, 2, 2)), rng.normal(size=1)),
+        ),
+        ready_made=("conv2d_forward", "conv2d"),
         mistakes={
             "the kernel is turned by half a turn: in a correlation tap (0, 0) reads x[h, w]": y_turned,
             "rows and columns of the kernel are swapped: kh counts rows, and moves along H": y_rows_and_columns_swapped,
@@ -127,7 +148,8 @@ EXERCISES = [
         solution=dx,
         outputs=("dx",),
         args=BY_HAND,
-        more=(LARGER,),
+        more=FURTHER,
+        ready_made=("conv2d_backward", "conv2d_gradients"),
         mistakes={
             "taps overwrite each other: a pixel of x is read by many taps, so dx needs +=": dx_overwritten,
             "the kernel is turned once too often: a tap writes to the pixel that it read": dx_turned,
@@ -140,7 +162,8 @@ EXERCISES = [
         solution=dweight,
         outputs=("dweight",),
         args=BY_HAND,
-        more=(LARGER,),
+        more=FURTHER,
+        ready_made=("conv2d_backward", "conv2d_gradients"),
         mistakes={
             "it is turned by half a turn: tap (kh, kw) saw x[h + kh, w + kw]": dweight_turned,
             "it is a mean: a tap serves every pixel of y, and all these effects add up": dweight_is_a_mean,
@@ -153,13 +176,18 @@ EXERCISES = [
         solution=conv2d_backward,
         outputs=("dx", "dweight", "dbias"),
         args=BY_HAND,
-        more=(LARGER,),
+        more=FURTHER,
+        ready_made=("conv2d_backward", "conv2d_gradients"),
         pair=(conv2d_forward, (rng.normal(size=(2, 2, 6, 5)), rng.normal(size=(3, 2, 3, 2)), rng.normal(size=3))),
         mistakes={
+            "the order is that of the forward's arguments, x, weight, bias: dx, dweight, dbias": (
+                gradients_in_the_wrong_order
+            ),
             "every pixel of y got the same bias: dbias sums dy over N, H and W": without_dbias,
             "dbias is a mean: the bias reaches every pixel of y, and all these effects add up": dbias_is_a_mean,
             "in dx, taps overwrite each other: a pixel of x is read by many taps, so dx needs +=": with_overwritten_dx,
         },
         hint="one loop over the taps makes dx and dweight, and dbias is a sum of dy; which of the three differs?",
     ),
+    *stride_and_padding.EXERCISES,
 ]

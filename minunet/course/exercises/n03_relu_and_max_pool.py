@@ -56,6 +56,21 @@ def pooled_column_by_column(x):
     return y.swapaxes(2, 3), winner.swapaxes(2, 3)
 
 
+def pooled_numbers_from_1(x):
+    y, winner = pooled(x)
+    return y, winner + 1
+
+
+def pooled_first_corner(x):
+    return x[:, :, ::2, ::2], pooled(x)[1]
+
+
+def pooled_magnitude(x):
+    _, winner = pooled(np.abs(x))
+    corners = np.stack([x[:, :, i::2, j::2] for i, j in CORNERS])
+    return np.take_along_axis(corners, winner[None].astype(int), axis=0)[0], winner
+
+
 def pooled_mean(x):
     _, winner = pooled(x)
     return sum(x[:, :, i::2, j::2] for i, j in CORNERS) / 4, winner
@@ -93,7 +108,12 @@ EXERCISES = [
         solution=relu_backward,
         outputs=("dx",),
         args=(np.array([[5.0, -1, -2], [3, -4, 6], [1, 2, -3]]), relu_forward(RELU_TINY)[1]),
-        more=(relu_case(whole_numbers(2, 3, 4, 5)),),
+        more=(
+            relu_case(whole_numbers(2, 3, 4, 5)),
+            (rng.normal(size=7), relu_forward(rng.normal(size=7))[1]),
+            (rng.normal(size=(1, 2, 3, 1)), relu_forward(1e-3 * rng.normal(size=(1, 2, 3, 1)))[1]),
+        ),
+        ready_made=("relu_backward", "relu_gradient"),
         pair=(relu_forward, (rng.normal(size=(2, 3, 5, 4)),)),
         mistakes={
             "every gate is open: y is never negative, so the gate must ask for y > 0, not y >= 0": relu_ungated,
@@ -111,12 +131,16 @@ EXERCISES = [
         solution=pooled,
         outputs=("y", "winner"),
         args=(POOL_TINY,),
-        more=((whole_numbers(2, 3, 6, 4),),),
+        more=((whole_numbers(2, 3, 6, 4),), (rng.normal(size=(3, 1, 2, 8)),), (rng.normal(size=(1, 4, 10, 6)),)),
+        ready_made=("max_pool_forward", "max_pool"),
         mistakes={
             "in a tie the last winner was kept: the first in row-major order counts": pooled_last_winner,
             "the corners are counted column by column: they are 0 1 in the upper row, 2 3 in the lower": (
                 pooled_column_by_column
             ),
+            "the corners are counted from 1: they are 0, 1, 2, 3": pooled_numbers_from_1,
+            "this is the upper left corner of each window, whatever the others are": pooled_first_corner,
+            "this is the largest magnitude: -4 is less than 1": pooled_magnitude,
             "this is the mean of each window: max-pool keeps the largest": pooled_mean,
         },
         hint="work out the upper left window of four pixels on paper: its largest value, and where in the window it is",
@@ -126,7 +150,12 @@ EXERCISES = [
         solution=max_pool_backward,
         outputs=("dx",),
         args=pool_case(POOL_TINY),
-        more=(pool_case(whole_numbers(2, 3, 6, 4)),),
+        more=(
+            pool_case(whole_numbers(2, 3, 6, 4)),
+            (rng.normal(size=(3, 1, 1, 4)), max_pool_forward(rng.normal(size=(3, 1, 2, 8)))[1]),
+            (rng.normal(size=(1, 4, 5, 3)), max_pool_forward(rng.normal(size=(1, 4, 10, 6)))[1]),
+        ),
+        ready_made=("max_pool_backward", "max_pool_gradient"),
         pair=(max_pool_forward, (rng.normal(size=(2, 3, 6, 4)),)),
         mistakes={
             "all four pixels of a window get its gradient: only the winner does": to_all_four,

@@ -4,7 +4,7 @@ import numpy as np
 
 from minunet.course.exercise import Exercise
 from minunet.layers.pool import CORNERS
-from minunet.layers.up_conv import up_conv_backward, up_conv_forward
+from minunet.layers.up_conv import UpConvCache, up_conv_backward, up_conv_forward
 
 rng = np.random.default_rng(4)
 
@@ -91,6 +91,16 @@ def up_dweight_averaged(dy, cache):
     return up_dweight(dy, cache) / (N * H * W)
 
 
+def up_gradients_in_the_wrong_order(dy, cache):
+    dx, dweight, dbias = up_conv_backward(dy, cache)
+    return dweight, dx, dbias
+
+
+def up_dbias_is_a_mean(dy, cache):
+    dx, dweight, _ = up_conv_backward(dy, cache)
+    return dx, dweight, dy.mean(axis=(0, 2, 3))
+
+
 def without_up_dbias(dy, cache):
     dx, dweight, dbias = up_conv_backward(dy, cache)
     return dx, dweight, 0 * dbias
@@ -102,7 +112,11 @@ def up_dbias_of_one_corner(dy, cache):
 
 
 UP_TINY = up_conv_case(1, 1, 2, 3, 1)
-UP_LARGER = up_conv_case(2, 3, 4, 3, 2)
+UP_FURTHER = (
+    up_conv_case(2, 3, 4, 3, 2),
+    (rng.normal(size=(3, 4, 2, 10)), UpConvCache(rng.normal(size=(3, 1, 1, 5)), rng.normal(size=(1, 4, 2, 2)))),
+    (rng.normal(size=(1, 1, 8, 4)), UpConvCache(rng.normal(size=(1, 5, 4, 2)), rng.normal(size=(5, 1, 2, 2)))),
+)
 
 EXERCISES = [
     Exercise(
@@ -110,7 +124,7 @@ EXERCISES = [
         solution=strided_matrix,
         outputs=("A",),
         args=(np.array([[1.0, -2.0], [3.0, 4.0]]), 4, 2),
-        more=((few_whole_numbers(2, 2), 4, 6), (few_whole_numbers(2, 2), 8, 4)),
+        more=((few_whole_numbers(2, 2), 4, 6), (few_whole_numbers(2, 2), 8, 4), (rng.normal(size=(2, 2)), 2, 10)),
         mistakes={
             "this is A transposed: a row belongs to a pixel of the small image, a column to one of the large": (
                 strided_matrix_transposed
@@ -130,7 +144,8 @@ EXERCISES = [
         solution=up_dx,
         outputs=("dx",),
         args=UP_TINY,
-        more=(UP_LARGER,),
+        more=UP_FURTHER,
+        ready_made=("up_conv_backward", "up_conv_gradients"),
         mistakes={
             "only the last tap is collected: a pixel of x painted four pixels, so dx needs +=": up_dx_of_one_tap,
             "rows and columns of the kernel are swapped: weight[:, :, i, j] painted row 2h + i, column 2w + j": (
@@ -146,7 +161,8 @@ EXERCISES = [
         solution=up_dweight,
         outputs=("dweight",),
         args=UP_TINY,
-        more=(UP_LARGER,),
+        more=UP_FURTHER,
+        ready_made=("up_conv_backward", "up_conv_gradients"),
         mistakes={
             "rows and columns are swapped: tap (i, j) painted rows i::2, columns j::2": up_dweight_taps_swapped,
             "the kernel is turned: tap (i, j) painted rows i::2, columns j::2": up_dweight_turned,
@@ -159,9 +175,14 @@ EXERCISES = [
         solution=up_conv_backward,
         outputs=("dx", "dweight", "dbias"),
         args=UP_TINY,
-        more=(UP_LARGER,),
+        more=UP_FURTHER,
+        ready_made=("up_conv_backward", "up_conv_gradients"),
         pair=(up_conv_forward, (rng.normal(size=(2, 3, 2, 4)), rng.normal(size=(3, 2, 2, 2)), rng.normal(size=2))),
         mistakes={
+            "the order is that of the forward's arguments, x, weight, bias: dx, dweight, dbias": (
+                up_gradients_in_the_wrong_order
+            ),
+            "dbias is a mean: the bias reaches every pixel of y, and all these effects add up": up_dbias_is_a_mean,
             "every pixel of y got the same bias: dbias sums dy over N, H and W": without_up_dbias,
             "only one pixel of each block is counted: the bias was added to all four": up_dbias_of_one_corner,
         },

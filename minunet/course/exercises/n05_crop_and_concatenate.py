@@ -72,6 +72,10 @@ def without_dskip(dy, cache):
     return 0 * dskip, dx
 
 
+def gradients_swapped(dy, cache):
+    return crop_concat_backward(dy, cache)[::-1]
+
+
 def dskip_at_a_fork(dy, cache, dskip):
     return max_pool_backward(dy, cache) + dskip
 
@@ -95,6 +99,11 @@ def fork_case(N: int, F: int, H: int, W: int, crop: int) -> tuple:
     return small_whole_numbers(N, F, H // 2, W // 2), cache, dskip
 
 
+def random_fork_case(N: int, F: int, H: int, W: int) -> tuple:
+    _, cache = max_pool_forward(rng.normal(size=(N, F, H, W)))
+    return rng.normal(size=(N, F, H // 2, W // 2)), cache, rng.normal(size=(N, F, H, W))
+
+
 _, TINY_POOL = max_pool_forward(np.array([[[[1.0, 2, 3, 0], [0, 4, 1, 2], [2, 5, 3, 1], [3, 1, 0, 6]]]]))
 TINY_DSKIP = dskip_of_a_crop(np.array([[[[1.0, -2], [-2, 3]]]]), (1, 1, 4, 4))
 
@@ -107,7 +116,10 @@ EXERCISES = [
         more=(
             (small_whole_numbers(2, 3, 9, 8), small_whole_numbers(2, 2, 3, 6)),
             (small_whole_numbers(1, 2, 7, 6), small_whole_numbers(1, 2, 4, 5)),
+            (rng.normal(size=(2, 1, 3, 5)), rng.normal(size=(2, 4, 3, 5))),  # nothing to crop
+            (rng.normal(size=(1, 3, 9, 4)), rng.normal(size=(1, 1, 2, 1))),
         ),
+        ready_made=("crop_concat_forward", "crop_concat"),
         mistakes={
             "the skip is cropped at its corner: leave as many rows above as below": y_of_the_corner,
             "x came first: the skip's channels go in front": y_with_x_first,
@@ -122,7 +134,10 @@ EXERCISES = [
         more=(
             (small_whole_numbers(2, 3, 3, 6), (2, 3, 9, 8)),
             (small_whole_numbers(1, 2, 4, 5), (1, 2, 7, 6)),
+            (rng.normal(size=(2, 1, 3, 5)), (2, 1, 3, 5)),  # nothing was cropped
+            (rng.normal(size=(1, 3, 2, 1)), (1, 3, 9, 4)),
         ),
+        ready_made=("crop_concat_backward", "crop_concat_gradients"),
         mistakes={
             "dy lies one pixel too far down and right: top is half of what the two heights differ by": dskip_late,
             "dy lies at the corner: the crop took the centre, so dy returns to the centre": dskip_early,
@@ -138,9 +153,15 @@ EXERCISES = [
         solution=crop_concat_backward,
         outputs=("dskip", "dx"),
         args=(small_whole_numbers(1, 3, 2, 2), CropConcatCache((1, 1, 4, 4), (1, 2, 2, 2))),
-        more=((small_whole_numbers(2, 5, 3, 6), CropConcatCache((2, 3, 9, 8), (2, 2, 3, 6))),),
+        more=(
+            (small_whole_numbers(2, 5, 3, 6), CropConcatCache((2, 3, 9, 8), (2, 2, 3, 6))),
+            (rng.normal(size=(1, 4, 3, 5)), CropConcatCache((1, 1, 3, 5), (1, 3, 3, 5))),  # nothing was cropped
+            (rng.normal(size=(3, 3, 2, 1)), CropConcatCache((3, 2, 7, 4), (3, 1, 2, 1))),
+        ),
+        ready_made=("crop_concat_backward", "crop_concat_gradients"),
         pair=(crop_concat_forward, (rng.normal(size=(2, 2, 7, 6)), rng.normal(size=(2, 3, 3, 4)))),
         mistakes={
+            "the two are swapped: dskip first, then dx": gradients_swapped,
             "the channels are read from the other end: the skip's came first in y": both_from_the_other_end,
             "dskip lies one pixel too far down and right": both_late,
             "dx begins one channel early: it follows the S channels of the skip": dx_one_channel_early,
@@ -153,7 +174,7 @@ EXERCISES = [
         solution=dskip_at_a_fork,
         outputs=("dx",),
         args=(np.array([[[[2.0, -1], [3, 1]]]]), TINY_POOL, TINY_DSKIP),  # two winners in the centre, two in the frame
-        more=(fork_case(2, 3, 8, 6, 2),),
+        more=(fork_case(2, 3, 8, 6, 2), fork_case(1, 2, 6, 10, 0), random_fork_case(3, 1, 4, 6)),
         mistakes={
             "the skip connection's gradient is missing: the array went two ways": pool_alone,
             "the pool's gradient is missing: the array went two ways": skip_alone,

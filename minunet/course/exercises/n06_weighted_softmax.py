@@ -27,6 +27,11 @@ def p_over_the_whole_image(logits):
     return exp / exp.sum()
 
 
+def log_p(logits):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
 def p_without_exp(logits):
     return logits / logits.sum(axis=1, keepdims=True)
 
@@ -37,6 +42,15 @@ def loss(logits, labels, weights):
 
 def loss_without_weights(logits, labels, weights):
     return loss(logits, labels, None)
+
+
+def loss_of_all_classes(logits, labels, weights):
+    return np.mean(weights[:, None] * -log_p(logits))
+
+
+def loss_of_p(logits, labels, weights):
+    p = np.take_along_axis(p_of(logits), labels[:, None], axis=1)[:, 0]
+    return np.mean(weights * (1 - p))
 
 
 def loss_as_a_sum(logits, labels, weights):
@@ -131,13 +145,19 @@ EXERCISES = [
         solution=p_of,
         outputs=("p",),
         args=(LOGITS,),
-        more=((rng.normal(size=(2, 4, 3, 5)),), (1000 * rng.normal(size=(1, 2, 4, 3)),)),
+        more=(
+            (rng.normal(size=(2, 4, 3, 5)),),
+            (1000 * rng.normal(size=(1, 2, 4, 3)),),
+            (rng.normal(size=(3, 5, 2, 2)) - 1e4,),
+        ),
+        ready_made=("softmax", "softmax_cross_entropy_forward"),
         mistakes={
             "it divides by a sum along the columns: the classes are axis 1": p_along_the_columns,
             "it divides by the sum over the whole image: every pixel has its own sum, over axis 1": (
                 p_over_the_whole_image
             ),
             "exp is missing": p_without_exp,
+            "this is log p: take the exp of it": log_p,
         },
         hint="where it says nan, exp was too large for a number: subtract each pixel's largest logit first",
     ),
@@ -146,13 +166,21 @@ EXERCISES = [
         solution=loss,
         outputs=("loss",),
         args=(np.log(QUARTERS), LABELS, WEIGHTS),
-        more=((rng.normal(size=(2, 4, 3, 5)), rng.integers(0, 4, (2, 3, 5)), rng.random((2, 3, 5))),),
+        more=(
+            (rng.normal(size=(2, 4, 3, 5)), rng.integers(0, 4, (2, 3, 5)), rng.random((2, 3, 5))),
+            (rng.normal(size=(1, 2, 6, 1)), rng.integers(0, 2, (1, 6, 1)), 10 * rng.random((1, 6, 1))),
+            (rng.normal(size=(3, 5, 2, 2)), rng.integers(0, 5, (3, 2, 2)), 1e-6 * rng.random((3, 2, 2))),
+        ),
+        ready_made=("softmax_cross_entropy_forward", "softmax_cross_entropy"),
         mistakes={
             "the weights are missing": loss_without_weights,
             "it is a sum: divide by the number of pixels, N * H * W": loss_as_a_sum,
             "it divides by the sum of the weights: the mean is over all pixels, whatever their weights": (
                 loss_over_the_weights
             ),
+            "every class is counted: take log p of the label alone": loss_of_all_classes,
+            "log is missing: the surprise is -log p, not 1 - p": loss_of_p,
+            "this is the logarithm to base 2: np.log is the natural one": lambda *args: loss(*args) / np.log(2),
             "the sign is wrong: log p is negative, and the surprise is -log p": loss_of_the_wrong_sign,
         },
         hint="one pixel at a time: -log of the p of its label, times its weight; then the mean",
@@ -169,7 +197,14 @@ EXERCISES = [
                     p_of(rng.normal(size=(2, 4, 3, 5))), rng.integers(0, 4, (2, 3, 5)), rng.random((2, 3, 5))
                 ),
             ),
+            (
+                np.array(-3.0),
+                SoftmaxCrossEntropyCache(
+                    p_of(rng.normal(size=(1, 2, 1, 7))), rng.integers(0, 2, (1, 1, 7)), rng.random((1, 1, 7))
+                ),
+            ),
         ),
+        ready_made=("softmax_cross_entropy_backward", "softmax_cross_entropy_gradient"),
         pair=(
             softmax_cross_entropy_forward,
             (rng.normal(size=(2, 3, 4, 5)), rng.integers(0, 3, (2, 4, 5)), rng.random((2, 4, 5))),
@@ -194,7 +229,12 @@ EXERCISES = [
         solution=map_with_w_c_of_1,
         outputs=("weights",),
         args=(instances_case(5, 9, 2), 10.0, 5.0),
-        more=((instances_case(7, 12, 3), 4.0, 2.0),),
+        more=(
+            (instances_case(7, 12, 3), 4.0, 2.0),
+            (np.array([0, 9, 3, 40])[instances_case(8, 11, 3)], 10.0, 3.0),  # numbers with gaps, in no order
+            (instances_case(6, 9, 2), 0.01, 1.5),
+        ),
+        ready_made=("weight_map", "two_nearest"),
         mistakes={
             "the border term is on the cells too: it belongs to the background": map_with_border_on_cells,
             "d1 and d2 are squared one by one: add them first": map_of_squares_before_the_sum,

@@ -128,6 +128,9 @@ TINY = backward_case(
 LARGER = backward_case(
     *(small_whole_numbers(*shape) for shape in ((2, 2, 12, 10), (3, 2, 3, 3), (4, 3, 3, 2), (4, 3, 2, 2), (2, 6, 1, 1)))
 )
+RANDOM = backward_case(
+    *(rng.normal(size=shape) for shape in ((1, 1, 10, 14), (2, 1, 3, 3), (3, 2, 2, 2), (3, 1, 2, 2), (3, 3, 1, 1)))
+)
 
 EXERCISES = [
     Exercise(
@@ -135,7 +138,15 @@ EXERCISES = [
         solution=output_size,
         outputs=("size",),
         args=(60, 2),
-        more=((44, 2), (20, 1), (204, 4), (572, 4)),
+        more=(
+            (44, 2),
+            (20, 1),
+            (204, 4),
+            (572, 4),
+            (smallest_input_size(9, 3), 3),
+            (smallest_input_size(40, 5), 5),
+        ),
+        ready_made=("output_size",),
         mistakes={
             "the bottom has two convolutions of its own, between the last pool and the first up-convolution": (
                 lambda n, depth: follow(n, depth, bottom=0)
@@ -154,7 +165,8 @@ EXERCISES = [
         solution=smallest_input_size,
         outputs=("size",),
         args=(5, 2),
-        more=((1, 1), (1, 4), (5, 4), (100, 3), (388, 4), (389, 4)),
+        more=((1, 1), (1, 4), (5, 4), (100, 3), (388, 4), (389, 4), (7, 2), (33, 5), (64, 3)),
+        ready_made=("smallest_input_size",),
         mistakes={
             "an odd size was halved and rounded down, so the output is too small: round up": rounded_down,
             "no size was rounded: the output is large enough, but the input does not fit": (
@@ -168,7 +180,7 @@ EXERCISES = [
         solution=mini_u_backward,
         outputs=("dx", "ddown", "dbottom", "dup", "dhead"),
         args=TINY,
-        more=(LARGER,),
+        more=(LARGER, RANDOM),
         pair=(
             mini_u_forward,
             tuple(

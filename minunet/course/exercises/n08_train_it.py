@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minunet.course import adam
 from minunet.course.exercise import Exercise
 from minunet.layers.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from minunet.network.unet import init_unet, unet_backward, unet_forward
@@ -86,9 +87,13 @@ def pixel_error(logits, labels):
     return np.mean(logits.argmax(axis=1) != labels)
 
 
-def pixels_case(N: int, H: int, W: int) -> tuple:
+def pixels_case(N: int, K: int, H: int, W: int) -> tuple:
     """Return (logits, labels)."""
-    return rng.normal(size=(N, 2, H, W)).round(1), rng.integers(0, 2, (N, H, W))
+    return rng.normal(size=(N, K, H, W)), rng.integers(0, K, (N, H, W))
+
+
+def error_of_class_1(logits, labels):
+    return np.mean((logits[:, 1] > logits[:, 0]) != labels)
 
 
 EXERCISES = [
@@ -124,6 +129,8 @@ EXERCISES = [
         outputs=("losses",),
         args=training_case(20, 4),
         more=(training_case(22, 3), training_case(48, 2, depth=2)),
+        changes=("params",),
+        ready_made=("train",),
         mistakes={
             "the parameters never change: is there a call of sgd_step in the loop?": never_updated,
             "it goes uphill: has dlogits or the learning rate lost a sign?": trained_uphill,
@@ -140,11 +147,12 @@ EXERCISES = [
             np.array([[[[2.0, -1, 3], [0, 1, -2]], [[1, 0, 5], [-1, 2, -3]]]]),
             np.array([[[0, 1, 0], [0, 1, 0]]]),
         ),
-        more=(pixels_case(2, 5, 3), pixels_case(3, 2, 2)),
+        more=(pixels_case(2, 3, 5, 3), pixels_case(3, 2, 2, 2), pixels_case(1, 5, 4, 7)),
         mistakes={
             "this is the share of pixels that are right; the error is the share that is wrong": (
                 lambda logits, labels: 1 - pixel_error(logits, labels)
             ),
+            "there are as many classes as logits has channels, and not always two": error_of_class_1,
             "the wrong pixels are counted: divide by the number of pixels": (
                 lambda logits, labels: pixel_error(logits, labels) * labels.size
             ),
@@ -154,4 +162,5 @@ EXERCISES = [
         },
         hint="logits are (N, K, H, W): the class of a pixel is where its K logits are largest, argmax along axis 1",
     ),
+    *adam.EXERCISES,
 ]

@@ -58,6 +58,17 @@ def field_that_misses_the_far_edge(nodes, H, W):
     return hats(rows, G) @ nodes @ hats(columns, K).T
 
 
+def field_of_a_cubic_spline(nodes, H, W):
+    _, G, K = nodes.shape
+    at = np.meshgrid(np.linspace(0, G - 1, H), np.linspace(0, K - 1, W), indexing="ij")
+    return np.array([scipy.ndimage.map_coordinates(plane, at, order=3, mode="nearest") for plane in nodes])
+
+
+def field_of_a_zoomed_cubic_spline(nodes, H, W):
+    zoom = H / nodes.shape[1], W / nodes.shape[2]
+    return np.array([scipy.ndimage.zoom(plane, zoom, order=3) for plane in nodes])
+
+
 def field_with_swapped_planes(nodes, H, W):
     return displacement_field(nodes[::-1], H, W)
 
@@ -96,7 +107,13 @@ EXERCISES = [
         solution=turn_together,
         outputs=("image", "labels", "weights"),
         args=(*image_labels_weights(1, 3, 3), 1, True),
-        more=((*image_labels_weights(2, 3, 4), 3, False), (*image_labels_weights(3, 4, 2), 2, True)),
+        more=(
+            (*image_labels_weights(2, 3, 4), 3, False),
+            (*image_labels_weights(3, 4, 2), 2, True),
+            (*image_labels_weights(1, 5, 3), 0, True),
+            (rng.normal(size=(2, 2, 5)), *image_labels_weights(1, 2, 5)[1:], 1, False),
+        ),
+        may_return_views=True,
         mistakes={
             "the weights stay where they were, and now weigh other pixels": weights_left_behind,
             "labels and weights stay where they were, and tell of other pixels": labels_and_weights_left_behind,
@@ -112,13 +129,21 @@ EXERCISES = [
         solution=displacement_field,
         outputs=("field",),
         args=(NODES, 5, 5),
-        more=((rng.normal(size=(2, 3, 4)), 9, 8), (rng.normal(size=(2, 2, 2)), 4, 7)),
+        more=(
+            (rng.normal(size=(2, 3, 4)), 9, 8),
+            (rng.normal(size=(2, 2, 2)), 4, 7),
+            (rng.normal(size=(2, 5, 3)), 12, 6),
+        ),
         mistakes={
             "each pixel takes the vector of the nearest node: blend the two on either side": field_of_the_nearest_node,
             "the last node should lie on the last pixel: use np.linspace(0, G - 1, H)": field_that_misses_the_far_edge,
+            "this is a cubic spline, as the library uses: here blend linearly": field_of_a_cubic_spline,
+            "this is a cubic spline (the default of scipy.ndimage.zoom): here blend linearly": (
+                field_of_a_zoomed_cubic_spline
+            ),
             "plane 0 moves along H and plane 1 along W: they are swapped": field_with_swapped_planes,
         },
-        hint="at a node, the field is that node's vector; halfway between two nodes, it is the mean of the two",
+        hint="at a node, the field is that node's vector; halfway between two, their mean: blend linearly",
     ),
     Exercise(
         "read_nearest",

@@ -82,13 +82,23 @@ def tiling(K: int, H: int, W: int, height: int, width: int) -> tuple:
     return rng.integers(1, 10, (len(corners), K, height, width)).astype(float), corners, H, W
 
 
+def random_tiling(*sizes: int) -> tuple:
+    tiles, *rest = tiling(*sizes)
+    return [rng.random(tile.shape) for tile in tiles], *rest
+
+
 EXERCISES = [
     Exercise(
         "mirror_index",
         solution=mirror_index,
         outputs=("index",),
         args=(np.arange(-3, 6), 3),
-        more=((np.arange(-30, 40), 7), (np.arange(-9, 9), 2), (np.arange(-3, 5), 1)),
+        more=(
+            (np.arange(-30, 40), 7),
+            (np.arange(-9, 9), 2),
+            (np.arange(-3, 5), 1),
+            (rng.integers(-50, 50, (4, 3)), 11),
+        ),
         mistakes={
             "the edge pixel is repeated: after 2 1 0 comes 1, the mirror stands on the pixel": (
                 index_with_the_edge_repeated
@@ -104,7 +114,7 @@ EXERCISES = [
         solution=tile_places,
         outputs=("starts", "lengths"),
         args=(10, 4),
-        more=((12, 4), (100, 36), (5, 8), (9, 1)),
+        more=((12, 4), (100, 36), (5, 8), (9, 1), (37, 6), (64, 64)),
         mistakes={
             "the last tile is missing, and the image's last pixels with it": places_without_the_rest,
             "the last tile is kept whole, though a part of it is outside the image": places_of_whole_tiles,
@@ -119,7 +129,7 @@ EXERCISES = [
         solution=stitch,
         outputs=("out",),
         args=tiling(1, 5, 7, 3, 3),
-        more=(tiling(2, 5, 7, 3, 4), tiling(3, 8, 4, 4, 2)),
+        more=(tiling(2, 5, 7, 3, 4), tiling(3, 8, 4, 4, 2), random_tiling(1, 6, 5, 4, 3), random_tiling(4, 2, 2, 5, 6)),
         mistakes={
             "of a tile that goes beyond the image, the first rows and columns are inside, not the last": (
                 stitched_with_the_far_end

@@ -91,7 +91,12 @@ EXERCISES = [
         solution=pixel_error,
         outputs=("error",),
         args=(TRUTH, PROPOSAL),
-        more=((binary(7, 5, 0.7), binary(7, 5, 0.6)), (binary(2, 9, 0.5), binary(2, 9, 0.5))),
+        more=(
+            (binary(7, 5, 0.7), binary(7, 5, 0.6)),
+            (binary(2, 9, 0.5), binary(2, 9, 0.5)),
+            (binary(1, 6, 0.4), binary(1, 6, 0.9)),
+        ),
+        ready_made=("pixel_error",),
         mistakes={
             "that is the share of pixels that are right; the error is the rest": accuracy,
             "that is a number of pixels; divide by how many there are": wrong_pixels,
@@ -106,7 +111,8 @@ EXERCISES = [
         solution=majority_pixel_error,
         outputs=("error",),
         args=(MOSTLY_BACKGROUND,),
-        more=((binary(6, 7, 0.8),), (binary(5, 3, 0.3),), (np.ones((3, 4), int),)),
+        more=((binary(6, 7, 0.8),), (binary(5, 3, 0.3),), (np.ones((3, 4), int),), (np.zeros((5, 1), int),)),
+        ready_made=("majority_pixel_error",),
         mistakes={
             "that is right where cell is the more common class; here background is": majority_is_cell,
             "that is a number of pixels; divide by how many there are": cell_pixels,
@@ -122,7 +128,10 @@ EXERCISES = [
             (np.array([[0, 4], [0, 4]]),),
             (np.array([[0, 3, 1, 0], [2, 0, 0, 6], [1, 2, 2, 1]]),),
             (np.array([[0, 9, 0], [0, 0, 7]]),),
+            (rng.integers(0, 9, (5, 2)),),
+            (rng.integers(0, 9, (1, 6)),),
         ),
+        ready_made=("v_rand",),
         mistakes={
             "z / n is missing from S_B and S_AB: each pixel called background is a cell of its own": without_singletons,
             "background is not one cell but many of one pixel each, so z / n and not z**2": one_large_cell,

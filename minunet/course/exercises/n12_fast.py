@@ -121,6 +121,22 @@ def bt_not_transposed(dy, cache):
     return dx, winograd_row_backward(dy, cache)[1]
 
 
+def row_is_the_definition(function) -> str:
+    """Tell the definition from Winograd by its rounding: 1e20 leaves no digit for a 3 in m1, m2 and m3.
+
+    By the definition y[0] is 1 * 1 + 1 * 2 + 0 * 1e20 = 3, and by Winograd it is 0.
+    """
+    (y,) = function(np.array([1.0, 2, 1e20, 3]), np.array([1.0, 1, 0]))
+    return NOT_WINOGRAD if y[0] == 3 else ""
+
+
+def row_backward_is_the_definition(function) -> str:
+    """Tell it likewise: by the definition dx[2] is 0 * 1e20 + 1 * 1 = 1, and by Winograd 0."""
+    dx, _ = function(np.array([1e20, 1.0]), (np.array([1.0, 2, 3, 4]), np.array([0.0, 1, 0])))
+    return NOT_WINOGRAD if dx[2] == 1 else ""
+
+
+NOT_WINOGRAD = "the result is right, but not made by Winograd's four products for two outputs: use BT, G and AT"
 ROW, TAPS = np.array([1.0, 2, 3, 5, 4, 0]), np.array([1.0, 2, 3])
 
 EXERCISES = [
@@ -129,7 +145,11 @@ EXERCISES = [
         solution=im2col_backward,
         outputs=("dx",),
         args=(np.arange(1.0, 37.0).reshape(1, 9, 4), ((1, 1, 4, 4), 3, 3)),
-        more=((small_whole_numbers(2, 18, 20), ((2, 3, 6, 6), 3, 2)),),
+        more=(
+            (small_whole_numbers(2, 18, 20), ((2, 3, 6, 6), 3, 2)),
+            (rng.normal(size=(3, 3, 20)), ((3, 1, 5, 6), 1, 3)),
+            (rng.normal(size=(1, 8, 12)), ((1, 2, 3, 7), 2, 2)),
+        ),
         pair=(im2col, (rng.normal(size=(2, 2, 5, 4)), 2, 3)),
         mistakes={
             "taps overwrite each other: a pixel was copied up to KH * KW times, so dx needs +=": overwritten_columns,
@@ -143,7 +163,12 @@ EXERCISES = [
         solution=winograd_row,
         outputs=("y",),
         args=(ROW, TAPS),
-        more=((small_whole_numbers(4), TAPS), (small_whole_numbers(10), small_whole_numbers(3))),
+        more=(
+            (small_whole_numbers(4), TAPS),
+            (small_whole_numbers(10), small_whole_numbers(3)),
+            (rng.normal(size=16), rng.normal(size=3)),
+        ),
+        rule=row_is_the_definition,
         mistakes={
             "weight is turned: tap 0 reads the first pixel of its window": row_turned,
             "first come all first outputs, then all second ones: transpose (2, T), then flatten": row_in_wrong_order,
@@ -156,7 +181,12 @@ EXERCISES = [
         solution=winograd_row_backward,
         outputs=("dx", "dweight"),
         args=(np.array([1.0, -1, 2, 0]), (ROW, TAPS)),
-        more=((small_whole_numbers(8), (small_whole_numbers(10), small_whole_numbers(3))),),
+        more=(
+            (small_whole_numbers(8), (small_whole_numbers(10), small_whole_numbers(3))),
+            (rng.normal(size=2), (rng.normal(size=4), rng.normal(size=3))),
+            (rng.normal(size=14), (rng.normal(size=16), rng.normal(size=3))),
+        ),
+        rule=row_backward_is_the_definition,
         pair=(winograd_row_forward, (rng.normal(size=12), rng.normal(size=3))),
         mistakes={
             "tiles overwrite each other: neighbours share two pixels, so dx needs +=": overwritten_tiles,

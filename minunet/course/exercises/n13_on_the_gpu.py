@@ -19,6 +19,10 @@ def on_pretend_gpu(p, labels) -> tuple:
     return pretend_gpu.PretendArray(p), pretend_gpu.PretendArray(labels), pretend_gpu.array_module
 
 
+def random_case(N: int, K: int, H: int, W: int) -> tuple:
+    return rng.random((N, K, H, W)), rng.integers(0, K, (N, H, W))
+
+
 def squared_differences(p, labels, array_module):
     xp = array_module(p)
     onehot = labels[:, None] == xp.arange(p.shape[1])[:, None, None]  # (N, K, H, W)
@@ -148,7 +152,11 @@ EXERCISES = [
         solution=brier_score,
         outputs=("score",),
         args=(*scores_case(1, 2, 2, 3), pretend_gpu.array_module),
-        more=(on_pretend_gpu(*scores_case(1, 2, 2, 3)), on_pretend_gpu(*scores_case(2, 3, 4, 5))),
+        more=(
+            on_pretend_gpu(*scores_case(1, 2, 2, 3)),
+            on_pretend_gpu(*scores_case(2, 3, 4, 5)),
+            on_pretend_gpu(*random_case(3, 4, 2, 3)),
+        ),
         mistakes={
             "that is the sum over everything; take the mean over n, h and w": brier_sum,
             "that is the mean over the classes too; sum over them first": brier_mean_of_classes,
@@ -179,7 +187,7 @@ EXERCISES = [
         solution=transfer_seconds,
         outputs=("seconds",),
         args=((2, 3), 4, 5, 8),
-        more=(((1, 1, 572, 572), 4, 1e-5, 2e10), ((7,), 8, 2, 4), ((), 4, 1e-5, 2e10)),
+        more=(((1, 1, 572, 572), 4, 1e-5, 2e10), ((7,), 8, 2, 4), ((), 4, 1e-5, 2e10), ((3, 5, 2), 2, 0, 1e9)),
         mistakes={
             "each transfer starts with the latency, however small it is": without_latency,
             "bandwidth is in bytes, and an element has itemsize of them": elements_for_bytes,

@@ -3,6 +3,7 @@
 import numpy as np
 
 from minunet.course import bug_hunt as suspects
+from minunet.course import public_suspects
 from minunet.course.exercise import Exercise
 from minunet.layers.conv import conv2d_backward
 from minunet.layers.crop_concat import crop_concat_backward, crop_concat_forward
@@ -87,7 +88,8 @@ EXERCISES = [
         solution=softmax_cross_entropy_backward,
         outputs=("dlogits",),
         args=loss_case(3, 2, 2, 2),
-        more=(loss_case(2, 3, 1, 4),),
+        more=(loss_case(2, 3, 1, 4), (-0.5, loss_case(1, 4, 3, 2)[1])),
+        ready_made=("softmax_cross_entropy_backward", "softmax_cross_entropy_gradient"),
         pair=(softmax_cross_entropy_forward, suspects.LOSS),
         mistakes={
             "this is the suspect as it was: which size of p has the value of the factor?": suspects.suspect_loss,
@@ -100,7 +102,8 @@ EXERCISES = [
         solution=up_conv_backward,
         outputs=("dx", "dweight", "dbias"),
         args=up_conv_case(1, 1, 1, 2, 2),
-        more=(up_conv_case(2, 3, 2, 3, 2),),
+        more=(up_conv_case(2, 3, 2, 3, 2), up_conv_case(3, 1, 4, 1, 5)),
+        ready_made=("up_conv_backward", "up_conv_gradients"),
         pair=(up_conv_forward, suspects.UP_CONV),
         mistakes={
             "this is the suspect as it was: which line writes dweight, and at which index?": suspects.suspect_up_conv,
@@ -113,7 +116,8 @@ EXERCISES = [
         solution=crop_concat_backward,
         outputs=("dskip", "dx"),
         args=crop_concat_case((1, 1, 4, 5), (1, 1, 2, 2)),
-        more=(crop_concat_case((2, 3, 7, 8), (2, 1, 4, 5)),),
+        more=(crop_concat_case((2, 3, 7, 8), (2, 1, 4, 5)), crop_concat_case((1, 2, 3, 4), (1, 3, 3, 4))),
+        ready_made=("crop_concat_backward", "crop_concat_gradients"),
         pair=(crop_concat_forward, suspects.CROP_CONCAT),
         mistakes={
             "this is the suspect as it was: where does the forward pass start to crop?": suspects.suspect_crop_concat,
@@ -127,6 +131,7 @@ EXERCISES = [
         outputs=("dx",),
         args=(small_whole_numbers(1, 1, 3, 4), ReluCache(np.maximum(small_whole_numbers(1, 1, 3, 4), 0))),
         more=((small_whole_numbers(2, 3, 2, 3), ReluCache(np.maximum(small_whole_numbers(2, 3, 2, 3), 0))),),
+        ready_made=("relu_backward", "relu_gradient"),
         pair=(relu_forward, suspects.RELU),
         mistakes={"the gate is gone": relu_without_gate, "the gate is there, and dy is not": relu_with_ones},
         hint="the numbers of the suspect were right; keep them, and leave dy as it came",
@@ -144,4 +149,5 @@ EXERCISES = [
         },
         hint="walk the forward pass from bottom to top, one line for each step",
     ),
+    *public_suspects.EXERCISES,
 ]

@@ -100,7 +100,13 @@ EXERCISES = [
         solution=one_number,
         outputs=("numbers",),
         args=(5, [(2, 3), (1, 2)]),
-        more=((5, [(0, 3), (3, 4)]), (4, [(2, 3), (1, 2), (0, 1)]), (3, []), (8, [(7, 6), (5, 7), (1, 0), (6, 0)])),
+        more=(
+            (5, [(0, 3), (3, 4)]),
+            (12, [tuple(pair) for pair in rng.integers(0, 12, (9, 2)).tolist()]),
+            (4, [(2, 3), (1, 2), (0, 1)]),
+            (3, []),
+            (8, [(7, 6), (5, 7), (1, 0), (6, 0)]),
+        ),
         mistakes={
             "one pass is not enough: a number found late has to reach those that came early": numbers_after_one_pass,
             "numbers are left out: count the cells 1, 2, 3 without gaps": numbers_with_gaps,
@@ -113,7 +119,11 @@ EXERCISES = [
         solution=all_reduce,
         outputs=("sums", "totals"),
         args=(np.array([[1.0, 2.0, 3.0, 4.0], [10.0, 20.0, 30.0, 40.0]]),),
-        more=((rng.integers(1, 9, (3, 6)).astype(float),), (rng.integers(1, 9, (4, 4)).astype(float),)),
+        more=(
+            (rng.integers(1, 9, (3, 6)).astype(float),),
+            (rng.integers(1, 9, (4, 4)).astype(float),),
+            (rng.normal(size=(5, 15)),),
+        ),
         mistakes={
             "slices of one rank are added to each other: add the slices that have the same place": (
                 slices_of_one_rank_added_up

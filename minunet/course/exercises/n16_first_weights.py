@@ -62,7 +62,13 @@ EXERCISES = [
         solution=he_std,
         outputs=("std",),
         args=((18, 6, 2, 2), True),
-        more=(((9, 2, 3, 3), False), ((64, 64, 3, 3), False), ((2, 64, 1, 1), False), ((1024, 512, 2, 2), True)),
+        more=(
+            ((9, 2, 3, 3), False),
+            ((64, 64, 3, 3), False),
+            ((2, 64, 1, 1), False),
+            ((1024, 512, 2, 2), True),
+            ((5, 7, 1, 3), False),
+        ),
         mistakes={
             "this is the variance 2 / N; the standard deviation is its square root": (
                 lambda shape, is_up_conv: he_std(shape, is_up_conv) ** 2

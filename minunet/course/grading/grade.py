@@ -1,94 +1,116 @@
-"""Grade a folder of notebooks: whatever a submission does, the others get their marks.
+"""Grade one submission: the marks come from `check`, in this process, which only calls the student's functions there.
 
-Each submission runs in a kernel of its own, a separate process in an empty folder, with a time limit for each cell.
-The marks do not come from there: `check` runs in the grader's process and only calls the student's functions over
-there (see `remote_call.py`), so a notebook that redefines course.check, patches NumPy or prints a green tick gains
-nothing. The course decides which exercises count, and that the function for conv2d_dx is called my_conv2d_dx.
-
-Two things are not prevented. A function that calls the library's own solution passes, so look at a few submissions. And
-a kernel may read, delete and send files with all rights of the person who grades, so grade notebooks of people you do
-not know in a container.
+So a notebook that redefines course.check, patches NumPy or prints a green tick gains nothing. The course decides which
+exercises count, and that the function for conv2d_dx is called my_conv2d_dx.
 """
 
-import csv
-from pathlib import Path
+import re
+import warnings
+from typing import TypedDict
 
-from tqdm import tqdm
+import numpy as np
 
 from minunet.course.checking import check
 from minunet.course.exercises import by_notebook
-from minunet.course.grading.student_kernel import StudentKernel
-from minunet.course.grading.submission import notebook_of, read_cells
-from minunet.errors import InputError
-from minunet.files import replace_atomically
+from minunet.course.grading.sandbox import Sandbox
+from minunet.course.grading.student_process import StudentProcess
+from minunet.course.grading.submission import Submission
+
+MOST_LINES = 60  # of a verdict, each of at most so many characters:
+LONGEST_LINE = 400
+FOR_TEACHER = "please look at what it does with it"  # no student sees a remark with these words
+TO_LOOK_AT = {
+    "a notebook file": r"\.ipynb",
+    "the stored solutions": r"\.solution\b|exercises import find|\bby_notebook\b",
+}
 
 
-def grade_folder(folder: Path, out: Path, seconds: float) -> list[dict]:
-    """Grade all notebooks in a folder and the folders in it; write the table, and return its rows.
+class Mark(TypedDict):
+    """What `check` says about one exercise."""
 
-    Raises
-    ------
-    InputError
-        If there is no folder, or no notebook in it, if `out` exists or cannot be created, or if Jupyter is missing.
-    """
-    if out.exists():
-        raise InputError(f"--out must be a new file, {out} exists; choose another --out")
-    if not out.parent.is_dir():
-        raise InputError(f"--out must be in a folder that exists, found no {out.parent}")
-    if not seconds > 0:
-        raise InputError(f"--seconds must be above 0, got {seconds:g}")
-    paths = tqdm(find_submissions(folder), unit="notebook", disable=None)
-    rows = [{"file": path.relative_to(folder).as_posix(), **grade(path, seconds)} for path in paths]
-    write_grades(rows, out)
-    return rows
+    points: float
+    ok: bool
+    lines: list[str]
 
 
-def find_submissions(folder: Path) -> list[Path]:
-    """Return all notebooks in a folder and the folders in it; raise InputError if there are none."""
-    if not folder.is_dir():
-        raise InputError(f"expected a folder of notebooks, found no folder {folder}")
-    found = [path for path in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
-    if not found:
-        raise InputError(f"expected notebooks (*.ipynb) in {folder}, found none")
-    return found
+class Graded(TypedDict):
+    """What is kept of a submission, as JSON."""
+
+    file: str
+    student: str
+    notebook: str
+    marks: dict[str, Mark]
+    remarks: list[str]
+    key: str
 
 
-def grade(path: Path, seconds: float) -> dict:
-    """Grade one submission.
+def grade(submission: Submission, seconds: float, where: Sandbox) -> Graded:
+    """Run a submission in a sandbox of its own and check its exercises.
 
     Parameters
     ----------
-    path : Path
-        A notebook.
+    submission : Submission
+        What was read of it.
     seconds : float
         How long a cell, or a call of the student's function, may take.
+    where : Sandbox
+        Where its process is started.
 
     Returns
     -------
-    row : dict
-        notebook; exercise -> 1 or 0, for each exercise of that notebook; total; remark. All but right answers give 0.
+    graded : dict
+        The marks of all exercises of that notebook, and the remarks.
     """
+    remarks = [submission.remark] if submission.remark else []
+    remarks += [
+        f"cell {number} names {what}; {FOR_TEACHER}"
+        for number, cell in submission.cells.items()
+        for what, pattern in TO_LOOK_AT.items()
+        if re.search(pattern, cell)
+    ]
+    marks: dict[str, Mark] = {}
+    if submission.notebook:
+        with StudentProcess(submission.cells, seconds, where) as process:
+            for exercise in by_notebook()[submission.notebook]:
+                marks[exercise.name], own = _mark(exercise.name, process)
+                remarks += own
+        remarks += [f"{who} {what}" for who, what in process.remarks.items()]
+    return graded(submission, marks, remarks)
+
+
+def graded(submission: Submission, marks: dict[str, Mark], remarks: list[str]) -> Graded:
+    """Return what is kept of a submission."""
+    file, student, notebook = submission.file, submission.student, submission.notebook
+    return {
+        "file": file,
+        "student": student,
+        "notebook": notebook,
+        "marks": marks,
+        "remarks": [_short(remark) for remark in remarks],
+        "key": submission.key,
+    }
+
+
+def total(row: Graded) -> float:
+    """Return the points of a submission."""
+    return round(sum(mark["points"] for mark in row["marks"].values()), 2)
+
+
+def _mark(name: str, process: StudentProcess) -> tuple[Mark, list[str]]:
+    """Return the mark of one exercise, and its remarks; whatever `check` stops with is one of them."""
     try:
-        cells = read_cells(path)
-        notebook = notebook_of(cells, path)
-    except InputError as error:
-        return {"notebook": "", "total": 0, "remark": str(error)}
-    with StudentKernel(cells, seconds) as kernel:
-        names = [exercise.name for exercise in by_notebook()[notebook]]
-        marks = {name: int(check(name, kernel.function(f"my_{name}")).ok) for name in names}
-    remark = "; ".join(f"{who} {what}" for who, what in kernel.remarks.items())
-    return {"notebook": notebook, **marks, "total": sum(marks.values()), "remark": remark}
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            verdict = check(name, process.function(f"my_{name}"))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        what = f"its check stops with {type(error).__name__}: {error}; please look at this answer yourself"
+        return {"points": 0.0, "ok": False, "lines": [_short(what)]}, [f"my_{name}: {what}"]
+    lines = [_short(line) for line in verdict.lines[:MOST_LINES]]
+    remarks = [f"my_{name}: {remark}" for remark in getattr(verdict, "remarks", ())]
+    return {"points": float(verdict.points), "ok": bool(verdict.ok), "lines": lines}, remarks
 
 
-def write_grades(rows: list[dict], path: Path) -> None:
-    """Write a table with a row for each submission, and a column for each exercise of the notebooks among them."""
-    among = {row["notebook"] for row in rows}
-    names = [exercise.name for notebook, own in by_notebook().items() if notebook in among for exercise in own]
-
-    def write(temporary):
-        with open(temporary, "w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, ["file", "notebook", *names, "total", "remark"], restval="")
-            table.writeheader()
-            table.writerows(rows)
-
-    replace_atomically(path, write)
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + " ..."

@@ -1,74 +1,140 @@
-"""A call of a student's function in another process: arguments and results travel as files.
+"""A call of a student's function in another process: what travels there, and what comes back.
 
-The grader writes the arguments as a pickle. What comes back is read as plain arrays and never unpickled, since a
-pickle can run code. Arguments that the function changed in place come back too, so that the caller sees what it would
-have seen in one process.
+The grader sends pickles. What comes back is JSON and the plain bytes of arrays, and is never unpickled, since a pickle
+can run code. An array of the arguments that the function changed comes back changed, and a result that shares memory
+with an argument shares it again, so that `check` sees what it would have seen in one process.
 """
 
-import pickle
-from pathlib import Path
-from typing import Any
+import json
+import struct
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from minunet.backend import flatten
 
-LARGEST_REPLY = 200_000_000  # bytes
+LARGEST = 200_000_000  # bytes of one reply
+LONGEST_TEXT = 500  # characters of an error's message
 
 
-def answer(function, question: str, reply: str) -> None:
-    """Call `function` with the arguments in the file `question`, and write what it returns to the file `reply`.
-
-    This runs in the student's process.
-    """
-    args = pickle.loads(Path(question).read_bytes())
-    result = function(*args)
-    is_many = isinstance(result, (tuple, list))
-    entries: dict[str, Any] = {"is_many": is_many, "is_none": result is None, **_after(args)}
-    for i, value in enumerate(result if is_many else (result,)):
-        entries[f"result.{i}"] = np.asarray(value)
-    np.savez(reply, **entries)
+class BrokenReplyError(Exception):
+    """A reply that the student's process cannot have made in good faith, or that is too large."""
 
 
-def read_reply(reply: Path, args: tuple):
-    """Return what the function returned, and change `args` in place as the function did.
+def write_frame(stream: BinaryIO, data: bytes) -> None:
+    """Write a length and as many bytes."""
+    stream.write(struct.pack(">Q", len(data)) + data)
+    stream.flush()
 
-    This runs in the grader's process.
 
-    Raises
-    ------
-    ValueError
-        If the reply holds anything but arrays of numbers, or is too large.
-    """
-    if reply.stat().st_size > LARGEST_REPLY:
-        raise ValueError(f"it returns more than {LARGEST_REPLY:,} bytes")
-    with np.load(reply, allow_pickle=False) as file:
-        is_none, is_many = bool(file["is_none"]), bool(file["is_many"])
-        # the result None is stored as an object, which only pickle could read, so it is left alone
-        stored = {name: file[name] for name in file.files if not (is_none and name == "result.0")}
-    for name, array in _arrays(args).items():
-        if not np.array_equal(array, stored[f"after.{name}"]):
-            array[...] = stored[f"after.{name}"]
-    if is_none:
+def read_frame(stream: BinaryIO, largest: int | None = None) -> bytes | None:
+    """Return the bytes of one frame, or None at the end of the stream; raise BrokenReplyError if it is too large."""
+    head = stream.read(8)
+    if len(head) < 8:
         return None
-    count = sum(name.startswith("result.") for name in stored)
-    results = tuple(stored[f"result.{i}"] for i in range(count))
-    return results if is_many else results[0]
+    (length,) = struct.unpack(">Q", head)
+    if largest is not None and length > largest:
+        raise BrokenReplyError(f"returns more than {largest:,} bytes")
+    data = stream.read(length)
+    return data if len(data) == length else None
 
 
-def limit_memory(gibibytes: float) -> None:
-    """Limit the memory of this process, where the operating system can do that."""
+def pack(header: dict, arrays: list[np.ndarray] = []) -> bytes:  # noqa: B006  it is not changed
+    """Return a reply: a line of JSON, then the bytes of the arrays."""
+    head = {**header, "arrays": [(x.dtype.str, x.shape) for x in arrays]}
+    return b"\n".join([json.dumps(head).encode(), b"".join(np.ascontiguousarray(x).tobytes() for x in arrays)])
+
+
+def unpack(data: bytes) -> tuple[dict, list[np.ndarray]]:
+    """Return the header and the arrays of a reply; raise BrokenReplyError if it is anything else."""
     try:
-        import resource
-    except ImportError:  # Windows
-        return
-    limit = int(gibibytes * 2**30)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        line, _, rest = data.partition(b"\n")
+        header, arrays = json.loads(line), []
+        for kind, shape in header["arrays"]:
+            dtype = np.dtype(kind)
+            if dtype.kind not in "biufc":
+                raise ValueError(f"an array of {dtype}")
+            size = dtype.itemsize * int(np.prod([int(n) for n in shape], dtype=object))
+            if size > len(rest):
+                raise ValueError("an array with more numbers than came")
+            arrays.append(np.frombuffer(rest[:size], dtype).reshape(shape).copy())
+            rest = rest[size:]
+        return header, arrays
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+        raise BrokenReplyError("sends a reply that cannot be read") from error
+
+
+def pack_result(result: Any, args: tuple) -> tuple[dict, list[np.ndarray]]:
+    """Describe, in the student's process, what a function returned and what it left in its arguments."""
+    before = _arrays(args)
+    many = isinstance(result, (tuple, list))
+    header: dict[str, Any] = {"many": many, "after": list(before), "results": []}
+    arrays = list(before.values())
+    for value in result if many else [result]:
+        what, array = _describe(value, before)
+        header["results"].append(what)
+        arrays += [] if array is None else [array]
+    return header, arrays
+
+
+def unpack_result(header: dict, arrays: list[np.ndarray], args: tuple) -> Any:
+    """Return, in the grader's process, what the function returned; change `args` in place as the function did."""
+    try:
+        count = len(header["after"])
+        own = _arrays(args)
+        for name, array in zip(header["after"], arrays[:count], strict=True):
+            if name in own and not _same(own[name], array):
+                own[name][...] = array
+        rest = iter(arrays[count:])
+        results = tuple(_rebuild(what, rest, own) for what in header["results"])
+        return results if header["many"] else results[0]
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, StopIteration) as error:
+        raise BrokenReplyError("changes an argument's shape, or sends a reply that cannot be read") from error
+
+
+def _describe(value: Any, args: dict[str, np.ndarray]) -> tuple[dict, np.ndarray | None]:
+    """Return how to rebuild a value, and the array that is needed for it, if any."""
+    if value is None or value is Ellipsis:
+        return {"is": repr(value)}, None
+    if isinstance(value, np.ndarray):
+        for name, array in args.items():
+            is_same_kind = value.dtype == array.dtype and array.flags.c_contiguous
+            if value.size and is_same_kind and np.may_share_memory(value, array):
+                offset = value.__array_interface__["data"][0] - array.__array_interface__["data"][0]
+                view = {"offset": offset, "strides": value.strides, "shape": value.shape}
+                return {"is": "view", "of": name, "whole": value.shape == array.shape and offset == 0, **view}, None
+    try:
+        array = np.asarray(value)
+    except Exception:  # lists of different lengths, or a class with an __array__ that fails
+        return {"is": "other", "type": type(value).__name__}, None
+    if array.dtype.kind not in "biufc":
+        return {"is": "other", "type": type(value).__name__}, None
+    return {"is": "list" if isinstance(value, (list, tuple)) else "array"}, array
+
+
+def _rebuild(what: dict, rest: Any, args: dict[str, np.ndarray]) -> Any:
+    match what["is"]:
+        case "None":
+            return None
+        case "Ellipsis":
+            return Ellipsis
+        case "array":
+            array = next(rest)
+            return array if array.ndim else array[()]  # a number stays a number
+        case "list":
+            return next(rest).tolist()
+        case "view":
+            base = args[what["of"]]
+            if what["whole"] and tuple(what["strides"]) == base.strides:
+                return base
+            return np.ndarray(what["shape"], base.dtype, base, what["offset"], what["strides"])
+    name = "".join(c for c in str(what["type"])[:40] if c.isalnum() or c == "_") or "object"
+    return type(name, (), {})()  # an object that `check` calls "a NAME"
 
 
 def _arrays(args: tuple) -> dict[str, np.ndarray]:
-    return {name: x for name, x in flatten(args).items() if isinstance(x, np.ndarray)}
+    return {name: x for name, x in flatten(args).items() if isinstance(x, np.ndarray) and x.dtype.kind in "biufc"}
 
 
-def _after(args: tuple) -> dict[str, np.ndarray]:
-    return {f"after.{name}": x for name, x in _arrays(args).items()}
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.shape == b.shape and np.array_equal(a, b, equal_nan=True)

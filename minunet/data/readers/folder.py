@@ -51,7 +51,7 @@ def _pairs(directory: Path) -> dict[str, tuple[Path, Path]]:
         if name not in masks:
             raise InputError(
                 f"{directory / 'masks'}: expected a mask for every image, found none for {images[name].name}; "
-                f"add {name}.png, or remove the image"
+                f"add {name}.png, or remove the image; a mask has the name of its image"
             )
         if masks[name].suffix.lower() in (".jpg", ".jpeg"):
             raise InputError(f"{masks[name]}: expected a mask with exact values, got JPEG, which blurs; save it as PNG")

@@ -35,12 +35,21 @@ def load_data(spec: str, seed: int = 0) -> Dataset:
     kind, _, directory = spec.partition(":")
     if kind not in FOLDER_READERS or not directory:
         forms = ", ".join(["synthetic", *(f"{name}:DIR" for name in FOLDER_READERS)])
-        raise InputError(f"expected data in one of the forms {forms}, got {spec!r}; write the folder after the colon")
+        raise InputError(f"expected data in one of the forms {forms}, got {spec!r}; {_remedy(spec)}")
     folder = Path(os.path.expanduser(directory))
     found = [name for name in SIGNS if _has_signs(folder, name)]
     if found and kind not in found:
         raise InputError(f"expected a folder of kind {kind}, got one of kind {found[0]}; write {found[0]}:{directory}")
     return FOLDER_READERS[kind](folder)
+
+
+def _remedy(spec: str) -> str:
+    """Return how to name the data; a folder alone gets the kind that its files are a sign of."""
+    folder = Path(os.path.expanduser(spec))
+    if not spec or not folder.is_dir():
+        return "write the folder after the colon"
+    kind = next((name for name in SIGNS if _has_signs(folder, name)), "folder")
+    return f"write {kind}:{spec}"
 
 
 def _has_signs(folder: Path, kind: str) -> bool:

@@ -22,6 +22,7 @@ from minunet.backend import flatten, map_tree, to_host
 from minunet.data.normalisation import Normalisation, as_normalisation
 from minunet.errors import InputError
 from minunet.files import replace_atomically
+from minunet.network.checks import check_params
 
 FORMAT, VERSION = "minunet checkpoint", 2
 
@@ -33,11 +34,15 @@ class Network(NamedTuple):
     normalisation: Normalisation  # how the grey values of its training images were normalised
 
     def __repr__(self) -> str:
+        try:
+            check_params(self.params)
+            scope = as_normalisation(self.normalisation).scope
+        except InputError as error:
+            return f"Network(not usable: {error})"
         weights = flatten(self.params)
         channels = weights["encode.0.conv1.weight"].shape[1]
         classes, base_channels = weights["head.weight"].shape[:2]
         depth, count = len(self.params["encode"]), sum(x.size for x in weights.values())
-        scope = as_normalisation(self.normalisation).scope
         return (
             f"Network({channels} in, {classes} classes, {base_channels} base channels, depth {depth}, "
             f"{count:,} parameters, normalisation by {scope})"
@@ -71,6 +76,7 @@ def save_checkpoint(
     history : list of dicts, optional
         State and history let a run be resumed; a checkpoint for prediction does without.
     """
+    check_params(network.params)
     path = Path(path)
     if path.suffix != ".npz":
         raise InputError(f"a checkpoint must end with .npz, got {path}; try {path.with_name(path.name + '.npz')}")
@@ -110,6 +116,11 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             "take an intact copy, or train again"
         )
     network = Network(_unflatten(_group(arrays, "params")), normalisation)
+    try:
+        check_params(network.params)
+        as_normalisation(network.normalisation)
+    except InputError as error:
+        raise InputError(f"expected a checkpoint with a whole network, got {path}: {error}") from error
     state = _unflatten(_group(arrays, state_group)) or None
     return Checkpoint(network, config, state, about["history"])
 
@@ -130,7 +141,9 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 def _about(arrays: dict, path) -> dict:
     try:
         about = json.loads(str(arrays["about"]))
-        known = about["format"] == FORMAT
+        known = (
+            about["format"] == FORMAT and isinstance(about["version"], int) and {"config", "history"} <= about.keys()
+        )
     except (KeyError, TypeError, json.JSONDecodeError):
         known = False
     if not known:

@@ -1,0 +1,135 @@
+"""A student's function, called with copies of the arguments: what it returns, as arrays, or in one line why not."""
+
+import copy
+import traceback
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minunet.backend import flatten
+from minunet.course.comparing import difference
+from minunet.course.exercise import Exercise
+from minunet.course.watched_call import watched_call
+
+LONGEST = 300  # characters of an error's own message that are shown
+
+
+class FailedCheckError(Exception):
+    """A check that failed; `lines` tell the student what is wrong."""
+
+    def __init__(self, lines: list[str]):
+        super().__init__(lines)
+        self.lines = [line for line in lines if line]
+
+
+class Returned(NamedTuple):
+    """What a call gave."""
+
+    outputs: tuple[np.ndarray, ...]
+    changed: dict[str, np.ndarray]  # argument.field -> its values after the call, where they are others than before
+    views: dict[str, str]  # an output -> the argument with which it shares its memory
+    trips: list[str]  # lines of code at which the host waited for the pretend GPU
+    numbers_copied: int  # from the pretend GPU to the host
+
+
+class Answer:
+    """The function that a student wrote for an exercise.
+
+    A function of another process, as in grading, has a method `watched_call(args)`, which returns a `Call` from there.
+    """
+
+    def __init__(self, exercise: Exercise, function: Callable):
+        self.exercise, self.function = exercise, function
+        self.remarks: set[str] = set()
+
+    def __call__(self, args: tuple) -> Returned:
+        """Call it with copies of the arguments; raise FailedCheckError if it is not written yet, fails or so on."""
+        mine = copy.deepcopy(args)
+        try:
+            call = self._watched_call(mine)
+        except NotImplementedError:
+            raise FailedCheckError([_not_written(self.exercise)]) from None
+        except KeyboardInterrupt:  # of the user or of the clock; `check` knows
+            raise
+        except BaseException as error:  # SystemExit and all else: nothing that a student writes ends the notebook
+            raise FailedCheckError([where_it_failed(error, self.function)]) from error
+        outputs, changed = self._as_arrays(call.result), _changed(self.exercise, args, mine)
+        self.remarks |= call.ready_made
+        views = {self.exercise.outputs[i]: argument for i, argument in call.views.items()}
+        return Returned(outputs, changed, views, call.trips, call.numbers_copied)
+
+    def _watched_call(self, args: tuple):
+        elsewhere = getattr(self.function, "watched_call", None)
+        return elsewhere(args) if elsewhere else watched_call(self.exercise, self.function, args)
+
+    def _as_arrays(self, result) -> tuple[np.ndarray, ...]:
+        names = self.exercise.outputs
+        expected = ", ".join(names)
+        if result is None:
+            raise FailedCheckError([_not_written(self.exercise)])
+        if len(names) == 1:
+            return (_as_array(names[0], result),)
+        is_stacked = isinstance(result, np.ndarray) and result.ndim > 0 and len(result) == len(names)
+        if not (isinstance(result, (tuple, list)) or is_stacked) or len(result) != len(names):
+            got = f"{len(result)} things" if isinstance(result, (tuple, list)) else f"one {type(result).__name__}"
+            raise FailedCheckError([f"it should return {len(names)} things, {expected}, and returns {got}"])
+        return tuple(_as_array(name, value) for name, value in zip(names, result, strict=True))
+
+
+def where_it_failed(error: BaseException, function: Callable) -> str:
+    """Return the error and the student's line that it came from."""
+    code = getattr(function, "__code__", None)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if code is not None and frame.filename == code.co_filename]
+    place = f", in line {own[-1].lineno}: {own[-1].line}" if own else ""
+    try:
+        message = str(error)[:LONGEST]
+    except BaseException:  # an error of the student's own class, whose text fails too
+        message = "?"
+    return f"it stops with {type(error).__name__}: {message}{place}"
+
+
+def _not_written(exercise: Exercise) -> str:
+    return f"not written yet: it returns nothing, and should return {', '.join(exercise.outputs)}"
+
+
+def _as_array(name: str, value) -> np.ndarray:
+    """Return a plain array with numbers of its own; raise FailedCheckError if the value holds anything else."""
+    if not hasattr(value, "send"):  # no generator
+        try:
+            array = np.array(value)
+        except Exception:  # lists of different lengths; an array on the pretend GPU
+            array = np.array(None)
+        if array.dtype.kind in "biuf":
+            return array.astype(float) if array.dtype == np.longdouble else array
+    raise FailedCheckError([f"{name} should be an array or a number, and is {_described(value)}"])
+
+
+def _described(value) -> str:
+    if value is Ellipsis:
+        return "..."
+    if value is None:
+        return "None"
+    if hasattr(value, "send"):
+        return f"a {type(value).__name__}: it says yield or async where it should say return"
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype}"
+    return f"a {type(value).__name__}"
+
+
+def _changed(exercise: Exercise, before: tuple, after: tuple) -> dict[str, np.ndarray]:
+    """Return the arguments that the call changed; what it changed and put back differs by rounding, and is left out."""
+    names = exercise.arguments()
+    first, then = (flatten(dict(zip(names, args, strict=False))) for args in (before, after))
+    changed: dict[str, Any] = {}
+    for name in first | then:
+        b, a = first.get(name), then.get(name)
+        if isinstance(b, np.ndarray) and isinstance(a, np.ndarray):
+            if b.shape != a.shape or (b.dtype.kind in "biuf" and difference(a, b) > exercise.tolerance):
+                changed[name] = a
+        elif isinstance(b, np.ndarray) or isinstance(a, np.ndarray) or (name in first) != (name in then):
+            changed[name] = a
+        elif isinstance(b, (int, float)) and a != b:
+            changed[name] = np.array(a)
+    return changed

@@ -1,0 +1,122 @@
+"""Grade many submissions at a time, each in a worker of a pool; what is done is kept, so a second call goes on.
+
+A worker that a submission ends takes its neighbours with it. They are graded again, one at a time, and only the one
+that ends its worker a second time gets no marks.
+"""
+
+import json
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from tqdm import tqdm
+
+from minunet.course.grading.grade import Graded, grade, graded
+from minunet.course.grading.sandbox import Sandbox
+from minunet.course.grading.submission import Submission
+
+SECONDS_TO_END = 5
+ENDED = "it ended the process that grades it; look at it yourself, in a container"
+
+
+class Journal:
+    """The file to which each graded submission is added, so that a grading that was stopped goes on where it was."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.rows: dict[str, Graded] = {}
+        if path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    row = json.loads(line)
+                    self.rows[row["key"]] = row
+                except ValueError:  # the last line, if it was being written
+                    continue
+
+    def add(self, row: Graded) -> None:
+        """Append a row, so that it is on disk before the next submission is begun."""
+        self.rows[row["key"]] = row
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write("\n" + json.dumps(row))
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def grade_all(submissions: list[Submission], journal: Journal, seconds: float, where: Sandbox, jobs: int) -> None:
+    """Grade what is not in the journal yet, `jobs` at a time, and show the progress with the time left."""
+    open_ones = {submission.key: submission for submission in submissions if submission.key not in journal.rows}
+    with tqdm(total=len(open_ones), unit="notebook", disable=None, smoothing=0.1) as progress:
+
+        def keep(row: Graded) -> None:
+            journal.add(row)
+            progress.update()
+            del open_ones[row["key"]]
+
+        suspects = _run(list(open_ones.values()), seconds, where, jobs, keep)
+        while suspects or open_ones:
+            for suspect in suspects:
+                if _run([suspect], seconds, where, 1, keep):
+                    keep(graded(suspect, {}, [ENDED]))
+            suspects = _run(list(open_ones.values()), seconds, where, jobs, keep)
+
+
+def _run(
+    submissions: list[Submission], seconds: float, where: Sandbox, jobs: int, keep: Callable[[Graded], None]
+) -> list[Submission]:
+    """Grade submissions; if a worker of the pool is ended, stop, and return those that were being graded then."""
+    if not submissions:
+        return []
+    context = multiprocessing.get_context("spawn")
+    waiting = submissions[::-1]
+    running: dict[Future, Submission] = {}
+    pool = ProcessPoolExecutor(min(jobs, len(submissions)), context, _begin_worker, (list(sys.path),))
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                submission = waiting.pop()
+                future = pool.submit(_grade, submission, seconds, where)
+                running[future] = submission
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                row = future.result()
+                del running[future]
+                keep(row)
+        pool.shutdown()
+    except BrokenProcessPool:
+        return list(running.values())
+    finally:
+        _end_workers()
+    return []
+
+
+def _end_workers() -> None:
+    """End the workers of a pool, if any; each ends its student's process first."""
+    children = multiprocessing.active_children()
+    for child in children:
+        child.terminate()
+    for child in children:
+        child.join(SECONDS_TO_END)
+        child.kill()
+
+
+def _begin_worker(path: list[str]) -> None:
+    """Let Ctrl-C reach the main process alone, which then ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.path[:] = path
+
+
+def _grade(submission: Submission, seconds: float, where: Sandbox) -> Graded:
+    """Grade a submission in a worker; if the worker is asked to end meanwhile, the student's process ends first."""
+
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        return grade(submission, seconds, where)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

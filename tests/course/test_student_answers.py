@@ -1,0 +1,196 @@
+"""Answers of students, right, wrong and hostile: each gets the verdict that it deserves, and nothing leaves `check`."""
+
+import copy
+import itertools
+import re
+
+import numpy as np
+import pytest
+from student_answers import ANSWERS, RIGHT
+
+from minunet import course
+from minunet.backend import flatten
+from minunet.course.answer import FailedCheckError
+from minunet.course.exercises import all_exercises
+
+EXERCISES = all_exercises()
+SOME = ["central_difference", "conv2d_backward", "max_pool_forward", "losses_of_training", "brier_score"]
+
+
+@pytest.mark.parametrize(("name", "answer", "words"), ANSWERS, ids=[f"{i}-{row[0]}" for i, row in enumerate(ANSWERS)])
+def test_an_answer_is_judged_right(name, answer, words):
+    with np.errstate(all="ignore"):
+        verdict = course.check(name, answer)
+    assert verdict.ok == (words == RIGHT), str(verdict)
+    assert words in str(verdict)
+
+
+def raises(error):
+    def answer(*args):
+        raise error
+
+    return answer
+
+
+def forever(*args):
+    return forever(*args)
+
+
+class Hostile:
+    """An object whose every method ends the process that calls it."""
+
+    def _leave(self, *args, **kwargs):
+        raise SystemExit
+
+    __array__ = __len__ = __eq__ = __iter__ = __getitem__ = __bool__ = __float__ = _leave
+    __hash__ = None
+
+
+class HostileTuple(tuple):
+    def __len__(self):
+        raise SystemExit
+
+
+class SilentError(Exception):
+    def __str__(self):
+        raise ValueError
+
+
+class OutOfLine(BaseException):
+    pass
+
+
+HOSTILE = {
+    "it stops with SystemExit": raises(SystemExit()),
+    "it stops with KeyboardInterrupt": raises(KeyboardInterrupt()),
+    "it stops with GeneratorExit": raises(GeneratorExit()),
+    "it stops with OutOfLine": raises(OutOfLine()),
+    "it stops with SilentError: ?": raises(SilentError()),
+    "it stops with FailedCheckError": raises(FailedCheckError(["right"])),
+    "it stops with RecursionError": forever,
+    "it stops with TypeError": lambda: None,
+    "it stops with TypeError: 'int' object is not callable": 5,
+    "not written yet": raises(NotImplementedError()),
+    "should return|is a Hostile|SystemExit": lambda *args: Hostile(),
+    "should return|SystemExit|is a HostileTuple": lambda *args: HostileTuple(),
+    "should return|an array of object": lambda *args: np.array([None, {}, 3, 4, 5]),
+    "should return|is a str": lambda *args: "right",
+    "should return|is a generator": lambda *args: (x for x in args),
+    "should return|is a set": lambda *args: {1},
+    "should return|an array of complex128|has shape": lambda *args: np.array([1j]),
+    "should return|has shape": lambda *args: np.full((3, 1, 2), np.nan),
+    "should return|has shape|differs": lambda *args: np.inf,
+}
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+@pytest.mark.parametrize("name", SOME)
+def test_nothing_that_an_answer_does_leaves_check(name, words):
+    verdict = course.check(name, HOSTILE[words])
+    assert not verdict.ok
+    assert verdict.points < 0.2
+    assert re.search(words.replace("?", r"\?"), str(verdict)), str(verdict)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXERCISES)
+def test_hostile_answers_of_every_exercise(name):
+    for answer in HOSTILE.values():
+        assert not course.check(name, answer).ok
+
+
+def outputs_of(name, change):
+    """Return an answer that is right but for `change`, which is applied to each output."""
+    exercise = EXERCISES[name]
+
+    def answer(*args):
+        result = exercise.solution(*args)
+        return change(result) if len(exercise.outputs) == 1 else tuple(change(output) for output in result)
+
+    return answer
+
+
+CHANGES = {
+    "lists": lambda x: np.asarray(x).tolist(),
+    "a long double": lambda x: np.asarray(x).astype(np.longdouble),
+    "rounding": lambda x: np.asarray(x) * (1 + 1e-13),
+    "twice": lambda x: 2 * np.asarray(x, float),
+    "one more": lambda x: np.asarray(x, float) + 1,
+    "the wrong sign": lambda x: -np.asarray(x, float),
+    "an axis too many": lambda x: np.asarray(x)[None],
+    "half of a percent": lambda x: np.asarray(x, float) * 1.005,
+    "nan": lambda x: np.asarray(x, float) * np.nan,
+    "zeros": lambda x: 0 * np.asarray(x, float),
+}
+HARMLESS = {"lists", "a long double", "rounding"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "change"), list(itertools.product(EXERCISES, CHANGES)))
+def test_a_result_that_is_changed_is_found_out_and_another_type_is_not(name, change):
+    verdict = course.check(name, outputs_of(name, CHANGES[change]))
+    assert verdict.ok == (change in HARMLESS), str(verdict)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXERCISES)
+def test_an_argument_that_is_changed_is_found_out(name):
+    exercise = EXERCISES[name]
+
+    def spoils(*args):
+        result = copy.deepcopy(exercise.solution(*args))  # it may be a view of what is spoiled next
+        for array in flatten(args).values():
+            if isinstance(array, np.ndarray) and array.size:
+                array += 1
+        return result
+
+    if any(isinstance(array, np.ndarray) and array.size for array in flatten(exercise.args).values()):
+        verdict = course.check(name, spoils)
+        assert not verdict.ok
+        assert "it changes its argument" in str(verdict) or "as the call leaves it" in str(verdict), str(verdict)
+
+
+def test_a_call_of_the_ready_made_function_gets_its_mark_and_a_remark():
+    from minunet.layers.conv import conv2d_forward
+
+    verdict = course.check("conv2d_forward", lambda *args: conv2d_forward(*args)[0])
+    assert verdict.ok and verdict.points == 1
+    assert verdict.remarks == ("it calls the library's conv2d_forward",)
+    assert str(verdict).endswith("\n  remark: it calls the library's conv2d_forward")
+    stored = EXERCISES["numerical_gradient"].solution
+    assert course.check("numerical_gradient", lambda *args: stored(*args)).remarks == ("it calls the stored solution",)
+
+
+def test_a_loop_that_never_ends_is_stopped():
+    def never_ends(*args):
+        while True:
+            pass
+
+    verdict = course.check("conv2d_dx", never_ends, seconds=0.2)
+    assert verdict.lines == ["it takes longer than 0.2 s: is there a loop that never ends?"]
+
+
+def test_an_interrupt_by_the_user_is_not_swallowed():
+    import signal
+
+    with pytest.raises(KeyboardInterrupt):
+        course.check("conv2d_dx", lambda *args: signal.raise_signal(signal.SIGINT))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_first_difference_of_a_large_array_is_in_the_picture():
+    from minunet.course.side_by_side import side_by_side
+
+    expected = np.zeros((2, 40, 30))
+    yours = expected.copy()
+    yours[1, 25, 28] = 1e-7
+    lines = side_by_side(yours, expected + 0, 1e-9)
+    assert lines[0].startswith("yours at [1], from row 19, column 22")
+    assert sum("1e-07*" in line for line in lines) == 1
+
+
+def test_enough_digits_are_printed_to_see_the_difference():
+    from minunet.course.side_by_side import side_by_side
+
+    lines = side_by_side(np.array(2.2530001), np.array(2.253), 1e-9)
+    assert lines[1].split() == ["2.2530001*", "2.253"]
