@@ -122,6 +122,9 @@ plt.show()
 # weights; but the head's own gradient is not zero, because what comes into it is not. After one step the head is no
 # longer zero, and everything learns. The two logits are 0 at first, so the loss starts at exactly log(2), which some
 # people like.
+#
+# **Rubric, 2 points.** One for the biases: the weights make the channels differ already. One for the head: it gets a
+# gradient in the first step, and the layers before it from the second step on.
 
 # %% [markdown]
 # ## One neuron
@@ -341,6 +344,9 @@ plt.show()
 # None in particular: they are all equally small. At layer l the input has shrunk by (1/2)**(l - 1) on its way forward,
 # and `dy` by (1/2)**(20 - l) on its way back. The product is (1/2)**19, whatever l is. So the loss hardly depends on
 # any of the weights. In a U-Net, with its skip connections, it is different, as the next section shows.
+#
+# **Rubric, 2 points.** One for the two factors, the layer's input and `dy`, and one for their product, the same in all
+# layers.
 
 # %% [markdown]
 # ## The whole U: too small, right, too large
@@ -563,6 +569,9 @@ plt.show()
 # mean square 1, and the logits too: the first loss is in the tens or hundreds. Dividing the first layer's weights by
 # the image's rms would mend the size. It would not mend the mean: such an image is positive everywhere, so a neuron's
 # output is mostly the mean grey value times the sum of its weights. Centred weights mend that, or a normalised image.
+#
+# **Rubric, 3 points.** One for activations and loss that are far too large, one for weights divided by the size of the
+# image, one for the mean, which is still there.
 
 # %% [markdown]
 # ## In three lines

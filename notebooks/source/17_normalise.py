@@ -247,6 +247,8 @@ course.show_source(normalised_unet.conv_norm_relu_forward, normalised_unet.conv_
 # A bias adds one number to all pixels of a channel. The mean grows by the same number and takes it away again, so y
 # does not change, and the gradient of the bias is 0: it is the sum of the dx of the normalisation over a channel. What
 # the bias was for, beta does.
+#
+# **Rubric, 2 points.** One for "the mean takes it away", one for the gradient of 0.
 
 # %% [markdown]
 # Notebook 16 ran a U-Net with half of He's weights and with twice, and saw the activations fade or explode. The same
@@ -434,6 +436,9 @@ course.show_source(normalised_unet.fold_unet)
 # Each tile has other means and variances, so the same cell gets another probability in one tile than in the next, and
 # there are seams. An empty tile is worst: its small variance is noise, and divided by it the noise becomes as strong
 # as cells are elsewhere. The network finds structure where there is none.
+#
+# **Rubric, 2 points.** One for seams, or for a cell whose probability depends on its tile. One for the empty tile,
+# whose noise is enlarged.
 
 # %% [markdown]
 # ## Does it learn faster?
@@ -606,6 +611,9 @@ course.check("dropout_backward", my_dropout_backward)
 # large at rate 1/2. In training the batch normalisation sees this larger variance and its running average collects it.
 # At prediction dropout is left out, the true variance is smaller than the running average, and y comes out too small.
 # So one puts dropout behind the last normalisation, or does without one of the two.
+#
+# **Rubric, 3 points.** One for the mean square that grows by 1 / (1 - rate), one for a running average that has
+# collected it, one for a y that is too small at prediction.
 
 # %% [markdown]
 # ## In three lines

@@ -151,6 +151,7 @@ EXERCISES = [
             "epsilon belongs under the square root: sqrt(variance + epsilon)": y_with_epsilon_outside,
             "the square root is missing: divide by the standard deviation": y_over_the_variance,
         },
+        ready_made=("batch_norm_forward", "batch_norm"),
         hint="mean(axis=(0, 2, 3), keepdims=True) keeps the axes; gamma[:, None, None] is (C, 1, 1)",
     ),
     Exercise(
@@ -176,6 +177,7 @@ EXERCISES = [
             "dgamma and dbeta are sums over the pixels, not means": means_in_place_of_sums,
             "gamma multiplied x_hat, so dgamma sums dy * x_hat": dgamma_without_x_hat,
         },
+        ready_made=("batch_norm_backward", "batch_norm_gradients"),
         hint="first dgamma and dbeta; dx is made of dy, dbeta / M and x_hat * dgamma / M, times gamma / sqrt(...)",
     ),
     Exercise(
@@ -190,6 +192,7 @@ EXERCISES = [
             "momentum is the share of the new batch here, not of the old average": momentum_of_the_old,
             "the old average is missing": without_the_old,
         },
+        ready_made=("update_running",),
         hint="(1 - momentum) * old + momentum * new, for both; the new variance times M / (M - 1)",
     ),
     Exercise(
@@ -207,6 +210,7 @@ EXERCISES = [
             "the mean is subtracted, not added": folded_mean_added,
             "the square root is missing in the factor": folded_without_root,
         },
+        ready_made=("fold_batch_norm",),
         hint="write gamma * (weight * x + bias - mean) / sqrt(variance + epsilon) + beta as (...) * x + (...)",
     ),
     Exercise(
@@ -227,6 +231,7 @@ EXERCISES = [
                 dy * ~cache.keep / (1 - cache.rate)
             ),
         },
+        ready_made=("dropout_backward", "dropout_gradient"),
         hint="y = x * keep / (1 - rate) is linear in x, so dx is the same with dy in place of x",
     ),
 ]
