@@ -28,6 +28,7 @@ from minunet.gradcheck.assertion import assert_gradients
 from minunet.gradcheck.check import gradcheck
 from minunet.gradcheck.report import Report
 from minunet.gradcheck.second_order import check_second_order
+from minunet.layers.batch_norm import batch_norm_backward, batch_norm_forward
 from minunet.layers.conv import conv2d_backward, conv2d_forward
 from minunet.layers.crop_concat import crop_concat_backward, crop_concat_forward
 from minunet.layers.dropout import dropout_backward, dropout_forward
@@ -52,6 +53,8 @@ __all__ = [
     "adam_step",
     "array_module",
     "assert_gradients",
+    "batch_norm_backward",
+    "batch_norm_forward",
     "check_adjoint",
     "check_second_order",
     "conv2d_backward",

@@ -12,7 +12,8 @@ from minunet.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 NAMES = (
-    "InputError Network Normalisation adam_step array_module conv2d_backward conv2d_forward crop_concat_backward "
+    "InputError Network Normalisation adam_step array_module batch_norm_backward batch_norm_forward "
+    "conv2d_backward conv2d_forward crop_concat_backward "
     "crop_concat_forward dropout_backward dropout_forward elastic_deform flatten gradcheck init_moments init_unet "
     "init_velocity iou load_network max_pool_backward max_pool_forward output_size pixel_error predict read_image "
     "relu_backward relu_forward save_network seg_score separate_touching sgd_step smallest_input_size "

@@ -34,6 +34,11 @@ def cases(seed: int = 1) -> dict[str, tuple]:
             (normal((2, 3, 8, 7)), normal((2, 2, 4, 5))),
         ),
         "dropout": (minunet.dropout_forward, minunet.dropout_backward, (normal((2, 3, 6, 5)), 0.5, rng)),
+        "batch_norm": (
+            minunet.batch_norm_forward,
+            minunet.batch_norm_backward,
+            (normal((2, 3, 5, 4)), normal(3), normal(3)),
+        ),
         "softmax_cross_entropy": (
             minunet.softmax_cross_entropy_forward,
             minunet.softmax_cross_entropy_backward,

@@ -4,6 +4,14 @@ All pairs can be imported from here. `minunet/fast/layers.py` has the same names
 there; import them from here instead, and the same network runs on the readable layers alone.
 """
 
+from minunet.layers.batch_norm import (
+    BatchNormCache,
+    batch_norm_backward,
+    batch_norm_forward,
+    batch_norm_predict,
+    fold_batch_norm,
+    update_running,
+)
 from minunet.layers.conv import Conv2dCache, conv2d_backward, conv2d_forward
 from minunet.layers.conv_relu import conv2d_relu_backward, conv2d_relu_forward
 from minunet.layers.crop_concat import CropConcatCache, crop_concat_backward, crop_concat_forward

@@ -84,6 +84,40 @@ def check_crop_concat(skip: Array, x: Array) -> None:
         )
 
 
+def check_batch_norm(x: Array, gamma: Array, beta: Array, epsilon: float, least_pixels: int = 2) -> None:
+    """Raise unless x (N, C, H, W), gamma (C,) and beta (C,) fit together and a channel has enough pixels."""
+    check_axes(x, "x", "N, C, H, W")
+    _check_same_kind("batch norm", x=x, gamma=gamma, beta=beta)
+    N, C, H, W = x.shape
+    _check_vectors("batch norm", "x (N, C, H, W)", x.shape, C, gamma=gamma, beta=beta)
+    if N * H * W < least_pixels:
+        raise InputError(
+            f"batch norm needs at least {least_pixels} pixels a channel, N * H * W, got x {x.shape}; a mean of one "
+            "pixel is that pixel, so use larger images or a larger batch"
+        )
+    check_epsilon(epsilon)
+
+
+def check_running(gamma: Array, **running: Array) -> None:
+    """Raise unless the running averages have the shape, the dtype and the device of gamma."""
+    _check_same_kind("batch norm", gamma=gamma, **running)
+    _check_vectors("batch norm", "gamma (C,)", gamma.shape, len(gamma), **running)
+
+
+def check_fold(weight: Array, epsilon: float, **vectors: Array) -> None:
+    """Raise unless the vectors have an entry for each of the F channels of weight (F, C, KH, KW)."""
+    check_axes(weight, "weight", "F, C, KH, KW")
+    _check_same_kind("folding", weight=weight, **vectors)
+    _check_vectors("folding", "weight (F, C, KH, KW)", weight.shape, len(weight), **vectors)
+    check_epsilon(epsilon)
+
+
+def check_epsilon(epsilon: float) -> None:
+    """Raise unless `epsilon` is above 0."""
+    if not epsilon > 0:
+        raise InputError(f"epsilon must be above 0, got {epsilon}; 1e-5 is usual")
+
+
 def check_loss(logits: Array, labels: Array, weights: Array | None) -> None:
     """Raise unless labels and weights are (N, H, W) for logits (N, K, H, W), and the labels are in 0..K-1.
 
@@ -138,3 +172,12 @@ def _check_channels(layer: str, axes: str, channels: int, expected: int, shape: 
 def _check_bias(layer: str, bias: Array, features: int, shape: tuple) -> None:
     if bias.shape != (features,):
         raise InputError(f"{layer} with weight {shape} needs bias (F,) = ({features},), got {bias.shape}")
+
+
+def _check_vectors(layer: str, source: str, shape: tuple, channels: int, **vectors: Array) -> None:
+    for name, vector in vectors.items():
+        if vector.shape != (channels,):
+            raise InputError(
+                f"{layer} with {source} = {shape} needs {name} of shape ({channels},), got {vector.shape}; "
+                "it has one number for each channel"
+            )

@@ -115,6 +115,39 @@ def crop_concat_gradients(dy, skip, x):
     return dskip, dx
 
 
+def batch_norm(x, gamma, beta, epsilon):
+    """Return y of `batch_norm_forward`."""
+    y = np.zeros_like(x)
+    for c in range(x.shape[1]):
+        mean, std = _mean_and_std(x[:, c], epsilon)
+        for n, h, w in np.ndindex(x[:, c].shape):
+            y[n, c, h, w] = gamma[c] * (x[n, c, h, w] - mean) / std + beta[c]
+    return y
+
+
+def batch_norm_gradients(dy, x, gamma, epsilon):
+    """Return dx, dgamma, dbeta of `batch_norm_backward`.
+
+    Pixel by pixel, as the chain rule has it: a pixel i of x moves every pixel j of y, by its own share (only where
+    i = j), by the mean, and by the standard deviation.
+    """
+    dx, dgamma, dbeta = np.zeros_like(x), np.zeros_like(gamma), np.zeros_like(gamma)
+    for c in range(x.shape[1]):
+        mean, std = _mean_and_std(x[:, c], epsilon)
+        pixels = list(np.ndindex(x[:, c].shape))
+        M = len(pixels)
+        for i in pixels:
+            for j in pixels:
+                dmean = 1 / M
+                dstd = (x[:, c][i] - mean) / (M * std)
+                itself = 1 if i == j else 0
+                dx_hat = (itself - dmean) / std - (x[:, c][j] - mean) * dstd / std**2
+                dx[:, c][i] += dy[:, c][j] * gamma[c] * dx_hat
+            dgamma[c] += dy[:, c][i] * (x[:, c][i] - mean) / std
+            dbeta[c] += dy[:, c][i]
+    return dx, dgamma, dbeta
+
+
 def dropout(x, keep, rate):
     """Return y of `dropout_forward`; `keep` is the mask of its cache."""
     y = np.zeros_like(x)
@@ -154,6 +187,13 @@ def softmax_cross_entropy_gradient(dloss, logits, labels, weights):
             onehot = 1 if labels[n, h, w] == k else 0
             dlogits[n, k, h, w] = dloss * weights[n, h, w] / (N * H * W) * (p[k] - onehot)
     return dlogits
+
+
+def _mean_and_std(pixels, epsilon):
+    """Return the mean of an array of pixels, and sqrt(variance + epsilon)."""
+    mean = sum(pixels.ravel()) / pixels.size
+    variance = sum((pixel - mean) ** 2 for pixel in pixels.ravel()) / pixels.size
+    return mean, math.sqrt(variance + epsilon)
 
 
 def _softmax(logits):

@@ -6,9 +6,9 @@
 # %% [markdown]
 # # 07 The whole U
 #
-# You have met the layers one by one. This page puts them together into the network of the paper's Fig. 1 and asks four
-# questions of the whole. Which image sizes fit, and what comes out? In which order does the gradient walk back? Which
-# pixels does one output pixel look at? And how large must the weights be at the start, so that anything is learnt?
+# You have met the layers one by one. This page puts them together into the network of the paper's Fig. 1 and asks three
+# questions of the whole. Which image sizes fit, and what comes out? In which order does the gradient walk back? And
+# which pixels does one output pixel look at?
 #
 # You need this from the earlier notebooks: a *valid* 3x3 convolution takes 2 pixels off an axis (02); a ReLU is a gate
 # and a 2x2 max-pool hands its gradient to the winner (03); an up-convolution doubles an axis (04);
@@ -26,7 +26,6 @@ from minunet import (
     conv2d_backward,
     course,
     crop_concat_backward,
-    flatten,
     gradcheck,
     init_unet,
     max_pool_backward,
@@ -34,11 +33,8 @@ from minunet import (
     unet_backward,
     unet_forward,
     up_conv_backward,
-    up_conv_forward,
 )
-from minunet.backend import map_tree
 from minunet.course.exercises import n07_the_whole_u as mini
-from minunet.data.synthetic.cells import synthetic_cells
 from minunet.errors import InputError
 from minunet.layers.conv import conv2d_forward
 from minunet.network.sizes import output_size, trace
@@ -466,143 +462,6 @@ plt.show()
 # pixels wide (for some pixels 204, depending on where they lie in the grid of the pools). In practice this means: it
 # can see more than 90 pixels far, but mostly looks at what is near.
 #
-# ## How large must the weights be at the start?
-#
-# At the start the weights are random numbers with mean 0. Only their size is left to choose. If they are too small,
-# each layer makes the image fainter, and after twenty layers nothing arrives at the head; if they are too large, it
-# explodes. To say "faint" with a number we use the *rms*, the root of the mean square: it is the typical size of a
-# number in an array.
-#
-# Take one neuron with N = 4 inputs, x = (1, 2, 0, 1), and weights of standard deviation `s`. Over many draws of the
-# weights, the mean of `y**2` is `s**2 * (1 + 4 + 0 + 1) = 6 * s**2`, because the mixed terms cancel. In other words:
-# the mean square grows by the factor `N * s**2`, here from 6/4 to 6 * s**2.
-#
-# The ReLU then sets the negative half to zero, and with it half of the mean square. So the factor for a layer with its
-# ReLU is `N * s**2 / 2`, and to make that 1 we need
-#
-#     s = sqrt(2 / N)
-#
-# This is He's initialisation, and the paper's. For the neuron above s**2 = 1/2: expect 3 before the ReLU, and 1.5,
-# which is the inputs' own mean square, behind it.
-
-
-# %%
-def rms(array):
-    """Return the root of the mean square."""
-    return float(np.sqrt(np.mean(array**2)))
-
-
-inputs = np.array([1.0, 2, 0, 1])
-neuron_weights = rng.normal(scale=np.sqrt(2 / 4), size=(100_000, 4))
-neuron_y = neuron_weights @ inputs
-print(f"inputs      {rms(inputs) ** 2:.2f}")
-print(f"before ReLU {rms(neuron_y) ** 2:.2f}")
-print(f"behind ReLU {rms(np.maximum(neuron_y, 0)) ** 2:.2f}")
-
-# %% [markdown]
-# What is N for a convolution? One output pixel is a sum over C channels and KH * KW taps, so N = C * KH * KW: 576 for
-# 3x3 taps on 64 channels.
-#
-# For the up-convolution N is easy to get wrong. Its weight is (C, F, 2, 2), but each output pixel is painted by *one*
-# of the four taps, so only C products are added up: N = C. The next cell tries both. No ReLU follows an
-# up-convolution, so with N = C the mean square should double, and the rms grow by 1.41; with N = 4 * C it should
-# shrink to 0.71.
-
-# %%
-C, F = 256, 128
-up_x = np.maximum(rng.normal(size=(1, C, 8, 8)), 0)
-for name, N in (("N = C", C), ("N = 4 * C", 4 * C)):
-    up_weight = rng.normal(scale=np.sqrt(2 / N), size=(C, F, 2, 2))
-    up_y, _ = up_conv_forward(up_x, up_weight, np.zeros(F))
-    print(f"{name:<10} rms of y / rms of x = {rms(up_y) / rms(up_x):.2f}")
-
-# %% [markdown]
-# **Exercise 4.** Return the standard deviation for a weight of the given shape: (F, C, KH, KW) for a convolution, or
-# (C, F, 2, 2) for an up-convolution. (The paper does not say which N it takes there; the library takes N = C.)
-
-
-# %% tags=["exercise"]
-def my_he_std(shape, is_up_conv):
-    """Return sqrt(2 / N), with N the number of products in the sum of one output pixel."""
-    # your code: about 3 lines
-    incoming = shape[0] if is_up_conv else shape[1] * shape[2] * shape[3]
-    return np.sqrt(2 / incoming)
-    # end of your code
-
-
-# %% tags=["check"]
-course.check("he_std", my_he_std)
-
-# %% [markdown]
-# ## Too small, right, too large
-#
-# Now a whole network, with depth 3 and 16 channels at level 0, on an image of synthetic cells. It is run three times:
-# with He's weights, with half of them and with twice. Its cache holds what each of the 14 ReLUs put out.
-
-# %%
-cells, _ = synthetic_cells(np.random.default_rng(3), 140, 140)
-cells_x = ((cells - cells.mean()) / cells.std())[None, None].astype(np.float32)
-he_params = init_unet(np.random.default_rng(7), base_channels=16, depth=3)
-starts = {factor: map_tree(lambda weight, k=factor: k * weight, he_params) for factor in (0.5, 1, 2)}
-runs = {factor: unet_forward(start, cells_x) for factor, start in starts.items()}
-
-
-def relu_outputs(cache):
-    """Return the outputs of all ReLUs, in the order of the forward pass."""
-    blocks = [*(level.conv for level in cache.encode), cache.bottom, *(level.conv for level in cache.decode[::-1])]
-    return [relu.y for block in blocks for relu in (block.relu1, block.relu2)]
-
-
-# %%
-BLOCKS = ["encode.0", "encode.1", "encode.2", "bottom", "decode.2", "decode.1", "decode.0"]
-STYLE = {0.5: ("#D55E00", "s", "half of He"), 1: ("black", "o", "He"), 2: ("#0072B2", "^", "twice He")}
-fig, axes = plt.subplots(figsize=(7.5, 3.4), layout="constrained")
-for factor, (_, run_cache) in runs.items():
-    colour, marker, label = STYLE[factor]
-    axes.plot([rms(y) for y in relu_outputs(run_cache)], color=colour, marker=marker, label=label)
-axes.set(title="activations", ylabel="rms of the ReLU's output", yscale="log")
-axes.set_xticks(range(0, 14, 2), BLOCKS)
-axes.legend()
-plt.show()
-
-# %% [markdown]
-# Half of the right size halves the rms at each layer, and the skip connections lift it again on the way up, since they
-# bring activations that have fewer layers behind them. Twice the right size doubles it at each layer: the logits would
-# be numbers like 400,000, and the softmax certain of everything before anything is learnt. With He's weights the rms
-# stays within a factor of four from the first ReLU to the last.
-#
-# ## The gradient's norm, level by level
-#
-# The way back has as many layers, so the gradient shrinks or grows as well. We send the same `dlogits` of length 1
-# back through all three networks and look at the *norm* of each weight's gradient: the length of all its numbers taken
-# as one long vector.
-
-# %%
-one_dlogits = np.random.default_rng(1).normal(size=runs[1][0].shape).astype(np.float32)
-one_dlogits /= np.linalg.norm(one_dlogits)
-norms = {}
-for factor, (_, run_cache) in runs.items():
-    grads = flatten(unet_backward(one_dlogits, run_cache))
-    norms[factor] = {name: np.linalg.norm(dweight) for name, dweight in grads.items() if "conv1.weight" in name}
-
-fig, axes = plt.subplots(figsize=(7.5, 3.4), layout="constrained")
-for factor, by_name in norms.items():
-    colour, marker, label = STYLE[factor]
-    axes.plot([by_name[f"{block}.conv1.weight"] for block in BLOCKS], color=colour, marker=marker, label=label)
-axes.set(title="gradients of the first convolution of each block", ylabel="norm of dweight", yscale="log")
-axes.set_xticks(range(7), BLOCKS)
-axes.legend()
-plt.show()
-
-# %% [markdown]
-# With He's weights the norms lie within a factor of six over the whole U. So one learning rate suits all layers, and
-# that is the purpose of the whole calculation.
-#
-# With half of them look at the shape of the curve: the gradient of `bottom.conv1` is 900 times smaller than that of
-# `encode.0.conv1`, although `encode.0` lies *farther* from the loss. It has a short cut: over the skip connection of
-# level 0 it is only two convolutions and the head away from the logits, and nearly all of its gradient comes that way.
-# The deeper levels, which should find out what is a cell, learn nothing in the meantime.
-#
 # **Question 2.** You make the network deeper, from depth 4 to depth 5, and give it the same image of 572 pixels.
 # Without running anything, say what happens to the border and the output, to the number of parameters and to the time.
 # (In a terminal, `minunet summary --input 572 --depth=5` shows whether you were right.)
@@ -617,6 +476,12 @@ plt.show()
 # wrong number with a right reason keeps its point.
 
 # %% [markdown]
+# ## The first weights
+#
+# All these networks began with random weights of a certain size, which `init_unet` has chosen. How large they must be,
+# so that neither the activations nor the gradients fade or explode on their way through the U, is the subject of
+# [notebook 16](16_first_weights.ipynb).
+#
 # ## In three lines
 #
 # Valid convolutions cost a border, the same for each size that fits, and make every output pixel the same function of
@@ -624,16 +489,14 @@ plt.show()
 #
 # The backward pass is the forward pass read from its last line to its first, with one sum at each fork.
 #
-# He's weights, with N the number of products in one output pixel's sum, keep activations and gradients at one size.
+# An output pixel sees far, and looks mostly at what is near.
 #
 # ## Where to read more
 #
-# The code of this page: [unet.py](../minunet/network/unet.py), [sizes.py](../minunet/network/sizes.py),
-# [summary.py](../minunet/network/summary.py) and [initialise.py](../minunet/network/initialise.py), which also tells
-# of a second way to start, with weights that sum to zero. The gradient check along directions:
+# The code of this page: [unet.py](../minunet/network/unet.py), [sizes.py](../minunet/network/sizes.py)
+# and [summary.py](../minunet/network/summary.py). The gradient check along directions:
 # [directions.py](../minunet/gradcheck/directions.py).
 #
-# The paper: Ronneberger, Fischer and Brox, *U-Net*, [arXiv 1505.04597](https://arxiv.org/abs/1505.04597), section 2
-# for the network and section 3 for its weights. He, Zhang, Ren and Sun, *Delving Deep into Rectifiers* (2015), derive
-# the 2. Luo, Li, Urtasun and Zemel, *Understanding the Effective Receptive Field* (2016), measure fields as you did
-# here. Notebook 08 trains a U-Net.
+# The paper: Ronneberger, Fischer and Brox, *U-Net*, [arXiv 1505.04597](https://arxiv.org/abs/1505.04597), section 2.
+# Luo, Li, Urtasun and Zemel, *Understanding the Effective Receptive Field* (2016), measure fields as you did here.
+# Notebook 08 trains a U-Net.

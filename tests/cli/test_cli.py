@@ -201,7 +201,8 @@ def test_gradcheck_passes_on_every_layer_in_time(capsys):
     assert main(["gradcheck"]) == 0
     assert time.process_time() - began < 30
     printed = capsys.readouterr().out
-    for name in ("conv2d", "relu", "max_pool", "up_conv", "crop_concat", "dropout", "softmax_cross_entropy", "unet"):
+    names = "conv2d relu max_pool up_conv crop_concat dropout batch_norm softmax_cross_entropy unet"
+    for name in names.split():
         assert f"{name}: gradcheck ok" in printed
     assert "too small to compare" not in printed
     assert printed.endswith("all gradients are right\n")

@@ -35,6 +35,8 @@ def main() -> None:
     save_layer(rng, "crop_concat", torch_unet.crop_concat, {"skip": draw(rng, 2, 3, 8, 11), "x": draw(rng, 2, 4, 4, 7)})
     save_loss(rng)
     save_unet(rng)
+    arguments = {"x": draw(rng, 2, 3, 4, 5), "gamma": draw(rng, 3), "beta": draw(rng, 3)}
+    save_layer(rng, "batch_norm", batch_norm, arguments)
 
 
 def draw(rng, *shape):
@@ -48,6 +50,10 @@ def save_layer(rng, name, function, arguments):
     dy = draw(rng, *y.shape)
     y.backward(torch.tensor(dy))
     save(name, dy=dy, y=y, **tensors, **{f"d{key}": tensor.grad for key, tensor in tensors.items()})
+
+
+def batch_norm(x, gamma, beta):
+    return F.batch_norm(x, None, None, gamma, beta, training=True)
 
 
 def save_loss(rng):

@@ -17,6 +17,7 @@ LAYERS = {  # the file: the layer and its arguments
     "max_pool": ("max_pool", ("x",)),
     "up_conv": ("up_conv", ("x", "weight", "bias")),
     "crop_concat": ("crop_concat", ("skip", "x")),
+    "batch_norm": ("batch_norm", ("x", "gamma", "beta")),
     "loss": ("softmax_cross_entropy", ("logits", "labels", "weights")),
 }
 

@@ -3,7 +3,7 @@
 A file a layer. Each bug is the layer's own pass with one mistake in it, of the kind that people make.
 """
 
-from zoo import conv2d, crop_concat, dropout, loss, max_pool, relu, unet, up_conv
+from zoo import batch_norm, conv2d, crop_concat, dropout, loss, max_pool, relu, unet, up_conv
 
-CAGES = (conv2d, relu, max_pool, up_conv, crop_concat, dropout, loss, unet)
+CAGES = (conv2d, relu, max_pool, up_conv, crop_concat, dropout, batch_norm, loss, unet)
 BUGS = [bug for cage in CAGES for bug in cage.cage.bugs]

@@ -1,4 +1,4 @@
-"""The exercises of notebook 07: sizes, initialisation, and the backward pass of a U with two levels.
+"""The exercises of notebook 07: sizes, and the backward pass of a U with two levels.
 
 The mini U has one convolution where the paper's has two, and no biases, so that the whole of it fits on a screen:
 
@@ -118,12 +118,6 @@ def rounded_down(output, depth):
     return n
 
 
-def he_std(shape, is_up_conv):
-    """Return sqrt(2 / N) with N incoming nodes, for a weight (F, C, KH, KW), or (C, F, 2, 2) of an up-convolution."""
-    N = shape[0] if is_up_conv else shape[1] * shape[2] * shape[3]
-    return np.sqrt(2 / N)
-
-
 TINY = backward_case(
     rng.integers(0, 3, (1, 1, 8, 8)).astype(float),
     np.array([[[[1.0, 0, -1], [0, 1, 0], [-1, 0, 1]]]]),  # down
@@ -204,36 +198,5 @@ EXERCISES = [
             "the ReLUs are missing: each has a backward pass too": without_gates,
         },
         hint="read mini_u_forward from its last line to its first; each line has one partner, the fork has a sum",
-    ),
-    Exercise(
-        "he_std",
-        solution=he_std,
-        outputs=("std",),
-        args=((18, 6, 2, 2), True),
-        more=(
-            ((9, 2, 3, 3), False),
-            ((64, 64, 3, 3), False),
-            ((2, 64, 1, 1), False),
-            ((1024, 512, 2, 2), True),
-            ((5, 7, 1, 3), False),
-        ),
-        mistakes={
-            "this is the variance 2 / N; the standard deviation is its square root": (
-                lambda shape, is_up_conv: he_std(shape, is_up_conv) ** 2
-            ),
-            "a pixel of the up-convolution's output is painted by one of the four taps only: N is C": (
-                lambda shape, is_up_conv: np.sqrt(2 / (4 * shape[0]))
-            ),
-            "an up-convolution's weight is (C, F, 2, 2): C, the incoming channels, is its first axis": (
-                lambda shape, is_up_conv: he_std((shape[1], shape[0], 1, 1), is_up_conv)
-            ),
-            "N counts F channels and four taps: C channels come in, by one tap": (
-                lambda shape, is_up_conv: he_std(shape, False)
-            ),
-            "the 2 is missing: a ReLU lets half of the mean square through": (
-                lambda shape, is_up_conv: he_std(shape, is_up_conv) / np.sqrt(2)
-            ),
-        },
-        hint="N is the number of products that are added up for one pixel of the output",
     ),
 ]
