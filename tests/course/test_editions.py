@@ -121,6 +121,7 @@ def test_in_jupyterlite_the_other_pages_are_near(small):
     assert install.source.endswith("\n%pip install -q minunet")
 
 
+@pytest.mark.slow
 def test_the_site_for_browsers_has_all_pages_but_those_that_start_threads_or_processes(tmp_path):
     lite.write_pages(tmp_path / "pages")
     names = {path.stem for path in (tmp_path / "pages").iterdir()}
@@ -205,6 +206,7 @@ def test_slides_show_headings_blocks_questions_and_pictures_and_the_text_is_in_t
     assert "A long story." in notes and "Expect 3." in notes and "Because." not in notes
 
 
+@pytest.mark.slow
 def test_slides_become_one_page_of_html():
     pytest.importorskip("nbconvert", reason="slides need nbconvert: python -m pip install -e '.[notebooks]'")
     html = slides.as_html(slides.week_of(1), 1)

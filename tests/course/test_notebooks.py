@@ -220,6 +220,7 @@ def test_a_number_in_a_sentence_that_the_page_does_not_compute_is_refused(folder
         execute.execute(editions.read_source(path), "01_page", folder, claims=claims.claims_of(path))
 
 
+@pytest.mark.slow
 def test_marks_of_numbers_are_in_no_edition_and_can_be_read():
     marked = 0
     for name, path in SOURCES.items():
@@ -264,6 +265,7 @@ def test_the_module_is_the_command(folder):
     assert done.stderr.count("\n") == 3
 
 
+@pytest.mark.slow
 def test_built_notebooks_equal_their_sources():
     assert build.check(NOTEBOOKS, list(SOURCES.values())) == []
 
