@@ -26,6 +26,7 @@ from minunet import (
     conv2d_backward,
     course,
     crop_concat_backward,
+    flatten,
     gradcheck,
     init_unet,
     max_pool_backward,
@@ -354,6 +355,7 @@ course.check("mini_u_backward", my_mini_u_backward)
 
 # %%
 small = init_unet(rng, base_channels=4, depth=2, dtype=np.float64)
+print(f"{sum(map(np.size, flatten(small).values())):,} parameters")
 image = rng.normal(size=(1, 1, 44, 48))
 print(gradcheck(unet_forward, unet_backward, (small, image)))
 
