@@ -163,7 +163,7 @@ def _has_a_cast(pair, move: DirectionMove) -> bool:
 
 
 def _is_low(gradient) -> bool:
-    return gradient.dtype != np.float64 or _is_rounded(gradient[gradient != 0])
+    return gradient.dtype not in (np.float64, np.longdouble) or _is_rounded(gradient[gradient != 0])
 
 
 def _rounding(a, b, c, d) -> float:

@@ -193,3 +193,9 @@ def test_forward_outside_its_domain_is_still_refused():
 
     with pytest.raises(InputError, match="p must sum to 1"):
         gradcheck(forward, lambda dy, p: 2 * dy * p, (np.array([0.2, 0.3, 0.5]),), mode="directions")
+
+
+def test_a_gradient_of_more_digits_than_float64_is_right():
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    report = gradcheck(lambda x: (x**2, x), lambda dy, x: (2 * dy * x).astype(np.longdouble), (x,))
+    assert report.ok, report
