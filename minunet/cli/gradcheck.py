@@ -13,7 +13,7 @@ EXAMPLE = "minunet gradcheck conv2d unet"
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    names = "conv2d, relu, max_pool, up_conv, crop_concat, dropout, softmax_cross_entropy or unet; default all of them"
+    names = "conv2d, relu, max_pool, up_conv, crop_concat, dropout, batch_norm, softmax_cross_entropy, unet; default all"
     command.add_argument("layers", nargs="*", metavar="LAYER", help=names)
 
 
