@@ -13,8 +13,10 @@ EXAMPLE = "minunet gradcheck conv2d unet"
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    names = "conv2d, relu, max_pool, up_conv, crop_concat, dropout, batch_norm, softmax_cross_entropy, unet; default all"
-    command.add_argument("layers", nargs="*", metavar="LAYER", help=names)
+    layers = (
+        "conv2d, relu, max_pool, up_conv, crop_concat, dropout, batch_norm, softmax_cross_entropy, unet; default: all"
+    )
+    command.add_argument("layers", nargs="*", metavar="LAYER", help=layers)
 
 
 def run(options) -> int:
