@@ -18,7 +18,11 @@ from minunet.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS_PER_CELL = 600
-HIDDEN = ("MINUNET_DATA", "MINUNET_QUICK")  # pages are built without real data, which may not be published
+HIDDEN = (  # pages are built without real data, which may not be published, and with the dy that a reader gets
+    "MINUNET_DATA",
+    "MINUNET_QUICK",
+    "PYTEST_CURRENT_TEST",
+)
 
 
 def execute(

@@ -21,6 +21,7 @@ UNITS = (1.0, 255.0, 65535.0)  # grey values of 8 or 16 bits as they are, or div
 ENOUGH = 64 * 64  # pixels: a small part of a normalised image may lie within any range
 WHOLE = 0.02  # float32 holds 65535ths of 1 more exactly
 SLICE = 2**20  # pixels: so many are in memory at once
+FEW = 2**14  # pixels, where several copies of them are made
 
 
 def check_network(network: Network | dict) -> tuple[dict, Normalisation | None]:
@@ -78,8 +79,8 @@ def _described_if_raw(image: np.ndarray) -> str | None:
     float image. A constant image, of zeros perhaps, is left alone.
     """
     low, high, units = math.inf, -math.inf, list(UNITS)
-    for rows in slices_of_rows(image):
-        part = np.asarray(image[..., rows, :])
+    for rows in slices_of_rows(image, FEW):
+        part = np.asarray(image[..., rows, :], np.float64)  # 65535 times a float16 is too large for one
         low, high = min(low, float(part.min())), max(high, float(part.max()))
         if low < 0:
             return None
@@ -131,10 +132,10 @@ def check_out(out, shape: tuple[int, int, int]) -> None:
         raise InputError("out must be writeable, got a read-only array; open a numpy.memmap with mode='r+' or 'w+'")
 
 
-def slices_of_rows(array) -> Iterator[slice]:
+def slices_of_rows(array, pixels: int = SLICE) -> Iterator[slice]:
     """Yield slices of rows of an array (..., H, W); before the next slice, the rows of a file are let go of."""
     *_, H, W = array.shape
-    rows = max(1, SLICE // W)
+    rows = max(1, pixels // W)
     for top in range(0, H, rows):
         yield slice(top, top + rows)
         let_go(array)
