@@ -138,6 +138,11 @@ def _import_cupy() -> Any:
     return cupy
 
 
+def is_whole_number(x: Any) -> bool:
+    """Tell whether `x` can be a size or a count: an integer of Python or NumPy, and not True or False."""
+    return isinstance(x, (int, np.integer)) and not isinstance(x, bool)
+
+
 def check_same_device(**arrays: Array | float) -> None:
     """Raise unless all arrays are on the device of the first one; Python numbers and NumPy scalars go anywhere."""
     (first_name, first), *others = arrays.items()

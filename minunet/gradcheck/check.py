@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from minunet.backend import array_module
+from minunet.backend import array_module, is_whole_number
 from minunet.errors import InputError
 from minunet.gradcheck.arguments import is_finite, same
 from minunet.gradcheck.elements import FIRST_STEP, TOLERANCE, check_elements
@@ -167,8 +167,8 @@ def _check_options(mode: str, options: Options, seed: Any) -> None:
     directions, tolerance, step = options
     if mode not in MODES:
         raise InputError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
-    if not _is_whole_number(directions) or directions < 1:
-        expected = "at least 1" if _is_whole_number(directions) else "a whole number"
+    if not is_whole_number(directions) or directions < 1:
+        expected = "at least 1" if is_whole_number(directions) else "a whole number"
         raise InputError(f"directions must be {expected}, got {directions!r}; the default is {DIRECTIONS}")
     if tolerance is not None and not (isinstance(tolerance, Real) and 0 <= tolerance < 1):
         raise InputError(f"tolerance must be a relative error from 0 to 1, got {tolerance!r}; 1e-6 is usual")
@@ -176,14 +176,10 @@ def _check_options(mode: str, options: Options, seed: Any) -> None:
         raise InputError(
             f"step must be relative to the size of the argument, between 0 and 1, got {step!r}; 1e-6 is usual"
         )
-    if seed is not None and not (_is_whole_number(seed) and seed >= 0):
+    if seed is not None and not (is_whole_number(seed) and seed >= 0):
         raise InputError(
             f"seed must be a whole number, at least 0, got {seed!r}; leave it out, and the test's name makes one"
         )
-
-
-def _is_whole_number(x: Any) -> bool:
-    return isinstance(x, (int, np.integer)) and not isinstance(x, bool)
 
 
 def _choose(mode: str, pair: Pair) -> str:

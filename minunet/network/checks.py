@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from minunet.backend import Array, Params, check_same_device, flatten
+from minunet.backend import Array, Params, check_same_device, flatten, is_whole_number
 from minunet.errors import InputError
 from minunet.layers.checks import check_axes
-from minunet.network.sizes import is_whole_number, trace
+from minunet.network.sizes import trace
 
 PARTS = ("encode", "bottom", "decode", "head")
 

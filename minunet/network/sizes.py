@@ -8,8 +8,7 @@ that fit are 2**depth apart, and all of them lose the same border.
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from minunet.backend import is_whole_number
 from minunet.errors import InputError
 
 CONV_LOSS = 4  # pixels that two valid 3x3 convolutions take off an axis
@@ -77,11 +76,6 @@ def smallest_input_size(output: int, depth: int = 4) -> int:
 def fits(n: int, depth: int = 4) -> bool:
     """Tell whether a U-Net of this depth can take an input of size `n`."""
     return n == _round_up(n, depth)
-
-
-def is_whole_number(x: Any) -> bool:
-    """Tell whether `x` can be a size or a count: an integer of Python or NumPy, and not True or False."""
-    return isinstance(x, (int, np.integer)) and not isinstance(x, bool)
 
 
 def _check_whole(name: str, x: Any) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from minunet.backend import is_whole_number
 from minunet.data.normalisation import Normalisation, as_normalisation, normalise
 from minunet.errors import InputError
 from minunet.network.checks import check_params
-from minunet.network.sizes import is_whole_number, output_size, smallest_input_size
+from minunet.network.sizes import output_size, smallest_input_size
 from minunet.network.trained import Network
 from minunet.prediction.memory_map import let_go
 from minunet.prediction.rotations import COUNTS

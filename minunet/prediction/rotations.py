@@ -22,8 +22,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy  # imports scipy.ndimage when it is first used
 
+from minunet.backend import is_whole_number
 from minunet.errors import InputError
-from minunet.network.sizes import is_whole_number
 
 COUNTS = (1, 4, 7, 8)
 SPLINE_REACH = 16  # pixels: a value farther off changes a cubic spline by less than 1e-9 of itself (0.27**16)

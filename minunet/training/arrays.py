@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import scipy  # scipy.ndimage is loaded at its first use
 
-from minunet.backend import Array, to_host
+from minunet.backend import Array, is_whole_number, to_host
 from minunet.data.sample import Dataset, Sample
 from minunet.errors import InputError
-from minunet.network.sizes import is_whole_number
 
 MANY = 5  # labels above 0: with fewer, cells that are numbered cannot be told from classes
 SHARE = 0.9  # of the numbered cells are one connected region each; some are cut in two, by the border or another cell

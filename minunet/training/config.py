@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minunet.backend import is_whole_number
 from minunet.data.augment import AUGMENTATIONS
 from minunet.data.normalisation import SCOPES
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError
-from minunet.network.sizes import is_whole_number, output_size
+from minunet.network.sizes import output_size
 from minunet.training.optimisers import OPTIMISERS
 from minunet.training.recipes import RECIPES
 

@@ -21,9 +21,8 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from minunet.backend import Array, Params, array_module, flatten, map_tree
+from minunet.backend import Array, Params, array_module, flatten, is_whole_number, map_tree
 from minunet.errors import InputError
-from minunet.network.sizes import is_whole_number
 
 DECAY, EPSILON = 0.999, 1e-8
 
