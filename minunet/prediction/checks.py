@@ -86,6 +86,8 @@ def _described_if_raw(image: np.ndarray) -> str | None:
         if low < 0:
             return None
         units = [unit for unit in units if (abs(part * unit - np.round(part * unit)) < WHOLE).all()]
+        if not units and high > 1:
+            return None
     H, W = image.shape[-2:]
     is_from_0_to_1 = low < 0.05 and 0.5 < high <= 1 and H * W >= ENOUGH
     return f"only values from {low:.3g} to {high:.3g}" if low < high and (units or is_from_0_to_1) else None
