@@ -17,9 +17,8 @@ class Exercise(NamedTuple):
     args: tuple  # a tiny case of small whole numbers, shown as "yours" beside "expected"
     more: tuple[tuple, ...] = ()  # further cases: other sizes, batches, channels, and numbers that are not whole
     pair: tuple[Callable, tuple] | None = None  # for a backward pass: (forward, args) for the gradient check
-    mistakes: Mapping[str, Callable] = MappingProxyType(
-        {}
-    )  # a hint -> a function with the mistake that the hint is for
+    # mistakes: a hint -> a function with the mistake that the hint is for
+    mistakes: Mapping[str, Callable] = MappingProxyType({})
     hint: str = ""  # shown if no mistake is recognised
     tolerance: float = TOLERANCE  # relative to the largest number expected
     changes: tuple[str, ...] = ()  # the arguments that the function must change in place; all others must stay

@@ -1,5 +1,6 @@
 """The exercises of the course: one module per notebook, each with a list EXERCISES."""
 
+import functools
 import importlib
 import pkgutil
 
@@ -7,6 +8,7 @@ from minunet.course.exercise import Exercise
 from minunet.errors import InputError
 
 
+@functools.cache
 def by_notebook() -> dict[str, list[Exercise]]:
     """Return {notebook: its exercises, in order}; a notebook's name is 02_convolution, for example."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
