@@ -1,7 +1,6 @@
 """A student's function, called with copies of the arguments: what it returns, as arrays, or in one line why not."""
 
 import copy
-import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,7 +9,7 @@ import numpy as np
 from minunet.backend import flatten
 from minunet.course.comparing import difference
 from minunet.course.exercise import Exercise
-from minunet.course.watched_call import watched_call
+from minunet.course.watched_call import place_in, watched_call
 
 LONGEST = 300  # characters of an error's own message that are shown
 
@@ -80,9 +79,7 @@ class Answer:
 def where_it_failed(error: BaseException, function: Callable) -> str:
     """Return the error and the student's line that it came from."""
     code = getattr(function, "__code__", None)
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if code is not None and frame.filename == code.co_filename]
-    place = f", in line {own[-1].lineno}: {own[-1].line}" if own else ""
+    place = place_in(error, code) if code is not None else ""
     try:
         message = str(error)[:LONGEST]
     except BaseException:  # an error of the student's own class, whose text fails too

@@ -4,8 +4,10 @@
 """
 
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,6 +51,13 @@ def watched_call(exercise: Exercise, function: Callable, args: tuple) -> Call:
         sys.setprofile(watcher_before)
     trips, copied = log.trips[trips_before:], log.numbers_copied - copied_before
     return Call(result, views(exercise, result, args), ready_made, trips, copied)
+
+
+def place_in(error: BaseException, code: CodeType) -> str:
+    """Return, in words, the last line of the file of this code that the error came through; empty if there is none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == code.co_filename]
+    return f", in line {own[-1].lineno}: {own[-1].line}" if own else ""
 
 
 def views(exercise: Exercise, result, args: tuple) -> dict[int, str]:

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from minunet.course.exercises import by_notebook
-from minunet.course.grading.grade import FOR_TEACHER, Graded, Mark, total
+from minunet.course.grading.grade import FOR_TEACHER, Graded, Mark, handed_in, most_points, total
 from minunet.files import replace_atomically
 
 RIGHT, PARTLY, OPEN = "#009E73", "#E69F00", "#D55E00"
@@ -25,7 +25,7 @@ POLICY = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'no
 def write_feedback(chosen: dict[str, dict[str, Graded]], aliases: dict[str, str], folder: Path) -> dict[str, Path]:
     """Write the page of each student into a folder; return {student: path}."""
     folder.mkdir(exist_ok=True)
-    notebooks = [name for name in by_notebook() if any(name in own for own in chosen.values())]
+    notebooks = handed_in(chosen)
     written = {}
     for student, own in chosen.items():
         page = feedback_page(student, own, notebooks)
@@ -37,8 +37,7 @@ def write_feedback(chosen: dict[str, dict[str, Graded]], aliases: dict[str, str]
 def feedback_page(student: str, own: dict[str, Graded], notebooks: list[str]) -> str:
     """Return the page of one student; `notebooks` are those that anybody has handed in."""
     points = sum(total(row) for row in own.values())
-    of = sum(len(by_notebook()[name]) for name in notebooks)
-    body = [f"<h1>{html.escape(student)}: {points:g} of {of} points</h1>"]
+    body = [f"<h1>{html.escape(student)}: {points:g} of {most_points(notebooks)} points</h1>"]
     body += [
         "<p>Each exercise gives up to one point. A part of it is given for the steps that passed before the first "
         "that failed: the shapes, a tiny case, further cases, the gradient check.</p>"

@@ -96,6 +96,16 @@ def total(row: Graded) -> float:
     return round(sum(mark["points"] for mark in row["marks"].values()), 2)
 
 
+def handed_in(chosen: dict[str, dict[str, Graded]]) -> list[str]:
+    """Return the notebooks that any student has handed in, in the order of the course."""
+    return [name for name in by_notebook() if any(name in own for own in chosen.values())]
+
+
+def most_points(notebooks: list[str]) -> int:
+    """Return the points that these notebooks can give: one for each exercise."""
+    return sum(len(by_notebook()[name]) for name in notebooks)
+
+
 def _mark(name: str, process: StudentProcess) -> tuple[Mark, list[str]]:
     """Return the mark of one exercise, and its remarks; whatever `check` stops with is one of them."""
     try:
@@ -108,8 +118,8 @@ def _mark(name: str, process: StudentProcess) -> tuple[Mark, list[str]]:
         what = f"its check stops with {type(error).__name__}: {error}; please look at this answer yourself"
         return {"points": 0.0, "ok": False, "lines": [_short(what)]}, [f"my_{name}: {what}"]
     lines = [_short(line) for line in verdict.lines[:MOST_LINES]]
-    remarks = [f"my_{name}: {remark}" for remark in getattr(verdict, "remarks", ())]
-    return {"points": float(verdict.points), "ok": bool(verdict.ok), "lines": lines}, remarks
+    remarks = [f"my_{name}: {remark}" for remark in verdict.remarks]
+    return {"points": verdict.points, "ok": verdict.ok, "lines": lines}, remarks
 
 
 def _short(text: str) -> str:

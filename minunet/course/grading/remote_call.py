@@ -7,6 +7,7 @@ with an argument shares it again, so that `check` sees what it would have seen i
 
 import json
 import struct
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -39,7 +40,7 @@ def read_frame(stream: BinaryIO, largest: int | None = None) -> bytes | None:
     return data if len(data) == length else None
 
 
-def pack(header: dict, arrays: list[np.ndarray] = []) -> bytes:  # noqa: B006  it is not changed
+def pack(header: dict, arrays: Sequence[np.ndarray] = ()) -> bytes:
     """Return a reply: a line of JSON, then the bytes of the arrays."""
     head = {**header, "arrays": [(x.dtype.str, x.shape) for x in arrays]}
     return b"\n".join([json.dumps(head).encode(), b"".join(np.ascontiguousarray(x).tobytes() for x in arrays)])

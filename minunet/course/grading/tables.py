@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from minunet.course.exercises import by_notebook
-from minunet.course.grading.grade import Graded, total
+from minunet.course.grading.grade import Graded, handed_in, most_points, total
 from minunet.files import replace_atomically
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a text that begins with one of these
@@ -28,8 +28,8 @@ def counted(rows: list[Graded], attempts: dict[str, tuple], which: str) -> dict[
 
 def write_students(chosen: dict[str, dict[str, Graded]], aliases: dict[str, str], path: Path) -> None:
     """Write a row for each student: all points, the points of each notebook, how many remarks there are."""
-    notebooks = [name for name in by_notebook() if any(name in own for own in chosen.values())]
-    of = sum(len(by_notebook()[name]) for name in notebooks)
+    notebooks = handed_in(chosen)
+    of = most_points(notebooks)
     rows = []
     for student, own in sorted(chosen.items()):
         points = {name: total(row) for name, row in own.items()}

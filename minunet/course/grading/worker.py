@@ -9,13 +9,12 @@ import os
 import pickle
 import sys
 import threading
-import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from minunet.course.exercises import find
 from minunet.course.grading import remote_call
-from minunet.course.watched_call import watched_call
+from minunet.course.watched_call import place_in, watched_call
 
 
 class TookTooLong(BaseException):
@@ -144,10 +143,7 @@ def _call(shell: Any, name: str, args: tuple) -> tuple[dict, list]:
 def _message(error: BaseException, function: Any) -> str:
     """Return an error's message, and the student's line that it came from."""
     try:
-        message = str(error)[: remote_call.LONGEST_TEXT]
-        file = function.__code__.co_filename
-        own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-        return message + (f", in line {own[-1].lineno}: {own[-1].line}" if own else "")
+        return str(error)[: remote_call.LONGEST_TEXT] + place_in(error, function.__code__)
     except Exception:  # a class of the student's, with a __str__ that fails
         return "its message cannot be shown"
 
