@@ -488,7 +488,7 @@ plt.show()
 
 # %%
 fig, axes = plt.subplots(2, 1, figsize=(8, 5.4), layout="constrained", sharex=True)
-axes[0].plot(losses, color="0.8", linewidth=0.7, label="each step")
+axes[0].plot(losses, color="0.7", linewidth=0.7, label="each step")
 axes[0].plot(running_mean(losses, 50), color="#0072B2", label="mean of the last 50")
 axes[0].set(title="training loss", ylabel="loss", yscale="log")
 axes[1].plot(list(errors), list(errors.values()), color="#D55E00", marker="o", markersize=4, label="network")

@@ -410,7 +410,7 @@ for factor, by_block in norms.items():
     axes.plot(by_block, color=colour, marker=marker, label=label)
 axes.set(title="gradients of the first convolution of each block", ylabel="norm of dweight", yscale="log")
 axes.set_xticks(range(7), BLOCKS)
-axes.legend()
+axes.legend(ncols=3, loc="center", bbox_to_anchor=(0.5, 0.68))
 plt.show()
 
 # %% [markdown]
