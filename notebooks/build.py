@@ -3,6 +3,7 @@
 source/NN_name.py  ->  NN_name.ipynb            executed, outputs in, solutions folded
                        student/NN_name.ipynb    stubs to fill in, no outputs
                        solutions/NN_name.ipynb  solutions, no outputs
+                       nbgrader/NN_name.ipynb   solutions, with nbgrader's metadata (see nbgrader_edition.py)
                        colab/NN_name.ipynb      stubs, for Colab and Binder (see colab.py)
 """
 
@@ -18,13 +19,14 @@ from colab import address_of, colab, with_badges
 from editions import folded, read_source, solutions, student
 from execute import execute
 from nbformat import NotebookNode
+from nbgrader_edition import nbgrader
 
 from minunet.errors import InputError
 from minunet.files import replace_atomically
 
 LARGEST = 1_500_000  # bytes; code hosts may not show larger notebooks
 REMEDY = "run python notebooks/build.py"
-UNEXECUTED = {"student": student, "solutions": solutions}
+UNEXECUTED = {"student": student, "solutions": solutions, "nbgrader": nbgrader}
 
 
 def main(arguments: list[str] | None = None) -> int:

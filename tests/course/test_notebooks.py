@@ -127,7 +127,7 @@ def test_a_build_is_the_same_every_time(folder):
     for _ in range(2):
         assert build.main(["01", "--folder", str(folder)]) == 0
         made = [path for path in sorted(folder.rglob("*.ipynb"))]
-        assert len(made) == 4
+        assert len(made) == 5
         bytes_of.append([path.read_bytes() for path in made])
     assert bytes_of[0] == bytes_of[1]
 
@@ -150,7 +150,11 @@ def test_check_names_what_is_not_made_from_its_source(folder, capsys):
     build._write(executed, folder / "01_page.ipynb")
     assert faults() == []
     (folder / "source" / "01_page.py").write_text(TINY.replace("Because", "For"))
-    assert faults() == ["solutions/01_page.ipynb", "01_page.ipynb"]  # to students it is the same
+    assert faults() == [
+        "solutions/01_page.ipynb",
+        "nbgrader/01_page.ipynb",
+        "01_page.ipynb",
+    ]  # to students it is the same
     (folder / "source" / "01_page.py").write_text(TINY)
     shutil.copy(folder / "student" / "01_page.ipynb", folder / "student" / "02_gone.ipynb")
     assert faults() == ["student/02_gone.ipynb"]
@@ -335,7 +339,7 @@ def test_no_line_in_the_middle_of_a_paragraph_looks_like_a_list(notebook):
                 assert begins_list or not re.match(r"[-*+] |\d+\. ", line), line
 
 
-@pytest.mark.parametrize("edition", ["executed", "student", "solutions"])
+@pytest.mark.parametrize("edition", ["executed", *build.UNEXECUTED])
 def test_links_into_the_repository_lead_somewhere(notebook, edition):
     folder = NOTEBOOKS if edition == "executed" else NOTEBOOKS / edition
     if edition != "executed":
