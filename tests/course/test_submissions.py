@@ -8,7 +8,7 @@ from hostile_submissions import RIGHT, notebook
 
 from minunet.course.grading.feedback import feedback_page
 from minunet.course.grading.grade import Graded
-from minunet.course.grading.questions import read_questions, write_questions
+from minunet.course.grading.questions import Question, question_page, read_questions, write_questions
 from minunet.course.grading.similarity import remarks_on_similar
 from minunet.course.grading.students import attempt_of, find_student, read_map
 from minunet.course.grading.submission import read_notebook, read_submissions
@@ -133,3 +133,10 @@ def test_the_answers_to_a_question_are_on_one_page_with_its_rubric_and_without_n
     assert "Answers: 1 of 2" in page
     assert "Because &lt;b&gt;." in page and "No answer: s-2" in page and "anna" not in page
     assert first.rubric.split()[0] in page
+
+
+def test_the_sheet_of_a_question_has_paragraphs_and_bold_words_and_leaves_powers_and_code_alone():
+    question = Question("id", "**Question 1.** Is x**2 < 3\nhere?\n\n    y = x**2", "**Rubric, 1 point.** Yes.")
+    page = question_page("a page", question, {})
+    assert "<p><b>Question 1.</b> Is x**2 &lt; 3\nhere?</p><pre>    y = x**2</pre>" in page
+    assert "<p><b>Rubric, 1 point.</b> Yes.</p>" in page

@@ -6,6 +6,7 @@ The question and the rubric come from the course's notebooks with solutions: the
 import html
 import itertools
 import json
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,14 +66,20 @@ def write_questions(
 def question_page(title: str, question: Question, answers: dict[str, str]) -> str:
     """Return a page with a question, its rubric, and each answer below the student's anonymous name."""
     empty = [alias for alias, answer in answers.items() if not answer]
-    body = [f"<h1>{html.escape(title)}</h1>", f"<pre>{html.escape(question.text)}</pre>"]
-    body += [f'<section style="color:#009E73"><h3>Rubric</h3><pre>{html.escape(question.rubric)}</pre></section>']
+    body = [f"<h1>{html.escape(title)}</h1>", _paragraphs(question.text)]
+    body += [f'<section style="color:#009E73"><h3>Rubric</h3>{_paragraphs(question.rubric)}</section>']
     body += [f"<h2>Answers: {len(answers) - len(empty)} of {len(answers)}</h2>"]
     for alias, answer in sorted(answers.items()):
         if answer:
             body += [f'<section style="color:#555"><h3>{alias}</h3><pre>{html.escape(answer)}</pre></section>']
     body += [f'<p class="open">No answer: {", ".join(sorted(empty))}</p>'] if empty else []
     return html_page(title, body)
+
+
+def _paragraphs(text: str) -> str:
+    """Return text as HTML, a paragraph for each block of lines; indented lines are code and stay as they are."""
+    blocks = re.sub(r"\*\*([A-Z][^*]*)\*\*", r"<b>\1</b>", html.escape(text)).split("\n\n")
+    return "".join(f"<pre>{block}</pre>" if block.startswith("    ") else f"<p>{block}</p>" for block in blocks)
 
 
 def _answer(submission: Submission, question: Question) -> str:
