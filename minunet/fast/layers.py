@@ -21,7 +21,19 @@ from minunet.fast.cuda import pool as pool_kernels
 from minunet.fast.cuda import relu as relu_kernels
 from minunet.fast.environment import kernels_are_allowed
 from minunet.fast.same_as import same_as
-from minunet.layers import crop_concat, loss, pool, relu, up_conv
+from minunet.layers import (
+    CropConcatCache,
+    MaxPoolCache,
+    ReluCache,
+    SoftmaxCrossEntropyCache,
+    UpConvCache,
+    crop_concat,
+    loss,
+    pool,
+    relu,
+    up_conv,
+)
+from minunet.layers.checks import check_cache
 from minunet.layers.dropout import dropout_backward, dropout_forward  # noqa: F401 - it has no faster way
 
 
@@ -55,6 +67,7 @@ def relu_forward(x):
 
 @same_as(relu.relu_backward)
 def relu_backward(dy, cache):
+    check_cache(cache, ReluCache)
     return choose(relu, cache.y, kernels=relu_kernels).relu_backward(dy, cache)
 
 
@@ -65,6 +78,7 @@ def max_pool_forward(x):
 
 @same_as(pool.max_pool_backward)
 def max_pool_backward(dy, cache):
+    check_cache(cache, MaxPoolCache)
     return choose(pool, dy, kernels=pool_kernels, on_cpu=pool_on_cpu).max_pool_backward(dy, cache)
 
 
@@ -75,6 +89,7 @@ def up_conv_forward(x, weight, bias):
 
 @same_as(up_conv.up_conv_backward)
 def up_conv_backward(dy, cache):
+    check_cache(cache, UpConvCache)
     return choose(up_conv, cache.x, on_cpu=up_conv_on_cpu).up_conv_backward(dy, cache)
 
 
@@ -86,6 +101,7 @@ def crop_concat_forward(skip, x):
 
 @same_as(crop_concat.crop_concat_backward)
 def crop_concat_backward(dy, cache):
+    check_cache(cache, CropConcatCache)
     module = choose(crop_concat, dy, kernels=crop_concat_kernels, on_cpu=crop_concat_on_cpu)
     return module.crop_concat_backward(dy, cache)
 
@@ -98,4 +114,5 @@ def softmax_cross_entropy_forward(logits, labels, weights=None):
 
 @same_as(loss.softmax_cross_entropy_backward)
 def softmax_cross_entropy_backward(dloss, cache):
+    check_cache(cache, SoftmaxCrossEntropyCache)
     return choose(loss, cache.p, kernels=loss_kernels).softmax_cross_entropy_backward(dloss, cache)
