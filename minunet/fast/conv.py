@@ -36,7 +36,7 @@ def conv2d_backward(dy, cache):
         return readable.conv2d_backward(dy, cache)
     if chosen.way == "cuda":
         return kernels.conv2d_backward(dy, cache)
-    return on_cpu.backward(chosen, dy, None, x, weight, with_dx=True)
+    return on_cpu.backward(chosen, dy.astype(x.dtype, copy=False), None, x, weight, with_dx=True)
 
 
 @same_as(readable_with_relu.conv2d_relu_forward)
@@ -62,7 +62,7 @@ def conv2d_relu_backward(dy, cache, with_dx=True):
         return readable_with_relu.conv2d_relu_backward(dy, cache, with_dx)
     if chosen.way == "cuda":
         return kernels.conv2d_relu_backward(dy, cache, with_dx)
-    return on_cpu.backward(chosen, dy, relu_cache.y, x, weight, with_dx)
+    return on_cpu.backward(chosen, dy.astype(x.dtype, copy=False), relu_cache.y, x, weight, with_dx)
 
 
 def _output_shape(x, weight):

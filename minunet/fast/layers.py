@@ -33,7 +33,7 @@ from minunet.layers import (
     relu,
     up_conv,
 )
-from minunet.layers.checks import check_cache
+from minunet.layers.checks import check_cache, check_dloss
 from minunet.layers.dropout import dropout_backward, dropout_forward  # noqa: F401 - it has no faster way
 
 
@@ -115,4 +115,5 @@ def softmax_cross_entropy_forward(logits, labels, weights=None):
 @same_as(loss.softmax_cross_entropy_backward)
 def softmax_cross_entropy_backward(dloss, cache):
     check_cache(cache, SoftmaxCrossEntropyCache)
+    check_dloss(dloss, cache.p)
     return choose(loss, cache.p, kernels=loss_kernels).softmax_cross_entropy_backward(dloss, cache)

@@ -14,7 +14,7 @@ CACHES: dict[str, dict[str, Any]] = {  # what each holds: an array of so many ax
     "DropoutCache": {"keep": 0, "rate": "number"},
     "MaxPoolCache": {"winner": 4},
     "ReluCache": {"y": 0},
-    "SoftmaxCrossEntropyCache": {"p": 4, "labels": 3},
+    "SoftmaxCrossEntropyCache": {"p": 4, "labels": 3, "weights": "array or None"},
     "UpConvCache": {"x": 4, "weight": 4},
 }
 
@@ -39,6 +39,8 @@ def check_cache(cache: Any, kind: type) -> None:
         x = getattr(cache, field)
         if expected == "number":
             is_right = is_number(x)
+        elif expected == "array or None":
+            is_right = x is None or array_module(x) is not np or isinstance(x, np.ndarray)
         elif expected == "shape":
             is_right = isinstance(x, tuple) and len(x) == 4 and all(map(is_whole_number, x))
         else:
@@ -119,6 +121,8 @@ def check_up_conv(x: Array, weight: Array, bias: Array) -> None:
     _check_same_kind("up-conv", x=x, weight=weight, bias=bias)
     if weight.shape[2:] != (2, 2):
         raise InputError(f"up-conv needs a 2x2 kernel, weight (C, F, 2, 2), got {weight.shape}; its stride is 2")
+    if not x.size:
+        raise InputError(f"up-conv needs x with pixels, got {x.shape}; use a larger image")
     _check_channels("up-conv", "(C, F, 2, 2)", x.shape[1], weight.shape[0], weight.shape)
     _check_bias("up-conv", bias, weight.shape[1], weight.shape)
 
@@ -192,6 +196,8 @@ def check_loss(logits: Array, labels: Array, weights: Array | None) -> None:
     """
     check_axes(logits, "logits", "N, K, H, W")
     N, K, H, W = logits.shape
+    if K < 1:
+        raise InputError(f"logits must have a channel for each class, got {logits.shape}; give K at least 1")
     check_array(labels, "labels")
     if labels.dtype.kind not in "iu":
         raise InputError(f"labels must be an array of integers, got {labels.dtype}; convert it with .astype('int64')")

@@ -4,18 +4,19 @@ from typing import Any
 
 import numpy as np
 
-from minunet.backend import Array, Params, check_same_device, flatten, is_whole_number
+from minunet.backend import Array, Params, check_array, check_generator, check_same_device, flatten, is_whole_number
 from minunet.errors import InputError
-from minunet.layers.checks import check_axes
-from minunet.network.sizes import trace
+from minunet.layers import Conv2dCache
+from minunet.layers.checks import check_axes, check_cache, check_rate
+from minunet.network.sizes import DEEPEST, trace
 
+MOST_CHANNELS = 2**16  # 64 times the paper's; one 3x3 weight of so many channels takes 155 GB
 PARTS = ("encode", "bottom", "decode", "head")
 
 
 def check_network_size(rng: Any, dtype: Any, **numbers: Any) -> None:
     """Raise unless `init_unet` can make a network: `numbers` are its channels, classes and depth."""
-    if not isinstance(rng, np.random.Generator):
-        raise InputError(f"init_unet needs a numpy.random.Generator, got {rng!r}; pass np.random.default_rng(seed)")
+    check_generator(rng)
     check_numbers(**numbers)
     if not _is_floating(dtype):
         raise InputError(
@@ -31,6 +32,14 @@ def check_numbers(**numbers: Any) -> None:
             raise InputError(
                 f"{name} must be a whole number of at least 1, got {number!r}; leave it out for the paper's network"
             )
+        if number > (DEEPEST if name == "depth" else MOST_CHANNELS):
+            most = DEEPEST if name == "depth" else MOST_CHANNELS
+            raise InputError(f"{name} must be at most {most}, got {number!r:.40}; leave it out for the paper's network")
+    if "base_channels" in numbers and numbers["base_channels"] * 2 ** int(numbers["depth"]) > MOST_CHANNELS:
+        raise InputError(
+            f"base_channels and depth must give at most {MOST_CHANNELS} channels at the bottom, got "
+            f"{numbers['base_channels']} * 2**{numbers['depth']}; the paper's network has 64 * 2**4"
+        )
 
 
 def check_params(params: Any) -> None:
@@ -50,6 +59,8 @@ def check_params(params: Any) -> None:
         )
     for name, shape in expected.items():
         x = came[name]
+        if hasattr(x, "shape"):
+            check_array(x, f"parameter {name}")
         if getattr(x, "shape", None) != shape or x.dtype.kind != "f":
             got = f"{x.dtype} {x.shape}" if hasattr(x, "dtype") else f"a {type(x).__name__}"
             raise InputError(
@@ -97,8 +108,10 @@ def _expected_shapes(came: dict[str, Any], depth: int) -> dict[str, tuple[int, .
     return shapes
 
 
-def check_input(params: Params, x: Array) -> None:
+def check_input(params: Params, x: Array, dropout_rate: float) -> None:
     """Raise unless the network with these parameters can take x (N, C, H, W)."""
+    check_params(params)
+    check_rate(dropout_rate)
     check_axes(x, "x", "N, C, H, W")
     depth = len(params["encode"])
     for size, axis in zip(x.shape[2:], ("height", "width"), strict=True):
@@ -111,6 +124,38 @@ def check_input(params: Params, x: Array) -> None:
             f"the network takes C={expected} channels, got x {x.shape} with C={x.shape[1]}; "
             "init_unet(in_channels=...) makes one for other channels"
         )
+
+
+def check_dlogits(dlogits: Array, cache: Any) -> None:
+    """Raise unless `cache` is what `unet_forward` returned, and `dlogits` has the shape of its logits."""
+    if not _has_fields(cache, "encode", "bottom", "dropout", "decode", "head") or not _is_whole(cache):
+        got = "a broken one" if hasattr(cache, "_fields") else f"a {type(cache).__name__}"
+        raise InputError(f"cache must be the UnetCache that unet_forward returned, got {got}; pass it on as it is")
+    check_cache(cache.head, Conv2dCache)
+    check_axes(dlogits, "dlogits", "N, K, OH, OW")
+    (N, _, OH, OW), K = cache.head.x.shape, len(cache.head.weight)
+    if dlogits.shape != (N, K, OH, OW):
+        raise InputError(
+            f"dlogits must have the shape of the logits, {(N, K, OH, OW)}, got {dlogits.shape}; "
+            "softmax_cross_entropy_backward makes them"
+        )
+
+
+def _is_whole(cache: Any) -> bool:
+    """Tell whether a UnetCache holds the caches of all layers of each level."""
+    encode, decode = cache.encode, cache.decode
+    if not (isinstance(encode, list) and isinstance(decode, list) and len(encode) == len(decode) > 0):
+        return False
+    if not all(_has_fields(level, "conv", "pool") for level in encode):
+        return False
+    if not all(_has_fields(level, "up", "concat", "conv") for level in decode):
+        return False
+    double_convs = [cache.bottom, *(level.conv for level in (*encode, *decode))]
+    return all(_has_fields(conv, "conv1", "relu1", "conv2", "relu2") for conv in double_convs)
+
+
+def _has_fields(x: Any, *names: str) -> bool:
+    return getattr(x, "_fields", None) == names
 
 
 def _is_floating(dtype: Any) -> bool:

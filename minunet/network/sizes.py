@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from minunet.backend import is_whole_number
 from minunet.errors import InputError
 
+DEEPEST = 30  # an input of depth 30 has 10**10 pixels along each axis
+LARGEST = 2**40  # pixels along an axis
 CONV_LOSS = 4  # pixels that two valid 3x3 convolutions take off an axis
 
 
@@ -35,7 +37,9 @@ def trace(n: int, depth: int = 4, axis: str = "size") -> Trace:
     InputError
         If `n` does not fit `depth`; names the nearest sizes that do.
     """
-    _check_whole(f"input {axis}", n)
+    n = _whole(f"input {axis}", n)
+    if n > LARGEST:
+        raise InputError(f"input {axis} must be at most {LARGEST}, got {n!s:.20}...; no image is that large")
     if not fits(n, depth):
         raise InputError(f"input {axis} {n} does not fit depth {depth}; {_nearest(n, depth, axis)}")
     down: list[int] = []
@@ -54,20 +58,21 @@ def trace(n: int, depth: int = 4, axis: str = "size") -> Trace:
 def output_size(n: int, depth: int = 4) -> int:
     """Return the output size for an input of size `n`, such as 388 for 572; raises as `trace` does."""
     trace(n, depth)
-    return n - border(depth)
+    return int(n) - border(depth)
 
 
 def border(depth: int = 4) -> int:
     """Return how much smaller the output is than the input: 184 for depth 4, whatever the input."""
-    _check_whole("depth", depth)
-    if depth < 1:
-        raise InputError(f"depth must be at least 1, got {depth}; the paper's network has depth 4")
+    depth = _whole("depth", depth)
+    if not 1 <= depth <= DEEPEST:
+        expected = "at least 1" if depth < 1 else f"at most {DEEPEST}"
+        raise InputError(f"depth must be {expected}, got {depth}; the paper's network has depth 4")
     return CONV_LOSS * (3 * 2**depth - 2)
 
 
 def smallest_input_size(output: int, depth: int = 4) -> int:
     """Return the smallest input size whose output is at least `output` pixels: 572 for 388."""
-    _check_whole("output size", output)
+    output = _whole("output size", output)
     if output < 1:
         raise InputError(f"output size must be at least 1, got {output}; ask for 1 pixel or more")
     return _round_up(output + border(depth), depth)
@@ -75,12 +80,15 @@ def smallest_input_size(output: int, depth: int = 4) -> int:
 
 def fits(n: int, depth: int = 4) -> bool:
     """Tell whether a U-Net of this depth can take an input of size `n`."""
+    n = _whole("input size n", n)
     return n == _round_up(n, depth)
 
 
-def _check_whole(name: str, x: Any) -> None:
+def _whole(name: str, x: Any) -> int:
+    """Return a whole number as Python's, which has no largest one; one of NumPy would overflow."""
     if not is_whole_number(x):
         raise InputError(f"{name} must be a whole number, got {x!r}; int rounds one down")
+    return int(x)
 
 
 def _round_up(n: int, depth: int) -> int:
@@ -88,14 +96,14 @@ def _round_up(n: int, depth: int) -> int:
 
     A size fits if it is larger than the border and, for depth 4, leaves a remainder of 12 when divided by 16.
     """
-    step = 2**depth
-    n = max(n, border(depth) + 1)
-    return n + (border(depth) + CONV_LOSS - n) % step
+    lost, step = border(depth), 2 ** int(depth)
+    n = max(n, lost + 1)
+    return n + (lost + CONV_LOSS - n) % step
 
 
 def _nearest(n: int, depth: int, axis: str) -> str:
     above = _round_up(n, depth)
-    below = above - 2**depth
+    below = above - 2 ** int(depth)
     if below <= border(depth):
         return f"the smallest valid {axis} is {above}"
     return f"the nearest valid {axis}s are {below} and {above}"

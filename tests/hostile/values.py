@@ -40,7 +40,7 @@ def in_place_of_number(right: float) -> list[Variant]:
     extreme = [float("nan"), float("inf"), -float("inf"), np.float32("nan"), np.array(np.inf)]
     meaningless = [complex(right, 1), decimal.Decimal("NaN"), str(right), [right], np.array([right]), np.array([right] * 2)]
     return [
-        *(Variant(f"{type(x).__name__} {x!r}", x, right) for x in same),
+        *(Variant(f"{type(x).__name__} {x!r}", x, float(x)) for x in same),
         *(Variant(f"{type(x).__name__} {x!r:.20}", x, ITSELF) for x in other),
         *(Variant(f"{type(x).__name__} {x!r}", x, ITSELF, True) for x in extreme),
         *(Variant(f"{type(x).__name__} {x!r}", x) for x in meaningless),
@@ -99,7 +99,8 @@ def in_place_of_cache(right) -> list[Variant]:
         found += [Variant(f"{name} is None", right._replace(**{name: None})) for name in right._fields]
         found += [Variant(f"{name} is a list", right._replace(**{name: [1.0]})) for name in right._fields]
         found.append(Variant("fields in reverse order", type(right)(*right[::-1])))
-    return [variant for variant in found if not _equal(variant.value, right)]
+    may_be_none = ("weights is None", "dropout is None")
+    return [v for v in found if v.label not in may_be_none and not _equal(v.value, right)]
 
 
 def in_place_of_tree(right: dict) -> list[Variant]:
@@ -117,7 +118,8 @@ def in_place_of_params(right: dict, another_tree=REFUSE) -> list[Variant]:
         changed = copy.deepcopy(right)
         place = (changed if "bottom" in right else changed["mean"])["bottom"]["conv1"]
         place["weight"] = change(place["weight"])
-        branches.append(Variant(f"a weight {label}", changed))
+        is_a_tree = label in ("of another shape", "empty")
+        branches.append(Variant(f"a weight {label}", changed, another_tree if is_a_tree else REFUSE))
     return [*branches, *NOTHING, Variant("array", np.ones(3), another_tree)]
 
 

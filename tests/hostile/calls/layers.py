@@ -4,6 +4,7 @@ from functools import partial
 from types import ModuleType
 
 import numpy as np
+import scipy.special
 
 from hostile.arrays import in_place_of_floats, in_place_of_integers
 from hostile.judge import Call
@@ -45,13 +46,14 @@ def backward(name: str, function, twin, dy: np.ndarray, cache, gradient: str = "
     kinds = {gradient: in_place_of_floats, "cache": in_place_of_cache}
     kinds[gradient] = in_place_of_number if dy.ndim == 0 else in_place_of_floats
     of_gradient = lambda **arguments: twin(arguments[gradient])  # noqa: E731
-    return Call(name, function, {gradient: dy, "cache": cache}, kinds, of_gradient, is_finite=False, **others)
+    return Call(name, function, {gradient: dy, "cache": cache}, kinds, of_gradient, is_finite=False, words={"cache": "dy"}, **others)
 
 
-def loss_twin(logits, labels, weights=None):
-    """Return the loss by loops; a pixel of weight 0 may carry any label."""
-    weights = np.ones(labels.shape) if weights is None else weights
-    return naive.softmax_cross_entropy(logits, np.where(weights == 0, 0, labels), weights), None
+def loss_twin(logits, labels, weights):
+    """Return the loss by the equation; a pixel of weight 0 may carry any label. The loop twin's exp would overflow."""
+    labels = np.where(weights == 0, 0, labels)
+    of_label = np.take_along_axis(logits, labels[:, None], 1)[:, 0]
+    return (weights * (scipy.special.logsumexp(logits, axis=1) - of_label)).mean(), None
 
 
 def calls_of(room: ModuleType, prefix: str) -> list[Call]:

@@ -131,10 +131,11 @@ def passes() -> list[Call]:
     return [
         Call("unet_forward", unet_forward, {"params": PARAMS, "x": X, "dropout_rate": 0.0},
              {"params": in_place_of_params, "x": in_place_of_floats, "dropout_rate": in_place_of_number},
-             pick=lambda result: result[0], is_finite=False, words={"x": "height|width|channels"}),
+             pick=lambda result: result[0], is_finite=False, words={"x": "height|width|channels", "params": "parameters?", "dropout_rate": "dropout rate|rng"}),
         Call("unet_forward (dropout)", unet_forward,
              {"params": PARAMS, "x": X, "dropout_rate": 0.5, "rng": np.random.default_rng(0)},
-             {"rng": in_place_of_generator, "dropout_rate": in_place_of_number}, pick=lambda result: result[0]),
+             {"rng": in_place_of_generator, "dropout_rate": in_place_of_number}, pick=lambda result: result[0],
+             words={"dropout_rate": "dropout rate"}),
         Call("unet_backward", unet_backward, {"dlogits": LOGITS, "cache": CACHE},
              {"dlogits": in_place_of_floats, "cache": in_place_of_cache}, is_finite=False),
         Call("init_velocity", init_velocity, {"params": PARAMS}, {"params": tree}),
