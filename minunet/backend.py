@@ -19,6 +19,7 @@ from minunet.errors import InputError
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]  # or a cupy.ndarray, which has the same methods
 Constant: TypeAlias = Annotated[Any, "the backward pass may leave out this argument's gradient"]
 Params: TypeAlias = dict[str, Any]  # nested dicts and lists of arrays, as from `init_unet`; gradients look the same
+LARGEST = 1e30
 KINDS = {"biuf": "numbers", "iub": "integers", "iu": "integers", "b": "booleans", "f": "floating-point numbers"}
 TF32_TENSOR_OP_MATH = 3  # in cuBLAS's enumeration cublasMath_t; CuPy 14.2 has no name for it
 
@@ -159,10 +160,11 @@ def is_number(x: Any) -> bool:
         return False
 
 
-def check_whole_number(name: str, x: Any, at_least: int, remedy: str) -> None:
-    """Raise unless `x` is a whole number of at least so much."""
-    if not is_whole_number(x) or x < at_least:
-        raise InputError(f"{name} must be a whole number of at least {at_least}, got {x!r:.80}; {remedy}")
+def check_whole_number(name: str, x: Any, at_least: int, remedy: str, at_most: float = math.inf) -> None:
+    """Raise unless `x` is a whole number within these limits."""
+    if not is_whole_number(x) or not at_least <= x <= at_most:
+        limits = f"from {at_least} to {at_most}" if at_most < math.inf else f"of at least {at_least}"
+        raise InputError(f"{name} must be a whole number {limits}, got {x!r:.80}; {remedy}")
 
 
 def check_generator(rng: Any) -> None:
@@ -175,7 +177,7 @@ def check_array(x: Any, name: str) -> None:
     """Raise unless `x` is an array of NumPy or CuPy that means what it holds, as a masked array or a matrix does not."""
     if type(x) is np.ndarray:
         return
-    _check_has_no_mask(x, name)
+    check_has_no_mask(x, name)
     if isinstance(x, np.matrix):
         raise InputError(f"{name} must be an array, got a matrix, whose * is another one; convert it with np.asarray")
     if not isinstance(x, (np.ndarray, np.generic)) and array_module(x) is np:
@@ -184,7 +186,7 @@ def check_array(x: Any, name: str) -> None:
 
 def as_array(x: Any, name: str, kinds: str = "biuf") -> Array:
     """Return `x`, or what np.asarray makes of it; raise unless it holds numbers of one of the `kinds` of dtype."""
-    _check_has_no_mask(x, name)
+    check_has_no_mask(x, name)
     try:
         array = x if array_module(x) is not np else np.asarray(x)
     except Exception as error:  # whatever the class of x raises: a ragged list, a tensor on a GPU
@@ -193,10 +195,18 @@ def as_array(x: Any, name: str, kinds: str = "biuf") -> Array:
         ) from error
     if array.dtype.kind not in kinds:
         raise InputError(f"{name} must hold {KINDS[kinds]}, got {_described(x, array)}; convert it with .astype")
-    return array
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def _check_has_no_mask(x: Any, name: str) -> None:
+def as_list(x: Any, name: str) -> list:
+    """Return a sequence of images, or an array (N, ...), as a list."""
+    if not isinstance(x, (list, tuple)) and getattr(x, "ndim", 0) < 3:
+        raise InputError(f"{name} must be a list, with an entry for each image, got a {type(x).__name__}; write [{name}]")
+    return list(x)
+
+
+def check_has_no_mask(x: Any, name: str) -> None:
+    """Raise if `x` is a masked array, whose mask all of minunet would overlook."""
     if isinstance(x, np.ma.MaskedArray):
         raise InputError(f"{name} must be an array without a mask, got a masked array; {name}.filled(0) fills it, say")
 
@@ -207,9 +217,17 @@ def _described(x: Any, array: Array) -> str:
 
 
 def check_finite(x: Array, name: str) -> None:
-    """Raise if there is NaN or infinity in an array."""
-    if x.dtype.kind == "f" and not bool(array_module(x).isfinite(x).all()):
-        raise InputError(f"{name} must be finite, got NaN or infinity; replace them, with numpy.nan_to_num for example")
+    """Raise if there is NaN, infinity or a number beyond LARGEST in an array; sums and squares of those overflow."""
+    if x.dtype.kind == "f" and x.size and not -LARGEST <= x.min() <= x.max() <= LARGEST:  # NaN is not <= anything
+        raise InputError(
+            f"{name} must be finite, and at most {LARGEST:.0e}, got {_worst(x)}; replace it, with numpy.nan_to_num for "
+            "example"
+        )
+
+
+def _worst(x: Array) -> str:
+    low, high = float(x.min()), float(x.max())
+    return f"{low if low != low or low < -LARGEST else high:.3g}"
 
 
 def check_same_device(**arrays: Array | float) -> None:

@@ -94,7 +94,7 @@ def nonsense(right: np.ndarray) -> list[Variant]:
         Variant("records", np.zeros(right.shape, [("a", float)])),
         Variant("masked", np.ma.array(right, mask=mask)),
         Variant("masked array without a mask", np.ma.array(right), right),
-        Variant("matrix", np.matrix(right.reshape(right.shape[:1] + (-1,)) if right.ndim else right), REFUSE),
+        _matrix(right),
         Variant("list", nested, right),
         Variant("ragged list", [*nested, [1, 2, 3]] if right.ndim else [[1], [1, 2]]),
         Variant("empty list", []),
@@ -107,6 +107,14 @@ def nonsense(right: np.ndarray) -> list[Variant]:
         Variant("function", np.sin),
         Variant("object", object()),
     ]
+
+
+def _matrix(right: np.ndarray) -> Variant:
+    """Return a numpy.matrix, which has two axes always, and another product."""
+    if right.ndim == 2:
+        return Variant("matrix", np.matrix(right), right)
+    other = right.reshape(len(right), -1) if right.ndim else right.reshape(1, 1)
+    return Variant("matrix", np.matrix(other), other)
 
 
 class _Subclass(np.ndarray):

@@ -86,7 +86,8 @@ def in_place_of_masked_samples(right):
             means = [right[0]._replace(**{field: v.means})] if isinstance(v.means, np.ndarray) else v.means
             found.append(Variant(f"{field} {v.label}", [right[0]._replace(**{field: v.value})], means))
     maybe = ("instances None", "known None")
-    return [*(v for v in found if v.label not in maybe), *NOTHING, Variant("arrays", [right[0].image])]
+    nothing = [v for v in NOTHING if v.label != "list"]  # no sample has no weights
+    return [*(v for v in found if v.label not in maybe), *nothing, Variant("arrays", [right[0].image])]
 
 
 def in_place_of_augmentation(right):
@@ -96,7 +97,22 @@ def in_place_of_augmentation(right):
     return [*broken, Variant("NumPy's numbers", single, right), *NOTHING]
 
 
+def is_integer(x) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype.kind in "biu"
+
+
+def in_place_of_labels(right):
+    """Return labels, of which those that are no whole numbers are taken from the nearest pixel as well."""
+    return [v._replace(means=v.value) if v.label == "halves" else v for v in in_place_of_integers(right, 1)]
+
+
+def in_place_of_pixels(right):
+    """Return arrays to cut from; a tensor is sliced like a file."""
+    return [v for v in in_place_of_floats(right) if v.label != "tensor with gradient"]
+
+
 def maps() -> list[Call]:
+    words = {"image": "images", "normalisation": "standard deviation"}
     number = {"w0": in_place_of_number, "sigma": in_place_of_number}
     return [
         Call("weight_map", weight_map, {"instances": INSTANCES, "w0": 10.0, "sigma": 2.0, "class_weights": (1.0, 2.0)},
@@ -107,10 +123,11 @@ def maps() -> list[Call]:
              {"samples": in_place_of_masked_samples, "kind": in_place_of_word},
              words={"samples": "sample|instances|known|labels", "kind": "weights"}),
         Call("normalise", normalise, {"image": IMAGE, "normalisation": NORMALISATION},
-             {"image": in_place_of_floats, "normalisation": in_place_of_normalisation}),
-        Call("normalise (image)", normalise, {"image": IMAGE, "normalisation": "image"}, {"image": in_place_of_floats}),
+             {"image": in_place_of_floats, "normalisation": in_place_of_normalisation}, is_finite=False, words=words),
+        Call("normalise (image)", normalise, {"image": IMAGE, "normalisation": "image"},
+             {"image": in_place_of_floats}, words=words),
         Call("normalisation_of", normalisation_of, {"image": IMAGE, "normalisation": "image"},
-             {"image": in_place_of_floats, "normalisation": in_place_of_normalisation}),
+             {"image": in_place_of_floats, "normalisation": in_place_of_normalisation}, words=words),
         Call("fit_normalisation", fit_normalisation, {"samples": [SAMPLE]}, {"samples": in_place_of_samples},
              words={"samples": "samples?|images?"}),
         Call("check_classes", check_classes, {"dataset": Dataset("a", [SAMPLE], [], 2)},
@@ -119,7 +136,8 @@ def maps() -> list[Call]:
 
 
 def tiles() -> list[Call]:
-    truth = {"image": in_place_of_floats, "labels": partial(in_place_of_integers, top=1)}
+    truth = {"image": in_place_of_floats, "labels": in_place_of_labels}
+    bent = {"image": lambda right: [v for v in in_place_of_floats(right) if not is_integer(v.value)]}  # rounded: no twin
     place = dict.fromkeys(("top", "left", "height", "width"), in_place_of_count)
     sides = dict.fromkeys(("top", "bottom", "left", "right"), in_place_of_count)
     arguments = {"image": IMAGE, "labels": LABELS, "weights": WEIGHTS, "rng": GENERATOR, "tile": TILE, "output": OUTPUT}
@@ -128,9 +146,9 @@ def tiles() -> list[Call]:
     elastic = {"image": IMAGE, "labels": LABELS, "rng": GENERATOR, "grid": 3, "std": 2.0}
     return [
         Call("elastic_deform", elastic_deform, elastic,
-             {**truth, "rng": in_place_of_generator, "grid": in_place_of_count, "std": in_place_of_number}),
+             {**truth, **bent, "rng": in_place_of_generator, "grid": in_place_of_count, "std": in_place_of_number}),
         Call("cut", cut, {"image": IMAGE, "top": 2, "left": 1, "height": 3, "width": 4},
-             {"image": in_place_of_floats, **place}, is_finite=False),
+             {"image": in_place_of_pixels, **place}, is_finite=False),
         Call("mirror_pad", mirror_pad, {"array": IMAGE, "top": 2, "bottom": 1, "left": 3, "right": 2},
              {"array": in_place_of_floats, **sides}, is_finite=False),
         Call("random_tile", random_tile, arguments, kinds, is_finite=False),
@@ -144,7 +162,8 @@ def tiles() -> list[Call]:
              dict.fromkeys(("seed", "num_train", "num_validation", "height", "width"), in_place_of_count)),
         Call("prefetch", lambda **arguments: next(prefetch(**arguments))[0],
              {"draw": lambda number: number, "first": 0, "ahead": 2},
-             {"first": in_place_of_count, "ahead": in_place_of_count, "draw": lambda right: NOTHING}),
+             {"first": in_place_of_count, "ahead": in_place_of_count,
+              "draw": lambda right: [v for v in NOTHING if v.label != "type"]}),  # int(number) is a draw, too
     ]  # fmt: skip
 
 

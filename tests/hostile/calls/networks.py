@@ -156,7 +156,7 @@ def passes() -> list[Call]:
               "rotations": in_place_of_count},
              words={"network": "parameters|normalisation", "image": "images"}),
         Call("predict (normalisation)", predict, {"network": NETWORK, "image": IMAGE, "normalisation": "image"},
-             {"normalisation": in_place_of_normalisation}),
+             {"normalisation": in_place_of_normalisation}, words={"normalisation": "standard deviation"}),
         Call("predict (out)", predict, {"network": NETWORK, "image": IMAGE, "out": np.zeros((2, 9, 12))},
              {"out": lambda right: without_none(in_place_of_floats(right))}, changes=("out",)),
         Call("to_device", to_device, {"tree": PARAMS, "device": "cpu"}, {"device": in_place_of_device}),
