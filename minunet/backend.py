@@ -201,7 +201,9 @@ def as_array(x: Any, name: str, kinds: str = "biuf") -> Array:
 def as_list(x: Any, name: str) -> list:
     """Return a sequence of images, or an array (N, ...), as a list."""
     if not isinstance(x, (list, tuple)) and getattr(x, "ndim", 0) < 3:
-        raise InputError(f"{name} must be a list, with an entry for each image, got a {type(x).__name__}; write [{name}]")
+        raise InputError(
+            f"{name} must be a list, with an entry for each image, got a {type(x).__name__}; write [{name}]"
+        )
     return list(x)
 
 
@@ -218,16 +220,15 @@ def _described(x: Any, array: Array) -> str:
 
 def check_finite(x: Array, name: str) -> None:
     """Raise if there is NaN, infinity or a number beyond LARGEST in an array; sums and squares of those overflow."""
-    if x.dtype.kind == "f" and x.size and not -LARGEST <= x.min() <= x.max() <= LARGEST:  # NaN is not <= anything
+    if x.dtype.kind != "f" or not x.size:
+        return
+    low, high = float(x.min()), float(x.max())
+    if not -LARGEST <= low <= high <= LARGEST:  # NaN is not <= anything
+        worst = high if low >= -LARGEST else low
         raise InputError(
-            f"{name} must be finite, and at most {LARGEST:.0e}, got {_worst(x)}; replace it, with numpy.nan_to_num for "
+            f"{name} must be finite, and at most {LARGEST:.0e}, got {worst:.3g}; replace it, with numpy.nan_to_num for "
             "example"
         )
-
-
-def _worst(x: Array) -> str:
-    low, high = float(x.min()), float(x.max())
-    return f"{low if low != low or low < -LARGEST else high:.3g}"
 
 
 def check_same_device(**arrays: Array | float) -> None:

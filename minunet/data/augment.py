@@ -101,7 +101,9 @@ def augmented_tile(
 def _checked(augmentation: Augmentation) -> Augmentation:
     """Return the augmentation with Python's numbers, which keep x float32; raise InputError if it is none."""
     if getattr(augmentation, "_fields", None) != Augmentation._fields:
-        raise InputError(f"augmentation must be an Augmentation, got a {type(augmentation).__name__}; Augmentation() is")
+        raise InputError(
+            f"augmentation must be an Augmentation, got a {type(augmentation).__name__}; Augmentation() is"
+        )
     elastic, rotation, gain, offset = augmentation
     for name, x in (("elastic", elastic), ("gain", gain), ("offset", offset)):
         if not is_number(x) or not 0 <= x <= FARTHEST:

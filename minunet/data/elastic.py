@@ -73,7 +73,9 @@ def as_pair(image: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """Return both as arrays; raise InputError unless each pixel has a label, and the image can be interpolated."""
     image, labels = as_array(image, "image"), as_array(labels, "labels")
     if not labels.size or not image.size:
-        raise InputError(f"image and labels must have pixels, got {image.shape} and {labels.shape}; pass one image with its labels")
+        raise InputError(
+            f"image and labels must have pixels, got {image.shape} and {labels.shape}; pass one image with its labels"
+        )
     if labels.dtype.kind in "iu" and labels.itemsize == 8 and labels.max() > EXACT:
         raise InputError(f"labels must be at most {EXACT}, got {labels.max()}; number the cells 1, 2, ...")
     if image.ndim not in (2, 3) or image.shape[-2:] != labels.shape:

@@ -33,7 +33,9 @@ def cut(image: np.ndarray, top: int, left: int, height: int, width: int) -> np.n
     if isinstance(image, np.ndarray) or not hasattr(image, "shape"):
         image = as_array(image, "image")
     if len(image.shape) < 2 or 0 in image.shape[-2:]:
-        raise InputError(f"image must have shape (..., H, W) with pixels, got {image.shape}; there is nothing to mirror")
+        raise InputError(
+            f"image must have shape (..., H, W) with pixels, got {image.shape}; there is nothing to mirror"
+        )
     top, left, height, width = int(top), int(left), int(height), int(width)  # those of NumPy may overflow
     rows = mirrored_indices(top, height, image.shape[-2])
     columns = mirrored_indices(left, width, image.shape[-1])
@@ -112,7 +114,9 @@ def check_planes(image, labels, weights) -> tuple[np.ndarray, np.ndarray, np.nda
         )
     weights = None if weights is None else as_array(weights, "weights")
     if weights is not None and weights.shape != labels.shape:
-        raise InputError(f"weights must have the shape of the labels, {labels.shape}, got {weights.shape}; give one a pixel")
+        raise InputError(
+            f"weights must have the shape of the labels, {labels.shape}, got {weights.shape}; give one a pixel"
+        )
     return image, labels, weights
 
 
@@ -122,7 +126,9 @@ def check_windows(rng: np.random.Generator, tile: tuple[int, int], output: tuple
     for name, size in (("tile", tile), ("output", output)):
         is_pair = isinstance(size, (tuple, list, np.ndarray)) and len(size) == 2
         if not is_pair or not all(is_whole_number(n) and 1 <= n <= LARGEST for n in size):
-            raise InputError(f"{name} must be (height, width) from 1 to {LARGEST}, got {size!r:.60}; 220 and 220 are usual")
+            raise InputError(
+                f"{name} must be (height, width) from 1 to {LARGEST}, got {size!r:.60}; 220 and 220 are usual"
+            )
 
 
 def _check_window(top: int, left: int, height: int, width: int) -> None:

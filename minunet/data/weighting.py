@@ -70,7 +70,9 @@ def _checked(sample: Sample) -> Sample:
     known = None if sample.known is None else as_array(sample.known, "known", "b")
     for name, plane in (("instances", instances), ("known", known)):
         if plane is not None and plane.shape != labels.shape:
-            raise InputError(f"{name} must have the shape of the labels, {labels.shape}, got {plane.shape}; give one a pixel")
+            raise InputError(
+                f"{name} must have the shape of the labels, {labels.shape}, got {plane.shape}; give one a pixel"
+            )
     return sample._replace(labels=labels, instances=instances, known=known)
 
 

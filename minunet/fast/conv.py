@@ -10,7 +10,8 @@ from minunet.fast.plan import plan
 from minunet.fast.same_as import same_as
 from minunet.layers import conv as readable
 from minunet.layers import conv_relu as readable_with_relu
-from minunet.layers.checks import check_cache, check_conv2d, check_gradient, check_pair_of_caches
+from minunet.layers.cache_checks import check_cache, check_pair_of_caches
+from minunet.layers.checks import check_conv2d, check_gradient
 from minunet.layers.conv import Conv2dCache
 from minunet.layers.relu import ReluCache
 

@@ -33,7 +33,8 @@ from minunet.layers import (
     relu,
     up_conv,
 )
-from minunet.layers.checks import check_cache, check_dloss
+from minunet.layers.cache_checks import check_cache
+from minunet.layers.checks import check_dloss
 from minunet.layers.dropout import dropout_backward, dropout_forward  # noqa: F401 - it has no faster way
 
 

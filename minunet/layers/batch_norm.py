@@ -25,7 +25,8 @@ from typing import NamedTuple
 
 from minunet.backend import Array, array_module, is_number
 from minunet.errors import InputError
-from minunet.layers.checks import check_batch_norm, check_cache, check_fold, check_gradient, check_running
+from minunet.layers.cache_checks import check_cache
+from minunet.layers.checks import check_batch_norm, check_fold, check_gradient, check_running
 
 EPSILON = 1e-5  # PyTorch's
 

@@ -1,22 +1,9 @@
 """Checks of the layers' arguments; each error says what was expected, what came, and the remedy."""
 
-from typing import Any
-
 import numpy as np
 
-from minunet.backend import Array, array_module, check_array, check_same_device, is_number, is_whole_number
+from minunet.backend import Array, array_module, check_array, check_same_device, is_number
 from minunet.errors import InputError
-
-CACHES: dict[str, dict[str, Any]] = {  # what each holds: an array of so many axes (0: any number), a number, or a shape
-    "BatchNormCache": {"x_hat": 4, "gamma": 1, "mean": 1, "variance": 1, "epsilon": "number"},
-    "Conv2dCache": {"x": 4, "weight": 4},
-    "CropConcatCache": {"skip_shape": "shape", "x_shape": "shape"},
-    "DropoutCache": {"keep": 0, "rate": "number"},
-    "MaxPoolCache": {"winner": 4},
-    "ReluCache": {"y": 0},
-    "SoftmaxCrossEntropyCache": {"p": 4, "labels": 3, "weights": "array or None"},
-    "UpConvCache": {"x": 4, "weight": 4},
-}
 
 
 def check_floating(x: Array, name: str) -> None:
@@ -26,40 +13,6 @@ def check_floating(x: Array, name: str) -> None:
         raise InputError(f"{name} must hold floating-point numbers, got {x.dtype}; convert it with .astype('float32')")
     if not x.dtype.isnative:
         raise InputError(f"{name} must have this machine's byte order, got {x.dtype}; use .astype('{x.dtype.name}')")
-
-
-def check_cache(cache: Any, kind: type) -> None:
-    """Raise unless `cache` is of this kind, with arrays where the forward pass put them."""
-    name = kind.__name__
-    if type(cache) is not kind and getattr(cache, "_fields", None) != tuple(getattr(kind, "_fields", ())):
-        raise InputError(
-            f"cache must be the {name} that the forward pass returned, got {type(cache).__name__}; pass it on as it is"
-        )
-    for field, expected in CACHES[name].items():
-        x = getattr(cache, field)
-        if expected == "number":
-            is_right = is_number(x)
-        elif expected == "array or None":
-            is_right = x is None or array_module(x) is not np or isinstance(x, np.ndarray)
-        elif expected == "shape":
-            is_right = isinstance(x, tuple) and len(x) == 4 and all(map(is_whole_number, x))
-        else:
-            check_array(x, f"cache.{field}")
-            is_right = expected in (0, x.ndim)
-        if not is_right:
-            raise InputError(
-                f"cache must be as the forward pass returned it, got {getattr(x, 'shape', repr(x))} as its {field}; "
-                "pass it on as it is"
-            )
-
-
-def check_pair_of_caches(cache: Any, *kinds: type) -> None:
-    """Raise unless `cache` is a tuple of a cache of each of these kinds."""
-    if not isinstance(cache, tuple) or len(cache) != len(kinds):
-        names = ", ".join(kind.__name__ for kind in kinds)
-        raise InputError(f"cache must be ({names}), as the forward pass returned it, got {type(cache).__name__}")
-    for part, kind in zip(cache, kinds, strict=True):
-        check_cache(part, kind)
 
 
 def check_dloss(dloss: Array | float, p: Array) -> None:

@@ -20,7 +20,8 @@ Axis letters, here and everywhere: N batch, C channels in, F channels out, H W i
 from typing import NamedTuple
 
 from minunet.backend import Array, array_module
-from minunet.layers.checks import check_cache, check_conv2d, check_gradient
+from minunet.layers.cache_checks import check_cache
+from minunet.layers.checks import check_conv2d, check_gradient
 
 
 class Conv2dCache(NamedTuple):

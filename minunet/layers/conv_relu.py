@@ -11,7 +11,7 @@ Nothing is new here. The two have a pair of their own because `minunet/fast` can
 """
 
 from minunet.backend import Array
-from minunet.layers.checks import check_pair_of_caches
+from minunet.layers.cache_checks import check_pair_of_caches
 from minunet.layers.conv import Conv2dCache, conv2d_backward, conv2d_forward
 from minunet.layers.relu import ReluCache, relu_backward, relu_forward
 

@@ -12,7 +12,8 @@ a frame of zeros.
 from typing import NamedTuple
 
 from minunet.backend import Array, array_module
-from minunet.layers.checks import check_cache, check_crop_concat, check_gradient
+from minunet.layers.cache_checks import check_cache
+from minunet.layers.checks import check_crop_concat, check_gradient
 
 
 class CropConcatCache(NamedTuple):

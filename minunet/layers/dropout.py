@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.backend import Array, array_module, check_generator
-from minunet.layers.checks import check_cache, check_floating, check_gradient, check_rate
+from minunet.layers.cache_checks import check_cache
+from minunet.layers.checks import check_floating, check_gradient, check_rate
 
 
 class DropoutCache(NamedTuple):

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.backend import Array, Constant, array_module
-from minunet.layers.checks import check_cache, check_dloss, check_loss
+from minunet.layers.cache_checks import check_cache
+from minunet.layers.checks import check_dloss, check_loss
 
 
 class SoftmaxCrossEntropyCache(NamedTuple):

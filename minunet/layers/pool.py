@@ -11,7 +11,8 @@ The four corners of all windows are four strided views of x, so three comparison
 from typing import NamedTuple
 
 from minunet.backend import Array, array_module
-from minunet.layers.checks import check_cache, check_gradient, check_max_pool
+from minunet.layers.cache_checks import check_cache
+from minunet.layers.checks import check_gradient, check_max_pool
 
 CORNERS = [(0, 0), (0, 1), (1, 0), (1, 1)]  # row-major: the order in which ties are decided
 

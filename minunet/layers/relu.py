@@ -10,7 +10,8 @@ the cache, the only output of a layer that is: whoever changes y in place change
 from typing import NamedTuple
 
 from minunet.backend import Array, array_module
-from minunet.layers.checks import check_cache, check_floating, check_gradient
+from minunet.layers.cache_checks import check_cache
+from minunet.layers.checks import check_floating, check_gradient
 
 
 class ReluCache(NamedTuple):

@@ -13,7 +13,8 @@ four taps (i, j) is one matrix product that fills every second row and column.
 from typing import NamedTuple
 
 from minunet.backend import Array, array_module
-from minunet.layers.checks import check_cache, check_gradient, check_up_conv
+from minunet.layers.cache_checks import check_cache
+from minunet.layers.checks import check_gradient, check_up_conv
 from minunet.layers.pool import CORNERS
 
 

@@ -64,6 +64,7 @@ def evaluate(samples: list[Sample], probabilities: list[np.ndarray], progress: b
         of that name.
     """
     rows = pixel_errors(samples, probabilities)  # which checks both
+    probabilities = [as_array(p, "probabilities") for p in probabilities]
     rows_with_bar = ProgressBar(rows, unit="image", disable=None if progress else True, leave=False)
     for row, sample, p in zip(rows_with_bar, samples, probabilities, strict=True):
         row.update(_slow_measures(sample, p))

@@ -82,6 +82,7 @@ def _scores(truth, probability, known, threshold: float, with_seg: bool) -> dict
     """Return all scores of one image at one threshold."""
     truth, probability = as_array(truth, "truth"), as_array(probability, "probability")
     check_finite(probability, "probability")
+    probability = probability + 0.0  # of booleans there is no negative
     if truth.shape != probability.shape:
         raise InputError(
             f"probability must have the shape of the truth, {truth.shape}, got {probability.shape}; pass that of cell only"

@@ -60,6 +60,7 @@ def warping_error(
             f"probability must have the shape of truth, {truth.shape}, got {probability.shape}; pass that of cell only"
         )
     check_finite(probability, "probability")
+    probability = probability.astype(np.float64)
     warped = warp(truth, np.where(known, proposal, truth), difference=np.abs(probability - truth))
     return float((warped != proposal)[known].mean())
 

@@ -7,7 +7,8 @@ import numpy as np
 from minunet.backend import Array, Params, check_array, check_generator, check_same_device, flatten, is_whole_number
 from minunet.errors import InputError
 from minunet.layers import Conv2dCache
-from minunet.layers.checks import check_axes, check_cache, check_rate
+from minunet.layers.cache_checks import check_cache
+from minunet.layers.checks import check_axes, check_rate
 from minunet.network.sizes import DEEPEST, trace
 
 MOST_CHANNELS = 2**16  # 64 times the paper's; one 3x3 weight of so many channels takes 155 GB

@@ -25,7 +25,11 @@ def layer_rows(
     """Return every convolutional layer from input to head, for a batch of one; raises if a size does not fit."""
     check_numbers(in_channels=in_channels, num_classes=num_classes, base_channels=base_channels, depth=depth)
     rows_axis, columns_axis = trace(height, depth, "height"), trace(width, depth, "width")
-    in_channels, num_classes, base_channels = int(in_channels), int(num_classes), int(base_channels)  # they may overflow
+    in_channels, num_classes, base_channels = (
+        int(in_channels),
+        int(num_classes),
+        int(base_channels),
+    )  # they may overflow
     widths = [base_channels * 2**level for level in range(depth + 1)]
     down = list(zip([*rows_axis.down, rows_axis.bottom], [*columns_axis.down, columns_axis.bottom], strict=True))
     up = list(zip(rows_axis.up, columns_axis.up, strict=True))

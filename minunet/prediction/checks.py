@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minunet.backend import is_whole_number
+from minunet.backend import array_module, as_array, check_has_no_mask, is_whole_number, to_host
 from minunet.data.normalisation import Normalisation, as_normalisation, normalise
 from minunet.errors import InputError
 from minunet.network.checks import check_params
@@ -21,6 +21,7 @@ RAW = 10  # standard deviations: the mean of a normalised image is nearer to 0
 UNITS = (1.0, 255.0, 65535.0)  # grey values of 8 or 16 bits as they are, or divided by the largest
 ENOUGH = 64 * 64  # pixels: a small part of a normalised image may lie within any range
 WHOLE = 0.02  # float32 holds 65535ths of 1 more exactly
+LARGEST_TILE = 2**15  # pixels: one channel of it takes 4 GB
 SLICE = 2**20  # pixels: so many are in memory at once
 FEW = 2**14  # pixels, where several copies of them are made
 
@@ -32,6 +33,18 @@ def check_network(network: Network | dict) -> tuple[dict, Normalisation | None]:
         return network.params, as_normalisation(network.normalisation)
     check_params(network)
     return network, None
+
+
+def as_image(image: Any) -> Any:
+    """Return an image that can be read slice by slice: an array on the host, or a file as it is."""
+    check_has_no_mask(image, "image")
+    is_on_gpu = array_module(image) is not np
+    is_file = not is_on_gpu and not isinstance(image, np.ndarray) and _is_sliceable(image)
+    return image if is_file or isinstance(image, np.memmap) else as_array(to_host(image), "image")
+
+
+def _is_sliceable(x: Any) -> bool:
+    return hasattr(x, "shape") and hasattr(getattr(x, "dtype", None), "kind")
 
 
 def check_image(params: dict, image: np.ndarray, normalisation: Normalisation | None = None) -> None:
@@ -115,6 +128,8 @@ def check_tile(tile: int | tuple[int, int], depth: int = 4) -> tuple[int, int]:
             f"rotations={tile}"
         )
     for n in (height, width):
+        if n > LARGEST_TILE:
+            raise InputError(f"tile must be at most {LARGEST_TILE} pixels, got {n}; {smallest} is the smallest")
         if output_size(n, depth) < step:
             raise InputError(
                 f"tile must have an output of at least {step} pixels to predict with at depth {depth}, got tile {n} "
@@ -133,8 +148,9 @@ def _height_and_width(tile: Any, smallest: int) -> tuple[int, int]:
 
 def check_out(out, shape: tuple[int, int, int]) -> None:
     """Raise InputError unless the probabilities, of the given shape (K, H, W), can be written to `out`."""
-    if tuple(out.shape) != shape or out.dtype.kind != "f":
-        got = f"{out.dtype} {tuple(out.shape)}"
+    check_has_no_mask(out, "out")
+    if not _is_sliceable(out) or tuple(out.shape) != shape or out.dtype.kind != "f":
+        got = f"{out.dtype} {tuple(out.shape)}" if _is_sliceable(out) else f"a {type(out).__name__}"
         raise InputError(f"out must be an array of floats {shape}, got {got}; make it with numpy.empty({shape})")
     if isinstance(out, np.ndarray) and not out.flags.writeable:
         raise InputError("out must be writeable, got a read-only array; open a numpy.memmap with mode='r+' or 'w+'")

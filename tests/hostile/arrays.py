@@ -8,7 +8,6 @@ import decimal
 import tempfile
 
 import numpy as np
-import torch
 
 from hostile.variant import ITSELF, REFUSE, Variant
 
@@ -17,7 +16,9 @@ def in_place_of_floats(right: np.ndarray) -> list[Variant]:
     """Return variants of an array of floating-point numbers."""
     floats = [np.float16, np.float32, np.longdouble, ">f4", ">f8"]
     as_floats = [Variant(f"{np.dtype(dtype)}", right.astype(dtype), _plain(right.astype(dtype))) for dtype in floats]
-    integers = [Variant(f"{dtype}", right.astype(dtype), _plain(right.astype(dtype))) for dtype in ("int8", "int64", bool)]
+    integers = [
+        Variant(f"{dtype}", right.astype(dtype), _plain(right.astype(dtype))) for dtype in ("int8", "int64", bool)
+    ]
     return [*layouts(right), *as_floats, *integers, *shapes(right), *not_finite(right), *nonsense(right)]
 
 
@@ -98,8 +99,8 @@ def nonsense(right: np.ndarray) -> list[Variant]:
         Variant("list", nested, right),
         Variant("ragged list", [*nested, [1, 2, 3]] if right.ndim else [[1], [1, 2]]),
         Variant("empty list", []),
-        Variant("tensor", torch.from_numpy(right.copy()), right),
-        Variant("tensor with gradient", _tensor_with_gradient(right)),
+        Variant("tensor", _Tensor(right), right),
+        Variant("tensor with gradient", _TensorWithGradient(right)),
         Variant("None", None),
         Variant("string", "x"),
         Variant("number", 3.0),
@@ -112,13 +113,34 @@ def nonsense(right: np.ndarray) -> list[Variant]:
 def _matrix(right: np.ndarray) -> Variant:
     """Return a numpy.matrix, which has two axes always, and another product."""
     if right.ndim == 2:
-        return Variant("matrix", np.matrix(right), right)
+        return Variant("matrix", right.view(np.matrix), right)
     other = right.reshape(len(right), -1) if right.ndim else right.reshape(1, 1)
-    return Variant("matrix", np.matrix(other), other)
+    return Variant("matrix", other.view(np.matrix), other)
 
 
 class _Subclass(np.ndarray):
     """What imageio returns, for example: an array with something beside it."""
+
+
+class _Tensor:
+    """Like PyTorch's: no array, but np.asarray makes one of it."""
+
+    def __init__(self, x: np.ndarray):
+        self._x, self.dtype, self.shape, self.ndim = x.copy(), object(), x.shape, x.ndim
+
+    def __array__(self, dtype=None, copy=None):
+        return self._x
+
+    def __getitem__(self, index):
+        return _Tensor(self._x[index])
+
+    def __len__(self):
+        return len(self._x)
+
+
+class _TensorWithGradient(_Tensor):
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
 
 
 def _plain(x: np.ndarray) -> np.ndarray:
@@ -137,8 +159,3 @@ def _memory_map(x: np.ndarray) -> np.ndarray:
         mapped = np.memmap(file, x.dtype, "w+", shape=x.shape or (1,)).reshape(x.shape)
     mapped[...] = x
     return mapped
-
-
-def _tensor_with_gradient(x: np.ndarray):
-    tensor = torch.from_numpy(x.astype(np.float64))
-    return tensor.requires_grad_()

@@ -38,7 +38,14 @@ def in_place_of_number(right: float) -> list[Variant]:
     same = [np.float32(right), np.float64(right), np.array(right), fractions.Fraction(float(right))]
     other = [-1, 0, -0.0, 5e-324, 1e300, 10**400, -(10**400)]
     extreme = [float("nan"), float("inf"), -float("inf"), np.float32("nan"), np.array(np.inf)]
-    meaningless = [complex(right, 1), decimal.Decimal("NaN"), str(right), [right], np.array([right]), np.array([right] * 2)]
+    meaningless = [
+        complex(right, 1),
+        decimal.Decimal("NaN"),
+        str(right),
+        [right],
+        np.array([right]),
+        np.array([right] * 2),
+    ]
     return [
         *(Variant(f"{type(x).__name__} {x!r}", x, float(x)) for x in same),
         *(Variant(f"{type(x).__name__} {x!r:.20}", x, ITSELF) for x in other),
@@ -52,7 +59,15 @@ def in_place_of_count(right: int) -> list[Variant]:
     """Return variants of a whole number."""
     same = [np.int64(right), np.uint16(right), np.array(right), float(right)]
     other = [-1, 0, 2**31, 2**63, 10**400, -(10**400)]
-    meaningless = [right + 0.5, float("nan"), float("inf"), complex(right, 1), str(right), [right], np.array([right] * 2)]
+    meaningless = [
+        right + 0.5,
+        float("nan"),
+        float("inf"),
+        complex(right, 1),
+        str(right),
+        [right],
+        np.array([right] * 2),
+    ]
     return [
         *(Variant(f"{type(x).__name__} {x!r}", x, right) for x in same),
         *(Variant(f"{type(x).__name__} {x!r:.20}", x, ITSELF) for x in other),
@@ -136,4 +151,8 @@ CHANGES = {
 
 
 def _equal(value, right) -> bool:
-    return type(value) is type(right) and isinstance(value, tuple) and all(a is b for a, b in zip(value, right, strict=True))
+    return (
+        type(value) is type(right)
+        and isinstance(value, tuple)
+        and all(a is b for a, b in zip(value, right, strict=True))
+    )

@@ -227,7 +227,7 @@ ERRORS = {
     ),
     "dtypes": (
         lambda: m.batch_norm_forward(X, GAMMA.astype(np.float32), BETA),
-        "batch norm needs arguments of one dtype, got float64, float32, float64; convert with .astype",
+        "batch norm needs arguments of one dtype, got x float64, gamma float32, beta float64; convert with .astype",
     ),
     "channels": (
         lambda: m.batch_norm_forward(X, np.ones(4), BETA),

@@ -65,9 +65,17 @@ def in_place_of_class_weights(right):
 
 def in_place_of_samples(right):
     """Return lists of broken samples."""
+
     def of(field, variants):
-        return [Variant(f"{field} {v.label}", [right[0]._replace(**{field: v.value})], v.means if not isinstance(
-            v.means, np.ndarray) else [right[0]._replace(**{field: v.means})], v.is_extreme) for v in variants]
+        return [
+            Variant(
+                f"{field} {v.label}",
+                [right[0]._replace(**{field: v.value})],
+                v.means if not isinstance(v.means, np.ndarray) else [right[0]._replace(**{field: v.means})],
+                v.is_extreme,
+            )
+            for v in variants
+        ]
 
     broken = of("image", in_place_of_floats(right[0].image))
     return [*broken, *NOTHING, Variant("one sample", right[0]), Variant("arrays", [right[0].image])]
@@ -137,7 +145,9 @@ def maps() -> list[Call]:
 
 def tiles() -> list[Call]:
     truth = {"image": in_place_of_floats, "labels": in_place_of_labels}
-    bent = {"image": lambda right: [v for v in in_place_of_floats(right) if not is_integer(v.value)]}  # rounded: no twin
+    bent = {
+        "image": lambda right: [v for v in in_place_of_floats(right) if not is_integer(v.value)]
+    }  # rounded: no twin
     place = dict.fromkeys(("top", "left", "height", "width"), in_place_of_count)
     sides = dict.fromkeys(("top", "bottom", "left", "right"), in_place_of_count)
     arguments = {"image": IMAGE, "labels": LABELS, "weights": WEIGHTS, "rng": GENERATOR, "tile": TILE, "output": OUTPUT}

@@ -46,7 +46,16 @@ def backward(name: str, function, twin, dy: np.ndarray, cache, gradient: str = "
     kinds = {gradient: in_place_of_floats, "cache": in_place_of_cache}
     kinds[gradient] = in_place_of_number if dy.ndim == 0 else in_place_of_floats
     of_gradient = lambda **arguments: twin(arguments[gradient])  # noqa: E731
-    return Call(name, function, {gradient: dy, "cache": cache}, kinds, of_gradient, is_finite=False, words={"cache": "dy"}, **others)
+    return Call(
+        name,
+        function,
+        {gradient: dy, "cache": cache},
+        kinds,
+        of_gradient,
+        is_finite=False,
+        words={"cache": "dy"},
+        **others,
+    )
 
 
 def loss_twin(logits, labels, weights):

@@ -35,6 +35,7 @@ def pairs(names, arguments: dict, top: int) -> list[Call]:
 
 def in_place_of_list(kind):
     """Return a kind for a list of one array."""
+
     def variants(right):
         lists = [Variant(v.label, [v.value], [v.means] if isinstance(v.means, np.ndarray) else v.means, v.is_extreme)
                  for v in kind(right[0])]  # fmt: skip

@@ -16,12 +16,11 @@ from hostile.values import (
     in_place_of_word,
     without_none,
 )
-from hostile.variant import Variant
+from hostile.variant import ITSELF, REFUSE, Variant
 from minunet import (
     Network,
     Normalisation,
     adam_step,
-    flatten,
     init_moments,
     init_unet,
     init_velocity,
@@ -36,6 +35,7 @@ from minunet import (
     unet_backward,
     unet_forward,
 )
+from minunet.backend import map_tree
 from minunet.network.sizes import border, fits, trace
 from minunet.network.summary import layer_rows, summary
 
@@ -44,7 +44,7 @@ PARAMS = init_unet(np.random.default_rng(2), base_channels=2, depth=1, dtype=np.
 X = RNG.standard_normal((1, 1, 20, 22))
 LOGITS, CACHE = unet_forward(PARAMS, X)
 GRADS, VELOCITY, MOMENTS = unet_backward(LOGITS, CACHE), init_velocity(PARAMS), init_moments(PARAMS)
-NETWORK = Network(PARAMS, Normalisation("image"))
+NETWORK = Network(map_tree(np.float32, PARAMS), Normalisation("image"))
 IMAGE = RNG.uniform(0, 200, (1, 9, 12))
 IMAGES, CLASSES = [IMAGE, IMAGE[0] + 3], [(plane[0] > 100).astype(int) for plane in (IMAGE, IMAGE)]
 SIZE_WORDS = {"n": "size|height|width", "height": "size", "width": "size", "output": "size"}
@@ -91,12 +91,23 @@ def in_place_of_normalisation(right):
     return [*broken, *without_none(NOTHING)]
 
 
+def in_place_of_tile(right):
+    """Return sizes of a tile, one or two; no tile is None, and the default is taken."""
+    counts = [v for v in in_place_of_count(40) if not isinstance(v.value, np.ndarray) or v.value.ndim == 0]
+    return without_none([*in_place_of_pair((40, 36)), *counts])
+
+
+def in_place_of_option(right):
+    """Return whole numbers; None means that an option is not given."""
+    return without_none(in_place_of_count(right))
+
+
 def in_place_of_lists(right):
     """Return what is no list of images."""
     broken = [Variant(v.label, [v.value, right[1]], [v.means, right[1]]) for v in in_place_of_floats(right[0])
               if isinstance(v.means, np.ndarray)]  # fmt: skip
-    wrong = [Variant(v.label, [v.value, right[1]]) for v in in_place_of_floats(right[0]) if v.means.__class__ is object]
-    wrong = [v for v in wrong if v.label not in ("subnormal", "-0.0", "overflows")]
+    wrong = [Variant(v.label, [v.value, right[1]], v.means if v.means is REFUSE else ITSELF, v.is_extreme)
+             for v in in_place_of_floats(right[0]) if not isinstance(v.means, np.ndarray)]  # fmt: skip
     return [*broken, *wrong, *NOTHING, Variant("one array", right[0]), Variant("iterator", iter(right))]
 
 
@@ -147,24 +158,23 @@ def passes() -> list[Call]:
              changes=("params", "moments")),
         Call("train", train, {"images": IMAGES, "labels": CLASSES, **settings},
              {"images": in_place_of_lists, "labels": lambda right: [*NOTHING, Variant("one array", right[0])],
-              "num_classes": lambda right: without_none(in_place_of_count(right)), "seed": in_place_of_count,
-              "tile": in_place_of_count, "base_channels": in_place_of_count, "depth": in_place_of_count},
-             pick=lambda network: network.params, words={"images": "image|train", "labels": "image|train"}),
+              **dict.fromkeys(("num_classes", "seed", "tile", "base_channels", "depth"), in_place_of_option)},
+             pick=lambda network: network.params,
+             words={"images": "image|train", "labels": "image|train", "tile": "size"}),
         Call("predict", predict, {"network": NETWORK, "image": IMAGE, "tile": None, "rotations": 1},
              {"network": in_place_of_network, "image": in_place_of_floats,
-              "tile": lambda right: without_none([*in_place_of_pair((40, 36)), *in_place_of_count(40)]),
+              "tile": in_place_of_tile,
               "rotations": in_place_of_count},
-             words={"network": "parameters|normalisation", "image": "images"}),
+             words={"network": "parameters?|normalisation|standard deviation", "image": "images", "tile": "size"}),
         Call("predict (normalisation)", predict, {"network": NETWORK, "image": IMAGE, "normalisation": "image"},
              {"normalisation": in_place_of_normalisation}, words={"normalisation": "standard deviation"}),
         Call("predict (out)", predict, {"network": NETWORK, "image": IMAGE, "out": np.zeros((2, 9, 12))},
              {"out": lambda right: without_none(in_place_of_floats(right))}, changes=("out",)),
         Call("to_device", to_device, {"tree": PARAMS, "device": "cpu"}, {"device": in_place_of_device}),
-        Call("flatten", flatten, {"tree": PARAMS, "prefix": ""}, {"prefix": lambda right: NOTHING[:1]}),
-        Call("load_network", load_network, {"name": "cells"}, {"name": lambda right: NOTHING}),
+        Call("load_network", load_network, {"name": "cells"}, {"name": lambda right: NOTHING}, words={"name": "cells|checkpoint"}),
         Call("save_network", save_network, {"path": "/nowhere/x.npz", "network": NETWORK},
              {"path": lambda right: NOTHING, "network": in_place_of_network},
-             words={"network": "parameters|normalisation", "path": "checkpoint"}),
+             words={"network": "parameters?|normalisation|standard deviation", "path": "checkpoint"}),
     ]  # fmt: skip
 
 
