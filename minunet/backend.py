@@ -174,7 +174,7 @@ def check_generator(rng: Any) -> None:
 
 
 def check_array(x: Any, name: str) -> None:
-    """Raise unless `x` is an array of NumPy or CuPy that means what it holds, as a masked array or a matrix does not."""
+    """Raise unless `x` is an array of NumPy or CuPy, and no masked array or matrix, which mean something else."""
     if type(x) is np.ndarray:
         return
     check_has_no_mask(x, name)

@@ -56,8 +56,8 @@ def elastic_deform(
     check_generator(rng)
     if not is_whole_number(grid) or not 2 <= grid <= FINEST or not is_number(std) or not 0 <= std <= FARTHEST:
         raise InputError(
-            f"grid must be at least 2 and std at least 0 pixels, got grid {grid!r:.40} and std {std!r:.40}; the paper has "
-            f"3 and 10, and {FINEST} and {FARTHEST:.0e} are the largest"
+            f"grid must be at least 2 and std at least 0 pixels, got grid {grid!r:.40} and std {std!r:.40}; the "
+            f"paper has 3 and 10, and {FINEST} and {FARTHEST:.0e} are the largest"
         )
     std = float(std)
     nodes = std * rng.standard_normal((2, grid, grid))

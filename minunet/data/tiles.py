@@ -11,7 +11,7 @@ from minunet.backend import (
 )
 from minunet.errors import InputError
 
-LARGEST, FARTHEST = 2**24, 2**40  # pixels: sides of a window, and how far away it may lie
+LARGEST, FARTHEST = 2**24, 2**60  # pixels: sides of a window, and how far away it may lie
 
 
 def cut(image: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:

@@ -59,8 +59,8 @@ def _checked(class_weights: Any) -> tuple[float, float]:
     weights = list(class_weights) if isinstance(class_weights, (list, tuple, np.ndarray)) else []
     if len(weights) != 2 or not all(map(_is_weight, weights)):
         raise InputError(
-            f"class_weights must be two numbers from 0 to {HEAVIEST:.0e}, (background, cell), got {class_weights!r:.80}; "
-            "None balances the classes"
+            f"class_weights must be two numbers from 0 to {HEAVIEST:.0e}, (background, cell), got "
+            f"{class_weights!r:.80}; None balances the classes"
         )
     return float(weights[0]), float(weights[1])
 

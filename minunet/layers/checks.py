@@ -168,7 +168,7 @@ def check_loss(logits: Array, labels: Array, weights: Array | None) -> None:
 
 
 def _check_weights(weights: Array) -> None:
-    """Raise unless the weights are numbers of at least 0; on a GPU their values are not looked at, as the labels' are not."""
+    """Raise unless the weights are numbers of at least 0; on a GPU their values are not looked at, like the labels'."""
     check_array(weights, "weights")
     if weights.dtype.kind not in "biuf":
         raise InputError(f"weights must hold numbers, got {weights.dtype}; convert them with .astype('float32')")

@@ -85,7 +85,8 @@ def _scores(truth, probability, known, threshold: float, with_seg: bool) -> dict
     probability = probability + 0.0  # of booleans there is no negative
     if truth.shape != probability.shape:
         raise InputError(
-            f"probability must have the shape of the truth, {truth.shape}, got {probability.shape}; pass that of cell only"
+            f"probability must have the shape of the truth, {truth.shape}, got {probability.shape}; pass that of "
+            "cell only"
         )
     cell = probability > threshold
     plain = components(cell)

@@ -84,6 +84,8 @@ def _as_array(x: Any) -> np.ndarray:
     check_has_no_mask(x, "image and labels")
     try:
         return np.asarray(to_host(x))
+    except ValueError:
+        return np.asarray(x, dtype=object)
     except Exception:  # whatever the class of x raises
         return np.array(None, dtype=object)
 

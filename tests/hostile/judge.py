@@ -11,6 +11,7 @@ import contextlib
 import copy
 import re
 import signal
+import types
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -40,7 +41,7 @@ class Call(NamedTuple):
     is_finite: bool = True  # whether the result must be finite, or else the argument refused
     changes: tuple[str, ...] = ()  # arguments that the function is to change
     own_errors: tuple = ()  # what the functions that it is given raise, and is handed on
-    words: dict[str, str] = {}  # other words that name an argument, as a regular expression
+    words: dict[str, str] = types.MappingProxyType({})  # other words that name an argument, as a regular expression
 
     def variants(self):
         """Yield (argument, variant) for all that this call is tried with."""
@@ -69,7 +70,7 @@ def judge(call: Call, argument: str, variant: Variant) -> Verdict:
         except InputError as error:
             return _after(arguments, before) or _refusal(call, argument, str(error))
         except Exception as error:  # whatever else there is
-            return Verdict("deep", f"{type(error).__name__}: {str(error):.150}")
+            return Verdict("deep", f"{type(error).__name__}: {error!s:.150}")
     changed = _after(arguments, before)
     if changed:
         return changed

@@ -7,11 +7,11 @@ import warnings
 
 import numpy as np
 import pytest
+
+import minunet
 from hostile.calls import CALLS
 from hostile.judge import Call, Verdict, judge
 from hostile.variant import REFUSE, Variant
-
-import minunet
 
 QUICK = 40  # of all calls, every so many are made in the quick tests
 NAMES = [call.name for call in CALLS]

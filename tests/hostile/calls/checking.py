@@ -58,6 +58,11 @@ def in_place_of_backward(right):
     return [v for v in in_place_of_function(right) if v.label != "returns None"]
 
 
+def in_place_of_argument(right):
+    """Return what is no name of an argument; "x" is one, and None leaves it out."""
+    return [v for v in in_place_of_word(right) if v.label not in ("string", "None")]
+
+
 def maybe_none(kind):
     return lambda right: without_none(kind(right))
 
@@ -86,7 +91,7 @@ def checks() -> list[Call]:
         Call("assert_gradients", assert_gradients, {**pair, "seed": 0}, {**functions, "args": in_place_of_args},
              words=words, own_errors=(OwnError, AssertionError), is_finite=False),
         Call("check_adjoint", check_adjoint, {**pair, "argument": "x", "dy": RNG.standard_normal(X.shape)},
-             {**functions, "args": in_place_of_args, "argument": lambda right: [v for v in in_place_of_word(right) if v.label not in ("string", "None")],
+             {**functions, "args": in_place_of_args, "argument": in_place_of_argument,
               "dy": maybe_none(in_place_of_floats)}, words=words,
              own_errors=(OwnError,), is_finite=False),
         Call("check_second_order", check_second_order, second, {**functions, "hvp": in_place_of_backward}, words=words),
