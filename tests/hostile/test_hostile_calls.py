@@ -13,7 +13,7 @@ from hostile.calls import CALLS
 from hostile.judge import Call, Verdict, judge
 from hostile.variant import REFUSE, Variant
 
-QUICK = 40  # of all calls, every so many are made in the quick tests
+QUICK = 80  # of all calls, every so many are made in the quick tests
 NAMES = [call.name for call in CALLS]
 NOT_CALLED = "Constant InputError Network Normalisation Report array_module flatten read_image".split()
 

@@ -18,6 +18,7 @@ import minunet as m
 from minunet import layers as readable
 from minunet.backend import flatten
 from minunet.data import AUGMENTATIONS, augmented_tile, prefetch
+from minunet.fast import thresholds
 from minunet.fast.cpu import parallel
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,9 @@ LABELS = RNG.integers(0, 3, (2, 64, 62))
 
 
 @pytest.fixture(autouse=True)
-def threads_of_this_test():
+def small_arrays_are_shared(monkeypatch):
+    """Let the threads share the work on arrays that are small enough for a quick test."""
+    monkeypatch.setattr(thresholds, "PARALLEL_ELEMENTS", 1)
     parallel._pool.cache_clear()
     yield
     parallel._pool.cache_clear()
