@@ -22,6 +22,11 @@ def in_place_of_floats(right: np.ndarray) -> list[Variant]:
     return [*layouts(right), *as_floats, *integers, *shapes(right), *not_finite(right), *nonsense(right)]
 
 
+def in_place_of_finite(right: np.ndarray) -> list[Variant]:
+    """Return the same, where NaN and infinity mean nothing, and a function must refuse them."""
+    return [v._replace(means=REFUSE) if v.is_extreme else v for v in in_place_of_floats(right)]
+
+
 def in_place_of_integers(right: np.ndarray, top: int) -> list[Variant]:
     """Return variants of an array of integers from 0 to `top`, such as labels."""
     dtypes = ["int8", "uint8", ">i4", "int64", "uint64", "float64", bool]

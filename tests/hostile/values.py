@@ -113,6 +113,8 @@ def in_place_of_cache(right) -> list[Variant]:
     if hasattr(right, "_fields"):
         found += [Variant(f"{name} is None", right._replace(**{name: None})) for name in right._fields]
         found += [Variant(f"{name} is a list", right._replace(**{name: [1.0]})) for name in right._fields]
+        arrays = {name: x for name, x in right._asdict().items() if isinstance(x, np.ndarray)}
+        found += [Variant(f"{name} without an axis", right._replace(**{name: x[0]})) for name, x in arrays.items()]
         found.append(Variant("fields in reverse order", type(right)(*right[::-1])))
     may_be_none = ("weights is None", "dropout is None")
     return [v for v in found if v.label not in may_be_none and not _equal(v.value, right)]

@@ -6,9 +6,10 @@ from types import ModuleType
 import numpy as np
 import scipy.special
 
-from hostile.arrays import in_place_of_floats, in_place_of_integers
+from hostile.arrays import in_place_of_finite, in_place_of_floats, in_place_of_integers
 from hostile.judge import Call
 from hostile.values import in_place_of_cache, in_place_of_generator, in_place_of_number, without_none
+from hostile.variant import Variant
 from minunet import layers as readable
 from minunet.fast import layers as fast
 from minunet.layers import naive
@@ -28,6 +29,7 @@ def first(result):
 
 
 X, WEIGHT, BIAS, UP_WEIGHT = floats(2, 3, 6, 4), floats(2, 3, 3, 2), floats(2), floats(3, 2, 2, 2)
+SQUARE = floats(4, 4)  # two matrices of this size have a product, which is not the array of products
 SKIP, LOGITS, LABELS = floats(2, 2, 9, 8), floats(2, 3, 4, 2), RNG.integers(0, 3, (2, 4, 2))
 WEIGHTS = RNG.uniform(0.5, 2, LABELS.shape)
 GAMMA, BETA = floats(3), floats(3)
@@ -86,6 +88,8 @@ def calls_of(room: ModuleType, prefix: str) -> list[Call]:
         forward(prefix + "relu_forward (matrix)", room.relu_forward, _one(naive.relu), {"x": X[0, 0]}),
         backward(prefix + "relu_backward", room.relu_backward, partial(naive.relu_gradient, x=X), floats(*X.shape),
                  room.relu_forward(X)[1]),
+        backward(prefix + "relu_backward (matrix)", room.relu_backward, partial(naive.relu_gradient, x=SQUARE),
+                 floats(4, 4), room.relu_forward(SQUARE)[1]),
         forward(prefix + "max_pool_forward", room.max_pool_forward, _one(naive.max_pool), {"x": X}),
         backward(prefix + "max_pool_backward", room.max_pool_backward, partial(naive.max_pool_gradient, x=X),
                  floats(2, 3, 3, 2), room.max_pool_forward(X)[1]),
@@ -118,7 +122,7 @@ def _one(twin):
 
 
 def _weights(right):
-    return without_none(in_place_of_floats(right))
+    return [*without_none(in_place_of_finite(right)), Variant("below 0", -right)]
 
 
 def batch_norm_calls() -> list[Call]:

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from hostile.arrays import in_place_of_floats, in_place_of_integers, in_place_of_mask
+from hostile.arrays import in_place_of_finite, in_place_of_integers, in_place_of_mask
 from hostile.judge import Call
 from hostile.values import NOTHING, without_none
 from hostile.variant import Variant
@@ -46,7 +46,7 @@ def in_place_of_list(kind):
 
 def others() -> list[Call]:
     labels = partial(in_place_of_integers, top=3)
-    probability = {"probability": lambda right: without_none(in_place_of_floats(right))}
+    probability = {"probability": lambda right: without_none(in_place_of_finite(right))}
     lists = {"truths": [TRUTH], "probabilities": [P], "knowns": [KNOWN]}
     binary = partial(in_place_of_integers, top=1)
     return [
@@ -56,14 +56,14 @@ def others() -> list[Call]:
              {"truth": binary, "proposal": binary, "known": in_place_of_known, **probability}),
         Call("components", metrics.components, {"cell": TRUTH > 1}, {"cell": in_place_of_mask}),
         Call("watershed", metrics.watershed, {"height": P, "seeds": TRUTH * (P > 0.5)},
-             {"height": in_place_of_floats, "seeds": labels}),
+             {"height": in_place_of_finite, "seeds": labels}),
         Call("best_over_thresholds", metrics.best_over_thresholds, lists,
-             {"truths": in_place_of_list(labels), "probabilities": in_place_of_list(in_place_of_floats),
+             {"truths": in_place_of_list(labels), "probabilities": in_place_of_list(in_place_of_finite),
               "knowns": lambda right: without_none(in_place_of_list(in_place_of_known)(right))},
              words={"truths": "truth", "probabilities": "probability", "knowns": "known"}),
         Call("evaluate", metrics.evaluate, {"samples": SAMPLES, "probabilities": [np.stack([1 - P, P])]},
              {"samples": lambda right: [*NOTHING, Variant("arrays", [P])],
-              "probabilities": in_place_of_list(in_place_of_floats)}, words={"probabilities": "probability"}),
+              "probabilities": in_place_of_list(in_place_of_finite)}, words={"probabilities": "probability"}),
     ]  # fmt: skip
 
 
