@@ -98,6 +98,13 @@ def test_layers_take_any_array_of_floats_at_length(case):
     check_layers(case)
 
 
+def test_another_byte_order_is_refused():
+    x, weight, bias = (np.ones(shape, ">f4") for shape in ((1, 1, 4, 4), (1, 1, 3, 3), (1,)))
+    for room in (m, fast):
+        with pytest.raises(m.InputError, match=r"x must have this machine's byte order, got >f4; use .astype"):
+            room.conv2d_forward(x, weight, bias)
+
+
 def weights_by_loops(instances, w0, sigma, class_weights):
     """Return equation 2, pixel by pixel."""
     cells = [np.argwhere(instances == label) for label in np.unique(instances[instances != 0])]

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from hostile.arrays import in_place_of_floats, in_place_of_integers, in_place_of_mask
+from hostile.arrays import in_place_of_finite, in_place_of_floats, in_place_of_integers, in_place_of_mask
 from hostile.calls.networks import in_place_of_normalisation
 from hostile.judge import Call
 from hostile.values import (
@@ -77,7 +77,7 @@ def in_place_of_samples(right):
             for v in variants
         ]
 
-    broken = of("image", in_place_of_floats(right[0].image))
+    broken = of("image", in_place_of_finite(right[0].image))
     return [*broken, *NOTHING, Variant("one sample", right[0]), Variant("arrays", [right[0].image])]
 
 
@@ -146,7 +146,7 @@ def maps() -> list[Call]:
 def tiles() -> list[Call]:
     truth = {"image": in_place_of_floats, "labels": in_place_of_labels}
     bent = {
-        "image": lambda right: [v for v in in_place_of_floats(right) if not is_integer(v.value)]
+        "image": lambda right: [v for v in in_place_of_finite(right) if not is_integer(v.value)]
     }  # rounded: no twin
     place = dict.fromkeys(("top", "left", "height", "width"), in_place_of_count)
     sides = dict.fromkeys(("top", "bottom", "left", "right"), in_place_of_count)

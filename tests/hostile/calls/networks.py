@@ -91,6 +91,13 @@ def in_place_of_normalisation(right):
     return [*broken, *without_none(NOTHING)]
 
 
+def in_place_of_predictable(right):
+    """Return images; NaN and infinity are refused, and a very bright pixel is clipped by the normalisation."""
+    return [
+        v._replace(means=REFUSE) if v.is_extreme and v.label != "overflows" else v for v in in_place_of_floats(right)
+    ]
+
+
 def in_place_of_tile(right):
     """Return sizes of a tile, one or two; no tile is None, and the default is taken."""
     counts = [v for v in in_place_of_count(40) if not isinstance(v.value, np.ndarray) or v.value.ndim == 0]
@@ -163,7 +170,7 @@ def passes() -> list[Call]:
              pick=lambda network: network.params,
              words={"images": "image|train", "labels": "image|train", "tile": "size"}),
         Call("predict", predict, {"network": NETWORK, "image": IMAGE, "tile": None, "rotations": 1},
-             {"network": in_place_of_network, "image": in_place_of_floats,
+             {"network": in_place_of_network, "image": in_place_of_predictable,
               "tile": in_place_of_tile,
               "rotations": in_place_of_count},
              words={"network": "parameters?|normalisation|standard deviation", "image": "images", "tile": "size"}),
