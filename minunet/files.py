@@ -16,6 +16,7 @@ from minunet.errors import InputError
 
 PICTURES = (".png", ".pdf", ".svg")
 UNFINISHED = ".minunet-"
+IS_WINDOWS = os.name == "nt"
 WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds: on Windows a virus scanner or a viewer may hold a file for a moment
 
 
@@ -82,7 +83,7 @@ def picture_path(out: str | Path) -> Path:
 
 def _replace(temporary: Path, path: Path) -> None:
     """Call os.replace; on Windows again and again for a while, if another process has the old file open."""
-    for wait in WAITS if os.name == "nt" else ():
+    for wait in WAITS if IS_WINDOWS else ():
         try:
             return os.replace(temporary, path)
         except PermissionError:

@@ -21,7 +21,7 @@ from minunet.pictures.curves import plot_curves
 from minunet.pictures.predictions import plot_predictions
 from minunet.pictures.weights import plot_weights
 from minunet.training.config import Config, resolve
-from minunet.training.folder_lock import locked
+from minunet.training.folder_lock import LOCK, locked
 from minunet.training.health import check_network
 from minunet.training.train import Run
 
@@ -36,7 +36,15 @@ def check_out(out: str | None) -> None:
     for part in (folder, *folder.parents):
         if part.exists() and not part.is_dir():
             raise InputError(f"--out must be a folder, got the file {part}; choose another --out")
-    if folder.is_dir() and not looks_empty(folder):
+    if (folder / LOCK).exists():
+        with locked(folder):  # which says who holds it, if anybody does
+            pass
+    if folder.is_dir():
+        _check_is_empty(folder)
+
+
+def _check_is_empty(folder: Path) -> None:
+    if not looks_empty(folder):
         remedy = " or continue it with --resume" if (folder / "checkpoint.npz").exists() else ""
         raise InputError(
             f"--out must be a new or empty folder, got {folder}, which holds files; choose another --out{remedy}"
@@ -58,7 +66,7 @@ def new_folder(out: str | None, stem: str) -> Iterator[Path]:
     check_out(out)
     folder = _make_numbered(stem) if out is None else Path(out)
     with made_and_held(folder):
-        check_out(str(folder))  # once more: another process may have written to it since
+        _check_is_empty(folder)  # once more: another process may have written to it since
         yield folder
 
 
