@@ -1,11 +1,11 @@
 """Does a run go well? If its numbers explode, it is stopped; if it has got stuck, a warning says so.
 
-explodes    the loss is not finite, or above LARGEST_LOSS per unit of weight: the true class has a probability of
+explodes    The loss is not finite, or above LARGEST_LOSS per unit of weight: the true class has a probability of
             e^-1000. Then the layers are gone through, and the first one whose output is not finite, or beyond
-            LARGEST, is named.
-dead        a ReLU's output is 0 in every channel and pixel. No gradient passes, so it stays so.
-collapsed   every pixel is called the same class, although there are several. The loss is low where one class is
-            rare, but nothing has been learned.
+            LARGEST, is named. (There is one: for such a loss, two logits must differ by 1000.)
+dead        A ReLU's output is 0 in every channel and pixel. No gradient passes, so it stays so.
+collapsed   Every pixel is called the same class, although there are several; or the network is in another way no
+            better than the majority class. That may be so at first, so it is said when a run is half over.
 """
 
 import math
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from minunet.training.train import Run, Tile
 
 LARGEST_LOSS = 1000.0
-LARGEST = 1e6  # of an output; in a healthy network they stay below a thousand
+LARGEST = 400.0  # of an output; in the trained network that comes with minunet none is above 50
+HOPELESS = 1e6  # a network with such outputs is not saved
 IMAGES = 4  # that are looked at
 MIN_STEPS = 100  # before these, a network may call all pixels one class
 
@@ -50,6 +51,8 @@ def check_loss(run: "Run", tiles: "list[Tile]", step: int, loss: float | Array, 
         return
     xp = array_module(run.params["head"]["bias"])
     where = _where(run.params, [xp.asarray(image[None]) for image, _, _ in tiles])
+    if not all(weights is None or bool(xp.isfinite(weights).all()) for _, _, weights in tiles):
+        where = ", where the loss weights are not finite"
     expected = f"below {LARGEST_LOSS:g}" if math.isfinite(loss) else "finite"
     raise InputError(
         f"the loss must stay {expected}, got {loss:.4g} at step {step + 1}{where}; {lower_learning_rate(run.config)}"
@@ -61,15 +64,15 @@ def check_network(run: "Run") -> None:
     config, channels = run.config, run.params["encode"][0]["conv1"]["weight"].shape[1]
     xp = array_module(run.params["head"]["bias"])
     noise = np.random.default_rng(0).standard_normal((1, channels, config.tile, config.tile), np.float32)
-    if where := _where(run.params, [xp.asarray(noise)]):
+    if where := _where(run.params, [xp.asarray(noise)], HOPELESS):
         raise InputError(
             f"the network's numbers must stay in range, but do not after step {len(run.history)}{where}; "
             + lower_learning_rate(config)
         )
 
 
-def first_out_of_range(params: Params, x: Array) -> tuple[str, float] | None:
-    """Return the first layer whose output is not finite or beyond LARGEST, and its largest value; None if none is.
+def first_out_of_range(params: Params, x: Array, largest: float = LARGEST) -> tuple[str, float] | None:
+    """Return the first layer with an output that is not finite or beyond `largest`, and what it is; None if none has.
 
     Parameters
     ----------
@@ -78,53 +81,66 @@ def first_out_of_range(params: Params, x: Array) -> tuple[str, float] | None:
     """
     with quietly():
         for name, y in {"the input": x, **activations(params, x)}.items():
-            largest = float(abs(y).max())
-            if not largest <= LARGEST:  # NaN is not
-                return name, largest
+            found = float(abs(y).max())
+            if not found <= largest:  # NaN is not
+                return name, found
     return None
 
 
-def _where(params: Params, inputs: list[Array]) -> str:
+def _where(params: Params, inputs: list[Array], largest: float = LARGEST) -> str:
     """Return, in words, which parameters or which layer are out of range, for one of the inputs; "" if none are."""
     for name, weight in flatten(params).items():
         if not array_module(weight).isfinite(weight).all():
             return f", where {name} is not finite"
-    for found in (first_out_of_range(params, x) for x in inputs):
+    for found in (first_out_of_range(params, x, largest) for x in inputs):
         if found is not None:
             return ", where {} is the first layer out of range, with values up to {:.2g}".format(*found)
     return ""
 
 
 def warn_if_stuck(run: "Run", dataset: Dataset, half_over: bool) -> bool:
-    """Warn if a layer is dead or, where a run is half over, all pixels are called one class; tell whether it did.
+    """Warn if a layer is dead or, where a run is half over, it has learned nothing; tell whether it did.
 
-    It looks at the middle of IMAGES images: held-out ones or, if there are none, training images. In a healthy network
-    the first of them settles it.
+    It looks at held-out images or, if there are none, at training images.
     """
-    held_out = "held-out" if dataset.validation else "training"
-    dead: set[str] = set()
+    images = f"{'held-out' if dataset.validation else 'training'} images"
+    dead, called, true = _look_at(run, (dataset.validation or dataset.train)[:IMAGES])
+    step, row, lower = len(run.history), run.history[-1], lower_learning_rate(run.config)
+    is_late = half_over and step >= MIN_STEPS
+    if dead:
+        what = f"{dead[0]} is dead: its output is 0 everywhere in {images}, so no gradient passes; start again: {lower}"
+    elif is_late and len(called) == 1 and len(true) > 1:
+        what = f"every pixel of {images} is called class {called.pop()}; train for more steps, or {lower}"
+    elif is_late and dataset.validation and row["validation_error"] >= row["majority_error"]:
+        errors = (
+            "{validation_error:.3f} on held-out images, is no better than the majority class's {majority_error:.3f}"
+        )
+        what = f"the pixel error, {errors.format(**row)}; train for more steps, or {lower}"
+    else:
+        return False
+    warnings.warn(f"after step {step} {what}", stacklevel=5)  # the line that called `minunet.train`
+    return True
+
+
+def _look_at(run: "Run", samples: list[Sample]) -> tuple[list[str], set[int], set[int]]:
+    """Return the layers that are dead in the middle of all images, and the classes that are called, and are there.
+
+    In a healthy network the first image shows that no layer is dead and two classes are called; that is enough.
+    """
+    dead: list[str] = []
     called: set[int] = set()
     true: set[int] = set()
-    for i, sample in enumerate((dataset.validation or dataset.train)[:IMAGES]):
+    for i, sample in enumerate(samples):
         x, labels = _middle(run, sample)
         with quietly():
             outputs = activations(run.params, x)
-        relus = {name for name, y in outputs.items() if ".conv" in name and not y.any()}
-        dead = relus if i == 0 else dead & relus
-        called |= set(np.unique(to_host(outputs["head"].argmax(axis=1))).tolist())
-        true |= set(np.unique(labels).tolist())
+        relus = outputs if i == 0 else dead
+        dead = [name for name in relus if ".conv" in name and not outputs[name].any()]
+        called |= set(to_host(outputs["head"].argmax(axis=1)).ravel().tolist())
+        true |= set(labels.ravel().tolist())
         if not dead and len(called) > 1:
-            return False
-    step = len(run.history)
-    if dead:
-        first = next(name for name in outputs if name in dead)
-        what = f"{first} is dead: its output is 0 everywhere in {held_out} images, so it passes no gradient on"
-    elif half_over and step >= MIN_STEPS and len(called) == 1 and len(true) > 1:
-        what = f"every pixel of {held_out} images is called class {called.pop()}, so nothing has been learned"
-    else:
-        return False
-    warnings.warn(f"after step {step} {what}; {lower_learning_rate(run.config)}", stacklevel=3)
-    return True
+            break
+    return dead, called, true
 
 
 def lower_learning_rate(config: Config) -> str:
