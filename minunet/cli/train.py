@@ -155,7 +155,8 @@ def _train_and_evaluate(run: Run, dataset: Dataset, folder: Path, stop: Stop, ra
     except KeyboardInterrupt:
         print_line(f"stopped at once; {_where_it_stands(folder)}")
     except InputError as error:
-        raise InputError(f"{error}; {_last_step(folder)}") from error.__cause__ or error
+        kept = f"; {_last_step(folder)}" if run.history else ""
+        raise InputError(f"{error}{kept}") from error.__cause__ or error
     except OSError as error:
         raise OSError(f"{error}; {_where_it_stands(folder)}") from error
     ranks.abort(stop.exit_code)
