@@ -80,8 +80,13 @@ def made_and_held(folder: Path) -> Iterator[None]:
     ------
     InputError
         If another process writes to it; the message names the process.
+    OSError
+        If it cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"could not make the folder {folder}: {error.strerror}; choose another folder") from error
     with contextlib.ExitStack() as at_the_end:
         at_the_end.callback(_remove_if_empty, folder)
         at_the_end.enter_context(locked(folder))

@@ -126,3 +126,12 @@ def test_a_folder_that_stays_empty_is_removed_again_and_one_with_results_stays(t
     with made_and_held(tmp_path / "b"):
         (tmp_path / "b" / "result").write_text("")
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["result"]
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path, monkeypatch):
+    def refuse(*args, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.mkdir", refuse)
+    with pytest.raises(OSError, match=r"^could not make the folder .*run: Permission denied; choose another folder$"):
+        made_and_held(tmp_path / "run").__enter__()
