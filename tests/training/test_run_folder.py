@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from minunet.errors import InputError
-from minunet.training import folder_lock
+from minunet.training import folder_lock, run_folder
 from minunet.training.folder_lock import LOCK, FolderInUseError, locked
 from minunet.training.run_folder import check_out, made_and_held, new_folder
 
@@ -109,6 +109,14 @@ def test_one_of_those_that_ask_at_once_for_a_folder_gets_it(tmp_path):
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(claim, range(8))) == [*["FolderInUseError"] * 7, "got it"]
+
+
+def test_what_another_process_has_written_since_the_first_look_is_left_alone(tmp_path, monkeypatch):
+    """Another process holds the folder between the two looks, and writes a whole run."""
+    monkeypatch.setattr(run_folder, "remove_unfinished", lambda folder: (folder / "checkpoint.npz").write_text(""))
+    message = "must be a new or empty folder, got .*, which holds files; choose another --out or continue it"
+    with pytest.raises(InputError, match=message), new_folder(str(tmp_path / "run"), ""):
+        pass
 
 
 def test_what_a_killed_run_leaves_is_no_obstacle(tmp_path):
