@@ -9,9 +9,7 @@ import numpy as np
 from minunet.backend import flatten
 from minunet.course.comparing import difference
 from minunet.course.exercise import Exercise
-from minunet.course.watched_call import place_in, watched_call
-
-LONGEST = 300  # characters of an error's own message that are shown
+from minunet.course.watched_call import NotAFunctionError, watched_call, words_of
 
 
 class FailedCheckError(Exception):
@@ -41,6 +39,16 @@ class Answer:
     def __init__(self, exercise: Exercise, function: Callable):
         self.exercise, self.function = exercise, function
         self.remarks: set[str] = set()
+        self._first: dict[int, Returned] = {}
+
+    def first(self, case: tuple) -> Returned:
+        """Return what the first call with a case of the exercise gave: each is called once, however often it is asked.
+
+        A case is told by its identity, so it must be one of the exercise's own tuples, which stay.
+        """
+        if id(case) not in self._first:
+            self._first[id(case)] = self(case)
+        return self._first[id(case)]
 
     def __call__(self, args: tuple) -> Returned:
         """Call it with copies of the arguments; raise FailedCheckError if it is not written yet, fails or so on."""
@@ -49,6 +57,8 @@ class Answer:
             call = self._watched_call(mine)
         except NotImplementedError:
             raise FailedCheckError([_not_written(self.exercise)]) from None
+        except NotAFunctionError as error:
+            raise FailedCheckError([str(error)]) from None
         except KeyboardInterrupt:  # of the user or of the clock; `check` knows
             raise
         except BaseException as error:  # SystemExit and all else: nothing that a student writes ends the notebook
@@ -78,13 +88,8 @@ class Answer:
 
 def where_it_failed(error: BaseException, function: Callable) -> str:
     """Return the error and the student's line that it came from."""
-    code = getattr(function, "__code__", None)
-    place = place_in(error, code) if code is not None else ""
-    try:
-        message = str(error)[:LONGEST]
-    except BaseException:  # an error of the student's own class, whose text fails too
-        message = "?"
-    return f"it stops with {type(error).__name__}: {message}{place}"
+    words = words_of(error, function)
+    return f"it stops with {type(error).__name__}" + (f": {words}" if words else "")
 
 
 def _not_written(exercise: Exercise) -> str:

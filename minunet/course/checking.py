@@ -123,14 +123,14 @@ def _shares(exercise: Exercise) -> dict[Callable, float]:
 
 def _runs(exercise: Exercise, answer: Answer) -> list[str]:
     """Call it once, and compare the shapes of what it returns."""
-    yours, expected = answer(exercise.args), _expected(exercise, exercise.args)
+    yours, expected = answer.first(exercise.args), _expected(exercise, exercise.args)
     if wrong := _wrong_shapes(exercise, yours, expected):
         raise FailedCheckError([*wrong, _hint(exercise, exercise.args, yours)])
     return ["shapes: " + ", ".join(f"{n} {y.shape}" for n, y in zip(exercise.outputs, yours.outputs, strict=True))]
 
 
 def _tiny_case(exercise: Exercise, answer: Answer) -> list[str]:
-    yours, expected = answer(exercise.args), _expected(exercise, exercise.args)
+    yours, expected = answer.first(exercise.args), _expected(exercise, exercise.args)
     if wrong := _differences(exercise, exercise.args, yours, expected):
         raise FailedCheckError([f"a tiny case: {wrong[0]}", *wrong[1:]])
     return ["a tiny case: equal"]
@@ -141,7 +141,7 @@ def _further_cases(exercise: Exercise, answer: Answer) -> list[str]:
         shapes = ", ".join(str(x.shape) for x in args if isinstance(x, np.ndarray))
         case = f"the tiny case is right, but with {shapes or args}"
         try:
-            yours, expected = answer(args), _expected(exercise, args)
+            yours, expected = answer.first(args), _expected(exercise, args)
         except FailedCheckError as failure:
             raise FailedCheckError([f"{case}, {failure.lines[0]}", *failure.lines[1:]]) from failure
         if wrong := _wrong_shapes(exercise, yours, expected):
@@ -152,10 +152,13 @@ def _further_cases(exercise: Exercise, answer: Answer) -> list[str]:
 
 
 def _manners(exercise: Exercise, answer: Answer) -> list[str]:
-    """Ask of all cases how the right result was reached."""
+    """Ask of all cases how the right result was reached, and whether it is reached again."""
     for args in (exercise.args, *exercise.more):
-        if wrong := _bad_manners(exercise, answer(args)):
+        if wrong := _bad_manners(exercise, answer.first(args)):
             raise FailedCheckError(wrong)
+    if not all_equal(answer(exercise.args).outputs, answer.first(exercise.args).outputs, exercise.tolerance):
+        found = "the result is right, but a second call with the same arguments gives another one"
+        raise FailedCheckError([found, "hint: is something kept between calls, such as a global array, or random?"])
     if exercise.rule and (wrong := exercise.rule(lambda *args: answer(args).outputs)):
         raise FailedCheckError([wrong])
     return ["arguments: changed as asked" if exercise.changes else "arguments: left as they were"]

@@ -61,9 +61,13 @@ def grade_folder(folder: Path, out: Path, settings: Settings, say=print) -> list
     journal = Journal(out / "journal.jsonl")
     try:
         grade_all(submissions, journal, settings.seconds, where, settings.jobs)
-    finally:
-        rows = write_results(submissions, journal, known, out, settings)
-    return rows
+    except BaseException:  # Ctrl-C, too: what is graded so far can be read
+        try:
+            write_results(submissions, journal, known, out, settings)
+        except Exception as error:
+            say(f"warning: the results so far are not written, {error}; they are kept in {journal.path}")
+        raise
+    return write_results(submissions, journal, known, out, settings)
 
 
 def write_results(
