@@ -28,6 +28,7 @@ class Returned(NamedTuple):
     views: dict[str, str]  # an output -> the argument with which it shares its memory
     trips: list[str]  # lines of code at which the host waited for the pretend GPU
     numbers_copied: int  # from the pretend GPU to the host
+    is_stacked: bool  # whether it was one array, taken for one output in each row
 
 
 class Answer:
@@ -66,7 +67,8 @@ class Answer:
         outputs, changed = self._as_arrays(call.result), _changed(self.exercise, args, mine)
         self.remarks |= call.ready_made
         views = {self.exercise.outputs[i]: argument for i, argument in call.views.items()}
-        return Returned(outputs, changed, views, call.trips, call.numbers_copied)
+        is_stacked = len(outputs) > 1 and isinstance(call.result, np.ndarray)
+        return Returned(outputs, changed, views, call.trips, call.numbers_copied, is_stacked)
 
     def _watched_call(self, args: tuple):
         elsewhere = getattr(self.function, "watched_call", None)
@@ -74,7 +76,6 @@ class Answer:
 
     def _as_arrays(self, result) -> tuple[np.ndarray, ...]:
         names = self.exercise.outputs
-        expected = ", ".join(names)
         if result is None:
             raise FailedCheckError([_not_written(self.exercise)])
         if len(names) == 1:
@@ -82,8 +83,13 @@ class Answer:
         is_stacked = isinstance(result, np.ndarray) and result.ndim > 0 and len(result) == len(names)
         if not (isinstance(result, (tuple, list)) or is_stacked) or len(result) != len(names):
             got = f"{len(result)} things" if isinstance(result, (tuple, list)) else f"one {type(result).__name__}"
-            raise FailedCheckError([f"it should return {len(names)} things, {expected}, and returns {got}"])
+            raise FailedCheckError([wrong_number(self.exercise, got)])
         return tuple(_as_array(name, value) for name, value in zip(names, result, strict=True))
+
+
+def wrong_number(exercise: Exercise, got: str) -> str:
+    """Return the words for a function that returns more or fewer things than it should."""
+    return f"it should return {len(exercise.outputs)} things, {', '.join(exercise.outputs)}, and returns {got}"
 
 
 def where_it_failed(error: BaseException, function: Callable) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minunet.course.answer import Answer, FailedCheckError, Returned, where_it_failed
+from minunet.course.answer import Answer, FailedCheckError, Returned, where_it_failed, wrong_number
 from minunet.course.comparing import all_equal, difference, in_what_way
 from minunet.course.exercise import Exercise
 from minunet.course.exercises import find
@@ -125,13 +125,13 @@ def _runs(exercise: Exercise, answer: Answer) -> list[str]:
     """Call it once, and compare the shapes of what it returns."""
     yours, expected = answer.first(exercise.args), _expected(exercise, exercise.args)
     if wrong := _wrong_shapes(exercise, yours, expected):
-        raise FailedCheckError([*wrong, _hint(exercise, exercise.args, yours)])
+        raise FailedCheckError([*wrong, _hint(exercise, answer, exercise.args)])
     return ["shapes: " + ", ".join(f"{n} {y.shape}" for n, y in zip(exercise.outputs, yours.outputs, strict=True))]
 
 
 def _tiny_case(exercise: Exercise, answer: Answer) -> list[str]:
-    yours, expected = answer.first(exercise.args), _expected(exercise, exercise.args)
-    if wrong := _differences(exercise, exercise.args, yours, expected):
+    expected = _expected(exercise, exercise.args)
+    if wrong := _differences(exercise, answer, exercise.args, expected):
         raise FailedCheckError([f"a tiny case: {wrong[0]}", *wrong[1:]])
     return ["a tiny case: equal"]
 
@@ -145,8 +145,8 @@ def _further_cases(exercise: Exercise, answer: Answer) -> list[str]:
         except FailedCheckError as failure:
             raise FailedCheckError([f"{case}, {failure.lines[0]}", *failure.lines[1:]]) from failure
         if wrong := _wrong_shapes(exercise, yours, expected):
-            raise FailedCheckError([f"{case}, {wrong[0]}", _hint(exercise, args, yours)])
-        if wrong := _differences(exercise, args, yours, expected):
+            raise FailedCheckError([f"{case}, {wrong[0]}", _hint(exercise, answer, args)])
+        if wrong := _differences(exercise, answer, args, expected):
             raise FailedCheckError([f"{case}, {wrong[0]}", *wrong[1:]])
     return [f"{len(exercise.more)} more: equal"]
 
@@ -204,18 +204,17 @@ def _expected(exercise: Exercise, args: tuple) -> Returned:
 
 
 def _wrong_shapes(exercise: Exercise, yours: Returned, expected: Returned) -> list[str]:
-    return [
-        f"{name} has shape {y.shape}, expected {e.shape}"
-        for name, y, e in zip(exercise.outputs, yours.outputs, expected.outputs, strict=True)
-        if y.shape != e.shape
-    ]
+    pairs = zip(exercise.outputs, yours.outputs, expected.outputs, strict=True)
+    wrong = [f"{name} has shape {y.shape}, expected {e.shape}" for name, y, e in pairs if y.shape != e.shape]
+    return [wrong_number(exercise, "one ndarray")] if wrong and yours.is_stacked else wrong
 
 
-def _differences(exercise: Exercise, args: tuple, yours: Returned, expected: Returned) -> list[str]:
+def _differences(exercise: Exercise, answer: Answer, args: tuple, expected: Returned) -> list[str]:
     """Return the lines to show if an output, or an argument that should be changed, is not right."""
+    yours = answer.first(args)
     for name, y, e in zip(exercise.outputs, yours.outputs, expected.outputs, strict=True):
         if difference(y, e) > exercise.tolerance:
-            hint = _hint(exercise, args, yours, (name, y, e))
+            hint = _hint(exercise, answer, args, (name, y, e))
             return [f"{name} differs", *side_by_side(y, e, exercise.tolerance), hint]
     for name, e in expected.changed.items():
         after = yours.changed.get(name)
@@ -226,15 +225,22 @@ def _differences(exercise: Exercise, args: tuple, yours: Returned, expected: Ret
     return []
 
 
-def _hint(exercise: Exercise, args: tuple, yours: Returned, wrong: tuple | None = None) -> str:
-    """Return the hint for the known mistake that gives exactly this result, or else what can be said without."""
+def _hint(exercise: Exercise, answer: Answer, args: tuple, wrong: tuple | None = None) -> str:
+    """Return the hint for the known mistake that gives exactly this result, or else what can be said without.
+
+    A mistake must explain the result of the tiny case, too: one that does not is equal here by chance.
+    """
     for words, mistaken in exercise.mistakes.items():
-        with np.errstate(all="ignore"):
-            try:
-                result = mistaken(*copy.deepcopy(args))
-            except Exception:  # this mistake is none for arguments of these shapes
-                continue
-        result = result if len(exercise.outputs) > 1 else (result,)
-        if all_equal(yours.outputs, result, exercise.tolerance):
+        if all(_gives(mistaken, exercise, case, answer.first(case)) for case in (exercise.args, args)):
             return f"hint: {words}"
     return f"hint: {(wrong and in_what_way(*wrong)) or exercise.hint}"
+
+
+def _gives(mistaken: Callable, exercise: Exercise, args: tuple, yours: Returned) -> bool:
+    """Tell whether a known mistake gives this result."""
+    with np.errstate(all="ignore"):
+        try:
+            result = mistaken(*copy.deepcopy(args))
+        except Exception:  # this mistake is none for arguments of these shapes
+            return False
+    return all_equal(yours.outputs, result if len(exercise.outputs) > 1 else (result,), exercise.tolerance)

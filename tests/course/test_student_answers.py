@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from student_answers import ANSWERS, RIGHT
+from student_answers import ANSWERS, LONG, RIGHT
 
 from minunet import course
 from minunet.backend import flatten
@@ -18,7 +18,11 @@ EXERCISES = all_exercises()
 SOME = ["central_difference", "conv2d_backward", "max_pool_forward", "losses_of_training", "brier_score"]
 
 
-@pytest.mark.parametrize(("name", "answer", "words"), ANSWERS, ids=[f"{i}-{row[0]}" for i, row in enumerate(ANSWERS)])
+def judged(rows, **marks):
+    return [pytest.param(*row, id=f"{i}-{row[0]}", **marks) for i, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize(("name", "answer", "words"), judged(ANSWERS) + judged(LONG, marks=[pytest.mark.slow]))
 def test_an_answer_is_judged_right(name, answer, words):
     with np.errstate(all="ignore"):
         verdict = course.check(name, answer)

@@ -11,4 +11,6 @@ import pkgutil
 from student_answers.common import RIGHT
 
 MODULES = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "common")
-ANSWERS = [row for name in MODULES for row in importlib.import_module(f"{__name__}.{name}").ANSWERS]
+TABLES = [importlib.import_module(f"{__name__}.{name}") for name in MODULES]
+ANSWERS = [row for table in TABLES for row in table.ANSWERS]
+LONG = [row for table in TABLES for row in getattr(table, "LONG", [])]  # those that take longer than the others
