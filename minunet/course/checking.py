@@ -14,7 +14,7 @@ import numpy as np
 
 from minunet.course.answer import Answer, FailedCheckError, Returned, where_it_failed, wrong_number
 from minunet.course.comparing import all_equal, difference, in_what_way
-from minunet.course.exercise import Exercise
+from minunet.course.exercise import Exercise, case_in_words
 from minunet.course.exercises import find
 from minunet.course.side_by_side import side_by_side
 from minunet.course.time_limit import time_limit
@@ -138,8 +138,7 @@ def _tiny_case(exercise: Exercise, answer: Answer) -> list[str]:
 
 def _further_cases(exercise: Exercise, answer: Answer) -> list[str]:
     for args in exercise.more:
-        shapes = ", ".join(str(x.shape) for x in args if isinstance(x, np.ndarray))
-        case = f"the tiny case is right, but with {shapes or args}"
+        case = f"the tiny case is right, but with {case_in_words(args)}"
         try:
             yours, expected = answer.first(args), _expected(exercise, args)
         except FailedCheckError as failure:
@@ -221,7 +220,8 @@ def _differences(exercise: Exercise, answer: Answer, args: tuple, expected: Retu
         if after is None:
             return [f"{name} is not changed", f"hint: change {name.split('.')[0]} itself, and not a copy of it"]
         if difference(after, e) > exercise.tolerance:
-            return [f"{name}, as the call leaves it, differs", *side_by_side(after, e, exercise.tolerance)]
+            found = [f"{name}, as the call leaves it, differs", *side_by_side(after, e, exercise.tolerance)]
+            return [*found, f"hint: {exercise.hint}"]
     return []
 
 

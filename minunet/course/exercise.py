@@ -1,11 +1,15 @@
 """What an exercise is: a function to write, and what is needed to check it."""
 
 import inspect
+import reprlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+import numpy as np
+
 from minunet.course.comparing import TOLERANCE
+from minunet.course.pretend_gpu import PretendArray
 
 
 class Exercise(NamedTuple):
@@ -29,3 +33,13 @@ class Exercise(NamedTuple):
     def arguments(self) -> list[str]:
         """Return the names of the function's arguments."""
         return list(inspect.signature(self.solution).parameters)
+
+
+def case_in_words(args: tuple) -> str:
+    """Return the shapes of a case's arrays, or, if it has none, its numbers and lists in short."""
+    arrays = [x for x in args if isinstance(x, (np.ndarray, PretendArray))]
+    if arrays:
+        where = [" on the device" if isinstance(x, PretendArray) else "" for x in arrays]
+        return ", ".join(f"{x.shape}{place}" for x, place in zip(arrays, where, strict=True))
+    others = (x if isinstance(x, (bool, int, float)) else reprlib.repr(x) for x in args if not callable(x))
+    return ", ".join(" ".join(str(x).split()) for x in others)

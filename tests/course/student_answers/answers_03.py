@@ -22,6 +22,26 @@ def pool_from_zero(x):
     return np.maximum(y, 0), winner
 
 
+def pool_pixel_by_pixel(dy, cache):
+    dx = np.zeros((*dy.shape[:2], 2 * dy.shape[2], 2 * dy.shape[3]))
+    for n, c, h, w in np.ndindex(dy.shape):
+        i, j = divmod(int(cache.winner[n, c, h, w]), 2)
+        dx[n, c, 2 * h + i, 2 * w + j] = dy[n, c, h, w]
+    return dx
+
+
+def pool_with_columns_first(dy, cache):
+    return pool_pixel_by_pixel(dy, cache._replace(winner=cache.winner // 2 + cache.winner % 2 * 2))
+
+
+def pool_of_the_mean(dy, cache):
+    return np.kron(dy, np.ones((2, 2))) / 4
+
+
+def pool_to_the_first_corner(dy, cache):
+    return pool_pixel_by_pixel(dy, cache._replace(winner=0 * cache.winner))
+
+
 ANSWERS = [
     ("relu_backward", lambda dy, cache: np.where(cache.y > 0, dy, 0), RIGHT),
     ("relu_backward", lambda dy, cache: dy * np.sign(cache.y), RIGHT),
@@ -35,4 +55,9 @@ ANSWERS = [
     ("max_pool_forward", lambda x: pool_by_reshape(x)[0], "returns one ndarray"),
     ("max_pool_backward", lambda dy, c: np.kron(dy, np.ones((2, 2))), "all four pixels"),
     ("max_pool_backward", lambda dy, cache: max_pool_backward(dy, cache), RIGHT),
+    ("max_pool_backward", pool_pixel_by_pixel, RIGHT),
+    ("max_pool_backward", pool_with_columns_first, "dx differs"),
+    ("max_pool_backward", pool_of_the_mean, "dx differs"),
+    ("max_pool_backward", pool_to_the_first_corner, "dx differs"),
+    ("max_pool_backward", lambda dy, cache: dy, "dx has shape"),
 ]

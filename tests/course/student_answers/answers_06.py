@@ -47,6 +47,54 @@ def border_weights_of_numbers_without_gaps(instances, w0, sigma):
     return np.where(instances > 0, 1.0, 1 + w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma**2)))
 
 
+def onehot_minus_by_eye(dloss, cache):
+    p, labels, weights = cache
+    onehot = np.moveaxis(np.eye(p.shape[1])[labels], -1, 1)
+    return dloss * (p - onehot) * weights[:, None] / labels.size
+
+
+def logits_gradient_through_p(dloss, cache):
+    """-1 / p of the label alone, and the softmax is forgotten."""
+    p, labels, weights = cache
+    onehot = labels[:, None] == np.arange(p.shape[1])[:, None, None]
+    return -dloss * weights[:, None] * onehot / p / labels.size
+
+
+def logits_gradient_of_the_batch(dloss, cache):
+    """Divided by N alone, as for whole images with one label each."""
+    return onehot_minus_by_eye(dloss, cache) * cache.labels[0].size
+
+
+def border_weights_by_loops(instances, w0, sigma):
+    cells = [np.argwhere(instances == i) for i in np.unique(instances[instances > 0])]
+    out = np.ones(instances.shape)
+    for pixel in np.argwhere(instances == 0):
+        d1, d2 = sorted(np.sqrt(((cell - pixel) ** 2).sum(axis=1)).min() for cell in cells)[:2]
+        out[tuple(pixel)] += w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma**2))
+    return out.tolist()
+
+
+def border_weights_of_the_background_alone(instances, w0, sigma):
+    out = np.array(border_weights_by_loops(instances, w0, sigma))
+    out[instances > 0] = 0
+    return out
+
+
+def border_weights_of_city_blocks(instances, w0, sigma):
+    to_cell = [scipy.ndimage.distance_transform_cdt(instances != i, "taxicab") for i in np.unique(instances)[1:]]
+    d1, d2 = np.sort(to_cell, axis=0)[:2]
+    return np.where(instances > 0, 1.0, 1 + w0 * np.exp(-((d1 + d2) ** 2.0) / (2 * sigma**2)))
+
+
+def border_weights_of_one_distance(instances, w0, sigma):
+    d = scipy.ndimage.distance_transform_edt(instances == 0)
+    return np.where(instances > 0, 1.0, 1 + w0 * np.exp(-((2 * d) ** 2) / (2 * sigma**2)))
+
+
+def border_weights_of_the_usual_numbers(instances, w0, sigma):
+    return border_weights_by_loops(instances, 10.0, 5.0)
+
+
 ANSWERS = [
     ("softmax", plain_softmax, RIGHT),
     ("softmax", lambda logits: scipy.special.softmax(logits, axis=1), RIGHT),
@@ -71,4 +119,12 @@ ANSWERS = [
     ("softmax_cross_entropy_backward", onehot_minus_in_place, "it changes its argument cache.p"),
     ("softmax_cross_entropy_backward", for_two_classes, "the tiny case is right, but"),
     ("border_weights", border_weights_of_numbers_without_gaps, "the tiny case is right, but"),
+    ("softmax_cross_entropy_backward", onehot_minus_by_eye, RIGHT),
+    ("softmax_cross_entropy_backward", logits_gradient_through_p, "dlogits differs"),
+    ("softmax_cross_entropy_backward", logits_gradient_of_the_batch, "dlogits differs"),
+    ("border_weights", border_weights_by_loops, RIGHT),
+    ("border_weights", border_weights_of_the_background_alone, "weights differs"),
+    ("border_weights", border_weights_of_city_blocks, "weights differs"),
+    ("border_weights", border_weights_of_one_distance, "the nearest cell is counted twice"),
+    ("border_weights", border_weights_of_the_usual_numbers, "weights differs"),
 ]
