@@ -11,6 +11,8 @@ import numpy as np
 from minunet.course.comparing import TOLERANCE
 from minunet.course.pretend_gpu import PretendArray
 
+LONGEST = 60  # characters of a list, in the name of a case
+
 
 class Exercise(NamedTuple):
     """A function that a student writes, and the right one that it is compared with."""
@@ -41,5 +43,15 @@ def case_in_words(args: tuple) -> str:
     if arrays:
         where = [" on the device" if isinstance(x, PretendArray) else "" for x in arrays]
         return ", ".join(f"{x.shape}{place}" for x, place in zip(arrays, where, strict=True))
-    others = (x if isinstance(x, (bool, int, float)) else reprlib.repr(x) for x in args if not callable(x))
-    return ", ".join(" ".join(str(x).split()) for x in others)
+    return ", ".join(_in_short(x) for x in args if not callable(x))
+
+
+def _in_short(x) -> str:
+    if isinstance(x, (bool, int, float)):
+        return str(x)
+    if not isinstance(x, (str, list, tuple)) or hasattr(x, "_fields"):
+        return f"a {type(x).__name__}"
+    text = reprlib.repr(x)
+    if "array(" in text:
+        return f"a {type(x).__name__} of {len(x)}"
+    return text if len(text) <= LONGEST else text[:LONGEST] + " ..."

@@ -12,6 +12,7 @@ from student_answers import ANSWERS, LONG, RIGHT
 from minunet import course
 from minunet.backend import flatten
 from minunet.course.answer import FailedCheckError
+from minunet.course.exercise import case_in_words
 from minunet.course.exercises import all_exercises
 
 EXERCISES = all_exercises()
@@ -107,6 +108,19 @@ def test_nothing_that_an_answer_does_leaves_check(name, words):
 def test_hostile_answers_of_every_exercise(name):
     for answer in HOSTILE.values():
         assert not course.check(name, answer).ok
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_case_is_named_in_few_words(name):
+    for case in EXERCISES[name].more:
+        words = case_in_words(case)
+        assert len(words) < 120 and " at 0x" not in words and "array" not in words, words
+
+
+def test_each_exercise_has_right_and_wrong_answers():
+    for name in EXERCISES:
+        words = [own[2] for own in [*ANSWERS, *LONG] if own[0] == name]
+        assert RIGHT in words and len([one for one in words if one != RIGHT]) >= 3, name
 
 
 class Relu:
