@@ -35,7 +35,7 @@ PAGE = "03_relu_and_max_pool"
     ],
 )
 def test_a_file_tells_its_student(file, student):
-    assert find_student(file, PAGE) == student
+    assert find_student(file) == student
 
 
 @pytest.mark.parametrize(
