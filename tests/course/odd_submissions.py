@@ -64,12 +64,12 @@ def with_windows_line_ends() -> bytes:
 
 MERGE = b'{"cells": [\n<<<<<<< HEAD\n' + notebook(*RIGHT)[11:] + b"\n=======\n>>>>>>> solved\n"
 REORDERED = [RIGHT[2], RIGHT[3], RIGHT[1], RIGHT[0]]  # the imports come last
-FORKS = """
-import os, time
-for _ in range(150):
+FORKS = f"""
+import os
+for _ in range(120):
     try:
         if os.fork() == 0:
-            time.sleep(300)
+            os.execv('/bin/sleep', ['{HERE}/forked', '300'])
     except OSError:
         break
 """
