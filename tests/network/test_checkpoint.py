@@ -71,7 +71,7 @@ def test_a_checkpoint_of_version_1_is_read(tmp_path, small_unet, scope):
     assert_same(stored.network.params, small_unet)
     assert_same(stored.optimiser_state, velocity)
     assert stored.network.normalisation == Normalisation(scope, **numbers)
-    assert stored.config == {"data": "synthetic", "optimiser": "sgd"}  # there was no other one
+    assert stored.config == {"data": "synthetic", "optimiser": "sgd", "batch": 1}  # there was nothing else
     assert stored.history == [{"step": 1}]
 
 
