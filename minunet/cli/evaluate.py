@@ -14,6 +14,7 @@ from minunet.errors import InputError
 from minunet.metrics.table import table
 from minunet.network.trained import BUNDLED
 from minunet.network.trained.checkpoint import load_checkpoint
+from minunet.prediction.checks import check_tile
 from minunet.prediction.predict import predict_samples
 from minunet.scale.cluster import connected
 from minunet.scale.many_images import predict_images
@@ -51,6 +52,8 @@ def run(options) -> int:
     data = options.data or config.data
     if data == "arrays":
         raise InputError("this network does not say which data it was trained on; name the data with --data")
+    if options.tile is not None:
+        check_tile(options.tile, len(stored.network.params["encode"]))
     folder = run_folder.new_folder(options.out, f"runs/evaluation-{data.partition(':')[0]}")
     dataset = load_data(data, config.seed)
     print_note(dataset)

@@ -4,13 +4,12 @@ Each command is one file: HELP says what it does, EXAMPLE how to call it, `add_o
 does it and returns the exit code.
 """
 
-import argparse
 import sys
 
 from minunet import __version__
 from minunet.cli import evaluate, gradcheck, grade, predict, summary, train
 from minunet.cli.bench import command as bench
-from minunet.cli.messages import in_options
+from minunet.cli.messages import Parser, in_options
 from minunet.errors import InputError
 from minunet.fast.cpu.memory import keep_freed_memory
 
@@ -44,14 +43,18 @@ def main(arguments: list[str] | None = None) -> int:
         message = in_options(" ".join(str(error).split()), commands[options.command])
         print(f"minunet {options.command}: error: {message}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        remedy = "try a smaller --tile, fewer --base-channels or smaller images"
+        print(f"minunet {options.command}: error: not enough memory: {error}; {remedy}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
 
 
-def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+def _parser() -> tuple[Parser, dict[str, Parser]]:
     """Return the parser of the whole command line, and that of each command by its name."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="minunet",
         description="A U-Net you can read: train it, let it find cells, and check its gradients.",
         epilog="minunet COMMAND --help lists the options of a command. To begin with: minunet train",

@@ -17,7 +17,8 @@ import numpy as np
 from minunet.errors import InputError, shown
 
 KINDS = "biufU"  # of dtypes: no objects, whose pickles could run code, and no dates or complex numbers
-PACKED = 20  # so many times the file's size all arrays may have together; zeros can be packed, weights hardly
+ALWAYS = 2**28  # bytes that all arrays may have together, however small their file is,
+PACKED = 20  # or so many times its size: a network's weights can hardly be packed, its zeros can
 MOST = 10_000  # arrays
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -56,10 +57,10 @@ def _check_members(members: list[zipfile.ZipInfo], path: Path) -> None:
     if count > 1:
         raise InputError(f"expected each array once in {path}, got {shown(name)} {count} times; take an intact copy")
     size, unpacked = path.stat().st_size, sum(member.file_size for member in members)
-    if unpacked > PACKED * size:
+    if unpacked > max(ALWAYS, PACKED * size):
         raise InputError(
             f"expected arrays of at most {PACKED} times the size of their file in {path}, got {unpacked:,} bytes "
-            f"packed into {size:,}; write it with numpy.savez, which packs nothing"
+            f"in {size:,}; write it with numpy.savez, which packs nothing"
         )
 
 

@@ -37,7 +37,7 @@ def check_numbers(**numbers: Any) -> None:
             )
         if number > (most := DEEPEST if name == "depth" else MOST_CHANNELS):
             raise InputError(
-                f"{name} must be at most {most}, got {shown(number)}; leave it out for the paper's network"
+                f"{name} must be at most {most:,}, got {shown(number)}; leave it out for the paper's network"
             )
     if (count := parameter_count(**{name: int(number) for name, number in numbers.items()})) > MOST_PARAMETERS:
         raise InputError(
