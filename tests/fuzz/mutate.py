@@ -5,6 +5,7 @@ import json
 DEEP = "@deep@"  # stands for a hundred thousand lists in lists, which `json.dumps` could not write
 DIGITS = "@digits@"  # for a number of five thousand digits
 BEYOND = "@beyond@"  # for 1e999
+WORDS = ["sgd", "adam", "map", "border", "auto", "none", "elastic", "symmetries", "he", "centred", "image", "gpu", "code"]
 ODD = [
     *(None, True, False, 0, 1, -1, 2, 3, 7, 16, 255, 2**31, 2**53 + 1, 2**63, -(2**63), 10**40),
     *(0.5, -0.5, 1.0, 1e-320, 1e300, float("nan"), float("inf"), float("-inf")),
@@ -39,8 +40,8 @@ def mutated_bytes(rng, data: bytes) -> bytes:
 
 
 def mutated_tree(rng, tree):
-    """Return a copy of nested dicts and lists in which one to three places are changed."""
-    for _ in range(rng.integers(1, 4)):
+    """Return a copy of nested dicts and lists in which one or two places are changed."""
+    for _ in range(1 + (rng.random() < 0.3)):
         tree = _mutated_once(rng, tree)
     return tree
 
@@ -73,6 +74,8 @@ def _other_value(rng, value):
     if is_number and rng.random() < 0.4:
         others = [value + 1, value - 1, -value, 2 * value, value / 2, float(value), str(value)]
         return others[rng.integers(len(others))]
+    if isinstance(value, str) and rng.random() < 0.3:
+        return WORDS[rng.integers(len(WORDS))]
     return ODD[rng.integers(len(ODD))]
 
 

@@ -66,8 +66,7 @@ def mutated_members(rng, members: list[Member]) -> list[Member]:
         else:
             members[where] = _mutated(rng, members[where])
     if rng.random() < 0.004:
-        shape = f"({BOMB},)"
-        header = "{'descr': '|u1', 'fortran_order': False, 'shape': %s}" % shape
+        header = repr({"descr": "|u1", "fortran_order": False, "shape": (BOMB,)})
         members.append(Member("params/bomb", np.zeros(0), header, bytes(BOMB), packed=True))
     return members
 
@@ -115,12 +114,40 @@ def _other_name(rng, name: str) -> str:
 
 
 def _other_header(rng, x: np.ndarray) -> str:
-    shapes = ["(1000000000000,)", "(-1,)", "(9223372036854775808,)", "(1, -2, -3)", "()", "(2.0,)", "(True,)", "'x'", "None"]
-    shapes += [f"({'1, ' * 70})", "(0, 99999999999999999999)", f"{x.shape + (1,)}", f"{x.shape}", "(" * 300]
-    descrs = ["'<f4'", "'<f8'", "'|O'", "'<U1000000000'", "[('a', '<f4')]", "'<M8[s]'", "'f'", "None", "'x'", "'|V0'", "'a4'"]
+    shapes = [
+        "(1000000000000,)",
+        "(-1,)",
+        "(9223372036854775808,)",
+        "(1, -2, -3)",
+        "()",
+        "(2.0,)",
+        "(True,)",
+        "'x'",
+        "None",
+    ]
+    shapes += [f"({'1, ' * 70})", "(0, 99999999999999999999)", f"{(*x.shape, 1)}", f"{x.shape}", "(" * 300]
+    descrs = [
+        "'<f4'",
+        "'<f8'",
+        "'|O'",
+        "'<U1000000000'",
+        "[('a', '<f4')]",
+        "'<M8[s]'",
+        "'f'",
+        "None",
+        "'x'",
+        "'|V0'",
+        "'a4'",
+    ]
     shape, descr = shapes[rng.integers(len(shapes))], descrs[rng.integers(len(descrs))]
     order = ["False", "True", "None", "1"][rng.integers(4)]
     texts = [f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}}}"] * 6
-    texts += ["", "{", "{}", f"{{'descr': {descr}, 'shape': {shape}}}", "{'descr': '<f4', 'fortran_order': False, 'shape': (1L,), }"]
+    texts += [
+        "",
+        "{",
+        "{}",
+        f"{{'descr': {descr}, 'shape': {shape}}}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1L,), }",
+    ]
     texts += ["\0" * 100, "[" * 5000, f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, 'x': 1}}"]
     return texts[rng.integers(len(texts))]

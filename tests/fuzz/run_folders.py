@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from fuzz.mutate import as_json, mutated_bytes, mutated_tree
-from fuzz.npz_writer import Member, mutated_members, npz_bytes
-from fuzz.watch import Wrong
 from PIL import Image
 
+from fuzz.mutate import as_json, mutated_bytes, mutated_tree
+from fuzz.npz_writer import Member, mutated_members, npz_bytes
+from fuzz.watch import MisreadError
 from minunet import InputError, flatten, predict
 from minunet.cli.main import main
 from minunet.data import loss_weights
@@ -96,16 +96,16 @@ class RunFolder:
             expected = {name: x for name, x in truth.items() if name.startswith(f"{group}/")}
             flat = {f"{group}/{name}": x for name, x in flatten(tree).items()}
             if flat.keys() != expected.keys() or not all(np.array_equal(x, expected[name]) for name, x in flat.items()):
-                raise Wrong(f"{group} are not those of the file")
+                raise MisreadError(f"{group} are not those of the file")
         if stored.config != self.about["config"] or stored.history != self.about["history"]:
-            raise Wrong("settings or history are not those of the file")
+            raise MisreadError("settings or history are not those of the file")
         self._judge_prediction(stored.network)
         resume_run(path.parent)
 
     def _judge_prediction(self, network) -> None:
         probabilities = predict(network, self.image)
         if probabilities.shape[1:] != (20, 24) or not np.allclose(probabilities.sum(axis=0), 1, atol=1e-3):
-            raise Wrong("the probabilities do not add up to 1")
+            raise MisreadError("the probabilities do not add up to 1")
 
     def _judge_run(self, path: Path, text: str) -> None:
         """Read a run as `evaluate` and `train --resume` do: the settings and the history must be those of the file."""
@@ -113,12 +113,12 @@ class RunFolder:
         about = json.loads(text)
         config = stored_config(stored, path)._asdict()
         if json.dumps(config, sort_keys=True) != json.dumps(about["config"], sort_keys=True):
-            raise Wrong("settings are not those of the file")
+            raise MisreadError("settings are not those of the file")
         run = resume_run(path.parent)
         resolved = run.config._asdict()
         changed = [name for name, value in config.items() if resolved[name] != value and name not in MAY_BE_NONE]
         if changed or json.dumps(run.history) != json.dumps(about["history"]):
-            raise Wrong(f"the run goes on with another {changed or 'history'}")
+            raise MisreadError(f"the run goes on with another {changed or 'history'}")
 
     def _judge_maps(self, data: bytes) -> None:
         path = self.folder / "weights.npz"
@@ -126,7 +126,7 @@ class RunFolder:
         for _ in range(2):  # what was damaged is written anew
             for found, expected in zip(loss_weights(self.samples, "map", path), self.expected_maps, strict=True):
                 if found.shape != expected.shape or not (np.isfinite(found).all() and (found >= 0).all()):
-                    raise Wrong("a weight map is not one of these cells")
+                    raise MisreadError("a weight map is not one of these cells")
 
     def _by_command(self, rng, data: bytes) -> None:
         """Predict, evaluate or resume by the command line: exit 0 and its files, or one line and exit 2."""
@@ -140,11 +140,11 @@ class RunFolder:
         ][rng.integers(3)]
         code, error = _call([str(word) for word in command])
         if code == 0 and not (out.is_dir() or (path.parent / "metrics.json").exists()):
-            raise Wrong(f"{command[0]} wrote nothing")
+            raise MisreadError(f"{command[0]} wrote nothing")
         if code != 0:
             lines = error.splitlines()
             if code != 2 or not lines or not lines[-1].startswith(f"minunet {command[0]}: error: ") or len(lines) > 1:
-                raise Wrong(f"{command[0]}: exit {code}, {error[-300:]!r}")
+                raise MisreadError(f"{command[0]}: exit {code}, {error[-300:]!r}")
             raise InputError(lines[0])
 
 

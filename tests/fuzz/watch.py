@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from minunet.errors import InputError
 
-SECONDS = 5  # for one mutant
+SECONDS = 5  # of the processor's time, for one mutant
 MEMORY = 2**30  # bytes, on top of what the process has before
 LONGEST = 1500  # characters of an error
 OUTCOMES = ("right", "refused", "wrong", "traceback", "hang", "memory", "warning")
@@ -21,7 +21,7 @@ class Outcome(NamedTuple):
     why: str  # the error's message, or where it came from
 
 
-class Wrong(Exception):
+class MisreadError(Exception):
     """A mutant was read, but not as what it holds."""
 
 
@@ -30,7 +30,7 @@ class Hang(BaseException):
 
 
 def outcome_of(read_and_judge: Callable[[], None]) -> Outcome:
-    """Run a function that reads a mutant, and raises `Wrong` if it is read wrongly; say what came of it."""
+    """Run a function that reads a mutant, and raises `MisreadError` if it is read wrongly; say what came of it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -39,7 +39,7 @@ def outcome_of(read_and_judge: Callable[[], None]) -> Outcome:
             outcome = Outcome("right", "")
         except InputError as error:
             outcome = _refused(error)
-        except Wrong as error:
+        except MisreadError as error:
             outcome = Outcome("wrong", str(error))
         except Hang:
             outcome = Outcome("hang", _where())
@@ -73,13 +73,13 @@ def _alarm():
     if not hasattr(signal, "setitimer"):
         yield
         return
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    before = signal.signal(signal.SIGPROF, ring)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def limit_memory() -> None:
