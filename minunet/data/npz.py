@@ -23,8 +23,10 @@ MOST = 10_000  # arrays
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
-def read_npz(path: str | Path) -> dict[str, np.ndarray]:
+def read_npz(path: str | Path, what: str = "an .npz file") -> dict[str, np.ndarray]:
     """Return the arrays of a file by their names: each C-contiguous, writable, and in this machine's byte order.
+
+    `what` says in an error what was expected.
 
     Raises
     ------
@@ -34,7 +36,7 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"expected an .npz file, found no file {path}; check the path")
+        raise InputError(f"expected {what}, found no file {path}; check the path")
     try:
         with warnings.catch_warnings(), open(path, "rb") as file, zipfile.ZipFile(file) as archive:
             warnings.simplefilter("error")  # NumPy's, about headers that no NumPy of today writes
@@ -45,21 +47,21 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
         raise
     except Exception as error:  # zipfile, zlib and NumPy have a dozen kinds for a damaged file
         raise InputError(
-            f"expected an .npz file, got {path}, which is truncated or of another kind ({type(error).__name__}); take "
+            f"expected {what}, got {path}, which is truncated or of another kind ({type(error).__name__}); take "
             "an intact copy"
         ) from error
 
 
 def _check_members(members: list[zipfile.ZipInfo], path: Path) -> None:
     if len(members) > MOST:
-        raise InputError(f"expected at most {MOST} arrays in {path}, got {len(members)}; take an intact copy")
+        raise InputError(f"{path}: expected at most {MOST:,} arrays, got {len(members)}; take an intact copy")
     [(name, count)] = Counter(_name(member) for member in members).most_common(1) or [("", 0)]
     if count > 1:
-        raise InputError(f"expected each array once in {path}, got {shown(name)} {count} times; take an intact copy")
+        raise InputError(f"{path}: expected each array once, got {shown(name)} {count} times; take an intact copy")
     size, unpacked = path.stat().st_size, sum(member.file_size for member in members)
     if unpacked > max(ALWAYS, PACKED * size):
         raise InputError(
-            f"expected arrays of at most {PACKED} times the size of their file in {path}, got {unpacked:,} bytes "
+            f"{path}: expected arrays of at most {PACKED} times the size of their file, got {unpacked:,} bytes "
             f"in {size:,}; write it with numpy.savez, which packs nothing"
         )
 
@@ -80,12 +82,10 @@ def _check_header(file: IO[bytes], member: zipfile.ZipInfo, path: Path) -> None:
     """Raise unless the header is that of numbers or text, and promises just the bytes that follow."""
     shape, _, dtype = HEADERS[np.lib.format.read_magic(file)](file)
     if dtype.kind not in KINDS:
-        raise InputError(
-            f"expected numbers in {path}, got {shown(dtype)} in {shown(_name(member))}; take an intact copy"
-        )
+        raise InputError(f"{path}: expected numbers in {shown(_name(member))}, got {dtype}; take an intact copy")
     promised, there = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
     if min(shape, default=0) < 0 or promised != there:
         raise InputError(
-            f"expected a header for the {there:,} bytes of {shown(_name(member))} in {path}, got one for {dtype} "
+            f"{path}: expected a header for the {there:,} bytes of {shown(_name(member))}, got one for {dtype} "
             f"{shown(shape)}; take an intact copy"
         )

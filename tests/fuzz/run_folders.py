@@ -14,13 +14,15 @@ from fuzz.npz_writer import Member, mutated_members, npz_bytes
 from fuzz.watch import MisreadError
 from minunet import InputError, flatten, predict
 from minunet.cli.main import main
-from minunet.data import loss_weights
-from minunet.network.trained.checkpoint import load_checkpoint
-from minunet.training.config import MAY_BE_NONE
+from minunet.data import load_data, loss_weights
+from minunet.network.trained.checkpoint import load_checkpoint, save_checkpoint
+from minunet.training.config import MAY_BE_NONE, resolve
 from minunet.training.run_folder import resume_run
 from minunet.training.stored_run import stored_config
+from minunet.training.train import start, train_steps
 
 STEPS = 3
+SMALL = {"base_channels": 2, "depth": 1, "tile": 36, "weights": "map", "steps": STEPS}
 BY_COMMAND = 0.03  # the share that goes through the command line, which takes longer
 
 
@@ -29,20 +31,22 @@ class RunFolder:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.cells = _write_cells(folder / "cells")
-        small = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--weights", "map"]
-        self.run = folder / "run"
-        train = ["train", "--data", f"folder:{self.cells}", *small, "--steps", str(STEPS), "--out", str(self.run)]
-        assert _call(train)[0] == 0
-        self.whole = (self.run / "checkpoint.npz").read_bytes()
-        with np.load(self.run / "checkpoint.npz") as archive:
+        cells = _write_cells(folder / "cells")
+        config = resolve({"data": f"folder:{cells}", **SMALL})
+        dataset = load_data(config.data, config.seed)
+        run = start(config, dataset)
+        for _ in train_steps(run, dataset._replace(validation=[])):
+            pass
+        path = folder / "whole.npz"
+        save_checkpoint(path, run.network, run.config._asdict(), run.optimiser_state, run.history)
+        self.whole = path.read_bytes()
+        with np.load(path) as archive:
             self.arrays = dict(archive)
         self.about = json.loads(str(self.arrays["about"]))
-        self.maps = (self.run / "weights.npz").read_bytes()
-        self.samples = list(load_data_of(self.about["config"]).train)
-        self.expected_maps = loss_weights(self.samples, "map")
+        self.samples = dataset.train
+        self.expected_maps = loss_weights(self.samples, "map", folder / "maps.npz")
+        self.maps = (folder / "maps.npz").read_bytes()
         self.image = np.random.default_rng(0).random((20, 24)).astype(np.float32)
-        self.count = 0
 
     def checkpoint(self, rng):
         """Return a function that reads a mutant of the checkpoint's arrays or bytes, and judges what was read."""
@@ -146,13 +150,6 @@ class RunFolder:
             if code != 2 or not lines or not lines[-1].startswith(f"minunet {command[0]}: error: ") or len(lines) > 1:
                 raise MisreadError(f"{command[0]}: exit {code}, {error[-300:]!r}")
             raise InputError(lines[0])
-
-
-def load_data_of(config: dict):
-    """Return the data set of a configuration."""
-    from minunet.data import load_data
-
-    return load_data(config["data"], config["seed"])
 
 
 def _call(command: list[str]) -> tuple[int, str]:

@@ -113,17 +113,11 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"expected a checkpoint, found no file {path}; `minunet train` writes RUN/checkpoint.npz")
-    try:
-        arrays = read_npz(path)
-    except InputError as error:
-        raise InputError(f"expected a checkpoint of minunet, got {path}: {error}, or train again") from error
+    arrays = read_npz(path, what="a checkpoint of minunet")
     about = read_about(arrays, path)
     groups = read_groups(arrays, about["version"], path)
-    try:
-        params = read_params(groups["params"])
-        channels = params["encode"][0]["conv1"]["weight"].shape[1]
-        normalisation = read_normalisation(groups["normalisation"], about.get("normalisation"), channels, path)
-    except InputError as error:
-        raise InputError(f"expected a checkpoint with a whole network, got {path}: {error}") from error
+    params = read_params(groups["params"], path)
+    channels = params["encode"][0]["conv1"]["weight"].shape[1]
+    normalisation = read_normalisation(groups["normalisation"], about.get("normalisation"), channels, path)
     state = read_state(groups["optimiser_state"], groups["params"], path)
     return Checkpoint(Network(params, normalisation), about["config"], state, about["history"])

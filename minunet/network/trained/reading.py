@@ -5,6 +5,7 @@ configuration and the history are plain dicts. What the settings may be is known
 `minunet/training/stored_run.py`.
 """
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,7 +27,7 @@ Arrays = dict[str, np.ndarray]
 
 def read_about(arrays: Arrays, path: Path) -> dict:
     """Return the JSON of a checkpoint, with the keys of version 2, and the settings and the history as plain dicts."""
-    about = _parsed(arrays.get("about"))
+    about = _parsed(arrays["about"], path) if "about" in arrays else None
     if not isinstance(about, dict) or about.get("format") != FORMAT or not is_whole_number(about.get("version")):
         raise InputError(f"expected a checkpoint of minunet, got {path}, an archive of another program; check the path")
     if about["version"] > VERSION:
@@ -35,21 +36,21 @@ def read_about(arrays: Arrays, path: Path) -> dict:
             "update minunet"
         )
     if about["version"] < 1:
-        refuse("version 1 or 2", shown(about["version"]), path)
+        _refuse("version 1 or 2", shown(about["version"]), path)
     expected = KEYS if about["version"] == 1 else {*KEYS, "normalisation"}
     if odd := sorted(expected ^ set(about)):
-        refuse(f"about {', '.join(sorted(expected))}", f"{shown(odd[0])} {_odd(odd[0], expected)}", path)
+        _refuse(f"{', '.join(sorted(expected))} in about", f"{shown(odd[0])} {_odd(odd[0], expected)}", path)
     config, history = about["config"], about["history"]
     if not isinstance(config, dict):
-        refuse("settings by their names as config", shown(config), path)
+        _refuse("settings by their names as config", shown(config), path)
     for name, value in config.items():
         if not isinstance(value, (str, int, float, type(None))):
-            refuse("a number, text or null for each setting of config", f"{shown(name)}: {shown(value)}", path)
+            _refuse("a number, text or null for each setting in config", f"{shown(name)}: {shown(value)}", path)
     if history is not None and not isinstance(history, list):
-        refuse("rows of numbers, or null, as history", shown(history), path)
+        _refuse("rows of numbers, or null, as history", shown(history), path)
     for row in history or []:
         if not isinstance(row, dict) or not all(type(value) in (int, float) for value in row.values()):
-            refuse("rows of numbers, or null, as history", shown(row), path)
+            _refuse("rows of numbers, or null, as history", shown(row), path)
     if about["version"] == 1 and config:
         about["config"] = {**NEW_SETTINGS, **config}
     return about
@@ -64,17 +65,18 @@ def read_groups(arrays: Arrays, version: int, path: Path) -> dict[str, Arrays]:
         if group in groups and rest:
             groups[group][rest] = x
         elif name != "about":
-            refuse(f"about, and arrays of {', '.join(groups)}", shown(name), path)
+            _refuse(f"about, and arrays of {', '.join(groups)}", shown(name), path)
         if x.dtype.kind == "f" and group != "normalisation" and not np.isfinite(x).all():
-            refuse(f"finite numbers in {name}", "NaN or infinity", path)
+            _refuse(f"finite numbers in {shown(name)}", "NaN or infinity", path)
     groups["optimiser_state"] = groups.pop(state)
     return groups
 
 
-def read_params(flat: Arrays) -> dict:
+def read_params(flat: Arrays, path: Path) -> dict:
     """Return parameters as from `init_unet`; raise InputError unless they are those of a U-Net."""
     depth = sum(name.startswith("encode.") and name.endswith(".conv1.weight") for name in flat)
-    check_arrays(flat, max(depth, 1))
+    with _naming(path):
+        check_arrays(flat, max(depth, 1))
     return _unflatten(flat)
 
 
@@ -82,12 +84,13 @@ def read_normalisation(numbers: Arrays, scope: Any, channels: int, path: Path) -
     """Return the normalisation; `scope` is None in version 1, which did not say it."""
     found = "dataset" if numbers else "image"
     if scope is not None and scope not in SCOPES:
-        refuse(f"normalisation by {' or '.join(SCOPES)}", shown(scope), path)
+        _refuse(f"normalisation by {' or '.join(SCOPES)}", shown(scope), path)
     if scope not in (None, found):
-        refuse(f"the numbers of the normalisation by {scope}", str(sorted(numbers)), path)
-    normalisation = as_normalisation(numbers or "image")
+        _refuse(f"the numbers of the normalisation by {scope}", shown(sorted(numbers)), path)
+    with _naming(path):
+        normalisation = as_normalisation(numbers or "image")
     if normalisation.mean is not None and len(normalisation.mean) != channels:
-        refuse(f"normalisation for the {channels} channels of the network", f"{len(normalisation.mean)} numbers", path)
+        _refuse(f"normalisation of {channels} channels, like the network", str(len(normalisation.mean)), path)
     return normalisation
 
 
@@ -98,35 +101,43 @@ def read_state(flat: Arrays, params: Arrays, path: Path) -> dict | None:
     prefixes = frozenset(name[: name.index(".") + 1] if name.startswith(("mean.", "square.")) else "" for name in flat)
     expected = {prefix + name: x for prefix in prefixes for name, x in params.items()}
     if prefixes not in PREFIXES:
-        refuse("an optimiser's state, or mean and square of each parameter", shown(min(flat)), path)
+        _refuse("an optimiser's state, or mean and square of each parameter", shown(min(flat)), path)
     for name in (*expected, *flat):
         if name not in expected or name not in flat:
-            refuse("an optimiser's state for each parameter", f"{shown(name)} {_odd(name, expected)}", path)
+            _refuse("an optimiser's state for each parameter", f"{shown(name)} {_odd(name, expected)}", path)
         x, like = flat[name], expected[name]
         if (x.shape, x.dtype) != (like.shape, like.dtype):
-            refuse(f"{like.dtype} {like.shape} in optimiser_state {name}", f"{x.dtype} {x.shape}", path)
+            _refuse(f"{like.dtype} {like.shape} in optimiser_state {name}", f"{x.dtype} {x.shape}", path)
         if name.startswith("square.") and x.min() < 0:
-            refuse(f"squares in optimiser_state {name}", f"{x.min():.3g}", path)
+            _refuse(f"squares in optimiser_state {name}", f"{x.min():.3g}", path)
     return _unflatten(flat)
 
 
-def refuse(expected: str, got: str, path: Path) -> NoReturn:
+@contextlib.contextmanager
+def _naming(path: Path):
+    """Put the file before an error about what it holds."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _refuse(expected: str, got: str, path: Path) -> NoReturn:
     """Raise InputError for a part of a checkpoint."""
-    raise InputError(f"expected {expected} in {path}, got {got}; take an intact copy, or train again")
+    raise InputError(f"{path}: expected {expected}, got {got}; take an intact copy, or train again")
 
 
 def _odd(name: str, expected: Any) -> str:
     return "missing" if name in expected else "added"
 
 
-def _parsed(text: np.ndarray | None) -> Any:
-    """Return what the JSON says, or None if it is none, or names a key twice."""
-    if text is None or text.dtype.kind != "U" or text.shape != ():
-        return None
+def _parsed(text: np.ndarray, path: Path) -> Any:
+    if text.dtype.kind != "U" or text.shape != ():
+        _refuse("JSON in about", f"{text.dtype} {text.shape}", path)
     try:
         return json.loads(str(text), object_pairs_hook=_once)
-    except (ValueError, RecursionError):
-        return None
+    except (ValueError, RecursionError) as error:
+        _refuse("JSON in about, with each name once", f"text that is none ({type(error).__name__})", path)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict:
