@@ -43,7 +43,7 @@ def read_npz(path: str | Path, what: str = "an .npz file") -> dict[str, np.ndarr
             members = archive.infolist()
             _check_members(members, path)
             return {_name(member): _read(archive, member, path) for member in members}
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except Exception as error:  # zipfile, zlib and NumPy have a dozen kinds for a damaged file
         raise InputError(

@@ -9,11 +9,15 @@ from pathlib import Path
 from fuzz.mutate import as_json, mutated_bytes, mutated_tree
 from fuzz.watch import MisreadError
 from minunet import InputError
+from minunet.course.grading.grade import total
+from minunet.course.grading.grade_all import Journal
 from minunet.course.grading.similarity import remarks_on_similar
 from minunet.course.grading.students import read_map
 from minunet.course.grading.submission import read_submissions
 
 PAGE = Path(__file__).parents[2] / "notebooks" / "student" / "02_convolution.ipynb"
+MARK = {"points": 0.5, "ok": False, "lines": ["wrong in x[0]"]}
+GRADED = {"file": "a.ipynb", "student": "Anna", "notebook": "02", "marks": {"c": MARK}, "remarks": ["late"], "key": "1"}
 SOURCES = [
     "def my_conv2d(x, weight, bias):\n    return '\\d', x is 1\n",
     "course.check('conv2d', my_conv2d)",
@@ -39,6 +43,10 @@ class Notebooks:
         """Return a function that reads a mutant, and judges what was read."""
         if rng.random() < 0.05:
             return lambda: self._judge_table(mutated_bytes(rng, self.table))
+        if rng.random() < 0.1:
+            row = as_json(rng, mutated_tree(rng, GRADED))
+            lines = "\n".join([json.dumps({**GRADED, "key": "other"}), row, row[: rng.integers(len(row) + 1)]])
+            return lambda: self._judge_journal(lines.encode("utf-8", "surrogatepass"))
         page = {**self.page, "cells": [dict(cell) for cell in self.page["cells"]]}
         for _ in range(rng.integers(1, 3)):
             page["cells"][rng.integers(len(page["cells"]))]["source"] = SOURCES[rng.integers(len(SOURCES))]
@@ -84,6 +92,17 @@ class Notebooks:
         for found, student in read_map(path).items():
             if not found.strip() or not student.strip():
                 raise MisreadError("a row of the table names nobody")
+
+    def _judge_journal(self, data: bytes) -> None:
+        """Read the journal of a grading that was stopped, and use its rows as the tables do."""
+        path = self.folder.with_name("journal.jsonl")
+        path.write_bytes(data)
+        rows = Journal(path).rows
+        if rows.get("other") != {**GRADED, "key": "other"}:
+            raise MisreadError("the row beside the mutant is not read")
+        for row in rows.values():
+            total(row)
+            "; ".join([row["file"], row["student"], row["notebook"], *row["remarks"]]).encode("utf-8", "replace")
 
 
 def _zipped(rng, data: bytes) -> bytes:
