@@ -21,7 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from fuzz.kinds import COUNTS, maker
+from fuzz.kinds import COUNTS, MAKERS
 from fuzz.watch import OUTCOMES, Outcome, limit_memory, outcome_of
 
 PATIENCE = 60  # seconds, then a worker without an answer is ended: the clock rings between lines of Python only
@@ -86,7 +86,7 @@ def run_all(kind: str, seed: int, numbers: range):
 def work(kind: str, seed: int, pipe) -> None:
     """Answer each number with the outcome of the mutant of that number."""
     with tempfile.TemporaryDirectory() as folder:
-        mutant_of = maker(kind, Path(folder))
+        mutant_of = getattr(MAKERS[kind](Path(folder)), kind)
         pipe.send("ready")
         limit_memory()
         while (number := pipe.recv()) is not None:

@@ -5,9 +5,4 @@ from fuzz.notebooks import Notebooks
 from fuzz.run_folders import RunFolder
 
 COUNTS = {"checkpoint": 4000, "configuration": 2500, "log": 1500, "image": 3000, "notebook": 1500}
-MAKERS = {"image": Images, "notebook": Notebooks}  # of the others, RunFolder
-
-
-def maker(kind, folder):
-    """Return a function that makes a mutant of this kind from a generator, and returns what reads and judges it."""
-    return getattr(MAKERS.get(kind, RunFolder)(folder), kind)
+MAKERS = {"checkpoint": RunFolder, "configuration": RunFolder, "log": RunFolder, "image": Images, "notebook": Notebooks}
