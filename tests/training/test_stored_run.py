@@ -78,6 +78,15 @@ def test_settings_and_history_that_cannot_be_are_told_with_the_file(run, about, 
         resume_run(run)
 
 
+@pytest.mark.parametrize("text", ['{"version": 2, "version": 1}', "[" * 100_000, '{"seed": ' + "7" * 5000 + "}", ""])
+def test_what_is_no_plain_json_is_told_with_the_file(run, text):
+    with np.load(run / "checkpoint.npz") as archive:
+        content = dict(archive)
+    np.savez(run / "checkpoint.npz", **{**content, "about": np.array(text)})
+    with pytest.raises(InputError, match=r"checkpoint\.npz: expected JSON in about, with each name once, got text"):
+        resume_run(run)
+
+
 HEAD = np.zeros(2, np.float32)
 
 
