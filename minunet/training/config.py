@@ -21,6 +21,7 @@ from minunet.training.optimisers import OPTIMISERS
 from minunet.training.recipes import RECIPES
 
 INITS = ("centred", "he")
+LONGEST_PATH = 4096  # characters
 STEPS = 800  # where neither steps nor minutes are given
 
 
@@ -132,7 +133,7 @@ def _above_0(at_most: float) -> Rule:
 
 def _can_name_a_folder(x: Any) -> bool:
     try:
-        return isinstance(x, str) and x != "" and b"\0" not in os.fsencode(x)
+        return isinstance(x, str) and 0 < len(x) < LONGEST_PATH and b"\0" not in os.fsencode(x)
     except UnicodeEncodeError:  # half a surrogate pair, which JSON can hold
         return False
 

@@ -146,8 +146,9 @@ class RunFolder:
         if code == 0 and not (out.is_dir() or (path.parent / "metrics.json").exists()):
             raise MisreadError(f"{command[0]} wrote nothing")
         if code != 0:
-            lines = error.splitlines()
-            if code != 2 or not lines or not lines[-1].startswith(f"minunet {command[0]}: error: ") or len(lines) > 1:
+            lines = [line for line in error.splitlines() if not line.startswith(f"minunet {command[0]}: warning: ")]
+            one = len(lines) == 1 and lines[0].startswith(f"minunet {command[0]}: error: ")
+            if code not in (1, 2) or not one:  # 1: the system refused it
                 raise MisreadError(f"{command[0]}: exit {code}, {error[-300:]!r}")
             raise InputError(lines[0])
 
