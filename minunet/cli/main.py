@@ -9,7 +9,8 @@ import sys
 from minunet import __version__
 from minunet.cli import evaluate, gradcheck, grade, predict, summary, train
 from minunet.cli.bench import command as bench
-from minunet.cli.messages import Parser, in_options
+from minunet.cli.messages import in_options
+from minunet.cli.parser import Parser
 from minunet.errors import InputError
 from minunet.fast.cpu.memory import keep_freed_memory
 
