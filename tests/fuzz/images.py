@@ -56,22 +56,31 @@ class Images:
         read = [read_image, read_labels, read_pages, read_stack][rng.integers(4)]
         path = self.folder / name
         path.write_bytes(data)
-        return lambda: self._judge(path, read)
+        truth = self.files[name] if is_png and by_bytes else None  # a PNG has check sums
+        return lambda: self._judge(path, read, truth)
 
-    def _judge(self, path: Path, read) -> None:
+    def _judge(self, path: Path, read, truth: bytes | None) -> None:
         try:
             result = read(path)
         except InputError as error:
             if str(path) not in str(error):
                 raise MisreadError(f"an error that does not name the file: {error}") from error
             raise
-        arrays = [image for _, image in result] if read is read_pages else [result]
+        arrays = _arrays(result)
+        if truth is not None:
+            path.write_bytes(truth)
+            if not all(map(np.array_equal, arrays, _arrays(read(path)))):
+                raise MisreadError(f"{read.__name__} gave other pixels than those of the file before it was damaged")
         axes = 2 if read is read_labels else 3
         for x in arrays:
             if x.ndim != axes or x.size == 0 or not np.isfinite(x).all():
                 raise MisreadError(f"{read.__name__} gave {x.dtype} {x.shape}")
             if read in (read_image, read_pages) and (x.dtype != np.float32 or len(x) not in (1, 3)):
                 raise MisreadError(f"{read.__name__} gave {x.dtype} {x.shape}")
+
+
+def _arrays(result) -> list[np.ndarray]:
+    return [image for _, image in result] if isinstance(result, list) else [result]
 
 
 def _saved(image, kind: str, **options) -> bytes:
