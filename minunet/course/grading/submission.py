@@ -138,13 +138,11 @@ def _read_zip(path: Path, file: str) -> list[Submission]:
             inside = [entry for entry in inside if "__MACOSX" not in entry.filename]
             if not inside or len(inside) > MOST_IN_ZIP or sum(entry.file_size for entry in inside) > 2 * LARGEST:
                 return [_unreadable(file, f"it has {len(inside)} notebooks, or too large ones")]
-            changed = path.stat().st_mtime
-            return [
-                read_notebook(archive.open(entry).read(2 * LARGEST), f"{file}/{entry.filename}", changed)
-                for entry in inside
-            ]
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError):  # a password is a RuntimeError
+            contents = [(entry.filename, archive.open(entry).read(2 * LARGEST)) for entry in inside]
+    except Exception:  # zipfile and zlib have a dozen kinds for a damaged file, one with a password, an unknown packing
         return [_unreadable(file, "the zip file cannot be read")]
+    changed = path.stat().st_mtime
+    return [read_notebook(data, f"{file}/{name}", changed) for name, data in contents]
 
 
 def _unreadable(file: str, remark: str) -> Submission:
