@@ -7,10 +7,12 @@ import zipfile
 import pytest
 from hostile_submissions import RIGHT, notebook
 
+from minunet.course.grading import grade_folder
 from minunet.course.grading.feedback import feedback_page
 from minunet.course.grading.grade import Graded
 from minunet.course.grading.grade_all import Journal
 from minunet.course.grading.questions import Question, question_page, read_questions, write_questions
+from minunet.course.grading.sandbox import Sandbox
 from minunet.course.grading.similarity import fingerprint, remarks_on_similar
 from minunet.course.grading.students import attempt_of, find_student, read_map
 from minunet.course.grading.submission import read_notebook, read_submissions
@@ -35,7 +37,7 @@ PAGE = "03_relu_and_max_pool"
     ],
 )
 def test_a_file_tells_its_student(file, student):
-    assert find_student(file, PAGE) == student
+    assert find_student(file) == student
 
 
 @pytest.mark.parametrize(
@@ -170,3 +172,26 @@ def test_the_sheet_of_a_question_has_paragraphs_and_bold_words_and_leaves_powers
     page = question_page("a page", question, {})
     assert "<p><b>Question 1.</b> Is x**2 &lt; 3\nhere?</p><pre>    y = x**2</pre>" in page
     assert "<p><b>Rubric, 1 point.</b> Yes.</p>" in page
+
+
+def test_an_error_of_the_grading_is_not_hidden_by_one_of_the_tables(tmp_path, monkeypatch):
+    def stops(error):
+        def stop(*args):
+            raise error
+
+        return stop
+
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / f"{PAGE}.ipynb").write_bytes(notebook(*RIGHT))
+    monkeypatch.setattr(grade_folder, "choose", lambda image, folder: Sandbox("bwrap"))
+    monkeypatch.setattr(grade_folder, "grade_all", stops(InputError("no process starts")))
+    said: list[str] = []
+    settings = grade_folder.Settings()
+    with pytest.raises(InputError, match="no process starts"):
+        grade_folder.grade_folder(tmp_path / "in", tmp_path / "out", settings, said.append)
+    assert said == [] and (tmp_path / "out" / "grades.csv").exists()  # what was graded so far is written
+    monkeypatch.setattr(grade_folder, "write_students", stops(OSError("the disk is full")))
+    with pytest.raises(InputError, match="no process starts"):
+        grade_folder.grade_folder(tmp_path / "in", tmp_path / "out", settings, said.append)
+    kept = f"they are kept in {tmp_path / 'out' / 'journal.jsonl'}"
+    assert said == [f"warning: the results so far are not written, the disk is full; {kept}"]
