@@ -170,3 +170,13 @@ def test_the_folder_of_a_run_stands_for_its_checkpoint(run, tmp_path, capsys):
 def test_a_run_that_is_over_says_so_and_one_that_goes_on_does_not(run, capsys):
     assert "nothing to train" in call(capsys, "train", "--resume", run, "--steps", "10")[1]
     assert "nothing to train" not in call(capsys, "train", "--resume", run, "--steps", "11")[1]
+
+
+def test_memory_that_is_not_enough_is_told_in_one_line(monkeypatch, capsys):
+    def allocate(*sizes, **network):
+        raise MemoryError("Unable to allocate 16.0 GiB for an array")
+
+    monkeypatch.setattr("minunet.cli.summary.summary", allocate)
+    code, out, err = call(capsys, "summary")
+    assert (code, out) == (2, "")
+    assert err.startswith("minunet summary: error: not enough memory: Unable to allocate 16.0 GiB for an array; try a ")
