@@ -118,8 +118,18 @@ ODD = {
     f"paul/{PAGE}.ipynb": (notebook(*RIGHT, PRINTS), "paul", "111", ""),
     f"quin/{PAGE}.ipynb": (notebook(*RIGHT, FORKS), "quin", "111", ""),
     f"rosa/{PAGE}.ipynb": (notebook(*RIGHT, WRITES_HOME), "rosa", "111", ""),
-    f"sven/{PAGE}.ipynb": (notebook(*RIGHT, PATCHES), "sven", "000", ""),
-    f"tina/{PAGE}.ipynb": (notebook(*RIGHT, PATCHED_AND_RIGHT), "tina", "111", ""),
+    f"sven/{PAGE}.ipynb": (
+        notebook(*RIGHT, PATCHES),
+        "sven",
+        "000",
+        "cell 5 names a function of NumPy or minunet, and replaces it",
+    ),
+    f"tina/{PAGE}.ipynb": (
+        notebook(*RIGHT, PATCHED_AND_RIGHT),
+        "tina",
+        "111",
+        "cell 5 names a function of NumPy or minunet",
+    ),
     f"Zo\u00eb \u674e\u96f7 \u0141ukasz/{PAGE}.ipynb": (
         notebook(*RIGHT),
         "Zo\u00eb \u674e\u96f7 \u0141ukasz",
