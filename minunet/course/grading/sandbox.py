@@ -32,6 +32,7 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "MINUNET_QUICK": "1",
     "MPLBACKEND": "agg",
+    "PIP_NO_INDEX": "1",  # a cell that installs something ends at once, and changes nothing here
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
