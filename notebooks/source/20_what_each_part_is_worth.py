@@ -127,7 +127,7 @@ def my_chance_of_signs(differences):
 course.check("chance_of_signs", my_chance_of_signs)
 
 # %% [markdown]
-# ## To take a skip away
+# ## Taking a skip away
 #
 # Weight map, bending and dropout are switched off by a setting. A skip connection is a piece of the network, and the
 # network should not be rewritten for an experiment: a rewrite may change more than the one part. There is an easier
@@ -501,27 +501,28 @@ for measure in ("pixel_error", "seg"):
     )
 
 # %% [markdown]
-# No, and in pixels it is plain: to lose the skips *alone* costs more than to lose the skips and everything else. The
-# likely reason: the weight map asks for thin lines between cells, and a network without skips cannot draw thin lines.
-# It pays for the try with pixels elsewhere. Without the map nobody asks. So "what the skips are worth" has two answers,
+# No, and in pixels it is plain: losing the skips *alone* costs more than losing the skips and everything else. The likely
+# reason: the weight map asks for thin lines between cells, and a network without skips cannot draw thin lines. Trying
+# costs it pixels elsewhere, and without the map it does not have to try. So "what the skips are worth" has two answers,
 # one with the map and one without, and an ablation that takes away one part at a time sees only the first.
 #
 # **Question 1.** Is that the reason? Name a single run that would tell, and what it should show. You can make it with
 # the functions of this page.
-#
-# **Question 2.** A colleague shows a table with one seed, in which dropout gains 0.03 SEG. What do you ask? How many
-# seeds would you want, if the spread of the differences is as in our table?
 
 # %% [markdown] tags=["answer"]
-# **1.** The run that is missing: without skips *and* without the weight map, with the two others. If the map is what
-# the network without skips fails at, its pixel error should lie near that of "without all four", and clearly below that
-# of "without skips". (If it does not, bending or dropout did it, and the pair of those is the next to look at.)
+# The run that is missing: without skips *and* without the weight map, with the two others. If the map is what the
+# network without skips fails at, its pixel error should lie near that of "without all four", and clearly below that of
+# "without skips". (If it does not, bending or dropout did it, and the pair of those is the next to look at.)
 #
 # **Rubric, 2 points.** One for the run that is missing, without skips and without the map. One for what its error would
 # have to be.
 
+# %% [markdown]
+# **Question 2.** A colleague shows a table with one seed, in which dropout gains 0.03 SEG. What do you ask? How many
+# seeds would you want, if the spread of the differences is as in our table?
+
 # %% [markdown] tags=["answer"]
-# **2.** Whether it is a pair (same images, same first weights, same tiles), what the difference is with other seeds,
+# Whether it is a pair (same images, same first weights, same tiles), what the difference is with other seeds,
 # and at which threshold. In our table dropout's differences in SEG go from about -0.07 to +0.04 between seeds, with a
 # standard deviation near 0.04. The mean of n differences has about 0.04 divided by the root of n. To tell 0.03 from
 # zero, that should be at most a third of it, 0.01: about 16 seeds.
