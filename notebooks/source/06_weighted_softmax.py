@@ -374,8 +374,8 @@ plt.show()
 #
 #     weights = w_c + w0 * exp(-(d1 + d2)**2 / (2 * sigma**2))
 #
-# with w0 = 10 and sigma = 5 pixels. `scipy.ndimage.distance_transform_edt` gives each pixel's distance to the
-# nearest zero, so we set the cell to zero. (The paper measures to the border of a cell; we measure to its nearest pixel.)
+# with w0 = 10 and sigma = 5 pixels. `scipy.ndimage.distance_transform_edt` gives each pixel's distance to the nearest
+# zero, so we set the cell to zero. (The paper measures to the border of a cell; we measure to its nearest pixel.)
 
 # %%
 to_cell = [scipy.ndimage.distance_transform_edt(separated != number) for number in (1, 2)]

@@ -343,8 +343,8 @@ plt.show()
 
 # %% [markdown] tags=["answer"]
 # None in particular: they are all equally small. At layer l the input has shrunk by `(1/2)**(l - 1)` on its way
-# forward, and `dy` by `(1/2)**(20 - l)` on its way back. The product is `(1/2)**19`, whatever l is. So the loss hardly depends on
-# any of the weights. In a U-Net, with its skip connections, it is different, as the next section shows.
+# forward, and `dy` by `(1/2)**(20 - l)` on its way back. The product is `(1/2)**19`, whatever l is. So the loss hardly
+# depends on any of the weights. In a U-Net, with its skip connections, it is different, as the next section shows.
 #
 # **Rubric, 2 points.** One for the two factors, the layer's input and `dy`, and one for their product, the same in all
 # layers.

@@ -258,8 +258,8 @@ course.check("maximum_backward", my_maximum_backward)
 # %% [markdown]
 # ## The machine
 #
-# That was all the calculus there is: plus, times, exp, log, maximum, einsum, and a few ways to cut and paste. The rest is
-# your exercise 1, with arrays in place of numbers. Whoever builds a network from these operations never sees a
+# That was all the calculus there is: plus, times, exp, log, maximum, einsum, and a few ways to cut and paste. The rest
+# is your exercise 1, with arrays in place of numbers. Whoever builds a network from these operations never sees a
 # backward pass again.
 
 # %%

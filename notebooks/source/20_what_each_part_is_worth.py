@@ -501,10 +501,10 @@ for measure in ("pixel_error", "seg"):
     )
 
 # %% [markdown]
-# No, and in pixels it is plain: losing the skips *alone* costs more than losing the skips and everything else. The likely
-# reason: the weight map asks for thin lines between cells, and a network without skips cannot draw thin lines. Trying
-# costs it pixels elsewhere, and without the map it does not have to try. So "what the skips are worth" has two answers,
-# one with the map and one without, and an ablation that takes away one part at a time sees only the first.
+# No, and in pixels it is plain: losing the skips *alone* costs more than losing the skips and everything else. The
+# likely reason: the weight map asks for thin lines between cells, and a network without skips cannot draw thin lines.
+# Trying costs it pixels elsewhere, and without the map it does not have to try. So "what the skips are worth" has two
+# answers, one with the map and one without, and an ablation that takes away one part at a time sees only the first.
 #
 # **Question 1.** Is that the reason? Name a single run that would tell, and what it should show. You can make it with
 # the functions of this page.
