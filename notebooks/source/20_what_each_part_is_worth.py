@@ -21,7 +21,7 @@
 import json
 import math
 import os
-from pathlib import Path
+from importlib.resources import files
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -382,20 +382,13 @@ plt.show()
 # `python benchmarks/ablation.py` trains a network of depth 3 with 8 channels, 500 steps on two images of 128x128 cells,
 # with all four parts, with each one taken away, and with none of the four; and all of this for six seeds. A seed stands
 # for the training images, the first weights, the tiles and what is dropped. The 6 held-out images are the same
-# throughout. The page reads the file that it wrote. (If you have this notebook alone, without the repository, it
-# goes on with the live rows.)
+# throughout. The page reads the file that it wrote, which is part of `minunet`.
 
 # %%
-places = [folder / "benchmarks" / "results" / "ablation.json" for folder in (Path.cwd(), *Path.cwd().parents)]
-files = [place for place in places if place.exists()]
-if files:
-    results = json.loads(files[0].read_text(encoding="utf-8"))
-    rows, settings, measured = results["rows"], results["settings"], results["measured"]
-    print(f"measured on {measured['machine']}, {measured['date']}, commit {measured['commit']}")
-    print(", ".join(f"{name} {value}" for name, value in settings.items()))
-else:
-    rows = live
-    print("no measured table found: the rows of the live ablation stand in for it")
+results = json.loads((files("minunet.course") / "ablation.json").read_text(encoding="utf-8"))
+rows, settings, measured = results["rows"], results["settings"], results["measured"]
+print(f"measured on {measured['machine']}, {measured['date']}, commit {measured['commit']}")
+print(", ".join(f"{name} {value}" for name, value in settings.items()))
 
 # %%
 print_table(rows)
@@ -554,7 +547,7 @@ for measure in ("pixel_error", "seg"):
 #
 # ## Where to read more
 #
-# [ablation.py](../benchmarks/ablation.py) made the table, and [ablation.json](../benchmarks/results/ablation.json) has
+# [ablation.py](../benchmarks/ablation.py) made the table, and [ablation.json](../minunet/course/ablation.json) has
 # every row. [benchmarks/README.md](../benchmarks/README.md) has what was measured on larger networks and on real
 # nuclei. Lipton and Steinhardt, *Troubling Trends in Machine Learning Scholarship* (2018), on ablations that are left
 # out. Bouthillier and others, *Accounting for Variance in Machine Learning Benchmarks* (2021), on seeds. Drozdzal and

@@ -328,6 +328,13 @@ def test_exercises_and_questions_are_numbered_alike(notebook, word):
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+def test_no_cell_reads_a_file_of_the_repository(notebook):
+    """A page runs in Colab, or in a student's folder, where minunet is installed and nothing else is near."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert not re.search(r"\bcwd\b|__file__|benchmarks|\.\./", cell.source), cell.source
+
+
 def test_each_answer_follows_its_own_question(notebook):
     """The sheet for the teacher shows an answer below the question before it."""
     asked = []
