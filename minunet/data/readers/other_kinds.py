@@ -1,0 +1,90 @@
+"""JPEG, GIF, BMP, WebP and all other kinds that Pillow reads, where it reads the values of the file."""
+
+import re
+
+from PIL import ExifTags, Image
+
+from minunet.data.readers.planes import Pages, as_planes, check_size, upright
+from minunet.errors import InputError
+
+DRAWINGS = {"EPS", "WMF"}  # they have no pixels of their own
+ONE_IMAGE = {  # only the first image counts; what the others are
+    "MPO": "the other pictures, such as previews",
+    "PSD": "the layers; the merged image is read",
+    "ICO": "smaller versions",
+    "ICNS": "smaller versions",
+}
+HEADER = 2**16  # bytes, in which the depth is given
+NOT_EXACT = {"FITS", "MCIDAS", "MIC", "FPX", "DDS", "IPTC", "GBR", "HDF5", "GRIB", "BUFR", "CUR"}  # values may differ
+
+
+def read_other(path, keep_palette: bool, any_size: bool) -> Pages:
+    """Return the pages of a file of any kind that Pillow knows.
+
+    Raises
+    ------
+    InputError
+        If Pillow would change the values: more than 8 bits for each colour, say.
+    """
+    with Image.open(path) as image:
+        kind, name = image.format, image.format_description or image.format
+        if kind in DRAWINGS:
+            raise InputError(f"{path}: expected an image of pixels, got a drawing ({name}); export it as PNG")
+        if kind in NOT_EXACT:
+            raise InputError(f"{path}: expected an image, got {name}, which is not read; save it as PNG or TIFF")
+        reason = _what_pillow_cuts(image, path)
+        if reason:
+            raise InputError(
+                f"{path}: expected samples of 8 bits, of {name} Pillow keeps no more, got {reason}; save it as PNG or TIFF"
+            )
+    return pages_of(path, keep_palette, any_size)
+
+
+def pages_of(path, keep_palette: bool, any_size: bool) -> Pages:
+    """Return the pages of a file as Pillow reads them."""
+    arrays, left_out = [], []
+    with Image.open(path) as image:
+        count = getattr(image, "n_frames", 1)
+        if image.format in ONE_IMAGE:
+            if count > 1 or len(image.info.get("sizes", ())) > 1:
+                left_out.append(ONE_IMAGE[image.format])
+            count = 1
+        orientation = orientation_of(image)
+        for number in range(count):
+            if number:
+                image.seek(number)
+            check_size(path, image.height, image.width, any_size)
+            planes, without = as_planes(image, keep_palette)
+            arrays.append(upright(planes, orientation))
+            left_out += without
+    return Pages(arrays, left_out)
+
+
+def orientation_of(image: Image.Image) -> int:
+    """Return the orientation that EXIF gives, 1 to 8; 1 if there is none."""
+    return image.getexif().get(ExifTags.Base.Orientation, 1)
+
+
+def _what_pillow_cuts(image: Image.Image, path) -> str:
+    """Return what is in the file that Pillow does not keep, in words, or nothing."""
+    with open(path, "rb") as file:
+        header = file.read(HEADER)
+    if image.format == "SGI" and header[3] == 2:
+        return "16"
+    if image.format == "AVIF" and header[header.find(b"av1C") + 6] & 0x40:
+        return "10 or 12"
+    if image.format == "JPEG2000":
+        bits = (header[header.find(b"\xff\x4f\xff\x51") + 42] & 0x7F) + 1  # of the first component
+        if bits != 8 and (bits, image.mode) != (16, "I;16"):
+            return f"{bits}"
+    if image.format == "PPM":
+        largest = _largest_value(header)
+        if largest not in (1, 255) and (largest, image.mode) != (65535, "I"):
+            return f"values up to {largest}, which Pillow would spread over 0 to 255 or 65535"
+    return ""
+
+
+def _largest_value(header: bytes) -> int:
+    """Return the number that the header of a PGM or PPM file gives for white."""
+    words = re.sub(rb"#[^\n]*", b"", header).split()
+    return int(words[3]) if words[0] in (b"P2", b"P3", b"P5", b"P6") else 255
