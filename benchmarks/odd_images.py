@@ -4,7 +4,7 @@
 
 Each file is read by `minunet.data.read_pages` and by each of the decoders below that is installed (OpenCV, tifffile,
 imagecodecs, imageio). They are compared on the first page: the same values, without alpha, and one channel where all
-colours are equal. A difference is not yet a fault of minunet: the other decoders ignore orientation, or scale values. The
+colours are equal. A difference is not yet a fault of minunet: other decoders ignore orientation, or scale values. The
 files that they differ on, and the files that minunet refuses although others read them, are listed, to be looked at.
 """
 

@@ -23,7 +23,7 @@ from minunet.data.readers.planes import Pages
 from minunet.data.readers.png import read_png
 from minunet.errors import InputError
 
-LARGEST = float(np.finfo(np.float32).max)  # images are float32
+LARGEST = np.finfo(np.float32).max  # images are float32
 
 
 def read_image(path: str | Path, any_size: bool = False) -> np.ndarray:

@@ -35,7 +35,7 @@ def read_other(path, keep_palette: bool, any_size: bool) -> Pages:
         reason = _what_pillow_cuts(image, path)
         if reason:
             raise InputError(
-                f"{path}: expected samples of 8 bits, of {name} Pillow keeps no more, got {reason}; save it as PNG or TIFF"
+                f"{path}: expected {name} of 8 bits, as Pillow keeps no more, got {reason}; save it as PNG or TIFF"
             )
     return pages_of(path, keep_palette, any_size)
 
@@ -49,13 +49,12 @@ def pages_of(path, keep_palette: bool, any_size: bool) -> Pages:
             if count > 1 or len(image.info.get("sizes", ())) > 1:
                 left_out.append(ONE_IMAGE[image.format])
             count = 1
-        orientation = orientation_of(image)
         for number in range(count):
             if number:
                 image.seek(number)
             check_size(path, image.height, image.width, any_size)
             planes, without = as_planes(image, keep_palette)
-            arrays.append(upright(planes, orientation))
+            arrays.append(upright(planes, orientation_of(image)))
             left_out += without
     return Pages(arrays, left_out)
 

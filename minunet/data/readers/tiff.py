@@ -1,7 +1,7 @@
 """TIFF files, read by tifffile; and by Pillow's libtiff what tifffile leaves to its partner imagecodecs.
 
-Without imagecodecs, tifffile reads what is stored as it is or compressed by Deflate (zlib), PackBits or LZMA. By libtiff
-come LZW, JPEG, CCITT and more, of the samples that Pillow keeps exactly: see `libtiff.py`. The rest needs imagecodecs,
+Without imagecodecs, tifffile reads what is stored as it is, or compressed by Deflate (zlib), PackBits or LZMA. libtiff
+reads LZW, JPEG, CCITT and more, of the samples that Pillow keeps exactly: see `libtiff.py`. The rest needs imagecodecs,
 which the extra `codecs` installs.
 """
 
@@ -21,7 +21,8 @@ from minunet.errors import InputError
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6  # the kinds of colour that tifffile reads
 COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, YCBCR: 3}
 TO_RGB = {5, YCBCR, 8}  # CMYK, YCbCr, CIELAB: Pillow makes RGB of them
-UNCOMPRESSED, JPEG = 1, 7
+JPEG = 7
+WITHOUT_IMAGECODECS = {1, 8, 32946, 32773, 34925}  # compressions: none, Deflate (two numbers), PackBits, LZMA
 FLOATING_POINT = 3  # a predictor
 THUMBNAIL, TRANSPARENCY = 1, 4  # bits of the tag NewSubfileType
 ORIENTATION, COLOUR_MAP = 274, 320  # tags
@@ -65,9 +66,7 @@ def _check_page(page, where: str, path, any_size: bool) -> None:
     check_size(path, page.imagelength * page.imagedepth, page.imagewidth, any_size)
     if page.photometric not in {*COLOURS, *TO_RGB}:
         kind = getattr(page.photometric, "name", page.photometric)
-        raise InputError(
-            f"{path}: expected grey values or colours, got {kind} on {where}; convert it to grey or RGB, and save it again"
-        )
+        raise InputError(f"{path}: expected grey values or colours, got {kind} on {where}; save it as grey or RGB")
     if page.dtype is not None and page.dtype.kind == "c":
         raise InputError(
             f"{path}: expected real numbers, got complex ones on {where}; save their magnitude, for example"
@@ -80,8 +79,8 @@ def _is_for_pillow(page) -> bool:
         return True
     if importlib.util.find_spec("imagecodecs"):
         return False
-    has_codec = page.compression == UNCOMPRESSED or page.compression in tifffile.TIFF.DECOMPRESSORS
-    return not has_codec or page.predictor == FLOATING_POINT or page.bitspersample not in (1, 8, 16, 32, 64)
+    has_codec = page.compression in WITHOUT_IMAGECODECS and page.predictor != FLOATING_POINT
+    return not has_codec or page.bitspersample not in (1, 8, 16, 32, 64)
 
 
 def _planes(file, page) -> np.ndarray:
