@@ -36,6 +36,8 @@ def by_tifffile(path):
     with tifffile.TiffFile(path) as file:
         page = file.pages[0]
         array = page.asarray(squeeze=False)[0, 0]  # (H, W, samples)
+        if page.photometric in (3, 5, 8):
+            raise ValueError("a palette, CMYK or Lab is given as it is stored")
         if page.photometric == 0 and page.dtype.kind == "u":
             array = 2**page.bitspersample - 1 - array
         return array * 255 if page.dtype == bool else array
@@ -50,7 +52,7 @@ def by_imagecodecs(path):
 def by_imageio(path):
     import imageio.v3
 
-    return imageio.v3.imread(path, index=0, plugin="pillow")
+    return imageio.v3.imread(path, index=0, plugin="pillow", rotate=True)
 
 
 DECODERS = {"OpenCV": by_opencv, "tifffile": by_tifffile, "imagecodecs": by_imagecodecs, "imageio": by_imageio}

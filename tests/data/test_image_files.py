@@ -121,7 +121,7 @@ def test_missing_and_damaged_files(tmp_path):
     with pytest.raises(InputError, match="found a folder; check the path"):
         read_image(tmp_path)
     (tmp_path / "a.png").write_text("no image")
-    with pytest.raises(InputError, match="expected an image, got a file of another kind; open it in a viewer"):
+    with pytest.raises(InputError, match="expected an image, got a file of another kind, which is not read; open it"):
         read_image(tmp_path / "a.png")
 
 

@@ -224,7 +224,7 @@ def test_stacks_give_all_their_planes(tmp_path, kind):
 
 def test_a_cut_off_stack_in_one_directory_is_damaged(tmp_path):
     path = imagej_in_one_directory(tmp_path / "a.tif")
-    path.write_bytes(path.read_bytes().replace(b"images=5\nslices=5", b"images=9\nslices=9"))
+    path.write_bytes(path.read_bytes().replace(b"images=5\nslices=5\n", b"images=50\nslices=50"))
     with pytest.raises(InputError, match="a damaged one"):
         read_stack(path)
 

@@ -11,6 +11,7 @@ zero is inverted. An orientation tag is obeyed, in images and masks alike. A war
 """
 
 import contextlib
+import re
 import warnings
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from minunet.data.readers.planes import Pages
 from minunet.data.readers.png import read_png
 from minunet.errors import InputError
 
+UNSUPPORTED = "NotImplemented|unsupported|not supported|unrecognized|unknown|not a known|cannot handle"  # in an error
 LARGEST = np.finfo(np.float32).max  # images are float32
 
 
@@ -106,7 +108,6 @@ def _read(path, keep_palette: bool, any_size: bool) -> Pages:
     try:
         with warnings.catch_warnings(), _no_limit_of_pillow():
             warnings.simplefilter("ignore")  # about odd metadata, common in files from microscopes
-            warnings.filterwarnings("error", "Corrupt|Truncated")
             kind = kind_of(path)
             if kind == "TIFF":
                 from minunet.data.readers.tiff import read_tiff  # tifffile is loaded at its first use
@@ -123,9 +124,10 @@ def _read(path, keep_palette: bool, any_size: bool) -> Pages:
             f"{path}: expected an image that fits in memory, got a larger one; cut it into parts"
         ) from error
     except Exception as error:  # Pillow and tifffile raise a dozen kinds for a damaged file, SyntaxError among them
-        raise InputError(
-            f"{path}: expected an image, got a damaged one ({error}); open it in a viewer and save it again"
-        ) from error
+        got, remedy = "a damaged one", "open it in a viewer and save it again"
+        if re.search(UNSUPPORTED, f"{type(error).__name__} {error}", re.IGNORECASE):
+            got, remedy = "one of a rare kind", "save it as PNG, or as TIFF without compression"
+        raise InputError(f"{path}: expected an image, got {got} ({error}); {remedy}") from error
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ ONE_IMAGE = {  # only the first image counts; what the others are
     "ICNS": "smaller versions",
 }
 HEADER = 2**16  # bytes, in which the depth is given
-NOT_EXACT = {"FITS", "MCIDAS", "MIC", "FPX", "DDS", "IPTC", "GBR", "HDF5", "GRIB", "BUFR", "CUR"}  # values may differ
+NOT_EXACT = {"FITS", "MCIDAS", "MIC", "FPX", "DDS", "IPTC", "HDF5", "GRIB", "BUFR"}  # Pillow may change their values
 
 
 def read_other(path, keep_palette: bool, any_size: bool) -> Pages:
@@ -60,8 +60,11 @@ def pages_of(path, keep_palette: bool, any_size: bool) -> Pages:
 
 
 def orientation_of(image: Image.Image) -> int:
-    """Return the orientation that EXIF gives, 1 to 8; 1 if there is none."""
-    return image.getexif().get(ExifTags.Base.Orientation, 1)
+    """Return the orientation that EXIF gives, 1 to 8; 1 if there is none, or if EXIF is damaged."""
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # of a dozen kinds, as for a damaged image
+        return 1
 
 
 def _what_pillow_cuts(image: Image.Image, path) -> str:
