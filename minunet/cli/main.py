@@ -6,6 +6,7 @@ does it and returns the exit code.
 
 import argparse
 import sys
+import warnings
 
 from minunet import __version__
 from minunet.cli import evaluate, gradcheck, grade, predict, summary, train
@@ -39,7 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     keep_freed_memory()
     try:
-        return COMMANDS[options.command].run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            return COMMANDS[options.command].run(options)
     except (InputError, OSError) as error:
         message = in_options(" ".join(str(error).split()), commands[options.command])
         print(f"minunet {options.command}: error: {message}", file=sys.stderr)
@@ -47,6 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    """Print a warning as one line, without the line of code that gave it."""
+    print(f"minunet: warning: {message}", file=sys.stderr)
 
 
 def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:

@@ -274,15 +274,13 @@ def test_more_pixels_than_a_small_file_should_unpack_to(tmp_path):
     data[16:24] = struct.pack(">2I", 20000, 20000)
     data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
     (tmp_path / "a.png").write_bytes(data)
-    with pytest.raises(
-        InputError, match=r"at most 178,956,970 pixels.* got 20000x20000; .*any_size=True, or --any-size"
-    ):
+    with pytest.raises(InputError, match=r"at most 178,956,970 pixels.*400000000 .*any_size=True, or --any-size"):
         read_image(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("any_size", [False, True])
 def test_any_size_is_read_where_it_is_wanted(tmp_path, monkeypatch, any_size):
-    monkeypatch.setattr("minunet.data.readers.planes.MOST_PIXELS", 11)
+    monkeypatch.setattr("minunet.data.readers.tiff.MOST_PIXELS", 11)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5)
     paths = [
         tiff(tmp_path / "a.tif", LABELS.astype(np.uint16)),
@@ -294,7 +292,7 @@ def test_any_size_is_read_where_it_is_wanted(tmp_path, monkeypatch, any_size):
         if any_size:
             assert read_image(path, any_size=True).shape[1:] == (3, 4)
         else:
-            with pytest.raises(InputError, match="got 3x4; if you trust the file"):
+            with pytest.raises(InputError, match="if you trust the file, read it with any_size"):
                 read_image(path)
     assert Image.MAX_IMAGE_PIXELS == 5
 

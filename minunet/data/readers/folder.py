@@ -24,7 +24,7 @@ def read_folder(directory: str | Path) -> Dataset:
     masks = {name: read_labels(mask) for name, (_, mask) in pairs.items()}  # (H, W) each
     _check_sizes(images, masks)
     has_instances = not all(map(_is_binary, masks.values()))
-    samples = [_sample(name, images[name], masks[name], has_instances) for name in images]
+    samples = [_sample(name, images[name], masks.pop(name), has_instances) for name in images]  # pop frees the mask
     return hold_out_last("folder", samples, share=5)
 
 

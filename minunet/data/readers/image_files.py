@@ -13,6 +13,7 @@ zero is inverted. An orientation tag is obeyed, in images and masks alike. A war
 import contextlib
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from PIL import Image, UnidentifiedImageError
 
 from minunet.data.readers.kinds import kind_of, what_it_is
 from minunet.data.readers.other_kinds import read_other
-from minunet.data.readers.planes import Pages
+from minunet.data.readers.planes import Pages, too_large
 from minunet.data.readers.png import read_png
 from minunet.errors import InputError
 
@@ -106,16 +107,18 @@ def _pages(path, any_size: bool, keep_palette: bool = False) -> list[np.ndarray]
 def _read(path, keep_palette: bool, any_size: bool) -> Pages:
     """Return the pages of a file; raise InputError, with the right reason, if it cannot be read."""
     try:
-        with warnings.catch_warnings(), _no_limit_of_pillow():
+        with warnings.catch_warnings(), _limit_of_pillow(any_size):
             warnings.simplefilter("ignore")  # about odd metadata, common in files from microscopes
             kind = kind_of(path)
             if kind == "TIFF":
                 from minunet.data.readers.tiff import read_tiff  # tifffile is loaded at its first use
 
                 return read_tiff(path, keep_palette, any_size)
-            return (read_png if kind == "PNG" else read_other)(path, keep_palette, any_size)
+            return (read_png if kind == "PNG" else read_other)(path, keep_palette)
     except InputError:
         raise
+    except Image.DecompressionBombError as error:
+        raise too_large(path, str(error).partition(" exceeds")[0].lower()) from error
     except UnidentifiedImageError as error:
         got, remedy = what_it_is(path)
         raise InputError(f"{path}: expected an image, got {got}; {remedy}") from error
@@ -131,9 +134,11 @@ def _read(path, keep_palette: bool, any_size: bool) -> Pages:
 
 
 @contextlib.contextmanager
-def _no_limit_of_pillow():
-    """Let Pillow open files of any size; `check_size` comes before the pixels are read."""
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+def _limit_of_pillow(any_size: bool) -> Iterator[None]:
+    """Let Pillow open files of any size, if that is wanted."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if any_size:
+        Image.MAX_IMAGE_PIXELS = None
     try:
         yield
     finally:

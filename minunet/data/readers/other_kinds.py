@@ -4,7 +4,7 @@ import re
 
 from PIL import ExifTags, Image
 
-from minunet.data.readers.planes import Pages, as_planes, check_size, upright
+from minunet.data.readers.planes import Pages, as_planes, upright
 from minunet.errors import InputError
 
 DRAWINGS = {"EPS", "WMF"}  # they have no pixels of their own
@@ -18,7 +18,7 @@ HEADER = 2**16  # bytes, in which the depth is given
 NOT_EXACT = {"FITS", "MCIDAS", "MIC", "FPX", "DDS", "IPTC", "HDF5", "GRIB", "BUFR"}  # Pillow may change their values
 
 
-def read_other(path, keep_palette: bool, any_size: bool) -> Pages:
+def read_other(path, keep_palette: bool) -> Pages:
     """Return the pages of a file of any kind that Pillow knows.
 
     Raises
@@ -37,10 +37,10 @@ def read_other(path, keep_palette: bool, any_size: bool) -> Pages:
             raise InputError(
                 f"{path}: expected {name} of 8 bits, as Pillow keeps no more, got {reason}; save it as PNG or TIFF"
             )
-    return pages_of(path, keep_palette, any_size)
+    return pages_of(path, keep_palette)
 
 
-def pages_of(path, keep_palette: bool, any_size: bool) -> Pages:
+def pages_of(path, keep_palette: bool) -> Pages:
     """Return the pages of a file as Pillow reads them."""
     arrays, left_out = [], []
     with Image.open(path) as image:
@@ -52,7 +52,6 @@ def pages_of(path, keep_palette: bool, any_size: bool) -> Pages:
         for number in range(count):
             if number:
                 image.seek(number)
-            check_size(path, image.height, image.width, any_size)
             planes, without = as_planes(image, keep_palette)
             arrays.append(upright(planes, orientation_of(image)))
             left_out += without

@@ -18,7 +18,7 @@ ORIENTATIONS = {  # of TIFF and EXIF: the stored image is swapped, y with x, and
     8: (True, -1, 1),
 }
 GREY_STEPS = {2: 85, 4: 17}  # Pillow spreads grey values of so many bits over 0 to 255, in steps of this size
-MOST_PIXELS = 2 * 89_478_485  # of a page: where Pillow suspects a small file that unpacks to more than the memory
+MOST_PIXELS = 178_956_970  # of a page, without any_size; the number is Pillow's
 
 
 class Pages(NamedTuple):
@@ -46,14 +46,13 @@ def split_extra(planes: np.ndarray, colours: int, one: str = "its alpha") -> tup
     return planes[:colours], [what]
 
 
-def check_size(path, height: int, width: int, any_size: bool) -> None:
-    """Raise InputError if a page is so large that it may be meant to fill the memory, unless any size is wanted."""
-    if height * width > MOST_PIXELS and not any_size:
-        raise InputError(
-            f"{path}: expected at most {MOST_PIXELS:,} pixels, since a small file can unpack to more than the memory "
-            f"holds, got {height}x{width}; if you trust the file, read it with any_size=True, or --any-size of "
-            "minunet predict, or cut it into parts"
-        )
+def too_large(path, pixels: str) -> InputError:
+    """Return the error for a page of so many pixels that it may be meant to fill the memory."""
+    return InputError(
+        f"{path}: expected at most {MOST_PIXELS:,} pixels, since a small file can unpack to more than memory holds, "
+        f"got {pixels}; if you trust the file, read it with any_size=True, or --any-size of minunet predict, or cut it "
+        "into parts"
+    )
 
 
 def as_planes(page: Image.Image, keep_palette: bool) -> tuple[np.ndarray, list[str]]:

@@ -4,26 +4,26 @@ import numpy as np
 from PIL import Image
 
 from minunet.data.readers.other_kinds import orientation_of, pages_of
-from minunet.data.readers.planes import GREY_STEPS, Pages, check_size, split_extra, upright
+from minunet.data.readers.planes import GREY_STEPS, Pages, split_extra, upright
 
 GREY, GREY_ALPHA = 0, 4  # numbers that PNG gives to the kinds of colour
 RAW_MODES = {2: ("RGB;16B", "RGB;16L"), 6: ("RGBA;16B", "RGBA;16L")}  # see `_sixteen_bits`
 
 
-def read_png(path, keep_palette: bool, any_size: bool) -> Pages:
+def read_png(path, keep_palette: bool) -> Pages:
     """Return the pages of a PNG file: one, or the frames of an animation."""
     with open(path, "rb") as file:
         header = file.read(26)
     bits, kind = header[24:26]  # of a sample; the kind of colour
     if bits == 16 and kind != GREY:
-        return _sixteen_bits(path, kind, any_size)
-    pages = pages_of(path, keep_palette, any_size)
+        return _sixteen_bits(path, kind)
+    pages = pages_of(path, keep_palette)
     if kind == GREY and bits in GREY_STEPS:
         return pages._replace(arrays=[array // np.uint8(GREY_STEPS[bits]) for array in pages.arrays])
     return pages
 
 
-def _sixteen_bits(path, kind: int, any_size: bool) -> Pages:
+def _sixteen_bits(path, kind: int) -> Pages:
     """Return an image with 16 bits for each colour or alpha.
 
     Pillow keeps 8 of them. Of a file that begins with the high byte it keeps the first byte, of one that begins with
@@ -31,20 +31,19 @@ def _sixteen_bits(path, kind: int, any_size: bool) -> Pages:
     as if its four bytes were four samples.
     """
     if kind == GREY_ALPHA:
-        parts, orientation = _as_raw(path, "RGBA", any_size)  # (H, W, 4): both bytes of grey, both of alpha
+        parts, orientation = _as_raw(path, "RGBA")  # (H, W, 4): both bytes of grey, both of alpha
         high, low = parts[..., ::2], parts[..., 1::2]
     else:
-        high, orientation = _as_raw(path, RAW_MODES[kind][0], any_size)
-        low, _ = _as_raw(path, RAW_MODES[kind][1], any_size)
+        high, orientation = _as_raw(path, RAW_MODES[kind][0])
+        low, _ = _as_raw(path, RAW_MODES[kind][1])
     samples = (high.astype(np.uint16) << 8) | low  # (H, W, samples)
     planes, left_out = split_extra(samples.transpose(2, 0, 1), 1 if kind == GREY_ALPHA else 3)
     return Pages([upright(planes, orientation)], left_out)
 
 
-def _as_raw(path, raw_mode: str, any_size: bool) -> tuple[np.ndarray, int]:
+def _as_raw(path, raw_mode: str) -> tuple[np.ndarray, int]:
     """Return the samples of 8 bits that Pillow makes of the file in this raw mode of Pillow, and its orientation."""
     with Image.open(path) as image:
-        check_size(path, image.height, image.width, any_size)
         decoder, box, offset, _ = image.tile[0]
         image.tile = [(decoder, box, offset, raw_mode)]
         array = np.array(image)

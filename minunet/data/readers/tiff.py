@@ -15,7 +15,7 @@ import numpy as np
 import tifffile
 
 from minunet.data.readers.libtiff import read_by_libtiff
-from minunet.data.readers.planes import Pages, check_size, split_extra, upright
+from minunet.data.readers.planes import MOST_PIXELS, Pages, split_extra, too_large, upright
 from minunet.errors import InputError
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6  # the kinds of colour that tifffile reads
@@ -63,7 +63,9 @@ def _check_page(page, where: str, path, any_size: bool) -> None:
     last = max(start + size for start, size in zip(page.dataoffsets, page.databytecounts, strict=False))
     if last > page.parent.filehandle.size:
         raise ValueError(f"the file ends before {where} does")
-    check_size(path, page.imagelength * page.imagedepth, page.imagewidth, any_size)
+    pixels = page.imagelength * page.imagedepth * page.imagewidth
+    if pixels > MOST_PIXELS and not any_size:
+        raise too_large(path, f"{pixels:,} on {where}")
     if page.photometric not in {*COLOURS, *TO_RGB}:
         kind = getattr(page.photometric, "name", page.photometric)
         raise InputError(f"{path}: expected grey values or colours, got {kind} on {where}; save it as grey or RGB")
