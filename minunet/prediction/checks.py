@@ -65,11 +65,16 @@ def warn_if_raw(image: np.ndarray) -> None:
     mean = float(middle.mean())
     got = f"{mean:.0f}" if abs(mean) > RAW else _described_if_raw(image if image.dtype.kind == "f" else middle)
     if got:
-        warnings.warn(
-            f"parameters alone take an image as it is, expected a mean near 0, got {got}; grey values that "
-            'are not normalised give wrong classes: pass a Network, as from load_network, or normalisation="image"',
-            stacklevel=3,
-        )
+        warn_of_raw(got)
+
+
+def warn_of_raw(got: str) -> None:
+    """Warn the caller of `predict` that its image holds no normalised values, but others."""
+    warnings.warn(
+        f"parameters alone take an image as it is, expected a mean near 0, got {got}; grey values that "
+        'are not normalised give wrong classes: pass a Network, as from load_network, or normalisation="image"',
+        stacklevel=4,
+    )
 
 
 def _described_if_raw(image: np.ndarray) -> str | None:
