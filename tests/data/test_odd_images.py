@@ -1,23 +1,20 @@
 """One small file of every odd kind that people bring: its values are read, or one line gives the right reason.
 
-The files are written here: TIFF by tifffile or byte by byte, PNG byte by byte, the others by Pillow.
+PNG is written byte by byte in `odd_files.py`, the other kinds by Pillow; TIFF has `test_odd_tiffs.py`.
 """
 
-import io
 import struct
 import zlib
 
 import numpy as np
 import pytest
 import tifffile
+from odd_files import COLOUR, LABELS, SMALL, png, png16, raw_tiff, tiff
 from PIL import Image
 
-from minunet.data import read_image, read_labels, read_pages, read_stack
+from minunet.data import read_image, read_labels
 from minunet.errors import InputError
 
-LABELS = np.array([[0, 1, 255, 256], [299, 3, 2, 1], [7, 7, 0, 5]])  # (3, 4)
-SMALL = LABELS % 4  # fit in 2 bits
-COLOUR = np.stack([LABELS, LABELS[::-1], LABELS + 60000], axis=-1)  # (3, 4, 3), 16 bits
 DEEP_ALPHA = np.full((3, 4, 1), 65535)
 UPRIGHT = {  # orientation: what a viewer shows of the stored array
     1: lambda a: a,
@@ -29,97 +26,6 @@ UPRIGHT = {  # orientation: what a viewer shows of the stored array
     7: lambda a: np.rot90(a, 2).T,
     8: np.rot90,
 }
-
-
-def tiff(path, array, **options):
-    tifffile.imwrite(path, array, **options)
-    return path
-
-
-def png(path, rows, bits, kind, extra=()):
-    """Write rows of bytes as a PNG: `kind` is 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha."""
-    H, width = len(rows), 8 * len(rows[0]) // (bits * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind])
-    parts = [(b"IHDR", struct.pack(">2I5B", width, H, bits, kind, 0, 0, 0)), *extra]
-    parts += [(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))), (b"IEND", b"")]
-    chunks = [struct.pack(">I", len(b)) + name + b + struct.pack(">I", zlib.crc32(name + b)) for name, b in parts]
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
-    return path
-
-
-def png16(path, samples, kind, **options):
-    return png(path, [row.astype(">u2").tobytes() for row in samples], 16, kind, **options)
-
-
-def raw_tiff(path, data, shape, more=()):
-    """Write data as a TIFF with one strip; `more` are tags (number, value, or type and count and value) besides."""
-    H, W = shape
-    tags = {256: W, 257: H, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: H, 279: len(data)} | dict(more)
-    data += bytes(len(data) % 2)
-    tags = {tag: value if isinstance(value, tuple) else (4, 1, value) for tag, value in sorted(tags.items())}
-    entries = [struct.pack("<HHII", tag, *value) for tag, value in tags.items()]
-    header = struct.pack("<2sHI", b"II", 42, 8 + len(data))
-    path.write_bytes(header + data + struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4))
-    return path
-
-
-SAMPLES = "int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 float32 float64".split()
-
-
-@pytest.mark.parametrize("dtype", SAMPLES)
-@pytest.mark.parametrize(
-    "options", [{}, {"byteorder": ">"}, {"bigtiff": True, "byteorder": ">"}], ids=["", "MM", "Big"]
-)
-def test_every_sample_format_in_either_byte_order(tmp_path, dtype, options):
-    array = np.array([[0, 1, 100], [99, 7, 12]], dtype)
-    if dtype.startswith(("i", "f")):
-        array -= 12
-    path = tiff(tmp_path / "a.tif", array, **options)
-    np.testing.assert_array_equal(read_image(path), array[None])
-    np.testing.assert_array_equal(read_labels(path), array)
-
-
-def test_labels_beyond_31_bits_stay_positive(tmp_path):
-    labels = np.array([[0, 2**31, 2**32 - 1]], np.uint32)
-    np.testing.assert_array_equal(read_labels(tiff(tmp_path / "a.tif", labels)), labels)
-
-
-@pytest.mark.parametrize("compression", ["deflate", "lzma", "packbits"])
-def test_compressions_that_need_no_other_package(tmp_path, compression):
-    array = LABELS.astype(np.uint16)
-    if compression == "packbits":  # every row of 8 bytes as one run of literal bytes
-        data = b"".join(b"\x07" + row.astype("<u2").tobytes() for row in array)
-        path = raw_tiff(tmp_path / "a.tif", data, array.shape, [(258, 16), (259, 32773)])
-    else:
-        path = tiff(tmp_path / "a.tif", array, compression=compression, predictor=compression == "deflate")
-    np.testing.assert_array_equal(read_labels(path), array)
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
-def test_lzw_by_libtiff(tmp_path, dtype):
-    Image.fromarray(LABELS.astype(dtype)).save(tmp_path / "a.tif", compression="tiff_lzw")
-    np.testing.assert_array_equal(read_labels(tmp_path / "a.tif"), LABELS.astype(dtype))
-
-
-@pytest.mark.parametrize("compression", ["jpeg", "group4"])
-def test_jpeg_and_ccitt_by_libtiff(tmp_path, compression):
-    array = np.tile(np.uint8([[0, 255]]), (16, 8)).repeat(2, axis=1)
-    options = {"quality": 100} if compression == "jpeg" else {}
-    Image.fromarray(array if options else array > 0).save(tmp_path / "a.tif", compression=compression, **options)
-    np.testing.assert_allclose(read_image(tmp_path / "a.tif"), array[None], atol=2)
-
-
-def test_a_compression_that_needs_imagecodecs_names_the_extra(tmp_path, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    path = raw_tiff(tmp_path / "a.tif", bytes(24), (2, 4), [(258, 16), (259, 34712), (262, 2), (277, 3)])
-    with pytest.raises(InputError, match=r'without .* imagecodecs, got .* JPEG_?2000.*pip install "minunet\[codecs\]"'):
-        read_image(path)
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
-def test_white_is_zero_is_inverted_in_every_depth(tmp_path, dtype):
-    array = LABELS.astype(dtype)
-    path = tiff(tmp_path / "a.tif", array, photometric="miniswhite")
-    np.testing.assert_array_equal(read_labels(path), np.iinfo(dtype).max - array)
 
 
 @pytest.mark.parametrize("bits", [2, 4])
@@ -134,13 +40,6 @@ def test_grey_of_2_and_4_bits_keeps_its_values(tmp_path, bits, kind):
     np.testing.assert_array_equal(read_labels(path), 2**bits - 1 - SMALL if kind == "white is zero" else SMALL)
 
 
-@pytest.mark.parametrize("white", [0, 1])
-def test_one_bit_becomes_0_and_255(tmp_path, white):
-    data = np.packbits(LABELS > 4, axis=1).tobytes()
-    path = raw_tiff(tmp_path / "a.tif", data, LABELS.shape, [(258, 1), (262, white)])
-    np.testing.assert_array_equal(read_labels(path), 255 * ((LABELS > 4) == white))
-
-
 @pytest.mark.parametrize(
     ("samples", "kind", "expected"),
     [
@@ -153,24 +52,6 @@ def test_one_bit_becomes_0_and_255(tmp_path, white):
 )
 def test_png_of_16_bits(tmp_path, samples, kind, expected):
     np.testing.assert_array_equal(read_image(png16(tmp_path / "a.png", samples, kind)), expected.transpose(2, 0, 1))
-
-
-@pytest.mark.parametrize("planar", ["contig", "separate"])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_colours_in_either_planar_configuration(tmp_path, planar, dtype):
-    array = COLOUR.astype(dtype)
-    stored = array if planar == "contig" else array.transpose(2, 0, 1)
-    path = tiff(tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planar)
-    np.testing.assert_array_equal(read_image(path), array.transpose(2, 0, 1))
-
-
-@pytest.mark.parametrize("shift", [0, 8], ids=["16 bits", "8 bits"])
-def test_a_palette_of_a_tiff(tmp_path, shift):
-    colours = np.arange(768, dtype=np.uint16).reshape(256, 3).T // 3 * [[1], [2], [1]] % 256 << shift
-    index = LABELS.astype(np.uint8)
-    path = tiff(tmp_path / "a.tif", index, photometric="palette", colormap=colours)
-    np.testing.assert_array_equal(read_image(path), (colours >> shift)[:, index])
-    np.testing.assert_array_equal(read_labels(path), index)
 
 
 @pytest.mark.parametrize("orientation", UPRIGHT)
@@ -191,55 +72,6 @@ def test_orientation_is_obeyed_by_image_and_mask(tmp_path, name, orientation):
     expected = UPRIGHT[orientation](array)
     np.testing.assert_allclose(read_image(path), expected[None], atol=tolerance)
     np.testing.assert_allclose(read_labels(path), expected, atol=tolerance)
-
-
-VOLUME = np.arange(60, dtype=np.uint16).reshape(5, 3, 4)
-
-
-WORDS = b"ImageJ=1.53\nimages=5\nslices=5\n\0"
-STACKS = {
-    "ImageJ": {"imagej": True, "metadata": {"axes": "ZYX"}},
-    "ImageDepth": {"volumetric": True, "tile": (1, 16, 16), "metadata": None},
-    "OME": {"ome": True, "metadata": {"axes": "ZYX"}},
-    "pages": {"metadata": None},
-}
-
-
-def imagej_in_one_directory(path):
-    """Write VOLUME as ImageJ writes stacks of more than 4 GB: a directory for the first plane only."""
-    words = (2, len(WORDS), 8 + VOLUME.nbytes)
-    return raw_tiff(path, VOLUME.tobytes() + WORDS, (3, 4), [(258, 16), (270, words), (279, 24)])
-
-
-@pytest.mark.parametrize("kind", [*STACKS, "one directory"])
-def test_stacks_give_all_their_planes(tmp_path, kind):
-    path = tmp_path / ("a.ome.tif" if kind == "OME" else "a.tif")
-    if kind in STACKS:
-        tiff(path, VOLUME, photometric="minisblack", **STACKS[kind])
-    else:
-        imagej_in_one_directory(path)
-    np.testing.assert_array_equal(read_stack(path), VOLUME)
-    assert [name for name, _ in read_pages(path)] == [f"{path.stem}_{i:03d}" for i in range(5)]
-
-
-def test_a_cut_off_stack_in_one_directory_is_damaged(tmp_path):
-    path = imagej_in_one_directory(tmp_path / "a.tif")
-    path.write_bytes(path.read_bytes().replace(b"images=5\nslices=5\n", b"images=50\nslices=50"))
-    with pytest.raises(InputError, match="a damaged one"):
-        read_stack(path)
-
-
-def test_a_blank_page_is_named(tmp_path):
-    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
-        for _ in range(3):
-            file.write(LABELS.astype(np.uint16), metadata=None)
-    data = bytearray((tmp_path / "a.tif").read_bytes())
-    with tifffile.TiffFile(tmp_path / "a.tif") as file:
-        tag = file.pages[1].tags[279]
-    data[tag.offset + 8 : tag.offset + 12] = bytes(4)  # a strip of no bytes
-    (tmp_path / "a.tif").write_bytes(data)
-    with pytest.raises(InputError, match="expected an image on every page, got none on page 2 of 3; remove"):
-        read_stack(tmp_path / "a.tif")
 
 
 def test_a_spider_file_is_read(tmp_path):
@@ -264,6 +96,24 @@ def test_what_is_left_out_is_said(tmp_path):
         file.write(LABELS[:2, :2].astype(np.uint16), subfiletype=1, metadata=None)
     labels = warned(read_labels, tmp_path / "small.tif", "left out: page 2 of 2, a thumbnail")
     np.testing.assert_array_equal(labels, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("a.mpo", {"save_all": True, "append_images": [Image.new("L", (2, 2))]}, "other pictures"),
+        ("a.ico", {"sizes": [(4, 3), (2, 2)]}, "smaller versions"),
+    ],
+)
+def test_a_file_of_one_image_and_its_previews(tmp_path, name, options, words):
+    Image.fromarray(np.full((3, 4), 60, np.uint8)).convert("RGB").save(tmp_path / name, **options)
+    image = warned(read_image, tmp_path / name, f"left out: .*{words}")
+    np.testing.assert_array_equal(image, np.full((1, 3, 4), 60))
+
+
+def test_exif_that_is_damaged_is_no_reason_to_refuse(tmp_path):
+    Image.fromarray(np.full((8, 8), 60, np.uint8)).save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\x09\0")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg"), np.full((1, 8, 8), 60))
 
 
 def test_more_pixels_than_a_small_file_should_unpack_to(tmp_path):
@@ -297,6 +147,10 @@ def test_any_size_is_read_where_it_is_wanted(tmp_path, monkeypatch, any_size):
     assert Image.MAX_IMAGE_PIXELS == 5
 
 
+def rare_jpeg(frame, bits):
+    return b"\xff\xd8\xff" + frame + struct.pack(">HB", 11, bits) + bytes(99)
+
+
 REFUSED = {
     "complex.tif": (lambda path: tiff(path, LABELS.astype(np.complex64)), "expected real numbers, got complex ones"),
     "empty.png": (lambda path: path.write_bytes(b""), "got an empty file; copy or save it again"),
@@ -312,6 +166,9 @@ REFUSED = {
         "expected grey values or colours, got CFA",
     ),
     "short.tif": (lambda path: raw_tiff(path, bytes(12), (3, 4), [(279, 9999)]), "a damaged one .*ends before"),
+    "lossless.jpg": (lambda path: path.write_bytes(rare_jpeg(b"\xc3", 8)), "got a JPEG of a rare kind"),
+    "deep.jpg": (lambda path: path.write_bytes(rare_jpeg(b"\xc1", 12)), "got a JPEG of a rare kind.*12 bits"),
+    "rare.bmp": (lambda path: path.write_bytes(b"BM" + bytes(12) + b"\x42" + bytes(99)), "got one of a rare kind"),
     "nan.tif": (lambda path: tiff(path, np.array([[np.nan, 1e300, 1]])), "got NaN or infinity in 2 pixels"),
 }
 
@@ -322,18 +179,6 @@ def test_what_is_refused_says_why(tmp_path, name):
     write(tmp_path / name)
     with pytest.raises(InputError, match=f"{name}: .*{words}"):
         read_image(tmp_path / name)
-
-
-def test_libtiff_writes_no_lines_of_its_own(tmp_path, capfd):
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(noise).save(buffer, format="TIFF", compression="tiff_lzw")
-    data = bytearray(buffer.getvalue())
-    data[2000:2100] = bytes([255] * 100)
-    (tmp_path / "a.tif").write_bytes(data)
-    with pytest.raises(InputError, match="a damaged one"):
-        read_image(tmp_path / "a.tif")
-    assert capfd.readouterr().err == ""
 
 
 def test_a_mask_holds_no_more_memory_than_it_shows(tmp_path):
