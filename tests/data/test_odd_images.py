@@ -74,6 +74,16 @@ def test_orientation_is_obeyed_by_image_and_mask(tmp_path, name, orientation):
     np.testing.assert_allclose(read_labels(path), expected, atol=tolerance)
 
 
+@pytest.mark.parametrize(("largest", "dtype"), [(299, ">u2"), (65535, ">u2"), (7, "u1"), (255, "u1")])
+@pytest.mark.parametrize("kind", [2, 3, 5, 6])
+def test_pgm_and_ppm_keep_their_values(tmp_path, largest, dtype, kind):
+    array = (COLOUR if kind in (3, 6) else LABELS[..., None]) % (largest + 1)
+    words = b" ".join(b"%d" % value for value in array.flat)
+    data = words if kind in (2, 3) else array.astype(dtype).tobytes()
+    (tmp_path / "a.pnm").write_bytes(b"P%d\n# a comment\n4 3\n%d\n" % (kind, largest) + data)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.pnm"), array.transpose(2, 0, 1))
+
+
 def test_a_spider_file_is_read(tmp_path):
     Image.fromarray(LABELS.astype(np.float32)).save(tmp_path / "a.spi", format="SPIDER")
     np.testing.assert_array_equal(read_image(tmp_path / "a.spi"), LABELS[None])
@@ -160,7 +170,8 @@ REFUSED = {
     "head.png": (lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\nIHDR"), "got a damaged"),
     "text.tif": (lambda path: path.write_text("no image"), "got a file of another kind"),
     "a.eps": (lambda path: Image.fromarray(SMALL.astype(np.uint8)).save(path), "got a drawing"),
-    "a.pgm": (lambda path: path.write_bytes(b"P5 2 1 4095\n" + bytes(4)), "got values up to 4095"),
+    "a.pgm": (lambda path: path.write_bytes(b"P5 4 4 4095\n" + bytes(9)), "a damaged one"),
+    "b.pgm": (lambda path: path.write_bytes(b"P2 2 1 9\n 3 12"), "a damaged one .*largest value is 12, not at most 9"),
     "a.tif": (
         lambda path: raw_tiff(path, bytes(12), (3, 4), [(262, 32803)]),
         "expected grey values or colours, got CFA",

@@ -4,6 +4,7 @@
 |---|---|---|
 | TIFF, BigTIFF, OME-TIFF, ImageJ, LSM | tifffile | `tiff.py`; some compressions by Pillow's libtiff, `libtiff.py` |
 | PNG | Pillow | `png.py`: all 16 bits of colours and of alpha |
+| PGM, PPM | NumPy | `netpbm.py` |
 | JPEG, GIF, BMP, WebP, ... | Pillow | `other_kinds.py`: where Pillow keeps the values |
 
 The values are those of the file, in its depth. Black and white (one bit) becomes 0 and 255, and TIFF whose white is
@@ -20,12 +21,14 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from minunet.data.readers.kinds import kind_of, what_it_is
+from minunet.data.readers.netpbm import read_netpbm
 from minunet.data.readers.other_kinds import read_other
 from minunet.data.readers.planes import Pages, too_large
 from minunet.data.readers.png import read_png
 from minunet.errors import InputError
 
 UNSUPPORTED = "NotImplemented|unsupported|not supported|unrecognized|unknown|not a known|cannot handle"  # in an error
+READERS = {"PNG": read_png, "PNM": read_netpbm}
 LARGEST = np.finfo(np.float32).max  # images are float32
 
 
@@ -114,7 +117,7 @@ def _read(path, keep_palette: bool, any_size: bool) -> Pages:
                 from minunet.data.readers.tiff import read_tiff  # tifffile is loaded at its first use
 
                 return read_tiff(path, keep_palette, any_size)
-            return (read_png if kind == "PNG" else read_other)(path, keep_palette)
+            return READERS.get(kind, read_other)(path, keep_palette)
     except InputError:
         raise
     except Image.DecompressionBombError as error:

@@ -11,6 +11,7 @@ IMAGES = {  # the beginning of the file, and its kind
     b"\xff\xd8\xff": "JPEG",
     b"GIF8": "GIF",
     b"BM": "BMP",
+    **{b"P%d" % number: "PNM" for number in (2, 3, 5, 6)},
 }
 OTHERS = {  # files that people have images in, and what to do with them
     b"ZISRAW": ("a Zeiss CZI file", "save its images as TIFF in Fiji"),

@@ -1,7 +1,5 @@
 """JPEG, GIF, BMP, WebP and all other kinds that Pillow reads, where it reads the values of the file."""
 
-import re
-
 from PIL import ExifTags, Image
 
 from minunet.data.readers.planes import Pages, as_planes, upright
@@ -32,10 +30,10 @@ def read_other(path, keep_palette: bool) -> Pages:
             raise InputError(f"{path}: expected an image of pixels, got a drawing ({name}); export it as PNG")
         if kind in NOT_EXACT:
             raise InputError(f"{path}: expected an image, got {name}, which is not read; save it as PNG or TIFF")
-        reason = _what_pillow_cuts(image, path)
-        if reason:
+        bits = _bits_that_pillow_changes(image, path)
+        if bits:
             raise InputError(
-                f"{path}: expected {name} of 8 bits, as Pillow keeps no more, got {reason}; save it as PNG or TIFF"
+                f"{path}: expected {name} of 8 bits, as Pillow keeps no more, got {bits}; save it as PNG or TIFF"
             )
     return pages_of(path, keep_palette)
 
@@ -66,8 +64,8 @@ def orientation_of(image: Image.Image) -> int:
         return 1
 
 
-def _what_pillow_cuts(image: Image.Image, path) -> str:
-    """Return what is in the file that Pillow does not keep, in words, or nothing."""
+def _bits_that_pillow_changes(image: Image.Image, path) -> str:
+    """Return the bits of a sample, in words, if Pillow would cut or spread them; otherwise nothing."""
     with open(path, "rb") as file:
         header = file.read(HEADER)
     if image.format == "SGI" and header[3] == 2:
@@ -78,14 +76,4 @@ def _what_pillow_cuts(image: Image.Image, path) -> str:
         bits = (header[header.find(b"\xff\x4f\xff\x51") + 42] & 0x7F) + 1  # of the first component
         if bits != 8 and (bits, image.mode) != (16, "I;16"):
             return f"{bits}"
-    if image.format == "PPM":
-        largest = _largest_value(header)
-        if largest not in (1, 255) and (largest, image.mode) != (65535, "I"):
-            return f"values up to {largest}, which Pillow would spread over 0 to 255 or 65535"
     return ""
-
-
-def _largest_value(header: bytes) -> int:
-    """Return the number that the header of a PGM or PPM file gives for white."""
-    words = re.sub(rb"#[^\n]*", b"", header).split()
-    return int(words[3]) if words[0] in (b"P2", b"P3", b"P5", b"P6") else 255
