@@ -64,6 +64,23 @@ def test_a_compression_that_needs_imagecodecs_names_the_extra(tmp_path, monkeypa
         read_image(path)
 
 
+def test_colours_that_pillow_would_change_are_refused(tmp_path):
+    path = raw_tiff(tmp_path / "a.tif", bytes(96), (3, 4), [(258, 16), (262, 5), (277, 4)])
+    with pytest.raises(InputError, match=r"8 bits of a kind of colour other than RGB, got SEPARATED.*; save it as RGB"):
+        read_image(path)
+
+
+def test_parts_that_are_missing_are_said(tmp_path):
+    path = tiff(tmp_path / "a.tif", np.full((32, 16), 7, np.uint8), tile=(16, 16))
+    data = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        counts = file.pages[0].tags["TileByteCounts"]
+    data[counts.valueoffset : counts.valueoffset + 2] = bytes(2)
+    path.write_bytes(data)
+    with pytest.warns(UserWarning, match="left out: parts of page 1, which are not in the file and read as 0"):
+        np.testing.assert_array_equal(read_image(path)[0], np.repeat([0, 7], 16)[:, None].repeat(16, 1))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
 def test_white_is_zero_is_inverted_in_every_depth(tmp_path, dtype):
     array = LABELS.astype(dtype)

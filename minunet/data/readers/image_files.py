@@ -7,8 +7,9 @@
 | PGM, PPM | NumPy | `netpbm.py` |
 | JPEG, GIF, BMP, WebP, ... | Pillow | `other_kinds.py`: where Pillow keeps the values |
 
-The values are those of the file, in its depth. Black and white (one bit) becomes 0 and 255, and TIFF whose white is
-zero is inverted. An orientation tag is obeyed, in images and masks alike. A warning says what was left out.
+The values are those of the file, in its depth, with three exceptions: one bit becomes 0 and 255, TIFF whose white is
+zero is inverted, and Pillow makes RGB of CMYK, YCbCr and Lab. An orientation tag is obeyed, in images and masks alike.
+A warning says what was left out.
 """
 
 import contextlib
@@ -160,7 +161,7 @@ def _check_finite(path, page: np.ndarray) -> None:
 def _as_grey(page: np.ndarray) -> np.ndarray:
     """Return one channel if all are equal; never a view, which would keep all of a larger array in memory."""
     is_grey = len(page) == 3 and all(np.array_equal(page[0], channel) for channel in page[1:])
-    return np.array(page[:1] if is_grey else page, order="C")
+    return np.array(page[:1] if is_grey else page, page.dtype.newbyteorder("="), order="C")
 
 
 def _what_is_there(path) -> str:

@@ -13,6 +13,7 @@ IMAGES = {  # the beginning of the file, and its kind
     b"BM": "BMP",
     **{b"P%d" % number: "PNM" for number in (2, 3, 5, 6)},
 }
+JPEG_FRAME = re.compile(rb"\xff([\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf\xf7])..(.)", re.DOTALL)  # kind, length, bits
 OTHERS = {  # files that people have images in, and what to do with them
     b"ZISRAW": ("a Zeiss CZI file", "save its images as TIFF in Fiji"),
     b"\xda\xce\xbe\x0a": ("a Nikon ND2 file", "save its images as TIFF in Fiji"),
@@ -34,7 +35,8 @@ OTHERS = {  # files that people have images in, and what to do with them
 
 def kind_of(path) -> str:
     """Return the kind of an image file, such as "TIFF", or nothing."""
-    return next((kind for beginning, kind in IMAGES.items() if _first_bytes(path).startswith(beginning)), "")
+    first = _first_bytes(path)
+    return next((kind for beginning, kind in IMAGES.items() if first.startswith(beginning)), "")
 
 
 def what_it_is(path) -> tuple[str, str]:
@@ -56,9 +58,7 @@ def _rare_jpeg(path) -> str:
     """Return, in words, the kind of a JPEG file that is not an ordinary one of 8 bits; otherwise nothing."""
     with open(path, "rb") as file:
         header = file.read(2**16)
-    frame = re.search(
-        rb"\xff([\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf\xf7])..(.)", header, re.DOTALL
-    )  # marker, length, bits
+    frame = JPEG_FRAME.search(header)
     if frame is None or (frame[1] in (b"\xc0", b"\xc1", b"\xc2") and frame[2] == b"\x08"):
         return ""
     return f"a JPEG of a rare kind, lossless or of more than 8 bits ({frame[2][0]} bits)"

@@ -25,6 +25,7 @@ EXACT = {  # (kind of colour, samples of a pixel, bits of a sample, sample forma
     (CIELAB, 3, 8, UNSIGNED),
 }
 INTERLEAVED = 1
+PLAIN_ALPHA = (2,)  # other extra samples Pillow drops, or divides by
 
 
 def read_by_libtiff(path, index: int, page, keep_palette: bool) -> tuple[np.ndarray, list[str]]:
@@ -37,8 +38,9 @@ def read_by_libtiff(path, index: int, page, keep_palette: bool) -> tuple[np.ndar
     """
     samples, bits = page.samplesperpixel, page.bitspersample
     kind = (page.photometric, samples, bits, page.sampleformat)
-    if kind not in EXACT or (samples > 1 and page.planarconfig != INTERLEAVED):
-        raise InputError(_needs_imagecodecs(path, page))
+    is_interleaved = samples == 1 or page.planarconfig == INTERLEAVED
+    if kind not in EXACT or not is_interleaved or page.extrasamples not in ((), PLAIN_ALPHA):
+        raise InputError(_why_not(path, page))
     with silent_libtiff(), Image.open(path) as image:
         image.seek(index)
         planes, left_out = as_planes(image, keep_palette)
@@ -47,11 +49,14 @@ def read_by_libtiff(path, index: int, page, keep_palette: bool) -> tuple[np.ndar
     return planes, left_out
 
 
-def _needs_imagecodecs(path, page) -> str:
+def _why_not(path, page) -> str:
     compression = getattr(page.compression, "name", page.compression)
+    got = f"{page.samplesperpixel} samples of {page.bitspersample} bits with compression {compression}"
+    if page.photometric in (CMYK, YCBCR, CIELAB):
+        colours = getattr(page.photometric, "name", page.photometric)
+        return f"{path}: expected 8 bits of a kind of colour other than RGB, got {colours}, {got}; save it as RGB"
     return (
-        f"{path}: expected a TIFF that can be read without the package imagecodecs, got {page.samplesperpixel} samples "
-        f"of {page.bitspersample} bits with compression {compression}; install it with "
+        f"{path}: expected a TIFF that can be read without the package imagecodecs, got {got}; install it with "
         'python -m pip install "minunet[codecs]", or save the image without compression'
     )
 

@@ -73,7 +73,7 @@ def _bits_that_pillow_changes(image: Image.Image, path) -> str:
     if image.format == "AVIF" and header[header.find(b"av1C") + 6] & 0x40:
         return "10 or 12"
     if image.format == "JPEG2000":
-        bits = (header[header.find(b"\xff\x4f\xff\x51") + 42] & 0x7F) + 1  # of the first component
-        if bits != 8 and (bits, image.mode) != (16, "I;16"):
-            return f"{bits}"
+        depth = header[header.find(b"\xff\x4f\xff\x51") + 42]  # of the first component: bits - 1, and 128 if signed
+        if depth != 7 and (depth, image.mode) != (15, "I;16"):
+            return f"{depth % 128 + 1}{' with a sign' if depth >= 128 else ''}"
     return ""

@@ -18,6 +18,7 @@ ORIENTATIONS = {  # of TIFF and EXIF: the stored image is swapped, y with x, and
     8: (True, -1, 1),
 }
 GREY_STEPS = {2: 85, 4: 17}  # Pillow spreads grey values of so many bits over 0 to 255, in steps of this size
+TRANSPARENT_COLOUR = "which colour counts as transparent"
 MOST_PIXELS = 178_956_970  # of a page, without any_size; the number is Pillow's
 
 
@@ -50,8 +51,7 @@ def too_large(path, pixels: str) -> InputError:
     """Return the error for a page of so many pixels that it may be meant to fill the memory."""
     return InputError(
         f"{path}: expected at most {MOST_PIXELS:,} pixels, since a small file can unpack to more than memory holds, "
-        f"got {pixels}; if you trust the file, read it with any_size=True, or --any-size of minunet predict, or cut it "
-        "into parts"
+        f"got {pixels}; if you trust the file, any_size reads it, or cut it into parts"
     )
 
 
@@ -59,7 +59,7 @@ def as_planes(page: Image.Image, keep_palette: bool) -> tuple[np.ndarray, list[s
     """Return an image of Pillow as planes (C, H, W), and what was left out."""
     left_out = []
     if "transparency" in page.info and page.mode in ("L", "I", "I;16", "RGB"):
-        left_out.append("the colour that counts as transparent")
+        left_out.append(TRANSPARENT_COLOUR)
     if page.mode == "1":
         page = page.convert("L")  # 0 and 255
     elif page.mode in ("P", "PA") and not keep_palette:

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from minunet.data.readers.other_kinds import orientation_of, pages_of
-from minunet.data.readers.planes import GREY_STEPS, Pages, split_extra, upright
+from minunet.data.readers.planes import GREY_STEPS, TRANSPARENT_COLOUR, Pages, split_extra, upright
 
 GREY, GREY_ALPHA = 0, 4  # numbers that PNG gives to the kinds of colour
 RAW_MODES = {2: ("RGB;16B", "RGB;16L"), 6: ("RGBA;16B", "RGBA;16L")}  # see `_sixteen_bits`
@@ -14,6 +14,8 @@ def read_png(path, keep_palette: bool) -> Pages:
     """Return the pages of a PNG file: one, or the frames of an animation."""
     with open(path, "rb") as file:
         header = file.read(26)
+    if len(header) < 26:
+        raise ValueError("the file ends within its header")
     bits, kind = header[24:26]  # of a sample; the kind of colour
     if bits == 16 and kind != GREY:
         return _sixteen_bits(path, kind)
@@ -31,20 +33,23 @@ def _sixteen_bits(path, kind: int) -> Pages:
     as if its four bytes were four samples.
     """
     if kind == GREY_ALPHA:
-        parts, orientation = _as_raw(path, "RGBA")  # (H, W, 4): both bytes of grey, both of alpha
+        parts, image = _as_raw(path, "RGBA")  # (H, W, 4): both bytes of grey, both of alpha
         high, low = parts[..., ::2], parts[..., 1::2]
     else:
-        high, orientation = _as_raw(path, RAW_MODES[kind][0])
+        high, image = _as_raw(path, RAW_MODES[kind][0])
         low, _ = _as_raw(path, RAW_MODES[kind][1])
     samples = (high.astype(np.uint16) << 8) | low  # (H, W, samples)
     planes, left_out = split_extra(samples.transpose(2, 0, 1), 1 if kind == GREY_ALPHA else 3)
-    return Pages([upright(planes, orientation)], left_out)
+    if getattr(image, "n_frames", 1) > 1:
+        left_out.append("all frames but the first")
+    if "transparency" in image.info:
+        left_out.append(TRANSPARENT_COLOUR)
+    return Pages([upright(planes, orientation_of(image))], left_out)
 
 
-def _as_raw(path, raw_mode: str) -> tuple[np.ndarray, int]:
-    """Return the samples of 8 bits that Pillow makes of the file in this raw mode of Pillow, and its orientation."""
+def _as_raw(path, raw_mode: str) -> tuple[np.ndarray, Image.Image]:
+    """Return the samples of 8 bits that Pillow makes of the file in this raw mode of Pillow, and its image."""
     with Image.open(path) as image:
         decoder, box, offset, _ = image.tile[0]
         image.tile = [(decoder, box, offset, raw_mode)]
-        array = np.array(image)
-        return array, orientation_of(image)
+        return np.array(image), image

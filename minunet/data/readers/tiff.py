@@ -41,6 +41,8 @@ def read_tiff(path, keep_palette: bool, any_size: bool) -> Pages:
                 left_out.append(f"page {index + 1} of {len(pages)}, a thumbnail or a mask")
                 continue
             _check_page(page, f"page {index + 1} of {len(pages)}", path, any_size)
+            if not all(page.databytecounts):
+                left_out.append(f"parts of page {index + 1}, which are not in the file and read as 0")
             if _is_for_pillow(page):
                 planes, extra = read_by_libtiff(path, index, page, keep_palette)
                 arrays.append(planes)
@@ -87,9 +89,10 @@ def _is_for_pillow(page) -> bool:
 
 def _planes(file, page) -> np.ndarray:
     """Return the planes of a page as stored: (planes, samples, H, W)."""
-    stored = page.asarray(squeeze=False)[None]  # (1, separate samples, depth, H, W, interleaved samples)
     if len(file.pages) == 1 and file.series[0].size > page.size:  # ImageJ, for one, may store a stack as one page
         stored = file.series[0].asarray().reshape(-1, *page.shaped)
+    else:
+        stored = page.asarray(squeeze=False)[None]  # (1, separate samples, depth, H, W, interleaved samples)
     n, separate, depth, H, W, interleaved = stored.shape
     return stored.transpose(0, 2, 1, 5, 3, 4).reshape(n * depth, separate * interleaved, H, W)
 
