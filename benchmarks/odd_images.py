@@ -35,7 +35,9 @@ def by_tifffile(path):
 
     with tifffile.TiffFile(path) as file:
         page = file.pages[0]
-        array = page.asarray(squeeze=False)[0, 0]  # (H, W, samples)
+        array = page.asarray(squeeze=False)[:, 0]  # (separate samples, H, W, interleaved samples)
+        array = array.transpose(1, 2, 0, 3).reshape(*array.shape[1:3], -1)
+        array = array[..., :1] if page.photometric < 2 else array  # others are extra samples
         if page.photometric in (3, 5, 8):
             raise ValueError("a palette, CMYK or Lab is given as it is stored")
         if page.photometric == 0 and page.dtype.kind == "u":
@@ -63,7 +65,8 @@ def as_planes(array):
     array = np.asarray(array)
     if array.dtype == bool:
         array = array * 255.0
-    planes = np.atleast_3d(array).astype(np.float64).transpose(2, 0, 1)
+    array = np.atleast_3d(array).astype(np.float64)
+    planes = array if array.shape[2] > 4 else array.transpose(2, 0, 1)  # some give (C, H, W), most (H, W, C)
     planes = planes[:3] if len(planes) > 2 else planes[:1]
     return planes[:1] if (planes == planes[0]).all() else planes
 
