@@ -18,13 +18,15 @@ EXACT = {  # (kind of colour, samples of a pixel, bits of a sample, sample forma
     *((PALETTE, 1, bits, UNSIGNED) for bits in (1, 2, 4, 8)),
     (BLACK_IS_ZERO, 1, 32, SIGNED),
     (BLACK_IS_ZERO, 1, 32, FLOAT),
+    (BLACK_IS_ZERO, 2, 8, UNSIGNED),
     (RGB, 3, 8, UNSIGNED),
     (RGB, 4, 8, UNSIGNED),
     (CMYK, 4, 8, UNSIGNED),
     (YCBCR, 3, 8, UNSIGNED),
     (CIELAB, 3, 8, UNSIGNED),
 }
-INTERLEAVED = 1
+COMPRESSIONS = {1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946}  # of libtiff: none, CCITT, LZW, JPEG, Deflate, PackBits
+JPEG = 7
 PLAIN_ALPHA = (2,)  # other extra samples Pillow drops, or divides by
 
 
@@ -38,8 +40,7 @@ def read_by_libtiff(path, index: int, page, keep_palette: bool) -> tuple[np.ndar
     """
     samples, bits = page.samplesperpixel, page.bitspersample
     kind = (page.photometric, samples, bits, page.sampleformat)
-    is_interleaved = samples == 1 or page.planarconfig == INTERLEAVED
-    if kind not in EXACT or not is_interleaved or page.extrasamples not in ((), PLAIN_ALPHA):
+    if kind not in EXACT or page.compression not in COMPRESSIONS or page.extrasamples not in ((), PLAIN_ALPHA):
         raise InputError(_why_not(path, page))
     with silent_libtiff(), Image.open(path) as image:
         image.seek(index)
@@ -52,7 +53,7 @@ def read_by_libtiff(path, index: int, page, keep_palette: bool) -> tuple[np.ndar
 def _why_not(path, page) -> str:
     compression = getattr(page.compression, "name", page.compression)
     got = f"{page.samplesperpixel} samples of {page.bitspersample} bits with compression {compression}"
-    if page.photometric in (CMYK, YCBCR, CIELAB):
+    if page.photometric in (CMYK, YCBCR, CIELAB) and page.compression != JPEG:
         colours = getattr(page.photometric, "name", page.photometric)
         return f"{path}: expected 8 bits of a kind of colour other than RGB, got {colours}, {got}; save it as RGB"
     return (

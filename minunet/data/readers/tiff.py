@@ -21,7 +21,7 @@ from minunet.errors import InputError
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6  # the kinds of colour that tifffile reads
 COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, YCBCR: 3}
 TO_RGB = {5, YCBCR, 8}  # CMYK, YCbCr, CIELAB: Pillow makes RGB of them
-JPEG = 7
+UNCOMPRESSED, JPEG = 1, 7
 WITHOUT_IMAGECODECS = {1, 8, 32946, 32773, 34925}  # compressions: none, Deflate (two numbers), PackBits, LZMA
 FLOATING_POINT = 3  # a predictor
 THUMBNAIL, TRANSPARENCY = 1, 4  # bits of the tag NewSubfileType
@@ -63,7 +63,7 @@ def _check_page(page, where: str, path, any_size: bool) -> None:
     if not page.dataoffsets or not any(page.databytecounts) or 0 in page.shaped:
         raise InputError(f"{path}: expected an image on every page, got none on {where}; remove that page")
     last = max(start + size for start, size in zip(page.dataoffsets, page.databytecounts, strict=False))
-    if last > page.parent.filehandle.size:
+    if page.compression != UNCOMPRESSED and last > page.parent.filehandle.size:  # of others tifffile says it
         raise ValueError(f"the file ends before {where} does")
     pixels = page.imagelength * page.imagedepth * page.imagewidth
     if pixels > MOST_PIXELS and not any_size:
