@@ -70,6 +70,16 @@ def test_colours_that_pillow_would_change_are_refused(tmp_path):
         read_image(path)
 
 
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [([(278, 1), (259, 8)], "lacks some of its strips"), ([(284, (1, 1, 1))], "a wrong tag PlanarConfiguration")],
+)
+def test_a_page_that_contradicts_itself_is_damaged(tmp_path, tags, words):
+    path = raw_tiff(tmp_path / "a.tif", bytes(12), (3, 4), tags)
+    with pytest.raises(InputError, match=f"a damaged one .page 1 of 1 .*{words}"):
+        read_image(path)
+
+
 def test_parts_that_are_missing_are_said(tmp_path):
     path = tiff(tmp_path / "a.tif", np.full((32, 16), 7, np.uint8), tile=(16, 16))
     data = bytearray(path.read_bytes())

@@ -132,7 +132,9 @@ def _read(path, keep_palette: bool, any_size: bool) -> Pages:
         ) from error
     except Exception as error:  # Pillow and tifffile raise a dozen kinds for a damaged file, SyntaxError among them
         got, remedy = "a damaged one", "open it in a viewer and save it again"
-        if re.search(UNSUPPORTED, f"{type(error).__name__} {error}", re.IGNORECASE):
+        if "broken data stream" in str(error):  # of which Pillow says no more
+            got = "a damaged one, or one of a rare kind"
+        elif re.search(UNSUPPORTED, f"{type(error).__name__} {error}", re.IGNORECASE):
             got, remedy = "one of a rare kind", "save it as PNG, or as TIFF without compression"
         raise InputError(f"{path}: expected an image, got {got} ({error}); {remedy}") from error
 

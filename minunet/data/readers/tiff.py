@@ -8,6 +8,7 @@ which the extra `codecs` installs.
 import contextlib
 import importlib.util
 import logging
+import math
 import re
 from collections.abc import Iterator
 
@@ -65,6 +66,10 @@ def _check_page(page, where: str, path, any_size: bool) -> None:
     last = max(start + size for start, size in zip(page.dataoffsets, page.databytecounts, strict=False))
     if page.compression != UNCOMPRESSED and last > page.parent.filehandle.size:  # of others tifffile says it
         raise ValueError(f"the file ends before {where} does")
+    if page.planarconfig not in (1, 2):
+        raise ValueError(f"{where} has a wrong tag PlanarConfiguration")
+    if not page.is_contiguous and len(page.dataoffsets) < math.prod(page.chunked):  # tifffile would not fill the rest
+        raise ValueError(f"{where} lacks some of its strips or tiles")
     pixels = page.imagelength * page.imagedepth * page.imagewidth
     if pixels > MOST_PIXELS and not any_size:
         raise too_large(path, f"{pixels:,} on {where}")
