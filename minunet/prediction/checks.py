@@ -9,9 +9,9 @@ import numpy as np
 
 from minunet.backend import is_whole_number
 from minunet.data.normalisation import Normalisation, as_normalisation, normalise
-from minunet.errors import InputError
+from minunet.errors import InputError, shown
 from minunet.network.checks import check_params
-from minunet.network.sizes import output_size, smallest_input_size
+from minunet.network.sizes import LARGEST_TILE, output_size, smallest_input_size
 from minunet.network.trained import Network
 from minunet.prediction.memory_map import let_go
 from minunet.prediction.rotations import COUNTS
@@ -115,6 +115,8 @@ def check_tile(tile: int | tuple[int, int], depth: int = 4) -> tuple[int, int]:
             f"rotations={tile}"
         )
     for n in (height, width):
+        if n > LARGEST_TILE:
+            raise InputError(f"tile must be at most {LARGEST_TILE:,} pixels, got {shown(n)}; leave it out")
         if output_size(n, depth) < step:
             raise InputError(
                 f"tile must have an output of at least {step} pixels to predict with at depth {depth}, got tile {n} "

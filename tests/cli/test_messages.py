@@ -177,7 +177,7 @@ def test_a_warning_is_one_line(capsys, images, rng):
     Image.fromarray(rng.integers(0, 255, (20, 24, 2), np.uint8), "LA").save("alpha.png")
     code, _, errors = call(capsys, "predict", "alpha.png")
     assert code == 0
-    assert "minunet: warning: alpha.png: left out: its alpha\n" in errors
+    assert "minunet predict: warning: alpha.png: left out: its alpha\n" in errors
 
 
 def test_an_image_of_any_size_where_it_is_wanted(capsys, images, monkeypatch):
