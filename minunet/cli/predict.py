@@ -45,6 +45,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
         f"{DEFAULT_OUT}-2, -3, ..."
     )
     command.add_argument("--out", metavar="DIR", help=where)
+    any_size = "read images of more than 179 million pixels too; small files can unpack to more than memory holds"
+    command.add_argument("--any-size", action="store_true", help=any_size)
     add_prediction_options(command)
     add_scheduler_option(command)
     add_block_option(command)
@@ -59,7 +61,7 @@ def run(options) -> int:
     if options.tile is not None:
         check_tile(options.tile, len(network.params["encode"]))
     paths = files_in(paths)
-    images, errors = read_images(paths, network)
+    images, errors = read_images(paths, network, options.any_size)
     check_out(options.out, images)
     if len(paths) == len(errors) == 1:
         raise InputError(errors[0])
@@ -114,7 +116,7 @@ def _image_suffixes() -> set[str]:
     return set(Image.registered_extensions())
 
 
-def read_images(paths: list[str], network: Network) -> tuple[dict[str, np.ndarray], list[str]]:
+def read_images(paths: list[str], network: Network, any_size: bool = False) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return each page of each file by its name, (C, H, W), and what is wrong with each file that cannot be used.
 
     Raises
@@ -126,7 +128,7 @@ def read_images(paths: list[str], network: Network) -> tuple[dict[str, np.ndarra
     errors = []
     for path in paths:
         try:
-            pages = _pages_for(path, network)
+            pages = _pages_for(path, network, any_size)
         except InputError as error:
             errors.append(str(error))
             continue
@@ -139,9 +141,9 @@ def read_images(paths: list[str], network: Network) -> tuple[dict[str, np.ndarra
     return images, errors
 
 
-def _pages_for(path: str, network: Network) -> list[tuple[str, np.ndarray]]:
+def _pages_for(path: str, network: Network, any_size: bool) -> list[tuple[str, np.ndarray]]:
     """Return (name, image) for every page of a file; raise InputError if one cannot be read, or predicted."""
-    pages = read_pages(path)
+    pages = read_pages(path, any_size)
     for _, image in pages:
         try:
             check_image(network.params, image, network.normalisation)
