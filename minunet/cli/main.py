@@ -8,7 +8,7 @@ import argparse
 import sys
 
 from minunet import __version__
-from minunet.cli import evaluate, gradcheck, grade, predict, summary, train
+from minunet.cli import doctor, evaluate, gradcheck, grade, predict, summary, train
 from minunet.cli.bench import command as bench
 from minunet.cli.messages import in_options
 from minunet.errors import InputError
@@ -22,6 +22,7 @@ COMMANDS = {
     "summary": summary,
     "bench": bench,
     "grade": grade,
+    "doctor": doctor,
 }
 
 
