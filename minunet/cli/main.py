@@ -5,12 +5,14 @@ does it and returns the exit code.
 """
 
 import argparse
+import signal
 import sys
+import warnings
 
 from minunet import __version__
 from minunet.cli import doctor, evaluate, gradcheck, grade, predict, summary, train
 from minunet.cli.bench import command as bench
-from minunet.cli.messages import in_options
+from minunet.cli.messages import in_options, let_go_of_stdout, print_error
 from minunet.errors import InputError
 from minunet.fast.cpu.memory import keep_freed_memory
 
@@ -27,9 +29,10 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit code, or 2 after one line on what was wrong with the input.
+    """Run one command; return its exit code.
 
-    Without a command, print the help.
+    After one line on what was wrong with the input it is 2, after one on what the system has refused 1. Without a
+    command, print the help.
     """
     parser, commands = _parser()
     options, unknown = parser.parse_known_args(arguments)
@@ -39,15 +42,28 @@ def main(arguments: list[str] | None = None) -> int:
         parser.print_help()
         return 0
     keep_freed_memory()
+    command = commands[options.command]
     try:
-        return COMMANDS[options.command].run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: print_error(_line(options, "warning", message, command))
+            code = COMMANDS[options.command].run(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `| head -1` has read enough
+        let_go_of_stdout()
+        return 128 + 13  # as the shell has it, after SIGPIPE
     except (InputError, OSError) as error:
-        message = in_options(" ".join(str(error).split()), commands[options.command])
-        print(f"minunet {options.command}: error: {message}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+        print_error(_line(options, "error", error, command))
+        return 2 if isinstance(error, InputError) else 1
+    except KeyboardInterrupt as error:
+        print_error("interrupted")
+        return 128 + (error.args[0] if error.args else signal.SIGINT)
+
+
+def _line(options, kind: str, message, command: argparse.ArgumentParser) -> str:
+    """Return an error or a warning as one line, in the words of the command."""
+    return f"minunet {options.command}: {kind}: {in_options(' '.join(str(message).split()), command)}"
 
 
 def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:

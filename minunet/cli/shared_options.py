@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from minunet.cli.messages import print_line
 from minunet.data import Dataset
 from minunet.prediction.rotations import COUNTS
 
@@ -49,4 +50,4 @@ def checkpoint_of(given: str) -> str:
 def print_note(dataset: Dataset) -> None:
     """Print what a reader did to the images, if it did anything."""
     if dataset.note:
-        print(f"{dataset.name}: {dataset.note}")
+        print_line(f"{dataset.name}: {dataset.note}")
