@@ -30,7 +30,8 @@ def run(options) -> int:
     if options.no_test:
         return 0
     print()
-    ok, slow = True, []
+    ok = True
+    slow: list[str] = []
     for name, test in (("gradients", gradients), ("speed", speed)):
         try:
             passed, line, found = test()

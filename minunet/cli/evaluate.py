@@ -21,6 +21,7 @@ from minunet.prediction.predict import predict_samples
 from minunet.scale.cluster import connected
 from minunet.scale.many_images import predict_images
 from minunet.training import run_folder
+from minunet.training.memory import check_evaluation
 
 HELP = "measure a network on held-out images, compared with calling every pixel the more common class"
 EXAMPLE = "minunet evaluate runs/em/checkpoint.npz --data isbi:DIR"
@@ -52,6 +53,8 @@ def run(options) -> int:
         raise InputError("this network does not say which data it was trained on; name the data with --data")
     run_folder.check_out(options.out)
     dataset = load_data(data, stored.config.get("seed", 0))
+    if not options.scheduler:
+        check_evaluation(stored.network.params, dataset.validation, options.tile)
     with run_folder.new_folder(options.out, f"runs/evaluation-{data.partition(':')[0]}") as folder:
         print_note(dataset)
         probabilities = _predict(stored.network, dataset.validation, options)
