@@ -40,6 +40,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ["layers", "network", "gradcheck", "metrics", "prediction"]
 SCRATCH = Path(tempfile.gettempdir()) / "minunet_mutants"
 KNOWN = SCRATCH / "verdicts.json"
+TESTS = [*(f"tests/{folder}" for folder in FOLDERS), "tests/test_devices.py"]
 COPIED = ["minunet", "tests", "notebooks", "benchmarks", "minunet_pytest.py", "setup.cfg", "pyproject.toml"]
 NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*", "*.ipynb")
 OUTPUT = SCRATCH / "output.txt"
@@ -107,8 +108,8 @@ def _measured(tree: Path) -> dict:
         f"[run]\nsource = minunet\ndynamic_context = test_function\ndata_file = {SCRATCH / 'coverage'}\n"
         f"[json]\noutput = {report}\nshow_contexts = True\n"
     )
-    coverage, folders = [sys.executable, "-m", "coverage"], [f"tests/{folder}" for folder in FOLDERS]
-    tests = ["-m", "pytest", *PYTEST, f"--junitxml={junit}", *folders]
+    coverage = [sys.executable, "-m", "coverage"]
+    tests = ["-m", "pytest", *PYTEST, f"--junitxml={junit}", *TESTS]
     if subprocess.run([*coverage, "run", f"--rcfile={settings}", *tests], cwd=tree, env=_environment(tree)).returncode:
         raise SystemExit("the tests must pass before the code is changed")
     subprocess.run([*coverage, "json", "-q", f"--rcfile={settings}"], cwd=tree, check=True)
@@ -136,7 +137,7 @@ def verdict_on(mutation: Mutation, known: dict) -> tuple[str, str]:
     """Return killed or survived, and by what: the test that failed, "time", "import"; or how many tests passed."""
     lines = known["lines"].get(mutation.file, {})
     reached = {test for n in range(mutation.line, mutation.last_line + 1) for test in lines.get(str(n), [])}
-    if not reached and mutation.is_outside_functions:
+    if mutation.is_outside_functions:  # it runs when the file is imported
         reached = {test for tests in lines.values() for test in tests}
     if not reached:
         return "survived", "no test reaches it"

@@ -62,7 +62,8 @@ def mutations(path: Path, root: Path) -> Iterator[Mutation]:
     lines = source.splitlines(keepends=True)
     offsets = [sum(map(len, lines[:n])) for n in range(len(lines) + 1)]
     tree = ast.parse(source)
-    inside = [range(n.lineno, n.end_lineno + 1) for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+    bodies = [node.body for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    inside = [range(body[0].lineno, body[-1].end_lineno + 1) for body in bodies]
     for node, new in _changes(tree):
         start, stop = offsets[node.lineno - 1] + node.col_offset, offsets[node.end_lineno - 1] + node.end_col_offset
         text = new if isinstance(new, str) else ast.unparse(new)

@@ -2,12 +2,12 @@
 
 import contextlib
 import logging
-import os
 from importlib.metadata import version
 
 import threadpoolctl
 
 from minunet.errors import InputError
+from minunet.fast.cpu import limits
 from minunet.scale.extras import need
 
 PATIENCE = 10  # seconds that a scheduler, or its first worker, may take to answer
@@ -49,7 +49,7 @@ def _version_there() -> str:
 def _processes(workers: int | None):
     """Start workers on this machine. Dask's nannies start each with OPENBLAS_NUM_THREADS=1, and again if it dies."""
     return need("distributed").LocalCluster(
-        n_workers=workers or len(os.sched_getaffinity(0)),
+        n_workers=workers or limits.cores(),
         threads_per_worker=1,
         dashboard_address=":0",
         silence_logs=logging.CRITICAL,

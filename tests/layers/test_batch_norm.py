@@ -267,6 +267,11 @@ ERRORS = {
         "folding with weight (F, C, KH, KW) = (4, 3, 1, 1) needs gamma of shape (4,), got (3,); it has one number for "
         "each channel",
     ),
+    "folding of another type": (
+        lambda: fold_batch_norm(np.ones((3, 3, 1, 1)), np.ones(3), np.float32(GAMMA), BETA, BETA, GAMMA),
+        "folding needs arguments of one dtype, got float64, float64, float32, float64, float64, float64; convert with "
+        ".astype",
+    ),
 }
 
 

@@ -40,13 +40,12 @@ def memory() -> Memory | None:
 
 def cores() -> int:
     """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        count = len(os.sched_getaffinity(0))  # those that the process is bound to
-    else:
-        count = os.cpu_count() or 1
+    count = bound_cores()
     for group in _own_cgroups():
         try:
-            quota, period = (group / "cpu.max").read_text().split()  # microseconds of processor time in each period
+            quota, period = (
+                (group / "cpu.max").read_text(encoding="ascii").split()
+            )  # microseconds of processor time in each period
         except (OSError, ValueError):
             continue
         if quota.isdigit() and period.isdigit() and int(period) > 0:
@@ -54,11 +53,20 @@ def cores() -> int:
     return count
 
 
+def bound_cores() -> int:
+    """Return how many cores this process is bound to; all of the machine, where the system binds none."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _own_cgroups() -> Iterator[Path]:
     """Yield the folder of each control group that this process is in, from the inside out; none but on Linux."""
     try:
-        lines = OWN_CGROUPS.read_text().splitlines()  # such as 0::/jobs/17 or, in version 1, 9:memory:/jobs/17
-    except OSError:
+        lines = OWN_CGROUPS.read_text(
+            encoding="ascii"
+        ).splitlines()  # such as 0::/jobs/17 or, in version 1, 9:memory:/jobs/17
+    except (OSError, UnicodeError):
         return
     for line in lines:
         _, controllers, path = line.split(":", 2)
@@ -74,7 +82,7 @@ def _own_cgroups() -> Iterator[Path]:
 def _can_be_given_back(group: Path) -> int:
     """Return the bytes of files that the group keeps in memory and that the system may drop at any time."""
     try:
-        rows = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        rows = dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())
         return int(rows.get("inactive_file", 0))
     except (OSError, ValueError):
         return 0
@@ -83,7 +91,7 @@ def _can_be_given_back(group: Path) -> int:
 def _number_in(file: Path) -> int | None:
     """Return the whole number in a file; None if there is none, or the word max."""
     try:
-        text = file.read_text().strip()
+        text = file.read_text(encoding="ascii").strip()
     except OSError:
         return None
     return int(text) if text.isdigit() else None
