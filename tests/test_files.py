@@ -79,8 +79,10 @@ def test_only_what_minunet_has_left_unfinished_is_removed(tmp_path):
     users = [".config-mine.json", ".curves-settings", "curves.png", ".minunet.lock"]
     for name in [*users, ".minunet-0123456789abcdef.npz"]:
         (tmp_path / name).write_text("")
-    (tmp_path / ".curves-ab12cd_4").mkdir()  # as minunet 0.2 left it
-    (tmp_path / ".curves-ab12cd_4" / "curves.png").write_text("half")
+    users += [".config-settings", ".log-old"]
+    for name, inside in {users[-2]: "my.json", users[-1]: "log.csv", ".curves-ab12cd_4": "curves.png"}.items():
+        (tmp_path / name).mkdir()  # the last one as minunet 0.2 left it
+        (tmp_path / name / inside).write_text("half")
     remove_unfinished(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(users)
 

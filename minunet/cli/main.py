@@ -13,6 +13,7 @@ from minunet import __version__
 from minunet.cli import doctor, evaluate, gradcheck, grade, predict, summary, train
 from minunet.cli.bench import command as bench
 from minunet.cli.messages import in_options, let_go_of_stdout, print_error
+from minunet.cli.parser import Parser
 from minunet.errors import InputError
 from minunet.fast.cpu.memory import keep_freed_memory
 
@@ -56,6 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (InputError, OSError) as error:
         print_error(_line(options, "error", error, command))
         return 2 if isinstance(error, InputError) else 1
+    except MemoryError as error:
+        remedy = "try a smaller --tile, fewer --base-channels or smaller images"
+        print_error(f"minunet {options.command}: error: not enough memory: {error}; {remedy}")
+        return 2
     except KeyboardInterrupt as error:
         print_error("interrupted")
         return 128 + (error.args[0] if error.args else signal.SIGINT)
@@ -66,9 +71,9 @@ def _line(options, kind: str, message, command: argparse.ArgumentParser) -> str:
     return f"minunet {options.command}: {kind}: {in_options(' '.join(str(message).split()), command)}"
 
 
-def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+def _parser() -> tuple[Parser, dict[str, Parser]]:
     """Return the parser of the whole command line, and that of each command by its name."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="minunet",
         description="A U-Net you can read: train it, let it find cells, and check its gradients.",
         epilog="minunet COMMAND --help lists the options of a command. To begin with: minunet train",

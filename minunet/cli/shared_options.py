@@ -5,6 +5,7 @@ from pathlib import Path
 
 from minunet.cli.messages import print_line
 from minunet.data import Dataset
+from minunet.errors import InputError, shown
 from minunet.prediction.rotations import COUNTS
 
 DEFAULT_OUT = "predictions"  # folder of `minunet predict`
@@ -39,6 +40,14 @@ def add_scheduler_option(command: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="of a Dask scheduler whose workers do the work, such as tcp://10.0.0.1:8786",
     )
+
+
+def check_range(option: str, number: float, least: float, most: float) -> None:
+    """Raise InputError unless a number of the command line is one that the work can be begun with; NaN is none."""
+    if not least <= number <= most:
+        raise InputError(
+            f"{option} must be from {least:,} to {most:,}, got {shown(number)}; leave it out for the default"
+        )
 
 
 def checkpoint_of(given: str) -> str:

@@ -157,7 +157,9 @@ def _train_and_evaluate(run: Run, dataset: Dataset, folder: Path, stop: Stop, ra
     except KeyboardInterrupt:
         print_line(f"stopped at once; {_where_it_stands(folder)}")
     except InputError as error:
-        raise InputError(f"{error}; {_last_step(folder)}") from error.__cause__ or error
+        step = run_folder.step_of_checkpoint(folder)
+        kept = f"; step {step} is in the checkpoint in {folder}" if step else ""
+        raise InputError(f"{error}{kept}") from error.__cause__ or error
     except OSError as error:
         raise OSError(f"{error}; {_where_it_stands(folder)}") from error
     ranks.abort(stop.exit_code)
@@ -187,12 +189,11 @@ def _evaluate(run: Run, dataset: Dataset, folder: Path) -> None:
 
 def _where_it_stands(folder: Path) -> str:
     """Return, in words, up to which step a run is kept, and how to go on."""
-    return f"{_last_step(folder)}; continue with: minunet train --resume --out {shlex.quote(str(folder))}"
-
-
-def _last_step(folder: Path) -> str:
     step = run_folder.step_of_checkpoint(folder)
-    return f"there is no checkpoint in {folder}" if step is None else f"step {step} is in the checkpoint in {folder}"
+    if step is None:
+        return f"there is no checkpoint in {folder}"
+    how = f"minunet train --resume --out {shlex.quote(str(folder))}"
+    return f"step {step} is in the checkpoint in {folder}; continue with: {how}"
 
 
 def _named_folder(options) -> str | None:

@@ -112,9 +112,7 @@ def warn_if_stuck(run: "Run", dataset: Dataset, half_over: bool) -> bool:
     elif is_late and len(called) == 1 and len(true) > 1:
         what = f"every pixel of {images} is called class {called.pop()}; train for more steps, or {lower}"
     elif is_late and dataset.validation and row["validation_error"] >= row["majority_error"]:
-        errors = (
-            "{validation_error:.3f} on held-out images, is no better than the majority class's {majority_error:.3f}"
-        )
+        errors = "{validation_error:.3f} on held-out images, is not below the majority class's {majority_error:.3f}"
         what = f"the pixel error, {errors.format(**row)}; train for more steps, or {lower}"
     else:
         return False

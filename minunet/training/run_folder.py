@@ -23,9 +23,8 @@ from minunet.pictures.weights import plot_weights
 from minunet.training.config import Config, resolve
 from minunet.training.folder_lock import LOCK, locked
 from minunet.training.health import check_network
+from minunet.training.stored_run import COLUMNS, check_stored_run
 from minunet.training.train import Run
-
-COLUMNS = ("step", "seconds", "wait", "learning_rate", "loss", "validation_error", "majority_error")
 
 
 def check_out(out: str | None) -> None:
@@ -80,8 +79,13 @@ def made_and_held(folder: Path) -> Iterator[None]:
     ------
     InputError
         If another process writes to it; the message names the process.
+    OSError
+        If it cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"could not make the folder {folder}: {error.strerror}; choose another folder") from error
     with contextlib.ExitStack() as at_the_end:
         at_the_end.callback(_remove_if_empty, folder)
         at_the_end.enter_context(locked(folder))
@@ -138,7 +142,7 @@ def resume_run(folder: Path, **changes) -> Run:
         raise InputError(
             f"expected a run to resume, got {folder / 'checkpoint.npz'} with a network only; start a new run"
         )
-    config = resolve(changes, stored=stored.config)
+    config = resolve(changes, stored=check_stored_run(stored, folder / "checkpoint.npz")._asdict())
     done = len(stored.history)
     if config.steps is not None and config.steps < done:
         raise InputError(f"steps must be at least the {done} that are done, got {config.steps}; leave --steps out")

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from minunet.errors import InputError
-from minunet.training import folder_lock
+from minunet.training import folder_lock, run_folder
 from minunet.training.folder_lock import LOCK, FolderInUseError, locked
 from minunet.training.run_folder import check_out, made_and_held, new_folder
 
@@ -111,6 +111,14 @@ def test_one_of_those_that_ask_at_once_for_a_folder_gets_it(tmp_path):
         assert sorted(pool.map(claim, range(8))) == [*["FolderInUseError"] * 7, "got it"]
 
 
+def test_what_another_process_has_written_since_the_first_look_is_left_alone(tmp_path, monkeypatch):
+    """Another process holds the folder between the two looks, and writes a whole run."""
+    monkeypatch.setattr(run_folder, "remove_unfinished", lambda folder: (folder / "checkpoint.npz").write_text(""))
+    message = "must be a new or empty folder, got .*, which holds files; choose another --out or continue it"
+    with pytest.raises(InputError, match=message), new_folder(str(tmp_path / "run"), ""):
+        pass
+
+
 def test_what_a_killed_run_leaves_is_no_obstacle(tmp_path):
     (tmp_path / ".minunet-0123456789abcdef.npz").write_text("half")
     (tmp_path / ".curves-ab12cd_4").mkdir()
@@ -126,3 +134,12 @@ def test_a_folder_that_stays_empty_is_removed_again_and_one_with_results_stays(t
     with made_and_held(tmp_path / "b"):
         (tmp_path / "b" / "result").write_text("")
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["result"]
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path, monkeypatch):
+    def refuse(*args, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.mkdir", refuse)
+    with pytest.raises(OSError, match=r"^could not make the folder .*run: Permission denied; choose another folder$"):
+        made_and_held(tmp_path / "run").__enter__()

@@ -142,6 +142,7 @@ def test_held_out_images_are_looked_at_ten_times_and_at_the_end(config, dataset)
     assert [row["step"] for row in run.history if "validation_error" in row] == list(range(4, 41, 4))
 
 
+@pytest.mark.filterwarnings("ignore:after step")  # that it has learned nothing so far
 def test_a_time_limit_ends_the_run(config, dataset):
     run = trained(start(config._replace(steps=None, minutes=0.02), dataset), dataset)
     assert run.history[-1]["seconds"] >= 1.2
