@@ -92,7 +92,10 @@ def _check_contrast(path: str, image: np.ndarray) -> None:
 def predict_in_turn(network: Network, images: Iterable[np.ndarray], **options) -> Iterator[np.ndarray]:
     """Yield the probabilities (K, H, W) of each image."""
     for image in images:
-        yield predict(network, image, progress=True, **options)
+        probabilities = predict(network, image, progress=True, **options)
+        del image  # before the next one is read
+        yield probabilities
+        del probabilities
 
 
 def predict_and_write(images: Images, network: Network, folder: Path, predict_all=predict_in_turn, **options) -> int:
@@ -106,6 +109,7 @@ def predict_and_write(images: Images, network: Network, folder: Path, predict_al
         for name, image in images:
             names.append(name)
             yield image
+            del image  # before the next one is read
 
     count = 0
     for probabilities in predict_all(network, in_turn(), **options):
@@ -114,6 +118,7 @@ def predict_and_write(images: Images, network: Network, folder: Path, predict_al
             replace_atomically(path, Image.fromarray(grey).save)
         print_line(" ".join(map(str, paths)))
         count += 1
+        del probabilities  # before the next image is read
     return count
 
 
