@@ -1,5 +1,6 @@
 """Parts of gradcheck that a whole check seldom needs, one by one; each was found by a mutant that no test noticed."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ from minunet import InputError, gradcheck
 from minunet.gradcheck.foreign import refuse
 from minunet.gradcheck.one_element import lies_between
 from minunet.gradcheck.patterns import factor_by_axis, one_number
-from minunet.gradcheck.slopes import Slope
+from minunet.gradcheck.slopes import Probe, Slope
 
 
 def slope(left, right):
@@ -64,3 +65,54 @@ def test_a_factor_of_the_whole_argument_is_found_along_directions(rng):
 
     report = gradcheck(lambda x: (x**2, x), backward, (x,), mode="directions")
     assert "about 2 times the numeric gradient" in report.findings[0].hint
+
+
+def test_a_cast_of_the_argument_that_leaves_no_trace_in_the_cache_is_found(rng):
+    def forward(x):
+        return np.sin(x.astype(np.float32).astype(np.float64)), x
+
+    report = gradcheck(forward, lambda dy, x: np.cos(x) * dy, (rng.standard_normal((4, 5)),))
+    assert [finding.kind for finding in report.findings] == ["precision"]
+
+
+def test_gradients_by_other_names_are_not_taken_in_their_order(rng):
+    params = {"weight": rng.standard_normal(3), "bias": rng.standard_normal(3)}
+
+    def forward(params):
+        return params["weight"] * params["bias"], params
+
+    def right(dy, params):
+        return {"weight": dy * params["bias"], "bias": dy * params["weight"]}
+
+    def renamed(dy, params):
+        return {"dweight": dy * params["bias"], "dbias": dy * params["weight"]}
+
+    assert gradcheck(forward, right, (params,)).ok
+    report = gradcheck(forward, renamed, (params,))
+    assert not report.ok and {finding.kind for finding in report.findings} == {"shape"}
+
+
+def test_rounding_counts_only_the_outputs_that_change():
+    pair = SimpleNamespace(pair=None)
+    y = np.array([3.0, 4.0, 1e6])
+    probe = Probe(pair, y, np.ones(3), noise=1e-16)
+    few = probe.rounding_at(np.array([True, True, False]))
+    assert few == pytest.approx(2e-16 * 5)
+    assert probe.rounding_at(None) == probe.rounding_at(np.zeros(3, bool)) == pytest.approx(2e-10)
+
+
+def test_the_resolution_of_directions_is_what_it_says(rng):
+    """An error of one element three times as large as the report says is seen; one of a hundredth is not."""
+    x = rng.uniform(1, 2, 400)
+
+    def off_by(share):
+        def backward(dy, x):
+            dx = 3 * x**2 * dy
+            dx[7] += share * np.sqrt(np.mean(dx**2))
+            return dx
+
+        return gradcheck(lambda x: (x**3, x), backward, (x,), mode="directions")
+
+    said = float(re.search(r"off by more than (\S+) of the typical size", str(off_by(0.0))).group(1))
+    assert not off_by(3 * said).ok
+    assert off_by(said / 100).ok
