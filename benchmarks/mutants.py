@@ -53,13 +53,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the sample; default 0")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after that long; default: at the end")
     parser.add_argument("--report", action="store_true", help="run nothing")
-    parser.add_argument("--again", action="store_true", help="run the survivors once more, after tests were added")
+    parser.add_argument("--again", nargs="+", metavar="TEST", help="run these tests, new ones, on the survivors")
     options = parser.parse_args()
     sample = [mutation for folder in FOLDERS for mutation in drawn(folder, options.each, options.seed)]
     results = json.loads(KNOWN.read_text(encoding="utf-8")) if KNOWN.exists() else {}
     if options.again:
-        results = {key: result for key, result in results.items() if result["verdict"] == "killed"}
-    if not options.report:
+        run_on_survivors(options.again, sample, results)
+    elif not options.report:
         run_all(sample, results, time.monotonic() + 60 * options.minutes)
     report(sample, results)
 
@@ -80,9 +80,35 @@ def run_all(sample: list[Mutation], results: dict[str, dict], until: float) -> N
             return
         began = time.monotonic()
         verdict, by = verdict_on(mutation, tests)
-        results[mutation.key] = {"verdict": verdict, "by": by, "seconds": round(time.monotonic() - began, 1)}
-        KNOWN.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        print(f"{verdict:<9} {results[mutation.key]['seconds']:>6} s  {mutation.key}  {by}", flush=True)
+        note(mutation, verdict, by, time.monotonic() - began, results)
+
+
+def run_on_survivors(tests: list[str], sample: list[Mutation], results: dict[str, dict]) -> None:
+    """Run some tests, added since, on each mutant that has survived; write the verdicts as they come."""
+    copy_tree()
+    for mutation in sample:
+        if results.get(mutation.key, {}).get("verdict") == "survived":
+            began = time.monotonic()
+            verdict, by = with_mutation(mutation, tests, most=100)
+            note(mutation, verdict, by, time.monotonic() - began, results)
+
+
+def note(mutation: Mutation, verdict: str, by: str, seconds: float, results: dict[str, dict]) -> None:
+    """Add a verdict to the results, write them, and print it."""
+    results[mutation.key] = {"verdict": verdict, "by": by, "seconds": round(seconds, 1)}
+    KNOWN.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    print(f"{verdict:<9} {seconds:>6.1f} s  {mutation.key}  {by}", flush=True)
+
+
+def copy_tree() -> Path:
+    """Copy what is tested to the scratch folder, and return the copy."""
+    tree = SCRATCH / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    for name in COPIED:
+        copy = functools.partial(shutil.copytree, ignore=NOT_COPIED) if (ROOT / name).is_dir() else shutil.copy2
+        copy(ROOT / name, tree / name)
+    return tree
 
 
 def tests_by_line() -> dict:
@@ -90,12 +116,7 @@ def tests_by_line() -> dict:
 
     A test is FILE::FUNCTION. Lines that run while a module is imported have no test of their own.
     """
-    tree, stored = SCRATCH / "tree", SCRATCH / "tests_by_line.json"
-    shutil.rmtree(tree, ignore_errors=True)
-    tree.mkdir(parents=True)
-    for name in COPIED:
-        copy = functools.partial(shutil.copytree, ignore=NOT_COPIED) if (ROOT / name).is_dir() else shutil.copy2
-        copy(ROOT / name, tree / name)
+    tree, stored = copy_tree(), SCRATCH / "tests_by_line.json"
     newest = max(path.stat().st_mtime for name in ("minunet", "tests") for path in (tree / name).rglob("*.py"))
     if not stored.exists() or stored.stat().st_mtime < newest:
         stored.write_text(json.dumps(_measured(tree)), encoding="utf-8")
@@ -142,12 +163,16 @@ def verdict_on(mutation: Mutation, known: dict) -> tuple[str, str]:
     if not reached:
         return "survived", "no test reaches it"
     chosen = sorted(reached, key=lambda test: known["seconds"].get(test, 0))
-    most = 20 + 10 * sum(known["seconds"].get(test, 0) for test in chosen)
+    return with_mutation(mutation, chosen, most=20 + 10 * sum(known["seconds"].get(test, 0) for test in chosen))
+
+
+def with_mutation(mutation: Mutation, tests: list[str], most: float) -> tuple[str, str]:
+    """Run tests on the mutated copy, for `most` seconds at most; return killed or survived, and by what."""
     path = SCRATCH / "tree" / mutation.file
     original = path.read_bytes()
     try:
         path.write_bytes(apply(mutation, original))
-        return _run(chosen, most)
+        return _run(tests, most)
     finally:
         shutil.copy2(ROOT / mutation.file, path)  # with its time, so that its compiled form is valid again
 
