@@ -72,6 +72,18 @@ def test_text_is_read_and_written_in_utf_8(path):
     assert without == []
 
 
+def test_processes_are_spawned_as_on_windows():
+    """`fork` exists on POSIX only, and copies locks that threads hold."""
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "multiprocessing":
+                assert node.attr in ("get_context", "active_children"), f"{path}: multiprocessing.{node.attr}"
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "multiprocessing.get_context":
+                assert ast.unparse(node.args[0]) == "'spawn'", path
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("ProcessPoolExecutor"):
+                assert "context" in ast.unparse(node), path
+
+
 def tracked():
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
