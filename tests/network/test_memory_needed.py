@@ -1,5 +1,6 @@
 """The memory that is predicted from shapes is what is measured, within 30 %; what cannot fit is refused in a line."""
 
+import functools
 import subprocess
 import sys
 import tracemalloc
@@ -44,6 +45,13 @@ def peak(work):
         tracemalloc.stop()
 
 
+def check(what, predicted, work):
+    """Compare the measured peak with the predicted one, and print both; `pytest -rP` shows them."""
+    measured = peak(work)
+    print(f"{what}: predicted {predicted / 1e6:.0f} MB, measured {measured / 1e6:.0f} MB")
+    assert measured == pytest.approx(predicted, rel=0.3)
+
+
 @pytest.fixture
 def free(monkeypatch):
     """Return a function that sets how much memory is free, of 64 GB."""
@@ -55,8 +63,9 @@ def test_a_prediction_takes_what_is_predicted(rng, network, tile):
     params = init_unet(rng, **network)
     assert network_of(params) == network
     x = rng.standard_normal((network["in_channels"], tile, tile)).astype(np.float32)
-    predicted = forward_bytes(tile, tile, **network)
-    assert peak(lambda: tile_probabilities(params, x)) == pytest.approx(predicted, rel=0.3)
+    check(
+        f"forward, {network}, tile {tile}", forward_bytes(tile, tile, **network), lambda: tile_probabilities(params, x)
+    )
 
 
 @pytest.mark.parametrize(("network", "tile"), CASES)
@@ -67,8 +76,8 @@ def test_a_training_step_takes_what_is_predicted(rng, network, tile):
     x = rng.standard_normal((network["in_channels"], tile, tile)).astype(np.float32)
     config = Config(tile=tile, depth=network["depth"], optimiser="adam", learning_rate=0.001)
     run = Run(config, params, init_moments(params), Normalisation("image"), [])
-    predicted = backward_bytes(tile, **network)
-    assert peak(lambda: train_step(run, (x, labels, None), 0, 0.001)) == pytest.approx(predicted, rel=0.3)
+    step = functools.partial(train_step, run, (x, labels, None), 0, 0.001)
+    check(f"step, {network}, tile {tile}", backward_bytes(tile, **network), step)
 
 
 def test_what_is_free_may_be_taken(free):
