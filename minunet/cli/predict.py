@@ -42,6 +42,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
         f"{DEFAULT_OUT}-2, -3, ..."
     )
     command.add_argument("--out", metavar="DIR", help=where)
+    any_size = "read images of more than 179 million pixels too; small files can unpack to more than memory holds"
+    command.add_argument("--any-size", action="store_true", help=any_size)
     add_prediction_options(command)
     add_scheduler_option(command)
     add_block_option(command)
@@ -59,7 +61,7 @@ def run(options) -> int:
     names = names_of(paths)
     errors: list[str] = []
     check_out(options.out, names)
-    images = readable_images(paths, network, options.tile, errors)
+    images = readable_images(paths, network, options, errors)
     choices = {"tile": options.tile, "rotations": options.rotations}
     with folder_for(options.out, names) as folder:
         if options.scheduler:

@@ -42,14 +42,16 @@ def names_of(paths: list[str]) -> list[str]:
     return list(names)
 
 
-def readable_images(paths: list[str], network: Network, tile: int | None, errors: list[str]) -> Iterator:
+def readable_images(paths: list[str], network: Network, options, errors: list[str]) -> Iterator:
     """Yield (name, image) for every page of every file; only one file is in memory at a time.
+
+    `options` are those of `minunet predict`, of which tile and any_size count.
 
     What is wrong with a file that cannot be used goes to `errors`, and is printed, unless it is the only file.
     """
     for path in paths:
         try:
-            pages = _pages_for(path, network, tile)
+            pages = _pages_for(path, network, options.tile, options.any_size)
         except InputError as error:
             errors.append(str(error))
             if len(paths) > 1:
@@ -59,7 +61,7 @@ def readable_images(paths: list[str], network: Network, tile: int | None, errors
             yield pages.pop(0)  # which lets go of it
 
 
-def _pages_for(path: str, network: Network, tile: int | None) -> list[tuple[str, np.ndarray]]:
+def _pages_for(path: str, network: Network, tile: int | None, any_size: bool) -> list[tuple[str, np.ndarray]]:
     """Return (name, image) for every page of a file; raise InputError if one cannot be read, or predicted."""
     sizes, there = page_sizes(path), limits.memory()
     if sizes:
@@ -68,7 +70,7 @@ def _pages_for(path: str, network: Network, tile: int | None) -> list[tuple[str,
         needed = check_prediction(f"{what}: this", network.params, sizes, tile)
         if needed > WORTH_SAYING and there is not None:
             print_error(f"{what}: this needs about {in_gb(needed)} of memory, {in_gb(there.free)} are free")
-    pages = read_pages(path)
+    pages = read_pages(path, any_size)
     for _, image in pages:
         try:
             check_image(network.params, np.broadcast_to(np.uint8(0), image.shape), network.normalisation)

@@ -1,6 +1,7 @@
 """`minunet predict` holds one file at a time, and says what a large one needs before it reads it."""
 
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,16 +31,16 @@ def test_no_image_is_held_while_the_next_file_is_read(tmp_path, network, monkeyp
     paths = [save(tmp_path / f"{name}.png", (30, 40)) for name in "abc"]
     read, earlier, alive = predict_files.read_pages, [], []
 
-    def reading(path):
+    def reading(path, any_size):
         alive.append([ref() is not None for ref in earlier])
-        pages = read(path)
+        pages = read(path, any_size)
         earlier.extend(weakref.ref(image) for _, image in pages)
         return pages
 
     monkeypatch.setattr(predict_files, "read_pages", reading)
     errors = []
     (tmp_path / "out").mkdir()
-    images = readable_images(paths, network, None, errors)
+    images = readable_images(paths, network, SimpleNamespace(tile=None, any_size=False), errors)
     assert predict_and_write(images, network, tmp_path / "out") == 3
     assert errors == [] and len(list((tmp_path / "out").iterdir())) == 6
     assert alive == [[], [False], [False, False]]
@@ -61,11 +62,11 @@ def test_a_large_image_is_announced_or_refused_before_it_is_read(tmp_path, monke
     path = tmp_path / "large.png"
     path.write_bytes(png_header(20000, 20000))
     monkeypatch.setattr(limits, "memory", lambda: limits.Memory(64 * 10**9, 3 * 10**9))
-    assert main(["predict", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert main(["predict", str(path), "--any-size", "--out", str(tmp_path / "out")]) == 2
     assert "large.png: 20000x20000 pixels: this needs about 6." in (line := capsys.readouterr().err)
     assert "and 3.0 GB are free; no tile fits: close other programs, or cut the image up" in line
     monkeypatch.setattr(limits, "memory", lambda: limits.Memory(64 * 10**9, 32 * 10**9))
-    assert main(["predict", str(path), "--out", str(tmp_path / "out")]) == 2  # it has no pixels after all
+    assert main(["predict", str(path), "--any-size", "--out", str(tmp_path / "out")]) == 2  # it has no pixels after all
     said, error = capsys.readouterr().err.splitlines()
     assert said.startswith(f"{path}: 20000x20000 pixels: this needs about 6.") and said.endswith("32.0 GB are free")
     assert error.startswith("minunet predict: error: ")
