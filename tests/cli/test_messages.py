@@ -185,3 +185,13 @@ def test_an_image_of_any_size_where_it_is_wanted(capsys, images, monkeypatch):
     code, _, errors = call(capsys, "predict", "a.png")
     assert code == 2 and "if you trust the file, --any-size reads it" in errors
     assert call(capsys, "predict", "a.png", "--any-size")[0] == 0
+
+
+def test_memory_that_is_not_enough_is_told_in_one_line(monkeypatch, capsys):
+    def allocate(*sizes, **network):
+        raise MemoryError("Unable to allocate 16.0 GiB for an array")
+
+    monkeypatch.setattr("minunet.cli.summary.summary", allocate)
+    code, out, err = call(capsys, "summary")
+    assert (code, out) == (2, "")
+    assert err.startswith("minunet summary: error: not enough memory: Unable to allocate 16.0 GiB for an array; try a ")
