@@ -167,10 +167,11 @@ def check_whole_number(name: str, x: Any, at_least: int, remedy: str, at_most: f
         raise InputError(f"{name} must be a whole number {limits}, got {x!r:.80}; {remedy}")
 
 
-def check_generator(rng: Any) -> None:
-    """Raise unless `rng` is a random generator."""
+def check_generator(rng: Any) -> np.random.Generator:
+    """Return `rng`; raise unless it is a random generator."""
     if not isinstance(rng, np.random.Generator):
         raise InputError(f"rng must be a numpy.random.Generator, got {rng!r:.80}; pass np.random.default_rng(seed)")
+    return rng
 
 
 def check_array(x: Any, name: str) -> None:

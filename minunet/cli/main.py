@@ -5,12 +5,15 @@ does it and returns the exit code.
 """
 
 import argparse
+import signal
 import sys
+import warnings
 
 from minunet import __version__
-from minunet.cli import evaluate, gradcheck, grade, predict, summary, train
+from minunet.cli import doctor, evaluate, gradcheck, grade, predict, summary, train
 from minunet.cli.bench import command as bench
-from minunet.cli.messages import in_options
+from minunet.cli.messages import in_options, let_go_of_stdout, print_error
+from minunet.cli.parser import Parser
 from minunet.errors import InputError
 from minunet.fast.cpu.memory import keep_freed_memory
 
@@ -22,13 +25,15 @@ COMMANDS = {
     "summary": summary,
     "bench": bench,
     "grade": grade,
+    "doctor": doctor,
 }
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit code, or 2 after one line on what was wrong with the input.
+    """Run one command; return its exit code.
 
-    Without a command, print the help.
+    After one line on what was wrong with the input it is 2, after one on what the system has refused 1. Without a
+    command, print the help.
     """
     parser, commands = _parser()
     options, unknown = parser.parse_known_args(arguments)
@@ -38,20 +43,37 @@ def main(arguments: list[str] | None = None) -> int:
         parser.print_help()
         return 0
     keep_freed_memory()
+    command = commands[options.command]
     try:
-        return COMMANDS[options.command].run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: print_error(_line(options, "warning", message, command))
+            code = COMMANDS[options.command].run(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `| head -1` has read enough
+        let_go_of_stdout()
+        return 128 + 13  # as the shell has it, after SIGPIPE
     except (InputError, OSError) as error:
-        message = in_options(" ".join(str(error).split()), commands[options.command])
-        print(f"minunet {options.command}: error: {message}", file=sys.stderr)
+        print_error(_line(options, "error", error, command))
+        return 2 if isinstance(error, InputError) else 1
+    except MemoryError as error:
+        remedy = "try a smaller --tile, fewer --base-channels or smaller images"
+        print_error(f"minunet {options.command}: error: not enough memory: {error}; {remedy}")
         return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        print_error("interrupted")
+        return 128 + (error.args[0] if error.args else signal.SIGINT)
 
 
-def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+def _line(options, kind: str, message, command: argparse.ArgumentParser) -> str:
+    """Return an error or a warning as one line, in the words of the command."""
+    return f"minunet {options.command}: {kind}: {in_options(' '.join(str(message).split()), command)}"
+
+
+def _parser() -> tuple[Parser, dict[str, Parser]]:
     """Return the parser of the whole command line, and that of each command by its name."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="minunet",
         description="A U-Net you can read: train it, let it find cells, and check its gradients.",
         epilog="minunet COMMAND --help lists the options of a command. To begin with: minunet train",

@@ -17,11 +17,10 @@ def check_floating(x: Array, name: str) -> None:
 
 def check_dloss(dloss: Array | float, p: Array) -> None:
     """Raise unless `dloss`, the gradient of a loss, is one number, on the device of p."""
-    is_on_gpu = array_module(dloss) is not np and dloss.shape == ()
-    is_scalar = is_on_gpu or isinstance(dloss, (int, float)) or isinstance(dloss, (np.ndarray, np.generic))
-    if not is_scalar or np.shape(dloss) != () or np.result_type(dloss).kind not in "biuf":
-        got = dloss.shape if hasattr(dloss, "shape") else repr(dloss)
-        raise InputError(f"dloss must be one number, got {got!s:.80}; 1.0 is usual")
+    if not isinstance(dloss, (int, float)):
+        check_array(dloss, "dloss")
+        if dloss.shape != () or dloss.dtype.kind not in "biuf":
+            raise InputError(f"dloss must be one number, got {dloss.dtype} of shape {dloss.shape}; 1.0 is usual")
     check_same_device(p=p, dloss=dloss)
 
 

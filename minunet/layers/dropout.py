@@ -43,7 +43,7 @@ def dropout_forward(x: Array, rate: float, rng: np.random.Generator | None) -> t
     """
     check_floating(x, "x")
     check_rate(rate)
-    check_generator(rng)
+    rng = check_generator(rng)
     rate = float(rate)  # a NumPy scalar would turn a float32 x into float64
     keep = array_module(x).asarray(rng.random(x.shape, np.float32) >= rate)
     return _scaled(x, keep, rate), DropoutCache(keep, rate)

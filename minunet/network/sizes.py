@@ -9,10 +9,11 @@ that fit are 2**depth apart, and all of them lose the same border.
 from typing import Any, NamedTuple
 
 from minunet.backend import is_whole_number
-from minunet.errors import InputError
+from minunet.errors import InputError, shown
 
-DEEPEST = 30  # an input of depth 30 has 10**10 pixels along each axis
-LARGEST = 2**40  # pixels along an axis
+LARGEST_TILE = 65_536  # pixels on a side
+LARGEST = 2**40  # pixels along an axis of an input
+DEEPEST = 12  # for depth 13 the smallest tile would have 98,300 pixels on a side
 CONV_LOSS = 4  # pixels that two valid 3x3 convolutions take off an axis
 
 
@@ -39,7 +40,7 @@ def trace(n: int, depth: int = 4, axis: str = "size") -> Trace:
     """
     n = _whole(f"input {axis}", n)
     if n > LARGEST:
-        raise InputError(f"input {axis} must be at most {LARGEST}, got {n!s:.20}...; no image is that large")
+        raise InputError(f"input {axis} must be at most {LARGEST:,}, got {shown(n)}; no image is that large")
     if not fits(n, depth):
         raise InputError(f"input {axis} {n} does not fit depth {depth}; {_nearest(n, depth, axis)}")
     down: list[int] = []
@@ -64,9 +65,10 @@ def output_size(n: int, depth: int = 4) -> int:
 def border(depth: int = 4) -> int:
     """Return how much smaller the output is than the input: 184 for depth 4, whatever the input."""
     depth = _whole("depth", depth)
-    if not 1 <= depth <= DEEPEST:
-        expected = "at least 1" if depth < 1 else f"at most {DEEPEST}"
-        raise InputError(f"depth must be {expected}, got {depth}; the paper's network has depth 4")
+    if depth < 1:
+        raise InputError(f"depth must be at least 1, got {shown(depth)}; the paper's network has depth 4")
+    if depth > DEEPEST:
+        raise InputError(f"depth must be at most {DEEPEST}, got {shown(depth)}; the paper's network has depth 4")
     return CONV_LOSS * (3 * 2**depth - 2)
 
 
@@ -87,7 +89,7 @@ def fits(n: int, depth: int = 4) -> bool:
 def _whole(name: str, x: Any) -> int:
     """Return a whole number as Python's, which has no largest one; one of NumPy would overflow."""
     if not is_whole_number(x):
-        raise InputError(f"{name} must be a whole number, got {x!r}; int rounds one down")
+        raise InputError(f"{name} must be a whole number, got {shown(x)}; int rounds one down")
     return int(x)
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from minunet.backend import array_module, as_array, check_has_no_mask, is_whole_number, to_host
 from minunet.data.normalisation import Normalisation, as_normalisation, normalise
-from minunet.errors import InputError
+from minunet.errors import InputError, shown
 from minunet.network.checks import check_params
-from minunet.network.sizes import output_size, smallest_input_size
+from minunet.network.sizes import LARGEST_TILE, output_size, smallest_input_size
 from minunet.network.trained import Network
 from minunet.prediction.memory_map import let_go
 from minunet.prediction.rotations import COUNTS
@@ -21,7 +21,6 @@ RAW = 10  # standard deviations: the mean of a normalised image is nearer to 0
 UNITS = (1.0, 255.0, 65535.0)  # grey values of 8 or 16 bits as they are, or divided by the largest
 ENOUGH = 64 * 64  # pixels: a small part of a normalised image may lie within any range
 WHOLE = 0.02  # float32 holds 65535ths of 1 more exactly
-LARGEST_TILE = 2**15  # pixels: one channel of it takes 4 GB
 SLICE = 2**20  # pixels: so many are in memory at once
 FEW = 2**14  # pixels, where several copies of them are made
 
@@ -129,7 +128,7 @@ def check_tile(tile: int | tuple[int, int], depth: int = 4) -> tuple[int, int]:
         )
     for n in (height, width):
         if n > LARGEST_TILE:
-            raise InputError(f"tile must be at most {LARGEST_TILE} pixels, got {n}; {smallest} is the smallest")
+            raise InputError(f"tile must be at most {LARGEST_TILE:,} pixels, got {shown(n)}; leave it out")
         if output_size(n, depth) < step:
             raise InputError(
                 f"tile must have an output of at least {step} pixels to predict with at depth {depth}, got tile {n} "

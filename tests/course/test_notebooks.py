@@ -263,7 +263,7 @@ def test_the_module_is_the_command(folder):
     command = [sys.executable, NOTEBOOKS / "build.py", "--check", "--folder", folder]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.count("\n") == len(build.UNEXECUTED) + 2  # the editions, Colab's, and the page itself
+    assert done.stderr.count("\n") == len(build.EDITIONS) + 1  # and the executed page
 
 
 @pytest.mark.slow
@@ -328,6 +328,37 @@ def test_exercises_and_questions_are_numbered_alike(notebook, word):
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+def test_no_cell_reads_a_file_of_the_repository(notebook):
+    """A page runs in Colab, or in a student's folder, where minunet is installed and nothing else is near."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert not re.search(r"\bcwd\b|__file__|benchmarks|\.\./", cell.source), cell.source
+
+
+def test_each_answer_follows_its_own_question(notebook):
+    """The sheet for the teacher shows an answer below the question before it."""
+    asked = []
+    for cell in notebook.cells:
+        if editions.tag_of(cell) == "answer":
+            assert asked.count("Question") == 1 or (asked and "Question" not in asked), cell.source
+            asked = []
+        elif cell.cell_type == "markdown":
+            asked += re.findall(r"\*\*(Exercise|Question) \d", cell.source)
+
+
+def test_every_page_ends_with_three_lines_and_where_to_read_more(notebook):
+    titles = re.findall(r"^## (.*)$", "\n".join(cell.source for cell in notebook.cells), re.MULTILINE)
+    assert titles[-2:] == ["In three lines", "Where to read more"]
+
+
+def test_a_power_is_not_taken_for_bold_type(notebook):
+    """In markdown the text between two ** is bold, so that two powers in a paragraph need backticks."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            prose = re.sub(r"```.*?```|^    .*?$|`[^`]*`|\$[^$]*\$", "", cell.source, flags=re.DOTALL | re.MULTILINE)
+            assert not re.search(r"\w\)?\*\*\(", prose), cell.source
+
+
 def test_no_line_in_the_middle_of_a_paragraph_looks_like_a_list(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -336,11 +367,11 @@ def test_no_line_in_the_middle_of_a_paragraph_looks_like_a_list(notebook):
                 assert begins_list or not re.match(r"[-*+] |\d+\. ", line), line
 
 
-@pytest.mark.parametrize("edition", ["executed", *build.UNEXECUTED])
+@pytest.mark.parametrize("edition", ["executed", *build.EDITIONS])
 def test_links_into_the_repository_lead_somewhere(notebook, edition):
     folder = NOTEBOOKS if edition == "executed" else NOTEBOOKS / edition
     if edition != "executed":
-        notebook = build.UNEXECUTED[edition](notebook)
+        notebook = build.EDITIONS[edition](notebook, "a page", None)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", cell.source):
@@ -355,6 +386,11 @@ def test_the_readme_lists_each_notebook_with_its_exercises(notebook, request):
     row = re.search(rf"^\| {name[:2]} \| \[.*\]\({name}\.ipynb\) \|.*$", README, re.MULTILINE)
     assert row, f"no row for {name}.ipynb in notebooks/README.md"
     assert f"| {counts} |" in row[0], f"{name}: the row should say {counts} exercises"
+
+
+def test_the_readme_says_what_each_edition_is():
+    folders = {path.parent.name for path in NOTEBOOKS.glob("*/01_gradients.ipynb")}
+    assert folders == set(build.EDITIONS) == set(re.findall(r"^\| \[(\w+)/\]", README, re.MULTILINE))
 
 
 def test_links_of_the_readme_lead_somewhere():

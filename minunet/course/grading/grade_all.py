@@ -4,6 +4,7 @@ A worker that a submission ends takes its neighbours with it. They are graded ag
 that ends its worker a second time gets no marks.
 """
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -13,12 +14,14 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from minunet.course.grading.grade import Graded, grade, graded
 from minunet.course.grading.sandbox import Sandbox
 from minunet.course.grading.submission import Submission
+from minunet.errors import InputError
 
 SECONDS_TO_END = 5
 ENDED = "it ended the process that grades it; look at it yourself, in a container"
@@ -31,12 +34,10 @@ class Journal:
         self.path = path
         self.rows: dict[str, Graded] = {}
         if path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    row = json.loads(line)
-                    self.rows[row["key"]] = row
-                except ValueError:  # the last line, if it was being written
-                    continue
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                with contextlib.suppress(ValueError, RecursionError):  # the last line, if it was being written
+                    if _is_graded(row := json.loads(line)):
+                        self.rows[row["key"]] = row
 
     def add(self, row: Graded) -> None:
         """Append a row, so that it is on disk before the next submission is begun."""
@@ -45,6 +46,24 @@ class Journal:
             file.write("\n" + json.dumps(row))
             file.flush()
             os.fsync(file.fileno())
+
+
+def _is_graded(row: Any) -> bool:
+    """Tell whether a line of the journal is a submission that was graded; one that is none is graded again."""
+    texts = {"file": str, "student": str, "notebook": str, "key": str}
+    if not _has(row, {**texts, "marks": dict, "remarks": list}):
+        return False
+    marks = list(row["marks"].values())
+    if not all(_has(mark, {"points": float, "ok": bool, "lines": list}) for mark in marks):
+        return False
+    said = [*row["remarks"], *(line for mark in marks for line in mark["lines"])]
+    return all(isinstance(text, str) for text in said)
+
+
+def _has(row: Any, types: dict[str, type]) -> bool:
+    """Tell whether a dict has just these keys, with values of these types."""
+    is_dict = isinstance(row, dict) and row.keys() == types.keys()
+    return is_dict and all(isinstance(row[name], kind) for name, kind in types.items())
 
 
 def grade_all(submissions: list[Submission], journal: Journal, seconds: float, where: Sandbox, jobs: int) -> None:
@@ -76,6 +95,7 @@ def _run(
     running: dict[Future, Submission] = {}
     pool = ProcessPoolExecutor(min(jobs, len(submissions)), context, _begin_worker, (list(sys.path),))
     try:
+        _refuse_if_none_starts(pool)
         while waiting or running:
             while waiting and len(running) < jobs:
                 submission = waiting.pop()
@@ -91,6 +111,15 @@ def _run(
     finally:
         _end_workers()
     return []
+
+
+def _refuse_if_none_starts(pool: ProcessPoolExecutor) -> None:
+    """Raise InputError if a worker ends before it has a submission: then no submission is to blame."""
+    try:
+        pool.submit(int).result()
+    except BrokenProcessPool as error:
+        remedy = 'is memory left? A script that calls this needs: if __name__ == "__main__"'
+        raise InputError(f"grading needs processes of its own, and they end at their start; {remedy}") from error
 
 
 def _end_workers() -> None:
