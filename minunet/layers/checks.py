@@ -17,6 +17,8 @@ def check_floating(x: Array, name: str) -> None:
 
 def check_dloss(dloss: Array | float, p: Array) -> None:
     """Raise unless `dloss`, the gradient of a loss, is one number, on the device of p."""
+    if isinstance(dloss, int) and not is_number(dloss):
+        raise InputError(f"dloss must fit a float, got {dloss!r:.40}; 1.0 is usual")
     if not isinstance(dloss, (int, float)):
         check_array(dloss, "dloss")
         if dloss.shape != () or dloss.dtype.kind not in "biuf":
@@ -171,9 +173,12 @@ def _check_weights(weights: Array) -> None:
     check_array(weights, "weights")
     if weights.dtype.kind not in "biuf":
         raise InputError(f"weights must hold numbers, got {weights.dtype}; convert them with .astype('float32')")
-    if array_module(weights) is np and not (weights >= 0).all():
-        worst = weights[~(weights >= 0)].flat[0]
-        raise InputError(f"weights must be at least 0, got {worst}; 0 leaves a pixel out, and 1 is usual")
+    if array_module(weights) is not np or not weights.size:
+        return
+    low, high = float(weights.min()), float(weights.max())
+    if not 0 <= low <= high < float("inf"):  # NaN is not <= anything
+        worst = high if low >= 0 else low
+        raise InputError(f"weights must be at least 0 and finite, got {worst}; 0 leaves a pixel out, and 1 is usual")
 
 
 def _check_label_values(labels: np.ndarray, weights: np.ndarray | None, K: int) -> None:

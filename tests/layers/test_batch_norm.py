@@ -270,7 +270,8 @@ ERRORS = {
     ),
     "folding of another type": (
         lambda: fold_batch_norm(np.ones((3, 3, 1, 1)), np.ones(3), np.float32(GAMMA), BETA, BETA, GAMMA),
-        "folding needs arguments of one dtype, got float64, float64, float32, float64, float64, float64; convert with "
+        "folding needs arguments of one dtype, got weight float64, bias float64, gamma "
+        "float32, beta float64, running_mean float64, running_variance float64; convert with "
         ".astype",
     ),
 }

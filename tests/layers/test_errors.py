@@ -233,7 +233,10 @@ BACKWARD = {
     "up_conv": (wrong_dy("up_conv", X, UP_WEIGHT, BIAS), DY + "(2, 5, 12, 16), got (2, 5, 12, 16, 7)"),
     "crop_concat": (wrong_dy("crop_concat", ones(2, 4, 9, 9), X), DY + "(2, 7, 6, 8), got (2, 7, 6, 8, 7)"),
     "dropout": (wrong_dy("dropout", X, 0.5, RNG), DY + "(2, 3, 6, 8), got (2, 3, 6, 8, 7)"),
-    "loss": (wrong_dy("softmax_cross_entropy", ones(2, 3, 4, 5), LABELS), "dloss must be one number, got float64 of shape (7,)"),
+    "loss": (
+        wrong_dy("softmax_cross_entropy", ones(2, 3, 4, 5), LABELS),
+        "dloss must be one number, got float64 of shape (7,)",
+    ),
     "not an array": (
         lambda: m.relu_backward(1.0, m.relu_forward(X)[1]),
         "dy must be an array, got float; convert it with np.asarray",

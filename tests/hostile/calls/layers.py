@@ -9,7 +9,7 @@ import scipy.special
 from hostile.arrays import in_place_of_finite, in_place_of_floats, in_place_of_integers
 from hostile.judge import Call
 from hostile.values import in_place_of_cache, in_place_of_generator, in_place_of_number, without_none
-from hostile.variant import Variant
+from hostile.variant import ITSELF, Variant
 from minunet import layers as readable
 from minunet.fast import layers as fast
 from minunet.layers import naive
@@ -122,7 +122,8 @@ def _one(twin):
 
 
 def _weights(right):
-    return [*without_none(in_place_of_finite(right)), Variant("below 0", -right)]
+    found = [v._replace(means=ITSELF) if v.label == "overflows" else v for v in in_place_of_finite(right)]
+    return [*without_none(found), Variant("below 0", -right)]
 
 
 def batch_norm_calls() -> list[Call]:
