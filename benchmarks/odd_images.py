@@ -65,7 +65,8 @@ def as_planes(array):
     array = np.asarray(array)
     if array.dtype == bool:
         array = array * 255.0
-    array = np.atleast_3d(array).astype(np.float64)
+    array = array[0] if array.ndim == 4 else np.atleast_3d(array)  # the first of all frames
+    array = array.astype(np.float64)
     planes = array if array.shape[2] > 4 else array.transpose(2, 0, 1)  # some give (C, H, W), most (H, W, C)
     planes = planes[:3] if len(planes) > 2 else planes[:1]
     return planes[:1] if (planes == planes[0]).all() else planes
