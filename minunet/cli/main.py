@@ -10,7 +10,7 @@ import sys
 import warnings
 
 from minunet import __version__
-from minunet.cli import evaluate, gradcheck, grade, predict, summary, train
+from minunet.cli import doctor, evaluate, gradcheck, grade, predict, summary, train
 from minunet.cli.bench import command as bench
 from minunet.cli.messages import in_options, let_go_of_stdout, print_error
 from minunet.cli.parser import Parser
@@ -25,6 +25,7 @@ COMMANDS = {
     "summary": summary,
     "bench": bench,
     "grade": grade,
+    "doctor": doctor,
 }
 
 

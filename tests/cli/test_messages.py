@@ -170,3 +170,28 @@ def test_the_folder_of_a_run_stands_for_its_checkpoint(run, tmp_path, capsys):
 def test_a_run_that_is_over_says_so_and_one_that_goes_on_does_not(run, capsys):
     assert "nothing to train" in call(capsys, "train", "--resume", run, "--steps", "10")[1]
     assert "nothing to train" not in call(capsys, "train", "--resume", run, "--steps", "11")[1]
+
+
+@pytest.mark.filterwarnings("always")
+def test_a_warning_is_one_line(capsys, images, rng):
+    Image.fromarray(rng.integers(0, 255, (20, 24, 2), np.uint8), "LA").save("alpha.png")
+    code, _, errors = call(capsys, "predict", "alpha.png")
+    assert code == 0
+    assert "minunet predict: warning: alpha.png: left out: its alpha\n" in errors
+
+
+def test_an_image_of_any_size_where_it_is_wanted(capsys, images, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    code, _, errors = call(capsys, "predict", "a.png")
+    assert code == 2 and "if you trust the file, --any-size reads it" in errors
+    assert call(capsys, "predict", "a.png", "--any-size")[0] == 0
+
+
+def test_memory_that_is_not_enough_is_told_in_one_line(monkeypatch, capsys):
+    def allocate(*sizes, **network):
+        raise MemoryError("Unable to allocate 16.0 GiB for an array")
+
+    monkeypatch.setattr("minunet.cli.summary.summary", allocate)
+    code, out, err = call(capsys, "summary")
+    assert (code, out) == (2, "")
+    assert err.startswith("minunet summary: error: not enough memory: Unable to allocate 16.0 GiB for an array; try a ")
