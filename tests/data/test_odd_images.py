@@ -208,5 +208,5 @@ def test_a_png_with_a_changed_pixel_is_damaged(tmp_path):
     content = bytearray(path.read_bytes())
     content[-30] ^= 1  # in the packed pixels, which end with 4 bytes of zlib, 4 of the chunk and 12 of the last one
     path.write_bytes(content)
-    with pytest.raises(InputError, match="got a damaged one .*the checksum of the pixels at byte 33 is wrong"):
+    with pytest.raises(InputError, match=r"got a damaged one .*the checksum of the pixels at byte 33 is wrong"):
         read_image(path)
