@@ -12,7 +12,6 @@ from minunet.cli import evaluate, gradcheck, grade, predict, summary, train
 from minunet.cli.bench import command as bench
 from minunet.cli.messages import in_options
 from minunet.errors import InputError
-from minunet.fast.cpu.memory import keep_freed_memory
 
 COMMANDS = {
     "train": train,
@@ -37,7 +36,6 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return 0
-    keep_freed_memory()
     try:
         return COMMANDS[options.command].run(options)
     except (InputError, OSError) as error:

@@ -64,21 +64,23 @@ def _way_on_gpu(choice: str, x: Array, weight: Array) -> str:
 
 
 def _way_on_cpu(choice: str, x: Array, weight: Array, backward: bool) -> str:
-    is_worth_it = choice == "winograd" or (choice == "auto" and _winograd_pays(x, weight, backward))
-    if _is_3x3(weight) and is_worth_it:
+    if not _is_3x3(weight) or choice == "direct":
+        return "direct"
+    if choice == "winograd" or _winograd_pays(x, weight):
         return _winograd_for(x, weight)
-    _, C, KH, _ = weight.shape
-    return "direct_few_channels" if C <= thresholds.FEW_CHANNELS and KH > 1 else "direct"
+    channels = max(weight.shape[:2]) if backward else min(weight.shape[:2])
+    return "winograd_rows" if channels >= thresholds.WINOGRAD_ROWS_CHANNELS else "direct"
 
 
 def _winograd_for(x: Array, weight: Array) -> str:
     return "winograd" if _has_many_pixels(x, weight) else "winograd_deep"
 
 
-def _winograd_pays(x: Array, weight: Array, backward: bool) -> bool:
-    least = thresholds.WINOGRAD_CHANNELS_BACKWARD if backward else thresholds.WINOGRAD_CHANNELS_FORWARD
-    F, C, _, _ = weight.shape
-    return min(F, C) >= least and _pixels(x, weight) >= 16 * thresholds.WINOGRAD_TILES
+def _winograd_pays(x: Array, weight: Array) -> bool:
+    """Return whether Winograd's way along both axes is quicker than along the rows."""
+    is_wide = x.shape[3] > thresholds.WIDE
+    least = thresholds.WINOGRAD_CHANNELS_WIDE if is_wide else thresholds.WINOGRAD_CHANNELS
+    return min(weight.shape[:2]) >= least and _pixels(x, weight) >= 16 * thresholds.WINOGRAD_TILES
 
 
 def _split(x: Array, weight: Array) -> str:

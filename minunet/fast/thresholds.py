@@ -1,8 +1,10 @@
 """Every threshold of `minunet/fast`, with its unit. `python benchmarks/conv.py` measured those for the CPU."""
 
 # Which convolution (see plan.py)
-WINOGRAD_CHANNELS_FORWARD = 64  # channels, in and out: with fewer, Winograd's transforms cost more than they save
-WINOGRAD_CHANNELS_BACKWARD = 32  # channels, in and out: fewer, since dx and dweight share what is transformed
+WINOGRAD_ROWS_CHANNELS = 32  # channels, in and out forward, in or out backward: with fewer, the direct way is quicker
+WIDE = 200  # columns of x: on wider images products of a single row are slow
+WINOGRAD_CHANNELS = 256  # channels, in and out, for Winograd along both axes
+WINOGRAD_CHANNELS_WIDE = 64  # the same, on wide images
 WINOGRAD_TILES = 24  # tiles of 4x4 pixels in an image of y: with fewer, it is the kernels' transforms that cost more
 FEW_CHANNELS = 4  # channels in, at most, for which the rows of the kernel become channels
 
@@ -21,3 +23,11 @@ UP_CONV_PART = 2**20  # elements of x and y together in a part of an up-convolut
 
 # How much is worked on at a time on a GPU
 CUDA_CHUNK = 2**28  # elements of V, or of M, in a chunk of images: 1 GiB in float32. See benchmarks/README.md
+
+# Images by rows
+import os
+BAND = 2**int(os.environ.get('BB','18'))  # numbers of the larger of x and y in a band, at most
+SMALL_BAND = 2**int(os.environ.get('SB','17'))  # numbers in a band that is made only to give another core something to do, at least
+CORES = int(os.environ.get('CC','4'))  # so many bands are made of such small ones
+PRODUCTS = 2**17  # numbers of dtaps of several rows at a time, at most
+SMALL_PRODUCT = 10**6  # multiplications up to which OpenBLAS multiplies without packing

@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minunet.backend import Array, Constant, Params
+from minunet.backend import Array, Constant, Params, array_module
+from minunet.fast.cpu.parallel import side_by_side
 from minunet.fast.layers import (
     conv2d_backward,
     conv2d_forward,
@@ -38,6 +39,7 @@ from minunet.fast.layers import (
 from minunet.layers import Conv2dCache, CropConcatCache, DropoutCache, MaxPoolCache, ReluCache, UpConvCache
 from minunet.network.checks import check_input, check_network_size
 from minunet.network.initialise import init_conv2d, init_up_conv
+from minunet.network.one_vector import in_one_vector, sum_of_trees
 
 
 class DoubleConvCache(NamedTuple):
@@ -66,6 +68,10 @@ class UnetCache(NamedTuple):
     head: Conv2dCache
 
 
+class BatchCache(NamedTuple):
+    images: tuple[UnetCache, ...]
+
+
 def init_unet(
     rng: np.random.Generator,
     in_channels: int = 1,
@@ -89,7 +95,7 @@ def init_unet(
         rng, dtype, in_channels=in_channels, num_classes=num_classes, base_channels=base_channels, depth=depth
     )
     widths = [base_channels * 2**level for level in range(depth + 1)]
-    return {
+    params = {
         "encode": [_init_double_conv(rng, C, F, dtype) for C, F in pairwise([in_channels, *widths[:-1]])],
         "bottom": _init_double_conv(rng, widths[-2], widths[-1], dtype),
         "decode": [
@@ -97,6 +103,7 @@ def init_unet(
         ],
         "head": init_conv2d(rng, base_channels, num_classes, 1, dtype),
     }
+    return in_one_vector(params)
 
 
 def unet_forward(
@@ -124,6 +131,13 @@ def unet_forward(
         If the size does not fit the depth (names the nearest sizes that do), or the channels do not fit.
     """
     check_input(params, x)
+    if len(x) > 1 and array_module(x) is np and not dropout_rate:
+        logits_of_images, caches = zip(*side_by_side(lambda n: _forward(params, x[n : n + 1]), range(len(x))), strict=True)
+        return np.concatenate(logits_of_images), BatchCache(caches)
+    return _forward(params, x, dropout_rate, rng)
+
+
+def _forward(params, x, dropout_rate=0.0, rng=None):
     y = x
     skips: list[Array] = []
     encode: list[EncodeCache] = []
@@ -164,6 +178,13 @@ def unet_backward(dlogits: Array, cache: UnetCache, with_dx: bool = False) -> An
     -------
     grads : the structure of `params`; or (grads, dx) with dx (N, C, H, W)
     """
+    if isinstance(cache, BatchCache):
+        N = len(cache.images)
+        shares = side_by_side(lambda n: unet_backward(dlogits[n : n + 1], cache.images[n], with_dx), range(N))
+        if with_dx:
+            grads, dx = zip(*shares, strict=True)
+            return sum_of_trees(grads), np.concatenate(dx)
+        return sum_of_trees(shares)
     encode: list[Params] = []
     decode: list[Params] = []
     dskips: list[Array] = []
@@ -183,7 +204,7 @@ def unet_backward(dlogits: Array, cache: UnetCache, with_dx: bool = False) -> An
 
     for encode_cache in reversed(cache.encode):
         dy = max_pool_backward(dy, encode_cache.pool)
-        dy = dy + dskips.pop()  # the fork: the pool's gradient and the skip connection's
+        dy += dskips.pop()  # the fork: the pool's gradient and the skip connection's
         x_is_the_image = len(dskips) == 0  # no level is left above this one
         dy, conv_grads = double_conv_backward(dy, encode_cache.conv, with_dx=with_dx or not x_is_the_image)
         encode.insert(0, conv_grads)

@@ -12,41 +12,37 @@ kernels, and its core reads all of x. Backward it is some channels of x, and its
 way all cores would transform the same x, or the same dy; `winograd_deep.py` transforms it once for all.
 """
 
-from types import ModuleType
+import numpy as np
 
 from minunet.backend import Array, array_module
-from minunet.fast.cpu import direct, direct_few_channels, winograd, winograd_deep
+from minunet.fast.cpu import by_rows, direct, memory, winograd, winograd_deep, winograd_rows
 from minunet.fast.cpu.parallel import in_parallel, parts_of
 from minunet.fast.plan import ONE_PART, Plan
-
-WAYS: dict[str, ModuleType] = {
-    "direct": direct,
-    "direct_few_channels": direct_few_channels,
-    "winograd": winograd,
-}
 
 
 def forward(plan: Plan, x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
     """Return y (N, F, OH, OW) of x (N, C, H, W), weight (F, C, KH, KW) and bias (F,)."""
+    if plan.way == "direct":
+        return direct.forward(x, weight, bias, with_relu)
+    if plan.way == "winograd_rows":
+        return winograd_rows.forward(x, weight, bias, with_relu)
     N, C, H, W = x.shape
-    F, _, KH, KW = weight.shape
-    OH, OW = H - KH + 1, W - KW + 1
-    y = array_module(x).empty((N, F, OH, OW), x.dtype)
+    F = len(weight)
+    y = by_rows.empty(N, F, H - 2, W - 2, x.dtype) if array_module(x) is np else array_module(x).empty((N, F, H - 2, W - 2), x.dtype)
     if plan.way == "winograd_deep":
         winograd_deep.forward(x, weight, bias, y, with_relu, _parts(plan, C), _parts(plan, F))
         return y
-    way = WAYS[plan.way]
 
     def some_rows(rows: slice) -> None:
-        way.forward(x[:, :, _seen(rows, KH)], weight, bias, y[:, :, rows], with_relu)
+        winograd.forward(x[:, :, _seen(rows, 3)], weight, bias, y[:, :, rows], with_relu)
 
     def some_channels(channels: slice) -> None:
-        way.forward(x, weight[channels], bias[channels], y[:, channels], with_relu)
+        winograd.forward(x, weight[channels], bias[channels], y[:, channels], with_relu)
 
     if plan.split == "channels":
         in_parallel(some_channels, _parts(plan, F))
     else:
-        in_parallel(some_rows, _parts(plan, OH, multiple=4))  # of 4 rows, as Winograd's tiles
+        in_parallel(some_rows, _parts(plan, H - 2, multiple=4))  # of 4 rows, as Winograd's tiles
     return y
 
 
@@ -57,8 +53,14 @@ def backward(
 
     `y` is the output of `forward` if that ended with the ReLU, else None.
     """
+    if plan.way == "direct":
+        return direct.backward(dy, y, x, weight, with_dx)
+    if plan.way == "winograd_rows":
+        return winograd_rows.backward(dy, y, x, weight, with_dx)
     F, C, _, _ = weight.shape
-    dx = array_module(x).empty(x.shape, x.dtype) if with_dx else None
+    dx = None
+    if with_dx:
+        dx = by_rows.empty(*x.shape, x.dtype) if array_module(x) is np else array_module(x).empty(x.shape, x.dtype)
     if plan.way == "winograd_deep":
         dweight, dbias = winograd_deep.backward(dy, y, x, weight, dx, _parts(plan, C), _parts(plan, F))
     elif plan.split == "channels":
@@ -72,7 +74,7 @@ def _backward_by_rows(
     plan: Plan, dy: Array, y: Array | None, x: Array, weight: Array, dx: Array | None
 ) -> tuple[Array, Array]:
     """Write the gradient of x to dx, unless that is None; return dweight and dbias."""
-    xp, way = array_module(x), WAYS[plan.way]
+    xp, way = array_module(x), winograd
     N, C, _, W = x.shape
     KH = weight.shape[2]
     parts = _parts(plan, dy.shape[2], multiple=4)
@@ -97,7 +99,7 @@ def _backward_by_channels(
     plan: Plan, dy: Array, y: Array | None, x: Array, weight: Array, dx: Array | None
 ) -> tuple[Array, Array]:
     """Write the gradient of x to dx, unless that is None; return dweight and dbias."""
-    way = WAYS[plan.way]
+    way = winograd
     dweight = array_module(x).empty(weight.shape, x.dtype)
 
     def some_channels(channels: slice) -> Array:

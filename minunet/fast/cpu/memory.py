@@ -1,21 +1,70 @@
-"""Keep the memory of arrays that are dropped, instead of returning it to the operating system and asking for it again.
+"""Memory for the arrays of a layer, kept when an array is dropped and used again for the next one of its size.
 
-A training step makes and drops hundreds of arrays of many megabytes. By default the C library returns each of them to
-the system at once, and the system clears every page before it hands one out again. For a step of the full network on
-two cores that takes nearly a third of the time (`python benchmarks/memory.py`). Pages that are kept are ready for
-use. The peak of memory stays the same, but between peaks the process holds more than it uses. All threads share one
-arena, so that each can reuse what another one has freed.
+A training step makes and drops hundreds of arrays, in every step of the same sizes. `numpy.empty` asks the operating
+system for the larger ones, and the system clears every page before it hands it out: on a small network that takes
+longer than the arithmetic (`python benchmarks/memory.py`). `empty` here returns memory that an earlier array has left.
+What was used last comes first, since it may still be in the cache of the processor.
+
+    y = empty((N, OH, F, OW), x.dtype)     a block that is free, or a new one
+    del y                                  when nobody holds y or a view of it any more, the block is free again
+
+A block lies idle while no array needs its size. Before the idle ones take more than AT_MOST bytes they are all given
+back to the system, and those that are needed come anew.
 """
 
-import ctypes
+import collections
+import math
 
-M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # of glibc's malloc.h
+import numpy as np
+from numpy.typing import DTypeLike
+
+AT_MOST = 2**31  # bytes that may lie idle
+ALIGNMENT = 64  # bytes, a line of the cache: matrix products are quicker on arrays that begin with one
+SMALLEST = 2**16  # bytes: the C library keeps smaller arrays itself
+
+_idle: collections.defaultdict[int, collections.deque] = collections.defaultdict(collections.deque)  # by size in bytes
 
 
-def keep_freed_memory() -> bool:
-    """Set malloc up for the whole process; return whether it worked: only glibc, so Linux, has these settings."""
+class _Block:
+    """Memory that an array is made of. The array holds its block, and so do views of the array."""
+
+    __slots__ = ("__array_interface__", "memory")
+
+    def __init__(self, memory: tuple[np.ndarray, int], shape: tuple[int, ...], kind: str):
+        self.memory = memory
+        self.__array_interface__ = {"shape": shape, "typestr": kind, "data": (memory[1], False), "version": 3}
+
+    def __del__(self, idle=_idle):  # bound here, since at the end of Python the module's names go first
+        idle[len(self.memory[0])].append(self.memory)  # appending to a deque is safe, whichever threads do it
+
+
+def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    """Return an array whose numbers are not set, as `numpy.empty` does."""
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    if size < SMALLEST:
+        return np.empty(shape, dtype)
+    size += ALIGNMENT
     try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # another C library, or Windows
-        return False
-    return bool(mallopt(M_ARENA_MAX, 1) and mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, -1))
+        memory = _idle[size].pop()
+    except IndexError:
+        memory = _new(size)
+    return np.asarray(_Block(memory, shape, dtype.str))
+
+
+def idle_bytes() -> int:
+    """Return how much memory no array uses."""
+    return sum(size * len(blocks) for size, blocks in list(_idle.items()))
+
+
+def give_back() -> None:
+    """Give the memory that no array uses back to the system."""
+    _idle.clear()
+
+
+def _new(size: int) -> tuple[np.ndarray, int]:
+    """Return new memory, and the address in it where an array may begin."""
+    if idle_bytes() + size > AT_MOST:
+        give_back()
+    memory = np.empty(size, np.uint8)
+    return memory, memory.ctypes.data + -memory.ctypes.data % ALIGNMENT

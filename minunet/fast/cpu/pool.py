@@ -1,56 +1,77 @@
-"""The same max-pool as `layers/pool.py`, in parts: some channels at a time, on all cores.
+"""The same max-pool as `layers/pool.py`, by rows: first the larger of two columns, then the larger of two rows.
 
-The readable way finds the winner by `where`, which goes element by element. Here it is found by arithmetic: a corner
-that beats those before it has the largest number so far, so the winner is a maximum, too.
+    wider[h, c, w]  = max(x[h, c, 2w], x[h, c, 2w+1])
+    y[h, c, w]      = max(wider[2h, c, w], wider[2h+1, c, w])
+
+Backward the gradient goes the same two steps: to the row that has won, and there to the column that has won. Of equal
+numbers the upper one wins, then the left one, as in the readable layer. Who has won is seen from x, which the
+convolution before the pool keeps anyway.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
 from minunet.backend import Array
-from minunet.fast import thresholds
-from minunet.fast.cpu.parallel import in_parallel, parts_of
+from minunet.fast.cpu import by_rows, memory
+from minunet.fast.cpu.by_rows import Band, bands, rows_of
+from minunet.fast.cpu.parallel import in_parallel
 from minunet.fast.same_as import same_as
 from minunet.layers import pool as readable
 from minunet.layers.checks import check_gradient, check_max_pool
-from minunet.layers.pool import CORNERS, MaxPoolCache
+
+
+class MaxPoolCache(NamedTuple):
+    x: Array  # (N, C, H, W)
 
 
 @same_as(readable.max_pool_forward)
 def max_pool_forward(x):
     check_max_pool(x)
     N, C, H, W = x.shape
-    y = np.empty((N, C, H // 2, W // 2), x.dtype)
-    winner = np.empty(y.shape, np.uint8)
+    x_rows, y = x.transpose(0, 2, 1, 3), by_rows.empty(N, C, H // 2, W // 2, x.dtype)
+    y_rows = rows_of(y)
 
-    def work(channels: slice) -> None:
-        y_part, winner_part = y[:, channels], winner[:, channels]
-        first, *others = (x[:, channels, i::2, j::2] for i, j in CORNERS)
-        y_part[:], winner_part[:] = first, 0
-        for k, corner in enumerate(others, start=1):
-            np.maximum(winner_part, np.uint8(k) * (corner > y_part), out=winner_part)
-            np.maximum(y_part, corner, out=y_part)
+    def work(band: Band) -> None:
+        n, start, stop = band
+        wider = _wider(x_rows[n, 2 * start : 2 * stop])
+        np.maximum(wider[::2], wider[1::2], out=y_rows[n, start:stop])
 
-    in_parallel(work, _parts(x))
-    return y, MaxPoolCache(winner)
+    in_parallel(work, bands(N, H // 2, 2 * C * W))
+    return y, MaxPoolCache(x)
 
 
 @same_as(readable.max_pool_backward)
 def max_pool_backward(dy, cache):
-    check_gradient(dy, cache.winner.shape, cache.winner)
-    N, C, OH, OW = dy.shape
-    dx = np.empty((N, C, 2 * OH, 2 * OW), dy.dtype)
+    N, C, H, W = cache.x.shape
+    check_gradient(dy, (N, C, H // 2, W // 2), cache.x)
+    dx = by_rows.empty(N, C, H, W, dy.dtype)
+    x_rows, dy_rows, dx_rows = cache.x.transpose(0, 2, 1, 3), dy.transpose(0, 2, 1, 3), rows_of(dx)
 
-    def work(channels: slice) -> None:
-        for k, (i, j) in enumerate(CORNERS):
-            np.multiply(dy[:, channels], cache.winner[:, channels] == k, out=dx[:, channels, i::2, j::2])
+    def work(band: Band) -> None:
+        n, start, stop = band
+        x, dx = (rows[n, 2 * start : 2 * stop] for rows in (x_rows, dx_rows))
+        wider = _wider(x)
+        dwider = memory.empty(wider.shape, dy.dtype)
+        _divide(dy_rows[n, start:stop], wider[::2], wider[1::2], dwider[::2], dwider[1::2])
+        _divide(dwider, x[..., ::2], x[..., 1::2], dx[..., ::2], dx[..., 1::2])
 
-    in_parallel(work, _parts(dx))
+    in_parallel(work, bands(N, H // 2, 2 * C * W))
     return dx
 
 
-def _parts(x: Array) -> list[slice]:
-    """Return parts of the channels of x (N, C, H, W), each small enough to stay in cache; one if more do not pay."""
-    C, H, W = x.shape[1:]
-    if x.size < thresholds.PARALLEL_ELEMENTS:
-        return [slice(0, C)]
-    return parts_of(C, at_most=max(1, thresholds.POOL_PART // (H * W)))
+def _wider(x: Array) -> Array:
+    """Return the larger of two columns of x (rows, C, W), (rows, C, W / 2)."""
+    rows, C, W = x.shape
+    wider = memory.empty((rows, C, W // 2), x.dtype)
+    return np.maximum(x[..., ::2], x[..., 1::2], out=wider)
+
+
+def _divide(gradient: Array, first: Array, second: Array, dfirst: Array, dsecond: Array) -> None:
+    """Write the gradient to dfirst where the first is at least as large as the second, else to dsecond; zero beside."""
+    first_wins = memory.empty(first.shape, bool)
+    np.greater_equal(first, second, out=first_wins)
+    share = memory.empty(first.shape, gradient.dtype)
+    np.multiply(gradient, first_wins, out=share)
+    dfirst[...] = share
+    np.subtract(gradient, share, out=dsecond)
