@@ -19,7 +19,6 @@ from minunet.scale.cluster import connected
 from minunet.scale.many_images import predict_images
 from minunet.training import run_folder
 
-HELP = "measure a network on held-out images, compared with calling every pixel the more common class"
 EXAMPLE = "minunet evaluate runs/em/checkpoint.npz --data isbi:DIR"
 
 

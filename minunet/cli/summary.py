@@ -6,7 +6,6 @@ from minunet.errors import InputError
 from minunet.network.checks import check_numbers
 from minunet.network.summary import summary
 
-HELP = "print sizes, crops, parameters, FLOPs and memory of a network (Fig. 1)"
 EXAMPLE = "minunet summary --input 572"
 
 

@@ -15,7 +15,6 @@ from minunet.cli.bench.sides import roofs, time_layers, time_step
 from minunet.errors import InputError
 from minunet.files import picture_path
 
-HELP = "time every 3x3 layer and a training step, and draw the speeds"
 EXAMPLE = "minunet bench --against torch"
 
 
