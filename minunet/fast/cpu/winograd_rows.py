@@ -74,7 +74,7 @@ def backward(dy: Array, y: Array | None, x: Array, weight: Array, with_dx: bool)
         return _dU(D, images[n, start:stop]), sum_of_pixels(own)
 
     dU, dbias = (total(shares) for shares in zip(*in_parallel(work, _bands(N, H, max(3 * F, C) * W)), strict=True))
-    dtaps = (G.T.astype(x.dtype) @ dU.reshape(6, -1)).reshape(3, 3, F, C)  # (kh, kw, f, c) of the turned kernel
+    dtaps = _of_kernels(G.T, dU.reshape(6, -1)).reshape(3, 3, F, C)  # (kh, kw, f, c) of the turned kernel
     return dx, np.ascontiguousarray(dtaps[::-1, ::-1].transpose(2, 3, 0, 1)), dbias
 
 
@@ -87,7 +87,16 @@ def _evaluate_kernels(weight: Array) -> Array:
     """Return U, (6, F, 3 C) with the columns of the kernel beside each other, of weight (F, C, 3, 3)."""
     F, C = weight.shape[:2]
     taps = np.ascontiguousarray(weight.transpose(2, 0, 3, 1)).reshape(3, -1)  # kh, (f kw c)
-    return (G.astype(weight.dtype) @ taps).reshape(6, F, 3 * C)
+    return _of_kernels(G, taps).reshape(6, F, 3 * C)
+
+
+def _of_kernels(matrix: Array, kernels: Array) -> Array:
+    """Return matrix @ kernels, on one core.
+
+    For such a short product BLAS would wake its own threads, and these stay awake for a while: they would keep the
+    threads of the next call of `in_parallel` from their cores.
+    """
+    return in_parallel(lambda factor: factor @ kernels, [matrix.astype(kernels.dtype)])[0]
 
 
 def _evaluate(x: Array) -> Array:
