@@ -25,9 +25,8 @@ UP_CONV_PART = 2**20  # elements of x and y together in a part of an up-convolut
 CUDA_CHUNK = 2**28  # elements of V, or of M, in a chunk of images: 1 GiB in float32. See benchmarks/README.md
 
 # Images by rows
-import os
-BAND = 2**int(os.environ.get('BB','18'))  # numbers of the larger of x and y in a band, at most
-SMALL_BAND = 2**int(os.environ.get('SB','17'))  # numbers in a band that is made only to give another core something to do, at least
-CORES = int(os.environ.get('CC','4'))  # so many bands are made of such small ones
+BAND = 2**18  # numbers of the larger of x and y in a band, at most
+SMALL_BAND = 2**17  # numbers in a band that is made only to give another core something to do, at least
+SMALL_BANDS = 4  # so many of them are made, at most
 PRODUCTS = 2**17  # numbers of dtaps of several rows at a time, at most
 SMALL_PRODUCT = 10**6  # multiplications up to which OpenBLAS multiplies without packing

@@ -69,7 +69,7 @@ def bands(N: int, rows: int, numbers: int) -> list[Band]:
     Their number is a power of two, so that cores get equal shares.
     """
     total = rows * numbers
-    wanted = max(1.0, total / thresholds.BAND, min(thresholds.CORES, total / thresholds.SMALL_BAND))
+    wanted = max(1.0, total / thresholds.BAND, min(thresholds.SMALL_BANDS, total / thresholds.SMALL_BAND))
     count = min(rows, 2 ** math.ceil(math.log2(wanted)))
     edges = [rows * k // count for k in range(count + 1)]
     return [Band(n, start, stop) for n in range(N) for start, stop in itertools.pairwise(edges)]
