@@ -1,17 +1,18 @@
 """The plan of a convolution: which way it is computed, and how the cores of a CPU share the work.
 
-    way                   file                             how
-    readable              layers/conv.py                   9 products of the whole image
-    direct                fast/cpu/direct.py               bands of rows that stay in cache
-    direct_few_channels   fast/cpu/direct_few_channels.py  the same, for few channels in
-    winograd              fast/cpu/winograd.py             3x3 kernels with a quarter of the multiplications, in bands
-    winograd_deep         fast/cpu/winograd_deep.py        the same for deep layers: few pixels, many channels
-    cuda                  fast/cuda/conv.py                Winograd's convolution by CUDA kernels, on a GPU
+    way            file                       how
+    readable       layers/conv.py             9 products of the whole image
+    direct         fast/cpu/direct.py         small products, row by row
+    winograd_rows  fast/cpu/winograd_rows.py  3x3 kernels with half of the multiplications, row by row
+    winograd       fast/cpu/winograd.py       3x3 kernels with a quarter of the multiplications, in tiles
+    winograd_deep  fast/cpu/winograd_deep.py  the same for deep layers: few pixels, many channels
+    cuda           fast/cuda/conv.py          Winograd's convolution by CUDA kernels, on a GPU
 
-On a CPU the choice depends only on the shapes and on the number of cores, never on a timing. So on one machine a layer
-is always computed in the same way. Winograd's way is for 3x3 kernels with many channels in and out, on images of many
-Winograd tiles. On a GPU it is for all 3x3 kernels. That rule is an estimate: Winograd writes and reads 2.25 times x and
-2.25 times y, the readable way 18 times y.
+On a CPU the choice depends only on the shapes and, between the last two, on the number of cores, never on a timing. So
+on one machine a layer is always computed in the same way, and by the first two ways its bits are the same on any number
+of cores. With few channels the direct way is quickest; then Winograd's along the rows; and that along both axes on
+images of many Winograd tiles with many channels in and out. On a GPU it is for all 3x3 kernels. That rule is an
+estimate: Winograd writes and reads 2.25 times x and 2.25 times y, the readable way 18 times y.
 
 `python -m minunet.network.plan_table` prints the plans of a whole U-Net. `environment.py` has the variables that
 overrule them.
@@ -66,10 +67,13 @@ def _way_on_gpu(choice: str, x: Array, weight: Array) -> str:
 def _way_on_cpu(choice: str, x: Array, weight: Array, backward: bool) -> str:
     if not _is_3x3(weight) or choice == "direct":
         return "direct"
+    if choice == "winograd_rows":
+        return choice
     if choice == "winograd" or _winograd_pays(x, weight):
         return _winograd_for(x, weight)
-    channels = max(weight.shape[:2]) if backward else min(weight.shape[:2])
-    return "winograd_rows" if channels >= thresholds.WINOGRAD_ROWS_CHANNELS else "direct"
+    fewer, more = sorted(weight.shape[:2])
+    is_enough = (more if backward else fewer) >= thresholds.WINOGRAD_ROWS_CHANNELS
+    return "winograd_rows" if is_enough and fewer > thresholds.FEW_CHANNELS else "direct"
 
 
 def _winograd_for(x: Array, weight: Array) -> str:

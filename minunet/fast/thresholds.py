@@ -10,16 +10,11 @@ FEW_CHANNELS = 4  # channels in, at most, for which the rows of the kernel becom
 
 # When several cores share a layer: with less work, threads wait for each other longer than they work
 PARALLEL_MULTIPLICATIONS = 5 * 10**7  # multiplications of a convolution or an up-convolution: some milliseconds
-PARALLEL_ELEMENTS = 2**20  # elements of the larger array of a max-pool or a crop-concat
 PIXELS_PER_KERNEL = 16  # pixels of y for each core and kernel, from which on the cores share rows and not channels
 
 # How much is worked on at a time, so that it stays in a core's cache
-DIRECT_BAND_PIXELS = 8192  # pixels of y in a band of the direct convolution, about
-DIRECT_BAND_ROWS = 16  # rows of y in a band, at least
 WINOGRAD_BAND = 2**15  # tiles times channels, in and out together, in a band of Winograd's convolution, about
 WINOGRAD_CHUNK = 2**15  # tiles times channels in a chunk of its transforms, about
-POOL_PART = 2**18  # pixels of x in a part of a max-pool, at most
-UP_CONV_PART = 2**20  # elements of x and y together in a part of an up-convolution, at most
 
 # How much is worked on at a time on a GPU
 CUDA_CHUNK = 2**28  # elements of V, or of M, in a chunk of images: 1 GiB in float32. See benchmarks/README.md

@@ -132,7 +132,9 @@ def unet_forward(
     """
     check_input(params, x)
     if len(x) > 1 and array_module(x) is np and not dropout_rate:
-        logits_of_images, caches = zip(*side_by_side(lambda n: _forward(params, x[n : n + 1]), range(len(x))), strict=True)
+        logits_of_images, caches = zip(
+            *side_by_side(lambda n: _forward(params, x[n : n + 1]), range(len(x))), strict=True
+        )
         return np.concatenate(logits_of_images), BatchCache(caches)
     return _forward(params, x, dropout_rate, rng)
 

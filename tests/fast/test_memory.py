@@ -141,6 +141,8 @@ def test_steps_after_the_first_ones_need_no_more_memory(rng):
 
 
 def test_python_ends_in_peace_while_arrays_are_left():
-    code = "from minunet.fast.cpu import memory; import numpy; b = [memory.empty((1000, 1000), numpy.float32)]; b += [b]"
+    code = (
+        "from minunet.fast.cpu import memory; import numpy; b = [memory.empty((1000, 1000), numpy.float32)]; b += [b]"
+    )
     done = subprocess.run([sys.executable, "-X", "dev", "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""

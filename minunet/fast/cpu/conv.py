@@ -28,7 +28,11 @@ def forward(plan: Plan, x: Array, weight: Array, bias: Array, with_relu: bool) -
         return winograd_rows.forward(x, weight, bias, with_relu)
     N, C, H, W = x.shape
     F = len(weight)
-    y = by_rows.empty(N, F, H - 2, W - 2, x.dtype) if array_module(x) is np else array_module(x).empty((N, F, H - 2, W - 2), x.dtype)
+    y = (
+        by_rows.empty(N, F, H - 2, W - 2, x.dtype)
+        if array_module(x) is np
+        else array_module(x).empty((N, F, H - 2, W - 2), x.dtype)
+    )
     if plan.way == "winograd_deep":
         winograd_deep.forward(x, weight, bias, y, with_relu, _parts(plan, C), _parts(plan, F))
         return y

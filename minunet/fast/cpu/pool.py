@@ -68,10 +68,10 @@ def _wider(x: Array) -> Array:
 
 
 def _divide(gradient: Array, first: Array, second: Array, dfirst: Array, dsecond: Array) -> None:
-    """Write the gradient to dfirst where the first is at least as large as the second, else to dsecond; zero beside."""
-    first_wins = memory.empty(first.shape, bool)
-    np.greater_equal(first, second, out=first_wins)
+    """Write the gradient to dsecond where the second is larger than the first, else to dfirst; zero beside."""
+    second_wins = memory.empty(first.shape, bool)
+    np.greater(second, first, out=second_wins)
     share = memory.empty(first.shape, gradient.dtype)
-    np.multiply(gradient, first_wins, out=share)
-    dfirst[...] = share
-    np.subtract(gradient, share, out=dsecond)
+    np.multiply(gradient, second_wins, out=share)
+    dsecond[...] = share
+    np.subtract(gradient, share, out=dfirst)
