@@ -20,8 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minunet.backend import Array, Constant, Params, array_module
-from minunet.fast.cpu.parallel import side_by_side
+from minunet.backend import Array, Constant, Params
 from minunet.fast.layers import (
     conv2d_backward,
     conv2d_forward,
@@ -39,7 +38,6 @@ from minunet.fast.layers import (
 from minunet.layers import Conv2dCache, CropConcatCache, DropoutCache, MaxPoolCache, ReluCache, UpConvCache
 from minunet.network.checks import check_input, check_network_size
 from minunet.network.initialise import init_conv2d, init_up_conv
-from minunet.network.one_vector import in_one_vector, sum_of_trees
 
 
 class DoubleConvCache(NamedTuple):
@@ -68,10 +66,6 @@ class UnetCache(NamedTuple):
     head: Conv2dCache
 
 
-class BatchCache(NamedTuple):
-    images: tuple[UnetCache, ...]
-
-
 def init_unet(
     rng: np.random.Generator,
     in_channels: int = 1,
@@ -95,7 +89,7 @@ def init_unet(
         rng, dtype, in_channels=in_channels, num_classes=num_classes, base_channels=base_channels, depth=depth
     )
     widths = [base_channels * 2**level for level in range(depth + 1)]
-    params = {
+    return {
         "encode": [_init_double_conv(rng, C, F, dtype) for C, F in pairwise([in_channels, *widths[:-1]])],
         "bottom": _init_double_conv(rng, widths[-2], widths[-1], dtype),
         "decode": [
@@ -103,7 +97,6 @@ def init_unet(
         ],
         "head": init_conv2d(rng, base_channels, num_classes, 1, dtype),
     }
-    return in_one_vector(params)
 
 
 def unet_forward(
@@ -131,15 +124,6 @@ def unet_forward(
         If the size does not fit the depth (names the nearest sizes that do), or the channels do not fit.
     """
     check_input(params, x)
-    if len(x) > 1 and array_module(x) is np and not dropout_rate:
-        logits_of_images, caches = zip(
-            *side_by_side(lambda n: _forward(params, x[n : n + 1]), range(len(x))), strict=True
-        )
-        return np.concatenate(logits_of_images), BatchCache(caches)
-    return _forward(params, x, dropout_rate, rng)
-
-
-def _forward(params, x, dropout_rate=0.0, rng=None):
     y = x
     skips: list[Array] = []
     encode: list[EncodeCache] = []
@@ -180,13 +164,6 @@ def unet_backward(dlogits: Array, cache: UnetCache, with_dx: bool = False) -> An
     -------
     grads : the structure of `params`; or (grads, dx) with dx (N, C, H, W)
     """
-    if isinstance(cache, BatchCache):
-        N = len(cache.images)
-        shares = side_by_side(lambda n: unet_backward(dlogits[n : n + 1], cache.images[n], with_dx), range(N))
-        if with_dx:
-            grads, dx = zip(*shares, strict=True)
-            return sum_of_trees(grads), np.concatenate(dx)
-        return sum_of_trees(shares)
     encode: list[Params] = []
     decode: list[Params] = []
     dskips: list[Array] = []

@@ -21,16 +21,10 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from minunet.backend import Array, Params, array_module, flatten, is_whole_number, map_tree
 from minunet.errors import InputError
-from minunet.fast.cpu import memory
-from minunet.fast.cpu.parallel import in_parallel
-from minunet.network.one_vector import in_one_vector, vector_of
 
 DECAY, EPSILON = 0.999, 1e-8
-PIECE = 2**14  # numbers of a vector that are changed at a time: they stay in cache
 
 
 class Optimiser(NamedTuple):
@@ -46,19 +40,18 @@ class Optimiser(NamedTuple):
 def init_velocity(params: Params) -> Params:
     """Return momentum's state: zeros with the structure of `params`."""
     _flattened(params=params)
-    return in_one_vector(map_tree(lambda weight: array_module(weight).zeros_like(weight), params))
+    return map_tree(lambda weight: array_module(weight).zeros_like(weight), params)
 
 
 def sgd_step(params: Params, grads: Params, velocity: Params, learning_rate: float, momentum: float) -> None:
     """Update `params` and `velocity` in place; all three trees have the same structure, or InputError is raised."""
     _check_numbers("sgd_step", learning_rate, momentum)
-
-    def update(weight: Array, gradient: Array, velocity: Array) -> None:
-        velocity *= momentum
-        velocity += gradient
-        weight -= learning_rate * velocity
-
-    for_every_number(update, params=params, grads=grads, velocity=velocity)
+    weights, gradients, velocities = _flattened(params=params, grads=grads, velocity=velocity)
+    for name, weight in weights.items():
+        step = velocities[name]
+        step *= momentum
+        step += gradients[name]
+        weight -= learning_rate * step
 
 
 def init_moments(params: Params) -> dict[str, Params]:
@@ -83,39 +76,13 @@ def adam_step(
         )
     trees = {"params": params, "grads": grads}
     trees |= {f"moments['{name}']": moments[name] for name in ("mean", "square")}
-
-    def update(weight: Array, gradient: Array, mean: Array, square: Array) -> None:
+    weights, gradients, means, squares = _flattened(**trees)
+    for name, weight in weights.items():
+        gradient, mean, square = gradients[name], means[name], squares[name]
         mean += (1 - momentum) * (gradient - mean)
         square += (1 - DECAY) * (gradient**2 - square)
         root = array_module(weight).sqrt(square / (1 - DECAY**step))
         weight -= learning_rate / (1 - momentum**step) * mean / (root + EPSILON)
-
-    for_every_number(update, **trees)
-
-
-def for_every_number(update: Callable, **trees: Params) -> None:
-    """Call `update` with the arrays of all trees that have the same name; it changes them in place, number by number.
-
-    Where the trees are vectors (see `network/one_vector.py`), it is called with pieces of these, on several cores, and
-    that is quicker.
-
-    Raises
-    ------
-    InputError
-        Unless all trees have the names and the shapes of the first one, `params`.
-    """
-    flat = _flattened(**trees)
-    arrays = [[tree[name] for name in flat[0]] for tree in flat]
-    vectors = [vector_of(of_tree) for of_tree in arrays]
-    if vectors[0] is None or any(vector is None for vector in vectors[2:]):
-        for same_name in zip(*arrays, strict=True):
-            update(*same_name)
-        return
-    if vectors[1] is None:  # the gradients come from the layers one by one
-        vector = memory.empty(vectors[0].shape, vectors[0].dtype)
-        vectors[1] = np.concatenate([gradient.ravel() for gradient in arrays[1]], out=vector)
-    pieces = [slice(start, start + PIECE) for start in range(0, vectors[0].size, PIECE)]
-    in_parallel(lambda piece: update(*(vector[piece] for vector in vectors)), pieces)
 
 
 def _check_numbers(function: str, learning_rate: Any, momentum: Any) -> None:

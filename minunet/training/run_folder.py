@@ -12,7 +12,6 @@ from minunet.data import Sample, loss_weights
 from minunet.errors import InputError
 from minunet.files import replace_atomically
 from minunet.metrics.evaluation import evaluate
-from minunet.network.one_vector import in_one_vector
 from minunet.network.trained.checkpoint import load_checkpoint, save_checkpoint
 from minunet.pictures.contact_sheet import plot_contact_sheet
 from minunet.pictures.curves import plot_curves
@@ -73,8 +72,7 @@ def resume_run(folder: Path, **changes) -> Run:
     done = len(stored.history)
     if config.steps is not None and config.steps < done:
         raise InputError(f"steps must be at least the {done} that are done, got {config.steps}; leave --steps out")
-    trees = [in_one_vector(tree) for tree in (stored.network.params, stored.optimiser_state)]
-    params, optimiser_state = to_device(trees, config.device)
+    params, optimiser_state = to_device([stored.network.params, stored.optimiser_state], config.device)
     allow_tf32_if_asked(params["head"]["bias"])
     return Run(config, params, optimiser_state, stored.network.normalisation, stored.history)
 
