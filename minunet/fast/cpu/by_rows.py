@@ -2,8 +2,8 @@
 
     x[n, c, h, w]     lies at     ((n * H + h) * C + c) * W + w
 
-Then the KH rows of an image that a row of y sees, with all their channels, lie one below the other: they are ONE matrix,
-without a copy, and so are those of the next row of y, one row further down.
+Then the KH rows of an image that a row of y sees, with all their channels, lie one below the other: they are ONE
+matrix, without a copy, and so are those of the next row of y, one row further down.
 
     window[h] = rows h .. h + KH - 1 of x, (KH C, W)
 
@@ -16,7 +16,7 @@ image itself, is copied where it comes in.
 
 import itertools
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -27,9 +27,9 @@ from minunet.fast import thresholds
 from minunet.fast.cpu import memory
 
 
-def empty(N: int, C: int, H: int, W: int, dtype: DTypeLike) -> Array:
-    """Return an array (N, C, H, W) that lies by rows; its numbers are not set."""
-    return memory.empty((N, H, C, W), dtype).transpose(0, 2, 1, 3)
+def empty(N: int, C: int, H: int, W: int, dtype: DTypeLike, xp: Any = np) -> Array:
+    """Return an array (N, C, H, W) that lies by rows, on a GPU as CuPy makes it; its numbers are not set."""
+    return memory.empty((N, H, C, W), dtype).transpose(0, 2, 1, 3) if xp is np else xp.empty((N, C, H, W), dtype)
 
 
 def rows_of(x: Array) -> Array:

@@ -95,8 +95,10 @@ def convolve(seen: Array, taps: Array, out: Array) -> None:
 
 def _dtaps(seen: Array, dy: Array, KH: int, KW: int) -> Array:
     """Return the gradient of the taps, (KW, KH C, F), of `seen` (rows + KH - 1, C, W) and dy (rows, F, OW)."""
-    columns = windows(seen, KH, KW)  # (KW, rows, KH C, OW)
     rows, F, OW = dy.shape
+    if rows == 0:  # the last KH - 1 rows of dx have no row of dy of their own
+        return np.zeros((KW, KH * seen.shape[1], F), dy.dtype)
+    columns = windows(seen, KH, KW)  # (KW, rows, KH C, OW)
     turned = memory.empty((rows, OW, F), dy.dtype)
     turned[:] = dy.transpose(0, 2, 1)
     dtaps = np.zeros((KW, columns.shape[2], F), dy.dtype)

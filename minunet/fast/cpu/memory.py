@@ -8,15 +8,18 @@ What was used last comes first, since it may still be in the cache of the proces
     y = empty((N, OH, F, OW), x.dtype)     a block that is free, or a new one
     del y                                  when nobody holds y or a view of it any more, the block is free again
 
-A block lies idle while no array needs its size. Before the idle ones take more than AT_MOST bytes they are all given
-back to the system, and those that are needed come anew.
+A block lies idle while no array needs its size. Where a new one is needed while idle ones take AT_MOST bytes or more,
+these are given back to the system first.
 """
 
 import collections
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
+
+from minunet.backend import Array, array_module
 
 AT_MOST = 2**31  # bytes that may lie idle
 ALIGNMENT = 64  # bytes, a line of the cache: matrix products are quicker on arrays that begin with one
@@ -38,8 +41,10 @@ class _Block:
         idle[len(self.memory[0])].append(self.memory)  # appending to a deque is safe, whichever threads do it
 
 
-def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
-    """Return an array whose numbers are not set, as `numpy.empty` does."""
+def empty(shape: tuple[int, ...], dtype: DTypeLike, xp: Any = np) -> Array:
+    """Return an array whose numbers are not set, as `xp.empty` does; CuPy keeps memory itself."""
+    if xp is not np:
+        return xp.empty(shape, dtype)
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
     if size < SMALLEST:
@@ -50,6 +55,12 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     except IndexError:
         memory = _new(size)
     return np.asarray(_Block(memory, shape, dtype.str))
+
+
+def product(a: Array, b: Array) -> Array:
+    """Return a @ b, of arrays with the same leading axes."""
+    xp = array_module(a)
+    return xp.matmul(a, b, out=empty((*a.shape[:-1], b.shape[-1]), a.dtype, xp))
 
 
 def idle_bytes() -> int:

@@ -73,6 +73,6 @@ def up_conv_backward(dy, cache):
 
 
 def _blocks(product: Array, y: Array) -> list[tuple[Array, Array]]:
-    """Return for each tap its part of the product, (rows, F, W), and the pixels of y (2 rows, F, 2 W) that it paints."""
+    """Return for each tap its part of the product, (rows, F, W), and its pixels of y (2 rows, F, 2 W)."""
     parts = product.reshape(len(product), 4, -1, product.shape[2])
     return [(parts[:, tap], y[i::2, :, j::2]) for tap, (i, j) in enumerate(TAPS)]

@@ -71,7 +71,7 @@ def backward(dy: Array, y: Array | None, x: Array, weight: Array, with_dx: bool)
         D = _evaluate(framed)  # (groups, 6, 3 F, W)
         if dx_rows is not None:
             _interpolate(_products(U, D), dx_rows[n, start:stop])
-        return _dU(D, images[n, start:stop]), sum_of_pixels(own)
+        return _kernel_gradient(D, images[n, start:stop]), sum_of_pixels(own)
 
     dU, dbias = (total(shares) for shares in zip(*in_parallel(work, _bands(N, H, max(3 * F, C) * W)), strict=True))
     dtaps = _of_kernels(G.T, dU.reshape(6, -1)).reshape(3, 3, F, C)  # (kh, kw, f, c) of the turned kernel
@@ -136,7 +136,7 @@ def _interpolate(M: Array, out: Array) -> None:
         out[:] = rows[: len(out)]
 
 
-def _dU(D: Array, x: Array) -> Array:
+def _kernel_gradient(D: Array, x: Array) -> Array:
     """Return the gradient of the evaluated kernels, (6, 3 F, C), of D (groups, 6, 3 F, W) and x (rows, C, W)."""
     groups, _, _, W = D.shape
     C = x.shape[1]
