@@ -25,3 +25,4 @@ SMALL_BAND = 2**17  # numbers in a band that is made only to give another core s
 SMALL_BANDS = 4  # so many of them are made, at most
 PRODUCTS = 2**17  # numbers of dtaps of several rows at a time, at most
 SMALL_PRODUCT = 10**6  # multiplications up to which OpenBLAS multiplies without packing
+LONG_PRODUCTS = 64  # channels, in and out, from which on several rows share a product

@@ -25,6 +25,7 @@ SHAPES = [  # N, C, F, H, W, KH, KW
     (2, 1, 2, 19, 9, 3, 3),  # few channels
     (2, 3, 2, 21, 9, 2, 5),
     (2, 1, 4, 8, 9, 3, 3),  # and too few pixels for parts by rows
+    (1, 64, 65, 11, 9, 3, 3),  # so many channels that groups of rows share a product
 ]
 WAYS = pytest.mark.parametrize("way", ["direct", "winograd_rows", "winograd"])
 

@@ -58,9 +58,9 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike, xp: Any = np) -> Array:
 
 
 def product(a: Array, b: Array) -> Array:
-    """Return a @ b, of arrays with the same leading axes."""
+    """Return a @ b, where b has all leading axes."""
     xp = array_module(a)
-    return xp.matmul(a, b, out=empty((*a.shape[:-1], b.shape[-1]), a.dtype, xp))
+    return xp.matmul(a, b, out=empty((*b.shape[:-2], a.shape[-2], b.shape[-1]), a.dtype, xp))
 
 
 def idle_bytes() -> int:
