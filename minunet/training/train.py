@@ -40,6 +40,7 @@ from minunet.data import (
 )
 from minunet.data.normalisation import Normalisation
 from minunet.errors import InputError
+from minunet.fast.cpu.parallel import side_by_side
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from minunet.metrics.evaluation import mean, pixel_errors
 from minunet.network.initialise import centre
@@ -53,6 +54,7 @@ from minunet.training.optimisers import OPTIMISERS
 
 WARM_UP = 50  # steps
 VALIDATIONS = 10  # over a whole run
+SIDE_BY_SIDE = 2**22  # numbers of a layer at full resolution: a tile keeps about thirty times as many for its gradient
 
 Tile = tuple[Array, Array, Array | None]  # x (C, tile, tile), labels (output, output), weights like labels or None
 
@@ -177,12 +179,21 @@ def batch_step(run: Run, tiles: list[Tile], step: int, rate: float, ranks: Ranks
 
     On a GPU nothing here waits for a result, the loss included: it is a 0-d array.
     """
-    numbers = ranks.tiles(step, len(tiles) * ranks.size)
-    gradients = [tile_gradient(run, tile, number) for tile, number in zip(tiles, numbers, strict=True)]
+    numbered = list(zip(tiles, ranks.tiles(step, len(tiles) * ranks.size), strict=True))
+    if _is_small(run):  # each core takes a tile
+        gradients = side_by_side(lambda pair: tile_gradient(run, *pair), numbered)
+    else:  # one tile after the other, each on all cores
+        gradients = [tile_gradient(run, *pair) for pair in numbered]
     loss, grads = mean_gradient(gradients, ranks)
     optimiser = OPTIMISERS[run.config.optimiser]
     optimiser.step(run.params, grads, run.optimiser_state, rate, run.config.momentum, step + 1)
     return loss
+
+
+def _is_small(run: Run) -> bool:
+    """Return whether a tile is so small that every core can have one in memory; on a GPU there is one at a time."""
+    is_on_cpu = array_module(run.params["head"]["bias"]) is np
+    return is_on_cpu and run.config.base_channels * run.config.tile**2 <= SIDE_BY_SIDE
 
 
 def tile_gradient(run: Run, tile: Tile, number: int) -> tuple[Array, dict]:

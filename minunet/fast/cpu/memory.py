@@ -1,4 +1,4 @@
-"""Memory for the arrays of a layer, kept when an array is dropped and used again for the next one of its size.
+"""Memory for the arrays of a layer, kept when an array is dropped and used again for the next one of about its size.
 
 A training step makes and drops hundreds of arrays, in every step of the same sizes. `numpy.empty` asks the operating
 system for the larger ones, and the system clears every page before it hands it out: on a small network that takes
@@ -49,7 +49,7 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike, xp: Any = np) -> Array:
     size = math.prod(shape) * dtype.itemsize
     if size < SMALLEST:
         return np.empty(shape, dtype)
-    size += ALIGNMENT
+    size = _rounded(size + ALIGNMENT)
     try:
         memory = _idle[size].pop()
     except IndexError:
@@ -71,6 +71,12 @@ def idle_bytes() -> int:
 def give_back() -> None:
     """Give the memory that no array uses back to the system."""
     _idle.clear()
+
+
+def _rounded(size: int) -> int:
+    """Round a size up, by an eighth at most, so that layers of nearly the same size use each other's blocks."""
+    step = 1 << (size.bit_length() - 4)
+    return -(-size // step) * step
 
 
 def _new(size: int) -> tuple[np.ndarray, int]:
