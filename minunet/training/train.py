@@ -180,20 +180,14 @@ def batch_step(run: Run, tiles: list[Tile], step: int, rate: float, ranks: Ranks
     On a GPU nothing here waits for a result, the loss included: it is a 0-d array.
     """
     numbered = list(zip(tiles, ranks.tiles(step, len(tiles) * ranks.size), strict=True))
-    if _is_small(run):  # each core takes a tile
-        gradients = side_by_side(lambda pair: tile_gradient(run, *pair), numbered)
-    else:  # one tile after the other, each on all cores
-        gradients = [tile_gradient(run, *pair) for pair in numbered]
+    is_small = run.config.base_channels * run.config.tile**2 <= SIDE_BY_SIDE
+    on_cpu = array_module(run.params["head"]["bias"]) is np
+    each = side_by_side if on_cpu and is_small else map  # one tile for each core, or all cores for each tile
+    gradients = list(each(lambda pair: tile_gradient(run, *pair), numbered))
     loss, grads = mean_gradient(gradients, ranks)
     optimiser = OPTIMISERS[run.config.optimiser]
     optimiser.step(run.params, grads, run.optimiser_state, rate, run.config.momentum, step + 1)
     return loss
-
-
-def _is_small(run: Run) -> bool:
-    """Return whether a tile is so small that every core can have one in memory; on a GPU there is one at a time."""
-    is_on_cpu = array_module(run.params["head"]["bias"]) is np
-    return is_on_cpu and run.config.base_channels * run.config.tile**2 <= SIDE_BY_SIDE
 
 
 def tile_gradient(run: Run, tile: Tile, number: int) -> tuple[Array, dict]:

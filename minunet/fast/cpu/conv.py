@@ -55,8 +55,9 @@ def backward(
         return direct.backward(dy, y, x, weight, with_dx)
     if plan.way == "winograd_rows":
         return winograd_rows.backward(dy, y, x, weight, with_dx)
-    F, C, _, _ = weight.shape
-    dx = by_rows.empty(*x.shape, x.dtype, array_module(x)) if with_dx else None
+    F = len(weight)
+    N, C, H, W = x.shape
+    dx = by_rows.empty(N, C, H, W, x.dtype, array_module(x)) if with_dx else None
     if plan.way == "winograd_deep":
         dweight, dbias = winograd_deep.backward(dy, y, x, weight, dx, _parts(plan, C), _parts(plan, F))
     elif plan.split == "channels":

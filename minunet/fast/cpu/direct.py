@@ -24,7 +24,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from minunet.backend import Array
 from minunet.fast import thresholds
@@ -63,7 +62,7 @@ def backward(dy: Array, y: Array | None, x: Array, weight: Array, with_dx: bool)
         images, kernels = _few_channels_as_more(images, kernels)
     F, _, KH, KW = kernels.shape
     N, H, _, W = images.shape
-    dx = by_rows.empty(*x.shape, x.dtype) if with_dx else None
+    dx = by_rows.empty(N, x.shape[1], H, x.shape[3], x.dtype) if with_dx else None
     dx_rows = None if dx is None else rows_of(dx)
     dy_rows, y_rows = dy.transpose(0, 2, 1, 3), None if y is None else y.transpose(0, 2, 1, 3)
     turned = _taps(weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3))
@@ -157,13 +156,13 @@ def sum_of_pixels(x: Array) -> Array:
     return np.matmul(x, np.ones(x.shape[2], x.dtype)).sum(axis=0)
 
 
-def _zeros(count: int, dtype: DTypeLike) -> Array:
+def _zeros(count: int, dtype: np.dtype) -> Array:
     """Return so many zeros: NumPy finds the larger of two arrays much faster than that of an array and a number."""
     return _as_many_zeros(2 ** math.ceil(math.log2(count + 1)), dtype)[:count]
 
 
 @functools.lru_cache(8)
-def _as_many_zeros(count: int, dtype: DTypeLike) -> Array:
+def _as_many_zeros(count: int, dtype: np.dtype) -> Array:
     return np.zeros(count, dtype)
 
 

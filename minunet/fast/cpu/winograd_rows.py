@@ -165,8 +165,8 @@ def _kernel_gradient(D: Array, x: Array, is_long: bool) -> Array:
         by_group[: len(here), row] = here
         by_group[len(here) :, row] = 0
     if is_long:
-        X = memory.product(A.T.astype(x.dtype), turned.reshape(4, -1)).reshape(6, groups * W, C)
-        return memory.product(D, X)
+        long_X = memory.product(A.T.astype(x.dtype), turned.reshape(4, -1)).reshape(6, groups * W, C)
+        return memory.product(D, long_X)
     X = memory.product(A.T.astype(x.dtype), turned.reshape(groups, 4, W * C)).reshape(groups, 6, W, C)
     return _products(D, X).sum(axis=0)
 
