@@ -35,7 +35,7 @@ class Plan(NamedTuple):
     """How one pass of a convolution, forward or backward, is computed."""
 
     way: str  # see the table above
-    split: str  # what a core's part is: "rows" of y, "channels" of y forward and of x backward, or "one part" for all
+    split: str  # what a core's part is: "bands" or "rows" of y, "channels" of y or x, or "one part" for all
 
 
 def plan(x: Array, weight: Array, backward: bool) -> Plan:
@@ -53,7 +53,8 @@ def plan(x: Array, weight: Array, backward: bool) -> Plan:
         return Plan(_way_on_gpu(choice, x, weight), ONE_PART)
     if choice == "readable":
         return Plan("readable", ONE_PART)  # BLAS, which does its products, uses all cores
-    return Plan(_way_on_cpu(choice, x, weight, backward), _split(x, weight))
+    way = _way_on_cpu(choice, x, weight, backward)
+    return Plan(way, "bands" if way in ("direct", "winograd_rows") else _split(x, weight))
 
 
 def _way_on_gpu(choice: str, x: Array, weight: Array) -> str:

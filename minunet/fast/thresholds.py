@@ -6,23 +6,23 @@ WIDE = 200  # columns of x: on wider images products of a single row are slow
 WINOGRAD_CHANNELS = 256  # channels, in and out, for Winograd along both axes
 WINOGRAD_CHANNELS_WIDE = 64  # the same, on wide images
 WINOGRAD_TILES = 24  # tiles of 4x4 pixels in an image of y: with fewer, it is the kernels' transforms that cost more
-FEW_CHANNELS = 4  # channels in, at most, for which the rows of the kernel become channels
+FEW_CHANNELS = 4  # channels in, at most, for which the columns of the kernel become channels
 
-# When several cores share a layer: with less work, threads wait for each other longer than they work
-PARALLEL_MULTIPLICATIONS = 5 * 10**7  # multiplications of a convolution or an up-convolution: some milliseconds
+# When several cores share a layer of Winograd's ways along both axes: with less work, threads wait for each other longer than they work
+PARALLEL_MULTIPLICATIONS = 5 * 10**7  # multiplications of a convolution: some milliseconds
 PIXELS_PER_KERNEL = 16  # pixels of y for each core and kernel, from which on the cores share rows and not channels
 
-# How much is worked on at a time, so that it stays in a core's cache
+# How much is worked on at a time by Winograd's ways along both axes, so that it stays in a core's cache
 WINOGRAD_BAND = 2**15  # tiles times channels, in and out together, in a band of Winograd's convolution, about
 WINOGRAD_CHUNK = 2**15  # tiles times channels in a chunk of its transforms, about
 
-# How much is worked on at a time on a GPU
-CUDA_CHUNK = 2**28  # elements of V, or of M, in a chunk of images: 1 GiB in float32. See benchmarks/README.md
-
-# Images by rows
+# How much is worked on at a time on images by rows
 BAND = 2**18  # numbers of the larger of x and y in a band, at most
 SMALL_BAND = 2**17  # numbers in a band that is made only to give another core something to do, at least
 SMALL_BANDS = 4  # so many of them are made, at most
 PRODUCTS = 2**17  # numbers of dtaps of several rows at a time, at most
 SMALL_PRODUCT = 10**6  # multiplications up to which OpenBLAS multiplies without packing
 LONG_PRODUCTS = 64  # channels, in and out, from which on several rows share a product
+
+# How much is worked on at a time on a GPU
+CUDA_CHUNK = 2**28  # elements of V, or of M, in a chunk of images: 1 GiB in float32. See benchmarks/README.md

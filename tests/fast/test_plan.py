@@ -73,6 +73,7 @@ def test_backward_winograd_pays_when_there_are_many_channels_in_or_out():
 @pytest.mark.parametrize("backward", [False, True])
 def test_how_the_cores_share_a_layer(monkeypatch, H, W, split, backward):
     monkeypatch.setattr(thresholds, "PARALLEL_MULTIPLICATIONS", 6 * 10**6)
+    monkeypatch.setenv("MINUNET_CONVOLUTION", "winograd")
     assert plan(*shapes(64, 64, H, W), backward).split == split
 
 
@@ -110,11 +111,11 @@ def test_the_table_has_every_convolution_of_fig_1_and_makes_no_arrays():
         tracemalloc.stop()
     assert peak < 10**6
     assert len(lines) == 1 + 18 + 1 + 1  # a heading, the convolutions, the head, the number of threads
-    assert lines[1].split() == (["encode.0.conv1", "3x3", "1", "->", "64", "570x570"] + 2 * ["direct,", "rows"])
+    assert lines[1].split() == (["encode.0.conv1", "3x3", "1", "->", "64", "570x570"] + 2 * ["direct,", "bands"])
     assert lines[10].split()[-4:] == 2 * ["winograd_deep,", "channels"] and lines[10].startswith("bottom.conv2")
     assert lines[-2].startswith("head") and lines[-1] == "shared by 2 threads"
 
 
 def test_the_table_of_a_small_network_that_is_not_square():
     lines = plan_table(60, 44, base_channels=2, depth=2).splitlines()
-    assert "2 -> 4" in lines[3] and "26x18" in lines[3] and lines[3].endswith("direct, one part")
+    assert "2 -> 4" in lines[3] and "26x18" in lines[3] and lines[3].endswith("direct, bands")
