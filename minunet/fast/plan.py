@@ -83,9 +83,12 @@ def _winograd_for(x: Array, weight: Array) -> str:
 
 def _winograd_pays(x: Array, weight: Array) -> bool:
     """Return whether Winograd's way along both axes is quicker than along the rows."""
-    is_wide = x.shape[3] > thresholds.WIDE
-    least = thresholds.WINOGRAD_CHANNELS_WIDE if is_wide else thresholds.WINOGRAD_CHANNELS
-    return min(weight.shape[:2]) >= least and _pixels(x, weight) >= 16 * thresholds.WINOGRAD_TILES
+    fewer, more = sorted(weight.shape[:2])
+    if x.shape[3] > thresholds.WIDE:
+        are_many = fewer >= thresholds.WINOGRAD_CHANNELS_WIDE
+    else:
+        are_many = 2 * fewer >= thresholds.WINOGRAD_CHANNELS <= more
+    return are_many and _pixels(x, weight) >= 16 * thresholds.WINOGRAD_TILES
 
 
 def _split(x: Array, weight: Array) -> str:

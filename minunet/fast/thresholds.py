@@ -3,12 +3,12 @@
 # Which convolution (see plan.py)
 WINOGRAD_ROWS_CHANNELS = 32  # channels, in and out forward, in or out backward: with fewer, the direct way is quicker
 WIDE = 200  # columns of x: on wider images products of a single row are slow
-WINOGRAD_CHANNELS = 256  # channels, in and out, for Winograd along both axes
-WINOGRAD_CHANNELS_WIDE = 64  # the same, on wide images
+WINOGRAD_CHANNELS = 256  # channels in or out, and half as many out or in, for Winograd along both axes
+WINOGRAD_CHANNELS_WIDE = 64  # channels in and out, on wide images
 WINOGRAD_TILES = 24  # tiles of 4x4 pixels in an image of y: with fewer, it is the kernels' transforms that cost more
 FEW_CHANNELS = 4  # channels in, at most, for which the columns of the kernel become channels
 
-# When several cores share a layer of Winograd's ways along both axes: with less work, threads wait for each other longer than they work
+# When several cores share a layer of Winograd's ways along both axes: with less work, threads mostly wait
 PARALLEL_MULTIPLICATIONS = 5 * 10**7  # multiplications of a convolution: some milliseconds
 PIXELS_PER_KERNEL = 16  # pixels of y for each core and kernel, from which on the cores share rows and not channels
 

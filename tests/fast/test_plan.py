@@ -62,6 +62,11 @@ def test_backward_winograd_pays_when_there_are_many_channels_in_or_out():
         assert plan(*shapes(C, F, 60, 60), backward=True).way == "direct"
 
 
+@pytest.mark.parametrize(("C", "F", "way"), [(256, 128, "winograd"), (127, 256, "winograd_rows")])
+def test_half_as_many_channels_on_one_side_are_enough(C, F, way):
+    assert plan(*shapes(C, F, 100, 100), backward=False).way == way
+
+
 @pytest.mark.parametrize(
     ("H", "W", "split"),
     [
