@@ -52,14 +52,16 @@ def in_parallel(work: Callable, parts: Sequence) -> list:
                 pass
 
     with _one_at_a_time, _blas_on_one_core() as count:
-        inside = contextvars.copy_context()  # of the caller, whose settings hold in the parts, too
-        inside.run(_is_inside.set, True)
-        helpers, done = _helpers(min(count, len(parts)) - 1), queue.SimpleQueue[None]()
-        for helper in helpers:
-            helper.put((functools.partial(inside.copy().run, run), done))
-        inside.run(run)
-        for _ in helpers:
-            done.get()
+        outside = _is_inside.set(True)
+        try:
+            helpers, done = _helpers(min(count, len(parts)) - 1), queue.SimpleQueue[None]()
+            for helper in helpers:  # with the caller's settings, which hold in its parts, too
+                helper.put((functools.partial(contextvars.copy_context().run, run), done))
+            run()
+            for _ in helpers:
+                done.get()
+        finally:
+            _is_inside.reset(outside)
     if errors:
         raise errors[0]
     return results
