@@ -1,10 +1,7 @@
 """Make the notebooks from their sources: python notebooks/build.py [02 07 ...], or --check to compare without running.
 
-source/NN_name.py  ->  NN_name.ipynb            executed, outputs in, solutions folded
-                       student/NN_name.ipynb    stubs to fill in, no outputs
-                       solutions/NN_name.ipynb  solutions, no outputs
-                       nbgrader/NN_name.ipynb   solutions, with nbgrader's metadata (see nbgrader_edition.py)
-                       colab/NN_name.ipynb      stubs, for Colab and Binder (see colab.py)
+source/NN_name.py  ->  NN_name.ipynb   executed, outputs in, solutions folded
+                       student, solutions, nbgrader and colab/NN_name.ipynb, without outputs: see EDITIONS
 """
 
 import argparse
@@ -26,7 +23,12 @@ from minunet.files import replace_atomically
 
 LARGEST = 1_500_000  # bytes; code hosts may not show larger notebooks
 REMEDY = "run python notebooks/build.py"
-UNEXECUTED = {"student": student, "solutions": solutions, "nbgrader": nbgrader}
+EDITIONS = {  # folder -> how a page's copy for it is made, from (page, name, address); all but the executed one
+    "student": lambda page, name, address: student(page),  # stubs to fill in
+    "solutions": lambda page, name, address: solutions(page),
+    "nbgrader": lambda page, name, address: nbgrader(page),  # solutions, with nbgrader's metadata
+    "colab": colab,  # stubs, for Colab and Binder
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -97,7 +99,7 @@ def check(folder: Path, sources: list[Path]) -> list[str]:
         if _text(_without_outputs(executed)) != _text(_with_solutions_folded(notebook, path.stem)):
             faults.append(f"{path.stem}.ipynb is not what its source makes; {REMEDY} {path.name[:2]}")
     names = {path.stem for path in find_sources(folder, [])}
-    editions = [path for edition in (*UNEXECUTED, "colab") for path in folder.glob(f"{edition}/*.ipynb")]
+    editions = [path for edition in EDITIONS for path in folder.glob(f"{edition}/*.ipynb")]
     for made in sorted([*folder.glob("*.ipynb"), *editions]):
         if made.stem not in names:
             faults.append(f"{made.relative_to(folder)} has no source; remove it")
@@ -110,8 +112,7 @@ def _with_solutions_folded(notebook: NotebookNode, name: str) -> NotebookNode:
 
 def _unexecuted(notebook: NotebookNode, name: str) -> dict[str, NotebookNode]:
     """Return {edition: its copy of a page} of all editions that have no outputs."""
-    made = {edition: make(notebook) for edition, make in UNEXECUTED.items()}
-    return made | {"colab": colab(notebook, name, address_of())}
+    return {edition: make(notebook, name, address_of()) for edition, make in EDITIONS.items()}
 
 
 def _without_outputs(notebook: NotebookNode) -> NotebookNode:

@@ -2,6 +2,9 @@
 
 import argparse
 
+import numpy as np
+
+from minunet.cli.messages import print_line
 from minunet.cli.shared_options import (
     DATA_HELP,
     add_prediction_options,
@@ -9,15 +12,18 @@ from minunet.cli.shared_options import (
     checkpoint_of,
     print_note,
 )
-from minunet.data import load_data
+from minunet.data import Sample, load_data
 from minunet.errors import InputError
 from minunet.metrics.table import table
-from minunet.network.trained import BUNDLED
+from minunet.network.trained import BUNDLED, Network
 from minunet.network.trained.checkpoint import load_checkpoint
+from minunet.prediction.checks import check_tile
 from minunet.prediction.predict import predict_samples
 from minunet.scale.cluster import connected
 from minunet.scale.many_images import predict_images
 from minunet.training import run_folder
+from minunet.training.config import Config
+from minunet.training.stored_run import stored_config
 
 EXAMPLE = "minunet evaluate runs/em/checkpoint.npz --data isbi:DIR"
 
@@ -42,21 +48,29 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options) -> int:
     """Print each measure for every held-out image, with the majority-class baseline; write metrics.json."""
-    stored = load_checkpoint(checkpoint_of(options.checkpoint) if options.checkpoint else BUNDLED["cells"])
-    data = options.data or stored.config.get("data")
-    if data in (None, "arrays"):
+    path = checkpoint_of(options.checkpoint) if options.checkpoint else BUNDLED["cells"]
+    stored = load_checkpoint(path)
+    config = stored_config(stored, path) if stored.config else Config(data="arrays")  # as from `save_network`
+    data = options.data or config.data
+    if data == "arrays":
         raise InputError("this network does not say which data it was trained on; name the data with --data")
-    folder = run_folder.new_folder(options.out, f"runs/evaluation-{data.partition(':')[0]}")
-    dataset = load_data(data, stored.config.get("seed", 0))
-    print_note(dataset)
-    samples = dataset.validation
-    choices = {"tile": options.tile, "rotations": options.rotations}
-    if options.scheduler:
-        with connected(options.scheduler) as client:
-            images = [sample.image for sample in samples]
-            probabilities = list(predict_images(stored.network, images, client, **choices))
-    else:
-        probabilities = predict_samples(stored.network, samples, progress=True, **choices)
-    print(table(run_folder.write_evaluation(samples, probabilities, folder)))
-    print(f"written to {folder}")
+    if options.tile is not None:
+        check_tile(options.tile, len(stored.network.params["encode"]))
+    run_folder.check_out(options.out)
+    dataset = load_data(data, config.seed)
+    with run_folder.new_folder(options.out, f"runs/evaluation-{data.partition(':')[0]}") as folder:
+        print_note(dataset)
+        probabilities = _predict(stored.network, dataset.validation, options)
+        evaluation = run_folder.write_evaluation(dataset.validation, probabilities, folder)
+    print_line(table(evaluation))
+    print_line(f"written to {folder}")
     return 0
+
+
+def _predict(network: Network, samples: list[Sample], options) -> list[np.ndarray]:
+    """Return the probabilities (K, H, W) of each sample, computed here or by the workers of a Dask scheduler."""
+    choices = {"tile": options.tile, "rotations": options.rotations}
+    if not options.scheduler:
+        return predict_samples(network, samples, progress=True, **choices)
+    with connected(options.scheduler) as client:
+        return list(predict_images(network, [sample.image for sample in samples], client, **choices))

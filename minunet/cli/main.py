@@ -5,13 +5,17 @@ the exit code. Only the file of the command that was asked for is imported, so t
 """
 
 import argparse
+import signal
 import sys
+import warnings
 from importlib import import_module
 from typing import Any
 
 from minunet import __version__
-from minunet.cli.messages import in_options
+from minunet.cli.messages import in_options, let_go_of_stdout, print_error
+from minunet.cli.parser import Parser
 from minunet.errors import InputError
+from minunet.fast.cpu.memory import keep_freed_memory
 
 COMMANDS = {  # what each one does, in the words of `minunet --help`
     "train": "train a network on your images or, with no options, on synthetic cells",
@@ -26,9 +30,10 @@ FILES = {"bench": "bench.command"}  # of those commands that are a folder
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit code, or 2 after one line on what was wrong with the input.
+    """Run one command; return its exit code.
 
-    Without a command, print the help.
+    After one line on what was wrong with the input it is 2, after one on what the system has refused 1. Without a
+    command, print the help.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     asked = next((name for name in arguments if name in COMMANDS), None)
@@ -40,20 +45,38 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return 0
+    keep_freed_memory()
+    command = commands[options.command]
     try:
-        return module.run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: print_error(_line(options, "warning", message, command))
+            code = module.run(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `| head -1` has read enough
+        let_go_of_stdout()
+        return 128 + 13  # as the shell has it, after SIGPIPE
     except (InputError, OSError) as error:
-        message = in_options(" ".join(str(error).split()), commands[options.command])
-        print(f"minunet {options.command}: error: {message}", file=sys.stderr)
+        print_error(_line(options, "error", error, command))
+        return 2 if isinstance(error, InputError) else 1
+    except MemoryError as error:
+        remedy = "try a smaller --tile, fewer --base-channels or smaller images"
+        print_error(f"minunet {options.command}: error: not enough memory: {error}; {remedy}")
         return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        print_error("interrupted")
+        return 128 + (error.args[0] if error.args else signal.SIGINT)
 
 
-def _parser(asked: str | None, module: Any) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+def _line(options, kind: str, message, command: argparse.ArgumentParser) -> str:
+    """Return an error or a warning as one line, in the words of the command."""
+    return f"minunet {options.command}: {kind}: {in_options(' '.join(str(message).split()), command)}"
+
+
+def _parser(asked: str | None, module: Any) -> tuple[Parser, dict[str, Parser]]:
     """Return the parser of the whole command line, and that of each command by its name; `asked` has its options."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="minunet",
         description="A U-Net you can read: train it, let it find cells, and check its gradients.",
         epilog="minunet COMMAND --help lists the options of a command. To begin with: minunet train",

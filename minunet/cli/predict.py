@@ -1,15 +1,16 @@
 """`minunet predict`: write, for images of any size, the probability of cell and the class of each pixel."""
 
 import argparse
+import contextlib
 import functools
 import itertools
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from minunet.cli.messages import print_error, print_line
 from minunet.cli.predict_slide import add_block_option, is_slide, run_on_slide
 from minunet.cli.shared_options import DEFAULT_OUT, add_prediction_options, add_scheduler_option, checkpoint_of
 from minunet.data import normalisation_of, read_pages
@@ -20,6 +21,8 @@ from minunet.prediction.checks import check_image, check_tile
 from minunet.prediction.predict import predict
 from minunet.scale.cluster import connected
 from minunet.scale.many_images import predict_images
+from minunet.training.folder_lock import FolderInUseError
+from minunet.training.run_folder import made_and_held
 
 EXAMPLE = "minunet predict cells.png, or minunet predict runs/em/checkpoint.npz slice.png --rotations 8"
 NETWORKS = {".npz", ".pt", ".pth", ".ckpt", ".h5", ".hdf5", ".keras", ".onnx", ".pb", ".pkl", ".safetensors", ".tflite"}
@@ -56,21 +59,22 @@ def run(options) -> int:
         check_tile(options.tile, len(network.params["encode"]))
     paths = files_in(paths)
     images, errors = read_images(paths, network)
-    folder = folder_for(options.out, images)
+    check_out(options.out, images)
     if len(paths) == len(errors) == 1:
         raise InputError(errors[0])
     for error in errors:
-        print(f"minunet predict: left out: {error}", file=sys.stderr)
+        print_error(f"minunet predict: left out: {error}")
     if not images:
         raise InputError(f"expected an image that can be predicted, got none among {len(paths)} files; see above")
     choices = {"tile": options.tile, "rotations": options.rotations}
-    if options.scheduler:
-        with connected(options.scheduler) as client:
-            predict_files(images, network, folder, functools.partial(predict_images, client=client), **choices)
-    else:
-        predict_files(images, network, folder, **choices)
+    with folder_for(options.out, images) as folder:
+        if options.scheduler:
+            with connected(options.scheduler) as client:
+                predict_files(images, network, folder, functools.partial(predict_images, client=client), **choices)
+        else:
+            predict_files(images, network, folder, **choices)
     if errors:
-        print(f"minunet predict: {len(errors)} of {len(paths)} files left out, see above", file=sys.stderr)
+        print_error(f"minunet predict: {len(errors)} of {len(paths)} files left out, see above")
     return 1 if errors else 0
 
 
@@ -146,25 +150,49 @@ def _pages_for(path: str, network: Network) -> list[tuple[str, np.ndarray]]:
     return pages
 
 
-def folder_for(out: str | None, names: Iterable[str]) -> Path:
-    """Return the folder for the results of these images: `out`, or the first default one that holds none of them.
-
-    Raises
-    ------
-    InputError
-        If `out` is a file, or holds results of these images.
-    """
+def check_out(out: str | None, names: Iterable[str]) -> None:
+    """Raise InputError if --out is given and is a file, or holds results of these images. Nothing is made yet."""
     if out is None:
-        numbered = (Path(f"{DEFAULT_OUT}-{number}") for number in itertools.count(2))
-        candidates = itertools.chain([Path(DEFAULT_OUT)], numbered)
-        return next(folder for folder in candidates if not folder.is_file() and not _taken(folder, names))
+        return
     folder = Path(out)
     for part in (folder, *folder.parents):
         if part.is_file():
             raise InputError(f"--out must be a folder, got the file {part}; choose another --out")
     if taken := _taken(folder, names):
         raise InputError(f"--out must not hold results already, got {taken[0]}; choose another --out")
-    return folder
+
+
+@contextlib.contextmanager
+def folder_for(out: str | None, names: Iterable[str]) -> Iterator[Path]:
+    """Make the folder for the results of these images, and hold it until the block ends.
+
+    It is `out`, or the first default one that holds no results of these images and to which no other process writes.
+
+    Raises
+    ------
+    InputError
+        If `out` is a file, or holds results of these images, or another process writes to it.
+    """
+    with contextlib.ExitStack() as held:
+        if out is None:
+            yield _hold_a_default_folder(names, held)
+        else:
+            held.enter_context(made_and_held(Path(out)))
+            check_out(out, names)  # once more: another process may have written to it since
+            yield Path(out)
+
+
+def _hold_a_default_folder(names: Iterable[str], held: contextlib.ExitStack) -> Path:
+    numbered = (Path(f"{DEFAULT_OUT}-{number}") for number in itertools.count(2))
+    for folder in itertools.chain([Path(DEFAULT_OUT)], numbered):
+        if folder.is_file() or _taken(folder, names):
+            continue
+        with contextlib.suppress(FolderInUseError):
+            held.enter_context(made_and_held(folder))
+            if not _taken(folder, names):
+                return folder
+            held.close()  # another process has written its results since
+    raise AssertionError("the numbers never end")
 
 
 def _taken(folder: Path, names: Iterable[str]) -> list[Path]:
@@ -185,7 +213,6 @@ def predict_files(images: dict, network: Network, folder: Path, predict_all=pred
     """
     results = predict_all(network, list(images.values()), **options)
     for name, probabilities in zip(images, results, strict=True):
-        folder.mkdir(parents=True, exist_ok=True)
         K = len(probabilities)
         of_any_cell, classes = 1 - probabilities[0], probabilities.argmax(axis=0)  # (H, W) each
         grey_values = [of_any_cell, classes / max(1, K - 1)]  # from 0 to 1
@@ -193,7 +220,7 @@ def predict_files(images: dict, network: Network, folder: Path, predict_all=pred
         for path, grey in zip(paths, grey_values, strict=True):
             picture = Image.fromarray(np.round(255 * grey).astype(np.uint8))
             replace_atomically(path, picture.save)
-        print(*paths)
+        print_line(" ".join(map(str, paths)))
 
 
 def _result_paths(folder: Path, name: str) -> list[Path]:

@@ -3,9 +3,11 @@
 import argparse
 from pathlib import Path
 
-from minunet.cli.shared_options import DEFAULT_OUT
+from minunet.cli.shared_options import DEFAULT_OUT, check_range
 from minunet.errors import InputError
+from minunet.network.sizes import LARGEST_TILE
 from minunet.network.trained import Network
+from minunet.prediction.checks import check_tile
 from minunet.scale.cluster import connected
 from minunet.scale.slide import BLOCK, predict_slide
 
@@ -37,6 +39,9 @@ def run_on_slide(paths: list[str], network: Network, options) -> int:
         )
     if options.rotations != 1:
         raise InputError(f"a slide is predicted without rotations, got --rotations {options.rotations}; leave it out")
+    check_range("--block", options.block, 1, LARGEST_TILE)
+    if options.tile is not None:
+        check_tile(options.tile, len(network.params["encode"]))
     with connected(options.scheduler) as client:
         predict_slide(network, paths[0], options.out, client, block=options.block, tile=options.tile)
     print(options.out)

@@ -3,7 +3,9 @@
 import argparse
 from pathlib import Path
 
+from minunet.cli.messages import print_line
 from minunet.data import Dataset
+from minunet.errors import InputError, shown
 from minunet.prediction.rotations import COUNTS
 
 DEFAULT_OUT = "predictions"  # folder of `minunet predict`
@@ -40,6 +42,14 @@ def add_scheduler_option(command: argparse.ArgumentParser) -> None:
     )
 
 
+def check_range(option: str, number: float, least: float, most: float) -> None:
+    """Raise InputError unless a number of the command line is one that the work can be begun with; NaN is none."""
+    if not least <= number <= most:
+        raise InputError(
+            f"{option} must be from {least:,} to {most:,}, got {shown(number)}; leave it out for the default"
+        )
+
+
 def checkpoint_of(given: str) -> str:
     """Return the path of a checkpoint: as given or, for the folder of a run, that of the checkpoint in it."""
     inside = Path(given) / "checkpoint.npz"
@@ -49,4 +59,4 @@ def checkpoint_of(given: str) -> str:
 def print_note(dataset: Dataset) -> None:
     """Print what a reader did to the images, if it did anything."""
     if dataset.note:
-        print(f"{dataset.name}: {dataset.note}")
+        print_line(f"{dataset.name}: {dataset.note}")

@@ -2,10 +2,12 @@
 
 import argparse
 
+from minunet.cli.shared_options import check_range
 from minunet.errors import InputError
 from minunet.network.checks import check_numbers
 from minunet.network.summary import summary
 
+LARGEST = 10**9  # pixels on a side
 EXAMPLE = "minunet summary --input 572"
 
 
@@ -26,6 +28,8 @@ def run(options) -> int:
     """Print the numbers of Fig. 1."""
     if len(options.input) > 2:
         raise InputError(f"--input takes one size, or height and width, got {len(options.input)} numbers")
+    for size in options.input:
+        check_range("--input", size, 1, LARGEST)
     height, width = options.input if len(options.input) == 2 else options.input * 2
     network = {name: getattr(options, name) for name in ("in_channels", "num_classes", "base_channels", "depth")}
     check_numbers(**network)

@@ -1,9 +1,13 @@
 """`minunet train`: train a network on your images or, with no options, on synthetic cells."""
 
 import argparse
+import contextlib
+import shlex
 from pathlib import Path
 
+from minunet.cli.messages import print_line
 from minunet.cli.shared_options import DATA_HELP, print_note
+from minunet.cli.stopping import Stop, noticing_signals
 from minunet.cli.train_and_save import train_and_save
 from minunet.data import Dataset, load_data
 from minunet.data.augment import AUGMENTATIONS
@@ -101,59 +105,92 @@ def _add_learning_options(group, default: Config) -> None:
 def run(options) -> int:
     """Train a network, or continue a run. Under mpirun several processes share each batch, and rank 0 alone writes."""
     ranks = join_ranks()
-    with ending_together(ranks):
+    with ending_together(ranks), contextlib.ExitStack() as until_the_end:
+        stop = until_the_end.enter_context(noticing_signals()) if ranks.rank == 0 else Stop()
         with in_agreement(ranks):
-            folder, run, dataset = _begin(options, ranks)
+            folder, run, dataset = _begin(options, ranks, until_the_end)
         with in_agreement(ranks):
             check_equal(ranks, vars(options), run.params, dataset)
         if ranks.rank == 0:
-            return _train_and_evaluate(run, dataset, folder, ranks)
+            return _train_and_evaluate(run, dataset, folder, stop, ranks)
         for _ in train_steps(run, dataset._replace(validation=[]), ranks=ranks):
             pass
     return 0
 
 
-def _begin(options, ranks: Ranks) -> tuple[Path, Run, Dataset]:
-    """Return the folder of the run, the run and its data; nothing is written yet."""
+def _begin(options, ranks: Ranks, until_the_end: contextlib.ExitStack) -> tuple[Path, Run, Dataset]:
+    """Return the folder of the run, which rank 0 holds until the end, the run and its data; nothing is written yet."""
     given = {name: value for name, value in vars(options).items() if name in Config._fields and value is not None}
     if options.resume:
         folder = _folder_to_resume(_named_folder(options), given, options.recipe)
+        if ranks.rank == 0 and folder.is_dir():
+            until_the_end.enter_context(run_folder.made_and_held(folder))
         run = run_folder.resume_run(folder, **given)
         dataset = load_data(run.config.data, run.config.seed)
     else:
         config = resolve({"batch": ranks.size, **given}, options.recipe or "quick")
-        folder = run_folder.new_folder(options.out, f"runs/{config.data.partition(':')[0]}")
+        run_folder.check_out(options.out)
         dataset = load_data(config.data, config.seed)
         with name_a_tile_that_fits(config, dataset):
             run = start(config, dataset)
     check_batch(run.config.batch, ranks)
     if ranks.size > 1 and run.config.minutes is not None:
         raise InputError("under mpirun a run needs --steps, as each process has a clock of its own, got --minutes")
+    if not options.resume:
+        name = f"runs/{run.config.data.partition(':')[0]}"
+        new = run_folder.new_folder(options.out, name) if ranks.rank == 0 else contextlib.nullcontext(Path(name))
+        folder = until_the_end.enter_context(new)
     return folder, run, dataset
 
 
-def _train_and_evaluate(run: Run, dataset: Dataset, folder: Path, ranks: Ranks) -> int:
+def _train_and_evaluate(run: Run, dataset: Dataset, folder: Path, stop: Stop, ranks: Ranks) -> int:
+    """Train and evaluate; whatever ends it early, one line says where the run stands."""
+    try:
+        _train(run, dataset, folder, stop, ranks)
+        if stop.signal is None:
+            _evaluate(run, dataset, folder)
+            return 0
+        print_line(f"stopped after step {len(run.history)}; {_where_it_stands(folder)}")
+    except KeyboardInterrupt:
+        print_line(f"stopped at once; {_where_it_stands(folder)}")
+    except InputError as error:
+        step = run_folder.step_of_checkpoint(folder)
+        kept = f"; step {step} is in the checkpoint in {folder}" if step else ""
+        raise InputError(f"{error}{kept}") from error.__cause__ or error
+    except OSError as error:
+        raise OSError(f"{error}; {_where_it_stands(folder)}") from error
+    ranks.abort(stop.exit_code)
+    return stop.exit_code
+
+
+def _train(run: Run, dataset: Dataset, folder: Path, stop: Stop, ranks: Ranks) -> None:
     if not run.history:
         run_folder.save_run(run, folder)
     print_note(dataset)
-    print(f"{len(dataset.train)} images to train on, {len(dataset.validation)} held out; writing to {folder}")
+    print_line(f"{len(dataset.train)} images to train on, {len(dataset.validation)} held out; writing to {folder}")
     if is_over(run):
-        print(
+        print_line(
             f"nothing to train: the run is over, after step {len(run.history)}; a larger --steps or --minutes goes on"
         )
-
     weights = run_folder.weights_of_run(run.config, dataset.train, folder)
     with name_a_tile_that_fits(run.config, dataset):
-        stopped = train_and_save(run, dataset, weights, lambda: run_folder.save_run(run, folder), ranks)
-    if stopped:
-        print(f"stopped after step {len(run.history)}; continue with: minunet train --resume --out {folder}")
-        ranks.abort(130)
-        return 130
+        train_and_save(run, dataset, weights, lambda: run_folder.save_run(run, folder), stop, ranks)
+
+
+def _evaluate(run: Run, dataset: Dataset, folder: Path) -> None:
     tile = prediction_tile(run.config)
     probabilities = predict_samples(run.network, dataset.validation, tile=tile, progress=True)
-    print(table(run_folder.write_evaluation(dataset.validation, probabilities, folder)))
-    print(f"look at {folder / 'contact_sheet.png'} and {folder / 'curves.png'}")
-    return 0
+    print_line(table(run_folder.write_evaluation(dataset.validation, probabilities, folder)))
+    print_line(f"look at {folder / 'contact_sheet.png'} and {folder / 'curves.png'}")
+
+
+def _where_it_stands(folder: Path) -> str:
+    """Return, in words, up to which step a run is kept, and how to go on."""
+    step = run_folder.step_of_checkpoint(folder)
+    if step is None:
+        return f"there is no checkpoint in {folder}"
+    how = f"minunet train --resume --out {shlex.quote(str(folder))}"
+    return f"step {step} is in the checkpoint in {folder}; continue with: {how}"
 
 
 def _named_folder(options) -> str | None:

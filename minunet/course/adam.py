@@ -48,6 +48,19 @@ def sums_in_place_of_means(weight, gradient, mean, square, learning_rate, moment
     return weight - learning_rate * mean / (1 - momentum**t) / (root + epsilon), mean, square
 
 
+def corrected_by_the_first_power(*args):
+    return adam_on_one_array(*args[:-1], 1)
+
+
+def epsilon_before_the_correction(weight, gradient, mean, square, learning_rate, momentum, decay, epsilon, t):
+    epsilon /= np.sqrt(1 - decay**t)
+    return adam_on_one_array(weight, gradient, mean, square, learning_rate, momentum, decay, epsilon, t)
+
+
+def decays_swapped(weight, gradient, mean, square, learning_rate, momentum, decay, epsilon, t):
+    return adam_on_one_array(weight, gradient, mean, square, learning_rate, decay, momentum, epsilon, t)
+
+
 def step_case(shape: tuple, t: int) -> tuple:
     """Return the arguments of a step of its own; the square is never below 0."""
     weight, gradient, mean = (rng.normal(size=shape) for _ in range(3))
@@ -78,6 +91,13 @@ EXERCISES = [
             ),
             "the root is missing: the square is the size of the gradient, squared": without_the_root,
             "epsilon is added after the root is taken": epsilon_under_the_root,
+            "epsilon is added after the correction: divide the square by 1 - decay**t, take the root, then add": (
+                epsilon_before_the_correction
+            ),
+            "the correction is by momentum**t and decay**t, with t as it comes: it counts from 1": (
+                corrected_by_the_first_power
+            ),
+            "momentum belongs to the mean, and decay to the square: they are swapped": decays_swapped,
             "it goes uphill: the step is subtracted from the weight": uphill,
             "these are sums: the gradient counts 1 - momentum, and its square 1 - decay": sums_in_place_of_means,
         },

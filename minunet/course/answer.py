@@ -9,9 +9,7 @@ import numpy as np
 from minunet.backend import flatten
 from minunet.course.comparing import difference
 from minunet.course.exercise import Exercise
-from minunet.course.watched_call import place_in, watched_call
-
-LONGEST = 300  # characters of an error's own message that are shown
+from minunet.course.watched_call import NotAFunctionError, watched_call, words_of
 
 
 class FailedCheckError(Exception):
@@ -30,6 +28,7 @@ class Returned(NamedTuple):
     views: dict[str, str]  # an output -> the argument with which it shares its memory
     trips: list[str]  # lines of code at which the host waited for the pretend GPU
     numbers_copied: int  # from the pretend GPU to the host
+    is_stacked: bool  # whether it was one array, taken for one output in each row
 
 
 class Answer:
@@ -41,6 +40,16 @@ class Answer:
     def __init__(self, exercise: Exercise, function: Callable):
         self.exercise, self.function = exercise, function
         self.remarks: set[str] = set()
+        self._first: dict[int, Returned] = {}
+
+    def first(self, case: tuple) -> Returned:
+        """Return what the first call with a case of the exercise gave: each is called once, however often it is asked.
+
+        A case is told by its identity, so it must be one of the exercise's own tuples, which stay.
+        """
+        if id(case) not in self._first:
+            self._first[id(case)] = self(case)
+        return self._first[id(case)]
 
     def __call__(self, args: tuple) -> Returned:
         """Call it with copies of the arguments; raise FailedCheckError if it is not written yet, fails or so on."""
@@ -49,6 +58,8 @@ class Answer:
             call = self._watched_call(mine)
         except NotImplementedError:
             raise FailedCheckError([_not_written(self.exercise)]) from None
+        except NotAFunctionError as error:
+            raise FailedCheckError([str(error)]) from None
         except KeyboardInterrupt:  # of the user or of the clock; `check` knows
             raise
         except BaseException as error:  # SystemExit and all else: nothing that a student writes ends the notebook
@@ -56,7 +67,8 @@ class Answer:
         outputs, changed = self._as_arrays(call.result), _changed(self.exercise, args, mine)
         self.remarks |= call.ready_made
         views = {self.exercise.outputs[i]: argument for i, argument in call.views.items()}
-        return Returned(outputs, changed, views, call.trips, call.numbers_copied)
+        is_stacked = len(outputs) > 1 and isinstance(call.result, np.ndarray)
+        return Returned(outputs, changed, views, call.trips, call.numbers_copied, is_stacked)
 
     def _watched_call(self, args: tuple):
         elsewhere = getattr(self.function, "watched_call", None)
@@ -64,7 +76,6 @@ class Answer:
 
     def _as_arrays(self, result) -> tuple[np.ndarray, ...]:
         names = self.exercise.outputs
-        expected = ", ".join(names)
         if result is None:
             raise FailedCheckError([_not_written(self.exercise)])
         if len(names) == 1:
@@ -72,19 +83,19 @@ class Answer:
         is_stacked = isinstance(result, np.ndarray) and result.ndim > 0 and len(result) == len(names)
         if not (isinstance(result, (tuple, list)) or is_stacked) or len(result) != len(names):
             got = f"{len(result)} things" if isinstance(result, (tuple, list)) else f"one {type(result).__name__}"
-            raise FailedCheckError([f"it should return {len(names)} things, {expected}, and returns {got}"])
+            raise FailedCheckError([wrong_number(self.exercise, got)])
         return tuple(_as_array(name, value) for name, value in zip(names, result, strict=True))
+
+
+def wrong_number(exercise: Exercise, got: str) -> str:
+    """Return the words for a function that returns more or fewer things than it should."""
+    return f"it should return {len(exercise.outputs)} things, {', '.join(exercise.outputs)}, and returns {got}"
 
 
 def where_it_failed(error: BaseException, function: Callable) -> str:
     """Return the error and the student's line that it came from."""
-    code = getattr(function, "__code__", None)
-    place = place_in(error, code) if code is not None else ""
-    try:
-        message = str(error)[:LONGEST]
-    except BaseException:  # an error of the student's own class, whose text fails too
-        message = "?"
-    return f"it stops with {type(error).__name__}: {message}{place}"
+    words = words_of(error, function)
+    return f"it stops with {type(error).__name__}" + (f": {words}" if words else "")
 
 
 def _not_written(exercise: Exercise) -> str:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minunet.course.answer import Answer, FailedCheckError, Returned, where_it_failed
+from minunet.course.answer import Answer, FailedCheckError, Returned, where_it_failed, wrong_number
 from minunet.course.comparing import all_equal, difference, in_what_way
-from minunet.course.exercise import Exercise
+from minunet.course.exercise import Exercise, case_in_words
 from minunet.course.exercises import find
 from minunet.course.side_by_side import side_by_side
 from minunet.course.time_limit import time_limit
@@ -123,39 +123,41 @@ def _shares(exercise: Exercise) -> dict[Callable, float]:
 
 def _runs(exercise: Exercise, answer: Answer) -> list[str]:
     """Call it once, and compare the shapes of what it returns."""
-    yours, expected = answer(exercise.args), _expected(exercise, exercise.args)
+    yours, expected = answer.first(exercise.args), _expected(exercise, exercise.args)
     if wrong := _wrong_shapes(exercise, yours, expected):
-        raise FailedCheckError([*wrong, _hint(exercise, exercise.args, yours)])
+        raise FailedCheckError([*wrong, _hint(exercise, answer, exercise.args)])
     return ["shapes: " + ", ".join(f"{n} {y.shape}" for n, y in zip(exercise.outputs, yours.outputs, strict=True))]
 
 
 def _tiny_case(exercise: Exercise, answer: Answer) -> list[str]:
-    yours, expected = answer(exercise.args), _expected(exercise, exercise.args)
-    if wrong := _differences(exercise, exercise.args, yours, expected):
+    expected = _expected(exercise, exercise.args)
+    if wrong := _differences(exercise, answer, exercise.args, expected):
         raise FailedCheckError([f"a tiny case: {wrong[0]}", *wrong[1:]])
     return ["a tiny case: equal"]
 
 
 def _further_cases(exercise: Exercise, answer: Answer) -> list[str]:
     for args in exercise.more:
-        shapes = ", ".join(str(x.shape) for x in args if isinstance(x, np.ndarray))
-        case = f"the tiny case is right, but with {shapes or args}"
+        case = f"the tiny case is right, but with {case_in_words(args)}"
         try:
-            yours, expected = answer(args), _expected(exercise, args)
+            yours, expected = answer.first(args), _expected(exercise, args)
         except FailedCheckError as failure:
             raise FailedCheckError([f"{case}, {failure.lines[0]}", *failure.lines[1:]]) from failure
         if wrong := _wrong_shapes(exercise, yours, expected):
-            raise FailedCheckError([f"{case}, {wrong[0]}", _hint(exercise, args, yours)])
-        if wrong := _differences(exercise, args, yours, expected):
+            raise FailedCheckError([f"{case}, {wrong[0]}", _hint(exercise, answer, args)])
+        if wrong := _differences(exercise, answer, args, expected):
             raise FailedCheckError([f"{case}, {wrong[0]}", *wrong[1:]])
     return [f"{len(exercise.more)} more: equal"]
 
 
 def _manners(exercise: Exercise, answer: Answer) -> list[str]:
-    """Ask of all cases how the right result was reached."""
+    """Ask of all cases how the right result was reached, and whether it is reached again."""
     for args in (exercise.args, *exercise.more):
-        if wrong := _bad_manners(exercise, answer(args)):
+        if wrong := _bad_manners(exercise, answer.first(args)):
             raise FailedCheckError(wrong)
+    if not all_equal(answer(exercise.args).outputs, answer.first(exercise.args).outputs, exercise.tolerance):
+        found = "the result is right, but a second call with the same arguments gives another one"
+        raise FailedCheckError([found, "hint: is something kept between calls, such as a global array, or random?"])
     if exercise.rule and (wrong := exercise.rule(lambda *args: answer(args).outputs)):
         raise FailedCheckError([wrong])
     return ["arguments: changed as asked" if exercise.changes else "arguments: left as they were"]
@@ -201,37 +203,44 @@ def _expected(exercise: Exercise, args: tuple) -> Returned:
 
 
 def _wrong_shapes(exercise: Exercise, yours: Returned, expected: Returned) -> list[str]:
-    return [
-        f"{name} has shape {y.shape}, expected {e.shape}"
-        for name, y, e in zip(exercise.outputs, yours.outputs, expected.outputs, strict=True)
-        if y.shape != e.shape
-    ]
+    pairs = zip(exercise.outputs, yours.outputs, expected.outputs, strict=True)
+    wrong = [f"{name} has shape {y.shape}, expected {e.shape}" for name, y, e in pairs if y.shape != e.shape]
+    return [wrong_number(exercise, "one ndarray")] if wrong and yours.is_stacked else wrong
 
 
-def _differences(exercise: Exercise, args: tuple, yours: Returned, expected: Returned) -> list[str]:
+def _differences(exercise: Exercise, answer: Answer, args: tuple, expected: Returned) -> list[str]:
     """Return the lines to show if an output, or an argument that should be changed, is not right."""
+    yours = answer.first(args)
     for name, y, e in zip(exercise.outputs, yours.outputs, expected.outputs, strict=True):
         if difference(y, e) > exercise.tolerance:
-            hint = _hint(exercise, args, yours, (name, y, e))
+            hint = _hint(exercise, answer, args, (name, y, e))
             return [f"{name} differs", *side_by_side(y, e, exercise.tolerance), hint]
     for name, e in expected.changed.items():
         after = yours.changed.get(name)
         if after is None:
             return [f"{name} is not changed", f"hint: change {name.split('.')[0]} itself, and not a copy of it"]
         if difference(after, e) > exercise.tolerance:
-            return [f"{name}, as the call leaves it, differs", *side_by_side(after, e, exercise.tolerance)]
+            found = [f"{name}, as the call leaves it, differs", *side_by_side(after, e, exercise.tolerance)]
+            return [*found, f"hint: {exercise.hint}"]
     return []
 
 
-def _hint(exercise: Exercise, args: tuple, yours: Returned, wrong: tuple | None = None) -> str:
-    """Return the hint for the known mistake that gives exactly this result, or else what can be said without."""
+def _hint(exercise: Exercise, answer: Answer, args: tuple, wrong: tuple | None = None) -> str:
+    """Return the hint for the known mistake that gives exactly this result, or else what can be said without.
+
+    A mistake must explain the result of the tiny case, too: one that does not is equal here by chance.
+    """
     for words, mistaken in exercise.mistakes.items():
-        with np.errstate(all="ignore"):
-            try:
-                result = mistaken(*copy.deepcopy(args))
-            except Exception:  # this mistake is none for arguments of these shapes
-                continue
-        result = result if len(exercise.outputs) > 1 else (result,)
-        if all_equal(yours.outputs, result, exercise.tolerance):
+        if all(_gives(mistaken, exercise, case, answer.first(case)) for case in (exercise.args, args)):
             return f"hint: {words}"
     return f"hint: {(wrong and in_what_way(*wrong)) or exercise.hint}"
+
+
+def _gives(mistaken: Callable, exercise: Exercise, args: tuple, yours: Returned) -> bool:
+    """Tell whether a known mistake gives this result."""
+    with np.errstate(all="ignore"):
+        try:
+            result = mistaken(*copy.deepcopy(args))
+        except Exception:  # this mistake is none for arguments of these shapes
+            return False
+    return all_equal(yours.outputs, result if len(exercise.outputs) > 1 else (result,), exercise.tolerance)

@@ -1,11 +1,17 @@
 """What an exercise is: a function to write, and what is needed to check it."""
 
 import inspect
+import reprlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+import numpy as np
+
 from minunet.course.comparing import TOLERANCE
+from minunet.course.pretend_gpu import PretendArray
+
+LONGEST = 60  # characters of a list, in the name of a case
 
 
 class Exercise(NamedTuple):
@@ -29,3 +35,23 @@ class Exercise(NamedTuple):
     def arguments(self) -> list[str]:
         """Return the names of the function's arguments."""
         return list(inspect.signature(self.solution).parameters)
+
+
+def case_in_words(args: tuple) -> str:
+    """Return the shapes of a case's arrays, or, if it has none, its numbers and lists in short."""
+    arrays = [x for x in args if isinstance(x, (np.ndarray, PretendArray))]
+    if arrays:
+        where = [" on the device" if isinstance(x, PretendArray) else "" for x in arrays]
+        return ", ".join(f"{x.shape}{place}" for x, place in zip(arrays, where, strict=True))
+    return ", ".join(_in_short(x) for x in args if not callable(x))
+
+
+def _in_short(x) -> str:
+    if isinstance(x, (bool, int, float)):
+        return str(x)
+    if not isinstance(x, (str, list, tuple)) or hasattr(x, "_fields"):
+        return f"a {type(x).__name__}"
+    text = reprlib.repr(x)
+    if "array(" in text:
+        return f"a {type(x).__name__} of {len(x)}"
+    return text if len(text) <= LONGEST else text[:LONGEST] + " ..."

@@ -3,6 +3,9 @@
 `watched_call` runs where the function runs: in the notebook, or in the kernel of a submission that is graded.
 """
 
+import functools
+import inspect
+import reprlib
 import sys
 import traceback
 from collections.abc import Callable
@@ -17,6 +20,7 @@ from minunet.course import pretend_gpu
 from minunet.course.exercise import Exercise
 
 PACKAGE = str(Path(__file__).parents[1])
+LONGEST = 300  # characters of an error's own message that are shown
 
 
 class Call(NamedTuple):
@@ -29,8 +33,16 @@ class Call(NamedTuple):
     numbers_copied: int  # in all these trips
 
 
+class NotAFunctionError(Exception):
+    """Something else was handed in place of a function; the text says so to the student."""
+
+
 def watched_call(exercise: Exercise, function: Callable, args: tuple) -> Call:
     """Call the function with these arguments, which it may change; raise what it raises."""
+    if not callable(function):
+        without = "quotation marks" if isinstance(function, str) else "brackets"
+        found = f"expected your function {exercise.name}, got {_in_short(function)}"
+        raise NotAFunctionError(f"{found}: write its name without {without}")
     ready_made: set[str] = set()
     stored = getattr(exercise.solution, "__code__", None)
 
@@ -53,11 +65,37 @@ def watched_call(exercise: Exercise, function: Callable, args: tuple) -> Call:
     return Call(result, views(exercise, result, args), ready_made, trips, copied)
 
 
-def place_in(error: BaseException, code: CodeType) -> str:
-    """Return, in words, the last line of the file of this code that the error came through; empty if there is none."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename == code.co_filename]
-    return f", in line {own[-1].lineno}: {own[-1].line}" if own else ""
+def words_of(error: BaseException, function: Callable) -> str:
+    """Return an error's message and the student's line that it came from; empty if it has neither."""
+    try:
+        return ", ".join(filter(None, [str(error)[:LONGEST], _place(error, function)]))
+    except BaseException:  # an error or a function of the student's own class, which fails when it is looked at
+        return "?"
+
+
+def _place(error: BaseException, function: Callable) -> str:
+    """Return, in words, the last line of the student's file that the error came through; empty if there is none."""
+    code = _code_of(function)
+    if code is None or code.co_filename.startswith(PACKAGE):
+        return ""
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == code.co_filename]
+    return f"in line {own[-1].lineno}: {own[-1].line}" if own else ""
+
+
+def _code_of(function: Callable) -> CodeType | None:
+    """Return the code of a function, of what a decorator or a partial wraps, or of a class that is called."""
+    if isinstance(function, functools.partial):
+        return _code_of(function.func)
+    if isinstance(function, type):
+        return getattr(function.__init__, "__code__", None)
+    function = inspect.unwrap(function)
+    return getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+
+
+def _in_short(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    return reprlib.repr(value) if type(value) in (type(None), bool, int, float, str) else f"a {type(value).__name__}"
 
 
 def views(exercise: Exercise, result, args: tuple) -> dict[int, str]:

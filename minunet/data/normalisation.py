@@ -119,7 +119,6 @@ def _check_numbers(numbers: dict[str, np.ndarray]) -> None:
     for name, array in numbers.items():
         if array.dtype.kind not in "iuf":
             raise InputError(f"normalisation must hold numbers, got {name} {array.dtype}; take floats")
-    _check_std(numbers["std"])
     if "low" in numbers and not (numbers["low"] < numbers["high"]).all():
         raise InputError(
             f"normalisation must have low below high, got {numbers['low']} and {numbers['high']}; leave both out "

@@ -8,7 +8,6 @@
 Where the truth is not known (`Sample.known` is False), the weight is always 0.
 """
 
-import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import scipy  # scipy.ndimage is loaded at its first use
 
+from minunet.data.npz import read_npz
 from minunet.data.sample import Sample
 from minunet.data.weight_maps import balanced_weights, weight_map
 from minunet.errors import InputError
@@ -51,9 +51,9 @@ def loss_weights(samples: list[Sample], kind: str = "auto", cache: Path | None =
             continue
         cells = sample.instances if sample.instances is not None else scipy.ndimage.label(sample.labels)[0]
         key = _key(sample, cells, kind)
-        maps[key] = stored[key] if key in stored else _map(cells, sample.known, kind)
+        maps[key] = stored[key] if _fits(stored.get(key), cells) else _map(cells, sample.known, kind)
         weights.append(maps[key])
-    if cache is not None and maps.keys() - stored.keys():
+    if cache is not None and any(stored.get(key) is not plane for key, plane in maps.items()):
         replace_atomically(cache, lambda path: np.savez_compressed(path, **maps))
     return weights
 
@@ -79,7 +79,13 @@ def _read(cache: Path | None) -> dict[str, np.ndarray]:
     if cache is None or not cache.exists():
         return {}
     try:
-        with np.load(cache) as archive:
-            return dict(archive)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+        return read_npz(cache)
+    except InputError:
         return {}
+
+
+def _fits(weights: np.ndarray | None, cells: np.ndarray) -> bool:
+    """Tell whether this is a weight map for these cells, and not what a damaged file holds."""
+    if weights is None or weights.dtype != np.float32 or weights.shape != cells.shape:
+        return False
+    return bool((weights >= 0).all() and (weights < np.inf).all())

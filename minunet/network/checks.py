@@ -1,15 +1,18 @@
 """Checks of the network's arguments; each error says what was expected, what came, and the remedy."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from minunet.backend import Array, Params, check_same_device, flatten, is_whole_number
-from minunet.errors import InputError
+from minunet.errors import InputError, shown
 from minunet.layers.checks import check_axes
-from minunet.network.sizes import trace
+from minunet.network.sizes import DEEPEST, border, trace
 
 PARTS = ("encode", "bottom", "decode", "head")
+MOST_CHANNELS = 65_536  # or classes
+MOST_PARAMETERS = 2**31  # 8.6 GB in float32, and three or four times that to train
 
 
 def check_network_size(rng: Any, dtype: Any, **numbers: Any) -> None:
@@ -25,12 +28,30 @@ def check_network_size(rng: Any, dtype: Any, **numbers: Any) -> None:
 
 
 def check_numbers(**numbers: Any) -> None:
-    """Raise unless the channels, classes and depth of a network are whole numbers of at least 1."""
+    """Raise unless the channels, classes and depth of a network are whole numbers, from 1 to what memory can hold."""
     for name, number in numbers.items():
         if not is_whole_number(number) or number < 1:
             raise InputError(
-                f"{name} must be a whole number of at least 1, got {number!r}; leave it out for the paper's network"
+                f"{name} must be a whole number of at least 1, got {shown(number)}; leave it out for the paper's "
+                "network"
             )
+        if number > (most := DEEPEST if name == "depth" else MOST_CHANNELS):
+            raise InputError(
+                f"{name} must be at most {most:,}, got {shown(number)}; leave it out for the paper's network"
+            )
+    if (count := parameter_count(**{name: int(number) for name, number in numbers.items()})) > MOST_PARAMETERS:
+        raise InputError(
+            f"base_channels must give a network of at most {MOST_PARAMETERS:,} parameters, got "
+            f"{numbers.get('base_channels')} with {count:,} parameters; try fewer, or a smaller depth"
+        )
+
+
+def parameter_count(in_channels: int = 1, num_classes: int = 2, base_channels: int = 64, depth: int = 4) -> int:
+    """Return how many parameters `init_unet` makes: 31,030,658 for the paper's network."""
+    widths = [base_channels * 2**level for level in range(depth + 1)]
+    down = sum(9 * F * (C + F) + 2 * F for C, F in pairwise([in_channels, *widths]))  # two convolutions a level
+    up = sum(4 * 2 * F * F + F + 9 * F * (2 * F + F) + 2 * F for F in widths[:-1])  # an up-convolution before them
+    return down + up + num_classes * (base_channels + 1)
 
 
 def check_params(params: Any) -> None:
@@ -41,19 +62,25 @@ def check_params(params: Any) -> None:
             "network must be a Network, as from minunet.load_network or minunet.train, or parameters as from "
             f"minunet.init_unet, got {_shown(params)}; {remedy}"
         )
-    came = flatten(params)
-    expected = _expected_shapes(came, depth=max(_levels(params["encode"]), _levels(params["decode"]), 1))
+    check_arrays(flatten(params), depth=max(_levels(params["encode"]), _levels(params["decode"]), 1))
+
+
+def check_arrays(came: dict[str, Any], depth: int) -> None:
+    """Raise InputError unless these are the parameters of a U-Net of this depth, by their dotted names."""
+    border(depth)  # raises if no network is that deep
+    expected = _expected_shapes(came, depth)
     if odd := [name for name in [*expected, *came] if (name in expected) != (name in came)]:
+        got = f"{odd[0]} missing" if odd[0] in expected else f"{shown(odd[0])} added"
         raise InputError(
-            f"parameters must be as from minunet.init_unet, got {odd[0]} {'missing' if odd[0] in expected else 'added'}"
-            "; load an intact checkpoint, or make them anew"
+            f"parameters must be as from minunet.init_unet, got {got}; load an intact checkpoint, or make them anew"
         )
     for name, shape in expected.items():
         x = came[name]
-        if getattr(x, "shape", None) != shape or x.dtype.kind != "f":
+        if getattr(x, "shape", None) != shape or x.dtype.kind != "f" or 0 in shape:
             got = f"{x.dtype} {x.shape}" if hasattr(x, "dtype") else f"a {type(x).__name__}"
             raise InputError(
-                f"parameters must be as from minunet.init_unet, with floating-point numbers {shape} in {name}, got "
+                f"parameters must be as from minunet.init_unet, with floating-point numbers {shape} in {name}"
+                f"{', at least one of each' if 0 in shape else ''}, got "
                 f"{got}; load an intact checkpoint, or make them anew"
             )
 

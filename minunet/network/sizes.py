@@ -9,8 +9,10 @@ that fit are 2**depth apart, and all of them lose the same border.
 from typing import Any, NamedTuple
 
 from minunet.backend import is_whole_number
-from minunet.errors import InputError
+from minunet.errors import InputError, shown
 
+LARGEST_TILE = 65_536  # pixels on a side
+DEEPEST = 12  # for depth 13 the smallest tile would have 98,300 pixels on a side
 CONV_LOSS = 4  # pixels that two valid 3x3 convolutions take off an axis
 
 
@@ -62,6 +64,8 @@ def border(depth: int = 4) -> int:
     _check_whole("depth", depth)
     if depth < 1:
         raise InputError(f"depth must be at least 1, got {depth}; the paper's network has depth 4")
+    if depth > DEEPEST:
+        raise InputError(f"depth must be at most {DEEPEST}, got {shown(depth)}; the paper's network has depth 4")
     return CONV_LOSS * (3 * 2**depth - 2)
 
 
@@ -88,9 +92,8 @@ def _round_up(n: int, depth: int) -> int:
 
     A size fits if it is larger than the border and, for depth 4, leaves a remainder of 12 when divided by 16.
     """
-    step = 2**depth
     n = max(n, border(depth) + 1)
-    return n + (border(depth) + CONV_LOSS - n) % step
+    return n + (border(depth) + CONV_LOSS - n) % 2**depth
 
 
 def _nearest(n: int, depth: int, axis: str) -> str:

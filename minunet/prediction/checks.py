@@ -9,9 +9,9 @@ import numpy as np
 
 from minunet.backend import is_whole_number
 from minunet.data.normalisation import Normalisation, as_normalisation, normalise
-from minunet.errors import InputError
+from minunet.errors import InputError, shown
 from minunet.network.checks import check_params
-from minunet.network.sizes import output_size, smallest_input_size
+from minunet.network.sizes import LARGEST_TILE, output_size, smallest_input_size
 from minunet.network.trained import Network
 from minunet.prediction.memory_map import let_go
 from minunet.prediction.rotations import COUNTS
@@ -65,11 +65,16 @@ def warn_if_raw(image: np.ndarray) -> None:
     mean = float(middle.mean())
     got = f"{mean:.0f}" if abs(mean) > RAW else _described_if_raw(image if image.dtype.kind == "f" else middle)
     if got:
-        warnings.warn(
-            f"parameters alone take an image as it is, expected a mean near 0, got {got}; grey values that "
-            'are not normalised give wrong classes: pass a Network, as from load_network, or normalisation="image"',
-            stacklevel=3,
-        )
+        warn_of_raw(got)
+
+
+def warn_of_raw(got: str) -> None:
+    """Warn the caller of `predict` that its image holds no normalised values, but others."""
+    warnings.warn(
+        f"parameters alone take an image as it is, expected a mean near 0, got {got}; grey values that "
+        'are not normalised give wrong classes: pass a Network, as from load_network, or normalisation="image"',
+        stacklevel=4,
+    )
 
 
 def _described_if_raw(image: np.ndarray) -> str | None:
@@ -110,6 +115,8 @@ def check_tile(tile: int | tuple[int, int], depth: int = 4) -> tuple[int, int]:
             f"rotations={tile}"
         )
     for n in (height, width):
+        if n > LARGEST_TILE:
+            raise InputError(f"tile must be at most {LARGEST_TILE:,} pixels, got {shown(n)}; leave it out")
         if output_size(n, depth) < step:
             raise InputError(
                 f"tile must have an output of at least {step} pixels to predict with at depth {depth}, got tile {n} "

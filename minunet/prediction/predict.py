@@ -22,6 +22,7 @@ from minunet.backend import allow_tf32_if_asked, array_module, to_host
 from minunet.data.normalisation import Normalisation, as_normalisation, normalisation_of, normalise
 from minunet.data.sample import Sample
 from minunet.data.tiles import cut
+from minunet.errors import InputError
 from minunet.network.sizes import border, output_size, smallest_input_size
 from minunet.network.trained import Network
 from minunet.network.unet import unet_forward
@@ -75,7 +76,8 @@ def predict(
     ------
     InputError
         If the image does not fit the network or holds NaN, the tile is too small, rotations is another number, or
-        `out` or the normalisation does not fit. All that is checked before `out` is changed.
+        `out` or the normalisation does not fit. All that is checked before `out` is changed. If the network's
+        values are too large for its numbers, so that probabilities are NaN.
     """
     params, own_normalisation = check_network(network)
     normalisation = own_normalisation if normalisation is None else as_normalisation(normalisation)
@@ -140,10 +142,17 @@ def _read(image, normalisation, dtype, top: int, left: int, height: int, width: 
 def tile_probabilities(params: dict, x: np.ndarray) -> np.ndarray:
     """Run the network on one tile (C, H, W) on its device; return the softmax over the classes, (K, OH, OW)."""
     xp = array_module(params["head"]["bias"])
-    batch, _ = unet_forward(params, xp.asarray(x[None]))  # (1, K, OH, OW)
-    logits = batch[0]  # (K, OH, OW)
-    p = xp.exp(logits - logits.max(axis=0))
-    return to_host(p / p.sum(axis=0))
+    with np.errstate(over="ignore", invalid="ignore"):  # the result tells
+        batch, _ = unet_forward(params, xp.asarray(x[None]))  # (1, K, OH, OW)
+        logits = batch[0]  # (K, OH, OW)
+        p = xp.exp(logits - logits.max(axis=0))
+        p = to_host(p / p.sum(axis=0))
+    if not np.isfinite(p).all():
+        raise InputError(
+            "the network must give finite numbers, got NaN: its weights, or the image's values, are too large; take an "
+            "intact checkpoint, or check the image"
+        )
+    return p
 
 
 def default_tile(size: np.ndarray | tuple[int, int], depth: int) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from minunet.data.tiles import mirrored_indices
 from minunet.errors import InputError
 from minunet.network.sizes import border, output_size, smallest_input_size
 from minunet.network.trained import Network
-from minunet.prediction.checks import check_image, check_network, check_tile
+from minunet.prediction.checks import check_image, check_network, check_tile, warn_of_raw
 from minunet.prediction.predict import default_tile, tile_probabilities
 from minunet.scale.extras import need
 from minunet.scale.grey_values import numbers_of
@@ -63,6 +63,8 @@ def predict(
     normalisation = own_normalisation if normalisation is None else as_normalisation(normalisation)
     image = image[None] if image.ndim == 2 else image
     _check(params, image, normalisation)
+    if normalisation is None and image.dtype.kind in "biu":
+        _warn_of_raw(image)
     if normalisation is not None and normalisation.scope == "image":
         normalisation = numbers_of(image)
     bias, depth = params["head"]["bias"], len(params["encode"])
@@ -154,6 +156,10 @@ def _check(params: dict, image, normalisation: Normalisation | None) -> None:
     """Raise InputError unless shape and type of the image fit the network; its values are not read."""
     kind = np.uint8 if image.dtype.kind == "f" else image.dtype
     check_image(params, np.broadcast_to(np.zeros((), kind), image.shape), normalisation)
+
+
+def _warn_of_raw(image) -> None:
+    warn_of_raw(f"values of type {image.dtype}")
 
 
 def _check_finite(x: np.ndarray, block_id: tuple[int, int, int], size: tuple[int, int] | None) -> None:

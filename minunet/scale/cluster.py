@@ -8,6 +8,7 @@ from importlib.metadata import version
 import threadpoolctl
 
 from minunet.errors import InputError
+from minunet.fast.cpu.memory import keep_freed_memory
 from minunet.scale.extras import need
 
 PATIENCE = 10  # seconds that a scheduler, or its first worker, may take to answer
@@ -32,13 +33,14 @@ def connected(scheduler: str | None = None, workers: int | None = None):
     with _processes(workers) if scheduler is None else contextlib.nullcontext(scheduler) as scheduler:
         with _client(scheduler) as client:
             _check_workers(client)
-            client.run(keep_to_one_blas_thread)
+            client.run(prepare_worker)
             yield client
 
 
-def keep_to_one_blas_thread() -> None:
-    """Let the matrix products of this process use one core: the other cores have workers of their own."""
+def prepare_worker() -> None:
+    """Let the matrix products of this process use one core, for the others have workers of their own; keep memory."""
     threadpoolctl.threadpool_limits(1, user_api="blas")
+    keep_freed_memory()
 
 
 def _version_there() -> str:
@@ -47,13 +49,18 @@ def _version_there() -> str:
 
 
 def _processes(workers: int | None):
-    """Start workers on this machine. Dask's nannies start each with OPENBLAS_NUM_THREADS=1, and again if it dies."""
-    return need("distributed").LocalCluster(
-        n_workers=workers or len(os.sched_getaffinity(0)),
-        threads_per_worker=1,
-        dashboard_address=":0",
-        silence_logs=logging.CRITICAL,
-    )
+    """Start workers on this machine. Dask's nannies start each with OPENBLAS_NUM_THREADS=1, and again if it dies.
+
+    Dask's profiler stays out: it takes the interpreter from the network a hundred times a second.
+    """
+    distributed = need("distributed")  # first, as it fills in the configuration
+    with need("dask").config.set({"distributed.worker.profile.enabled": False}):
+        return distributed.LocalCluster(
+            n_workers=workers or len(os.sched_getaffinity(0)),
+            threads_per_worker=1,
+            dashboard_address=":0",
+            silence_logs=logging.CRITICAL,
+        )
 
 
 def _client(scheduler):

@@ -82,10 +82,10 @@ def ending_together(ranks: Ranks):
     """End all ranks when one ends early, for the others would wait for it without end."""
     try:
         yield
-    except InputError as error:
+    except (InputError, OSError) as error:
         if ranks.size == 1:
             raise
-        if isinstance(error.__cause__, MemoryError):  # of this rank only
+        if isinstance(error, OSError) or isinstance(error.__cause__, MemoryError):  # of this rank only
             print(f"rank {ranks.rank}: error: {error}", flush=True)
             ranks.abort(2)
         if ranks.rank == 0:  # else: of the mean loss, which all ranks know

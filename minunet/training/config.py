@@ -4,6 +4,7 @@ The reasons for the defaults are in `train.py`.
 """
 
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -13,12 +14,14 @@ from minunet.backend import is_whole_number
 from minunet.data.augment import AUGMENTATIONS
 from minunet.data.normalisation import SCOPES
 from minunet.data.weighting import KINDS
-from minunet.errors import InputError
-from minunet.network.sizes import output_size
+from minunet.errors import InputError, shown
+from minunet.network.checks import MOST_CHANNELS, check_numbers
+from minunet.network.sizes import DEEPEST, LARGEST_TILE, output_size
 from minunet.training.optimisers import OPTIMISERS
 from minunet.training.recipes import RECIPES
 
 INITS = ("centred", "he")
+LONGEST_PATH = 4096  # characters
 STEPS = 800  # where neither steps nor minutes are given
 
 
@@ -109,10 +112,11 @@ class Rule(NamedTuple):
 
     allows: Callable[[Any], bool]
     expected: str  # the same in words
+    at_most: float = math.inf  # for numbers: more than a machine can take
 
 
-def _whole_number(at_least: int) -> Rule:
-    return Rule(lambda x: is_whole_number(x) and x >= at_least, f"a whole number of at least {at_least}")
+def _whole_number(at_least: int, at_most: float = math.inf) -> Rule:
+    return Rule(lambda x: is_whole_number(x) and x >= at_least, f"a whole number of at least {at_least}", at_most)
 
 
 def _one_of(words: Iterable[str]) -> Rule:
@@ -123,20 +127,30 @@ def _is_number(x) -> bool:
     return is_whole_number(x) or (isinstance(x, (float, np.floating)) and math.isfinite(x))
 
 
-ABOVE_0 = Rule(lambda x: _is_number(x) and x > 0, "a number above 0")
+def _above_0(at_most: float) -> Rule:
+    return Rule(lambda x: _is_number(x) and x > 0, "a number above 0", at_most)
+
+
+def _can_name_a_folder(x: Any) -> bool:
+    try:
+        return isinstance(x, str) and 0 < len(x) < LONGEST_PATH and b"\0" not in os.fsencode(x)
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can hold
+        return False
+
+
 SHARE = Rule(lambda x: _is_number(x) and 0 <= x < 1, "a number in [0, 1)")
 RULES = {
-    "data": Rule(lambda x: isinstance(x, str) and x != "", "a word such as synthetic or folder:DIR"),
-    "base_channels": _whole_number(at_least=1),
-    "depth": _whole_number(at_least=1),
-    "tile": _whole_number(at_least=1),
-    "batch": _whole_number(at_least=1),
-    "steps": _whole_number(at_least=1),
-    "minutes": ABOVE_0,
+    "data": Rule(_can_name_a_folder, "a word such as synthetic or folder:DIR"),
+    "base_channels": _whole_number(1, at_most=MOST_CHANNELS),
+    "depth": _whole_number(1, at_most=DEEPEST),
+    "tile": _whole_number(1, at_most=LARGEST_TILE),
+    "batch": _whole_number(1, at_most=10**6),
+    "steps": _whole_number(1, at_most=10**9),
+    "minutes": _above_0(at_most=10**7),  # 19 years
     "device": _one_of(("cpu", "gpu")),
-    "seed": _whole_number(at_least=0),
+    "seed": _whole_number(0),
     "optimiser": _one_of(OPTIMISERS),
-    "learning_rate": ABOVE_0,
+    "learning_rate": _above_0(at_most=1000),
     "momentum": SHARE,
     "dropout_rate": SHARE,
     "weights": _one_of(KINDS),
@@ -149,16 +163,27 @@ MAY_BE_NONE = ("steps", "minutes", "learning_rate")
 
 def check(config: Config) -> None:
     """Raise InputError for settings that no run can have."""
-    for name, rule in RULES.items():
-        value, default = getattr(config, name), Config._field_defaults[name]
-        if value is None and name in MAY_BE_NONE:
-            continue
-        if not rule.allows(value):
+    for name, value in config._asdict().items():
+        if fault := fault_of(name, value):
+            default = Config._field_defaults[name]
             remedy = "leave it out for the default" if default is None else f"the default is {default}"
-            raise InputError(f"{name} must be {rule.expected}, got {value!r}; {remedy}")
+            raise InputError(f"{fault}; {remedy}")
     if config.steps is not None and config.minutes is not None:
         raise InputError(
             f"a run takes either steps or minutes, got steps={config.steps} and minutes={config.minutes}; "
             "leave one of them out"
         )
+    check_numbers(base_channels=config.base_channels, depth=config.depth)
     output_size(config.tile, config.depth)  # raises unless the tile fits
+
+
+def fault_of(name: str, value: Any) -> str | None:
+    """Return what is wrong with one setting, or None."""
+    rule = RULES[name]
+    if value is None and name in MAY_BE_NONE:
+        return None
+    if not rule.allows(value):
+        return f"{name} must be {rule.expected}, got {shown(value)}"
+    if rule.at_most < math.inf and value > rule.at_most:
+        return f"{name} must be at most {rule.at_most:,}, got {shown(value)}"
+    return None

@@ -1,8 +1,11 @@
 """A run on disk: config.json, checkpoint.npz, log.csv, metrics.json, weights.npz and pictures."""
 
+import contextlib
 import csv
+import itertools
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,7 @@ import numpy as np
 from minunet.backend import allow_tf32_if_asked, to_device
 from minunet.data import Sample, loss_weights
 from minunet.errors import InputError
-from minunet.files import replace_atomically
+from minunet.files import looks_empty, remove_unfinished, replace_atomically
 from minunet.metrics.evaluation import evaluate
 from minunet.network.trained.checkpoint import load_checkpoint, save_checkpoint
 from minunet.pictures.contact_sheet import plot_contact_sheet
@@ -18,38 +21,109 @@ from minunet.pictures.curves import plot_curves
 from minunet.pictures.predictions import plot_predictions
 from minunet.pictures.weights import plot_weights
 from minunet.training.config import Config, resolve
+from minunet.training.folder_lock import LOCK, locked
+from minunet.training.health import check_network
+from minunet.training.stored_run import COLUMNS, check_stored_run
 from minunet.training.train import Run
 
-COLUMNS = ("step", "seconds", "wait", "learning_rate", "loss", "validation_error", "majority_error")
 
-
-def new_folder(out: str | None, stem: str) -> Path:
-    """Return the folder to write to: `out`, which must be new or empty, or the next free `stem`-1, `stem`-2, ...
-
-    Raises
-    ------
-    InputError
-        If `out` holds something already, or is a file.
-    """
+def check_out(out: str | None) -> None:
+    """Raise InputError if --out is given and is a file, or holds more than hidden files. Nothing is made yet."""
     if out is None:
-        number = 1
-        while Path(f"{stem}-{number}").exists():
-            number += 1
-        return Path(f"{stem}-{number}")
+        return
     folder = Path(out)
-    if folder.is_file():
-        raise InputError(f"--out must be a folder, got the file {folder}; choose another --out")
-    if folder.is_dir() and any(folder.iterdir()):
+    for part in (folder, *folder.parents):
+        if part.exists() and not part.is_dir():
+            raise InputError(f"--out must be a folder, got the file {part}; choose another --out")
+    if (folder / LOCK).exists():
+        with locked(folder):  # which says who holds it, if anybody does
+            pass
+    if folder.is_dir():
+        _check_is_empty(folder)
+
+
+def _check_is_empty(folder: Path) -> None:
+    if not looks_empty(folder):
         remedy = " or continue it with --resume" if (folder / "checkpoint.npz").exists() else ""
         raise InputError(
             f"--out must be a new or empty folder, got {folder}, which holds files; choose another --out{remedy}"
         )
-    return folder
+
+
+@contextlib.contextmanager
+def new_folder(out: str | None, stem: str) -> Iterator[Path]:
+    """Make the folder to write to, and hold it until the block ends; if it is still empty then, remove it again.
+
+    It is `out`, which must be new or empty, or the next free `stem`-1, `stem`-2, ... If several processes ask at the
+    same time, each gets another number, and one of them gets `out`.
+
+    Raises
+    ------
+    InputError
+        If `out` holds something already, or is a file, or another process writes to it.
+    """
+    check_out(out)
+    folder = _make_numbered(stem) if out is None else Path(out)
+    with made_and_held(folder):
+        _check_is_empty(folder)  # once more: another process may have written to it since
+        yield folder
+
+
+@contextlib.contextmanager
+def made_and_held(folder: Path) -> Iterator[None]:
+    """Make a folder, if it is not there, and hold it until the block ends; if it is empty then, remove it.
+
+    What a killed process has left in it is removed, too.
+
+    Raises
+    ------
+    InputError
+        If another process writes to it; the message names the process.
+    OSError
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"could not make the folder {folder}: {error.strerror}; choose another folder") from error
+    with contextlib.ExitStack() as at_the_end:
+        at_the_end.callback(_remove_if_empty, folder)
+        at_the_end.enter_context(locked(folder))
+        remove_unfinished(folder)
+        yield
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _make_numbered(stem: str) -> Path:
+    """Make the first of the folders `stem`-1, `stem`-2, ... that is not there yet, and return it."""
+    Path(stem).parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        folder = Path(f"{stem}-{number}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()  # of several processes, only one can make it
+            return folder
+    raise AssertionError("the numbers never end")
 
 
 def save_run(run: Run, folder: Path) -> None:
-    """Write config, checkpoint, log and curves; each file is replaced whole, so a crash leaves the old one."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write config, checkpoint, log and curves; each file is replaced whole, so a crash leaves the old one.
+
+    The checkpoint holds the log, too: a run goes on from there, whatever else was written.
+
+    Raises
+    ------
+    InputError
+        If the network's numbers have exploded; nothing is written then.
+    OSError
+        If the folder is gone, or a file cannot be written.
+    """
+    if not folder.is_dir():
+        raise OSError(f"the folder {folder} is gone: somebody has moved or removed it")
+    check_network(run)
     config = run.config._asdict()
     save_checkpoint(folder / "checkpoint.npz", run.network, config, run.optimiser_state, run.history)
     write_json(folder / "config.json", config)
@@ -68,13 +142,21 @@ def resume_run(folder: Path, **changes) -> Run:
         raise InputError(
             f"expected a run to resume, got {folder / 'checkpoint.npz'} with a network only; start a new run"
         )
-    config = resolve(changes, stored=stored.config)
+    config = resolve(changes, stored=check_stored_run(stored, folder / "checkpoint.npz")._asdict())
     done = len(stored.history)
     if config.steps is not None and config.steps < done:
         raise InputError(f"steps must be at least the {done} that are done, got {config.steps}; leave --steps out")
     params, optimiser_state = to_device([stored.network.params, stored.optimiser_state], config.device)
     allow_tf32_if_asked(params["head"]["bias"])
     return Run(config, params, optimiser_state, stored.network.normalisation, stored.history)
+
+
+def step_of_checkpoint(folder: Path) -> int | None:
+    """Return after which step the checkpoint of a run was written; None if there is no whole one."""
+    try:
+        return len(load_checkpoint(folder / "checkpoint.npz").history or [])
+    except (InputError, OSError):
+        return None
 
 
 def weights_of_run(config: Config, samples: list[Sample], folder: Path) -> list[np.ndarray | None]:
@@ -88,7 +170,6 @@ def weights_of_run(config: Config, samples: list[Sample], folder: Path) -> list[
 
 def write_evaluation(samples, probabilities, folder: Path) -> dict:
     """Write metrics.json, predictions.png and contact_sheet.png; return the evaluation, as from `evaluate`."""
-    folder.mkdir(parents=True, exist_ok=True)
     evaluation = evaluate(samples, probabilities, progress=True)
     write_json(folder / "metrics.json", _without_nan(evaluation))
     plot_predictions(samples, probabilities, folder / "predictions.png")

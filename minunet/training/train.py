@@ -39,7 +39,6 @@ from minunet.data import (
     prefetch,
 )
 from minunet.data.normalisation import Normalisation
-from minunet.errors import InputError
 from minunet.fast.cpu.parallel import side_by_side
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from minunet.metrics.evaluation import mean, pixel_errors
@@ -50,6 +49,7 @@ from minunet.network.unet import init_unet, unet_backward, unet_forward
 from minunet.prediction.predict import predict_samples
 from minunet.training.batch import ALONE, Ranks, check_batch, mean_gradient
 from minunet.training.config import Config, length_of_run, peak_learning_rate, resolve
+from minunet.training.health import check_loss, quietly, warn_if_stuck
 from minunet.training.optimisers import OPTIMISERS
 
 WARM_UP = 50  # steps
@@ -135,6 +135,7 @@ def train_steps(
     planes = to_device(list(zip(images, labels, weights, strict=True)), config.device)
     began = time.monotonic() - (history[-1]["seconds"] if history else 0.0)
     check_batch(config.batch, ranks)
+    is_known = False  # that the run is stuck
 
     def draw(step: int) -> list[Tile]:
         return [draw_tile(config, planes, number) for number in ranks.tiles(step, config.batch)]
@@ -144,16 +145,16 @@ def train_steps(
             step = len(history)
             rate = schedule(config, step, done)
             tiles, wait = next(batches)
-            loss = float(batch_step(run, tiles, step, rate, ranks))  # on a GPU, the one place where the host waits
-            if not math.isfinite(loss):
-                raise InputError(
-                    f"the loss must stay finite, got {loss} at step {step + 1}; {lower_learning_rate(config)}"
-                )
+            with quietly():
+                loss = float(batch_step(run, tiles, step, rate, ranks))  # on a GPU, the one place where the host waits
+                check_loss(run, tiles, step, loss, ranks)
             seconds = time.monotonic() - began
             history.append({"step": step + 1, "seconds": seconds, "wait": wait, "learning_rate": rate, "loss": loss})
             now = progress(config, history)
-            if dataset.validation and int(VALIDATIONS * now) > int(VALIDATIONS * done):
-                history[-1].update(validate(run, dataset.validation))
+            if int(VALIDATIONS * now) > int(VALIDATIONS * done):
+                if dataset.validation:
+                    history[-1].update(validate(run, dataset.validation))
+                is_known = is_known or (ranks.rank == 0 and warn_if_stuck(run, dataset, half_over=now >= 0.5))
             yield history[-1]
 
 
@@ -185,6 +186,8 @@ def batch_step(run: Run, tiles: list[Tile], step: int, rate: float, ranks: Ranks
     each = side_by_side if on_cpu and is_small else map  # one tile for each core, or all cores for each tile
     gradients = list(each(lambda pair: tile_gradient(run, *pair), numbered))
     loss, grads = mean_gradient(gradients, ranks)
+    if array_module(loss) is np:  # on a GPU the host would wait here; there `train_steps` looks at it after the step
+        check_loss(run, tiles, step, loss, ranks)
     optimiser = OPTIMISERS[run.config.optimiser]
     optimiser.step(run.params, grads, run.optimiser_state, rate, run.config.momentum, step + 1)
     return loss
@@ -220,24 +223,6 @@ def is_over(run: Run) -> bool:
     return progress(run.config, run.history) >= 1
 
 
-def lower_learning_rate(config: Config) -> str:
-    """Return, in words, the learning rate to try after a run of this configuration has diverged.
-
-    It is the optimiser's own, or a tenth of the rate if that was not above it. With momentum M each gradient counts
-    1 / (1 - M)-fold in the end, so the rate that goes with it is in proportion to 1 - M; Adam's does not depend on M.
-    """
-    optimiser, rate = OPTIMISERS[config.optimiser], peak_learning_rate(config)
-    usual = optimiser.learning_rate
-    if config.optimiser == "sgd":
-        usual *= (1 - config.momentum) / (1 - Config().momentum)
-    for_momentum = f" and momentum {config.momentum:g}" if config.optimiser == "sgd" else ""
-    if rate > 1.01 * usual:
-        return (
-            f"try learning_rate={usual:.2g}, which is usual for {config.optimiser}{for_momentum}, in place of {rate:g}"
-        )
-    return f"try a tenth of the learning rate, learning_rate={rate / 10:.2g}"
-
-
 def prediction_tile(config: Config) -> int | None:
     """Return the tile to predict with: on a GPU the one that it trains with, since that fits into its memory."""
     return config.tile if config.device == "gpu" else None
@@ -246,5 +231,6 @@ def prediction_tile(config: Config) -> int | None:
 def validate(run: Run, samples: list[Sample]) -> dict:
     """Return the mean pixel error on held-out images, and that of the majority class."""
     tile = prediction_tile(run.config)
-    means = mean(pixel_errors(samples, predict_samples(run.network, samples, tile=tile)))
+    with quietly():
+        means = mean(pixel_errors(samples, predict_samples(run.network, samples, tile=tile)))
     return {"validation_error": means["pixel_error"], "majority_error": means["majority_pixel_error"]}

@@ -89,6 +89,14 @@ def test_no_hostile_submission_harms_an_honest_one_or_leaves_anything(hostile):
     assert [p for p in psutil.process_iter(["cmdline"]) if f"{base}/left" in " ".join(p.info["cmdline"] or [])] == []
 
 
+def test_no_function_and_an_error_without_words_are_told_in_words(hostile):
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in (hostile[0] / "grades").rglob("feedback/*.html")}
+    found = "expected your function relu_backward, got 3: write its name without brackets"
+    assert any(name.startswith("no_function") and found in page for name, page in pages.items())
+    found = "it stops with SystemExit: in line 2: raise SystemExit"
+    assert any(name.startswith("function_exits") and found in page for name, page in pages.items())
+
+
 def test_no_page_of_feedback_runs_what_a_student_wrote(hostile):
     base, _ = hostile
     pages = {path.name: path.read_text(encoding="utf-8") for path in (base / "grades").rglob("*.html")}

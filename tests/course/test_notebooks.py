@@ -263,7 +263,7 @@ def test_the_module_is_the_command(folder):
     command = [sys.executable, NOTEBOOKS / "build.py", "--check", "--folder", folder]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.count("\n") == len(build.UNEXECUTED) + 2  # the editions, Colab's, and the page itself
+    assert done.stderr.count("\n") == len(build.EDITIONS) + 1  # and the executed page
 
 
 @pytest.mark.slow
@@ -336,11 +336,11 @@ def test_no_line_in_the_middle_of_a_paragraph_looks_like_a_list(notebook):
                 assert begins_list or not re.match(r"[-*+] |\d+\. ", line), line
 
 
-@pytest.mark.parametrize("edition", ["executed", *build.UNEXECUTED])
+@pytest.mark.parametrize("edition", ["executed", *build.EDITIONS])
 def test_links_into_the_repository_lead_somewhere(notebook, edition):
     folder = NOTEBOOKS if edition == "executed" else NOTEBOOKS / edition
     if edition != "executed":
-        notebook = build.UNEXECUTED[edition](notebook)
+        notebook = build.EDITIONS[edition](notebook, "a page", None)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", cell.source):
@@ -355,6 +355,11 @@ def test_the_readme_lists_each_notebook_with_its_exercises(notebook, request):
     row = re.search(rf"^\| {name[:2]} \| \[.*\]\({name}\.ipynb\) \|.*$", README, re.MULTILINE)
     assert row, f"no row for {name}.ipynb in notebooks/README.md"
     assert f"| {counts} |" in row[0], f"{name}: the row should say {counts} exercises"
+
+
+def test_the_readme_says_what_each_edition_is():
+    folders = {path.parent.name for path in NOTEBOOKS.glob("*/01_gradients.ipynb")}
+    assert folders == set(build.EDITIONS) == set(re.findall(r"^\| \[(\w+)/\]", README, re.MULTILINE))
 
 
 def test_links_of_the_readme_lead_somewhere():

@@ -1,23 +1,29 @@
 """Answers of students, right, wrong and hostile: each gets the verdict that it deserves, and nothing leaves `check`."""
 
 import copy
+import functools
 import itertools
 import re
 
 import numpy as np
 import pytest
-from student_answers import ANSWERS, RIGHT
+from student_answers import ANSWERS, LONG, RIGHT
 
 from minunet import course
 from minunet.backend import flatten
 from minunet.course.answer import FailedCheckError
+from minunet.course.exercise import case_in_words
 from minunet.course.exercises import all_exercises
 
 EXERCISES = all_exercises()
 SOME = ["central_difference", "conv2d_backward", "max_pool_forward", "losses_of_training", "brier_score"]
 
 
-@pytest.mark.parametrize(("name", "answer", "words"), ANSWERS, ids=[f"{i}-{row[0]}" for i, row in enumerate(ANSWERS)])
+def judged(rows, **marks):
+    return [pytest.param(*row, id=f"{i}-{row[0]}", **marks) for i, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize(("name", "answer", "words"), judged(ANSWERS) + judged(LONG, marks=[pytest.mark.slow]))
 def test_an_answer_is_judged_right(name, answer, words):
     with np.errstate(all="ignore"):
         verdict = course.check(name, answer)
@@ -61,7 +67,7 @@ class OutOfLine(BaseException):
 
 
 HOSTILE = {
-    "it stops with SystemExit": raises(SystemExit()),
+    "it stops with SystemExit: in line \\d+: raise error": raises(SystemExit()),
     "it stops with KeyboardInterrupt": raises(KeyboardInterrupt()),
     "it stops with GeneratorExit": raises(GeneratorExit()),
     "it stops with OutOfLine": raises(OutOfLine()),
@@ -69,7 +75,11 @@ HOSTILE = {
     "it stops with FailedCheckError": raises(FailedCheckError(["right"])),
     "it stops with RecursionError": forever,
     "it stops with TypeError": lambda: None,
-    "it stops with TypeError: 'int' object is not callable": 5,
+    "expected your function \\w+, got None: write its name without brackets": None,
+    "expected your function \\w+, got 5: write its name without brackets": 5,
+    r"expected your function \w+, got an array of shape \(2, 3\): write": np.ones((2, 3)),
+    "expected your function \\w+, got a tuple: write": (1, 2),
+    "expected your function \\w+, got '.*': write its name without quotation marks": "my_function" * 100,
     "not written yet": raises(NotImplementedError()),
     "should return|is a Hostile|SystemExit": lambda *args: Hostile(),
     "should return|SystemExit|is a HostileTuple": lambda *args: HostileTuple(),
@@ -90,6 +100,7 @@ def test_nothing_that_an_answer_does_leaves_check(name, words):
     assert not verdict.ok
     assert verdict.points < 0.2
     assert re.search(words.replace("?", r"\?"), str(verdict)), str(verdict)
+    assert all(len(line) < 200 for line in verdict.lines)
 
 
 @pytest.mark.slow
@@ -97,6 +108,73 @@ def test_nothing_that_an_answer_does_leaves_check(name, words):
 def test_hostile_answers_of_every_exercise(name):
     for answer in HOSTILE.values():
         assert not course.check(name, answer).ok
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_case_is_named_in_few_words(name):
+    for case in EXERCISES[name].more:
+        words = case_in_words(case)
+        assert len(words) < 120 and " at 0x" not in words and "array" not in words, words
+
+
+def test_each_exercise_has_right_and_wrong_answers():
+    for name in EXERCISES:
+        words = [own[2] for own in [*ANSWERS, *LONG] if own[0] == name]
+        assert RIGHT in words and len([one for one in words if one != RIGHT]) >= 3, name
+
+
+class Relu:
+    def __init__(self, slope=0):
+        self.slope = slope
+
+    def __call__(self, dy, cache):
+        return np.where(cache.y > 0, dy, self.slope)
+
+    def stops(self, dy, cache):
+        raise ValueError(self.slope)  # here
+
+
+class ReluOfNew:
+    def __new__(cls, dy, cache):
+        return np.where(cache.y > 0, dy, 0)
+
+
+def my_relu(dy, cache, slope):
+    return np.where(cache.y > 0, dy, slope)
+
+
+@functools.wraps(Relu.stops)
+def wrapped(*args):
+    return Relu.stops(Relu(), *args)
+
+
+def stops(error, dy, cache):
+    raise error
+
+
+CALLABLES = {
+    "a lambda": (lambda dy, cache: dy * (cache.y > 0), RIGHT),
+    "an object that can be called": (Relu(), RIGHT),
+    "a method": (Relu().__call__, RIGHT),
+    "a partial": (functools.partial(my_relu, slope=0), RIGHT),
+    "a vectorised function": (np.vectorize(lambda dy, cache: dy, excluded=[1]), "every gate is open"),
+    "a class that makes an array": (ReluOfNew, RIGHT),
+    "a class": (Relu, "it stops with TypeError: Relu.__init__() takes"),
+    "an object without an array": (lambda *args: Relu(), "dx should be an array or a number, and is a Relu"),
+    "a method that stops": (Relu(7).stops, "raise ValueError(self.slope)  # here"),
+    "a partial that stops": (functools.partial(stops, ValueError("x")), "it stops with ValueError: x, in line"),
+    "a decorated function that stops": (wrapped, "ValueError: 0, in line"),
+    "an error without words": (functools.partial(stops, SystemExit()), "it stops with SystemExit: in line"),
+    "a function in C": (min, "it stops with "),
+}
+
+
+@pytest.mark.parametrize("what", CALLABLES)
+def test_whatever_can_be_called_is_judged_and_its_line_is_quoted(what):
+    function, words = CALLABLES[what]
+    verdict = course.check("relu_backward", function)
+    assert verdict.ok == (words == RIGHT), str(verdict)
+    assert words in str(verdict)
 
 
 def outputs_of(name, change):
@@ -159,6 +237,33 @@ def test_a_call_of_the_ready_made_function_gets_its_mark_and_a_remark():
     assert str(verdict).endswith("\n  remark: it calls the library's conv2d_forward")
     stored = EXERCISES["numerical_gradient"].solution
     assert course.check("numerical_gradient", lambda *args: stored(*args)).remarks == ("it calls the stored solution",)
+
+
+def test_a_case_is_called_once_and_the_tiny_one_again_at_the_end():
+    exercise, called = EXERCISES["conv2d_forward"], []
+
+    def counts(*args):
+        called.append(tuple(x.shape for x in args))
+        return exercise.solution(*args)
+
+    assert course.check("conv2d_forward", counts).ok
+    cases = [tuple(x.shape for x in args) for args in (exercise.args, *exercise.more, exercise.args)]
+    assert called == cases
+
+
+def test_a_function_that_remembers_or_draws_at_random_is_told_so():
+    sums, backward = {}, EXERCISES["conv2d_dweight"].solution
+
+    def adds_to_a_global(dy, cache):
+        return sums.setdefault(cache.weight.shape, np.zeros(cache.weight.shape)).__iadd__(backward(dy, cache))
+
+    def random(dy, cache):
+        return backward(dy, cache) * np.random.default_rng().random()
+
+    verdict = course.check("conv2d_dweight", lambda *args: adds_to_a_global(*args).copy())
+    assert verdict.lines[-2] == "the result is right, but a second call with the same arguments gives another one"
+    assert verdict.lines[-1].startswith("hint: is something kept between calls") and 0.5 < verdict.points < 1
+    assert course.check("conv2d_dweight", random).lines[1].startswith("a tiny case: dweight differs")
 
 
 def test_a_loop_that_never_ends_is_stopped():

@@ -1,15 +1,19 @@
 """What was handed in is read, told apart and compared before any of it runs; the tables harm no spreadsheet."""
 
 import json
+import warnings
 import zipfile
 
 import pytest
 from hostile_submissions import RIGHT, notebook
 
+from minunet.course.grading import grade_folder
 from minunet.course.grading.feedback import feedback_page
 from minunet.course.grading.grade import Graded
+from minunet.course.grading.grade_all import Journal
 from minunet.course.grading.questions import Question, question_page, read_questions, write_questions
-from minunet.course.grading.similarity import remarks_on_similar
+from minunet.course.grading.sandbox import Sandbox
+from minunet.course.grading.similarity import fingerprint, remarks_on_similar
 from minunet.course.grading.students import attempt_of, find_student, read_map
 from minunet.course.grading.submission import read_notebook, read_submissions
 from minunet.course.grading.tables import aliases_of, write_students
@@ -33,7 +37,7 @@ PAGE = "03_relu_and_max_pool"
     ],
 )
 def test_a_file_tells_its_student(file, student):
-    assert find_student(file, PAGE) == student
+    assert find_student(file) == student
 
 
 @pytest.mark.parametrize(
@@ -105,6 +109,34 @@ def row(student, points=1.0, line="equal"):
     return found
 
 
+def test_what_python_warns_of_in_a_students_code_is_not_said_to_the_teacher():
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert fingerprint({1: "def my_relu(x):\n    return x is 1, '\\d'"})
+    assert said == []
+
+
+def test_a_zip_file_that_cannot_be_unpacked_is_no_trouble_for_the_others(tmp_path):
+    with zipfile.ZipFile(tmp_path / "anna.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{PAGE}.ipynb", notebook(*RIGHT))
+    whole = (tmp_path / "anna.zip").read_bytes()
+    start = whole.index(b".ipynb") + len(".ipynb")
+    (tmp_path / "anna.zip").write_bytes(whole[:start] + b"\xff" * 40 + whole[start + 40 :])
+    (tmp_path / f"tom_{PAGE}.ipynb").write_bytes(notebook(*RIGHT))
+    anna, tom = read_submissions(tmp_path)
+    assert (anna.remark, tom.remark) == ("the zip file cannot be read", "")
+
+
+def test_a_line_of_the_journal_that_is_no_graded_submission_is_graded_again(tmp_path):
+    mark = {"points": 1.0, "ok": True, "lines": []}
+    row = {"file": "a", "student": "b", "notebook": PAGE, "marks": {"relu": mark}, "remarks": [], "key": "k"}
+    odd = ["[]", "3", "{", '{"key": 1}', json.dumps({**row, "remarks": [1], "key": "x"}), "[" * 100_000]
+    odd.append(json.dumps({**row, "marks": {"relu": {**mark, "points": "1"}}, "key": "y"}))
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes("\n".join([*odd, json.dumps(row)]).encode() + b"\n\xff\xfe")
+    assert Journal(path).rows == {"k": row}
+
+
 def test_a_name_that_a_spreadsheet_would_run_is_made_harmless_and_aliases_stay(tmp_path):
     student = "=HYPERLINK(1)"
     aliases = aliases_of([student], tmp_path / "key")
@@ -140,3 +172,26 @@ def test_the_sheet_of_a_question_has_paragraphs_and_bold_words_and_leaves_powers
     page = question_page("a page", question, {})
     assert "<p><b>Question 1.</b> Is x**2 &lt; 3\nhere?</p><pre>    y = x**2</pre>" in page
     assert "<p><b>Rubric, 1 point.</b> Yes.</p>" in page
+
+
+def test_an_error_of_the_grading_is_not_hidden_by_one_of_the_tables(tmp_path, monkeypatch):
+    def stops(error):
+        def stop(*args):
+            raise error
+
+        return stop
+
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / f"{PAGE}.ipynb").write_bytes(notebook(*RIGHT))
+    monkeypatch.setattr(grade_folder, "choose", lambda image, folder: Sandbox("bwrap"))
+    monkeypatch.setattr(grade_folder, "grade_all", stops(InputError("no process starts")))
+    said: list[str] = []
+    settings = grade_folder.Settings()
+    with pytest.raises(InputError, match="no process starts"):
+        grade_folder.grade_folder(tmp_path / "in", tmp_path / "out", settings, said.append)
+    assert said == [] and (tmp_path / "out" / "grades.csv").exists()  # what was graded so far is written
+    monkeypatch.setattr(grade_folder, "write_students", stops(OSError("the disk is full")))
+    with pytest.raises(InputError, match="no process starts"):
+        grade_folder.grade_folder(tmp_path / "in", tmp_path / "out", settings, said.append)
+    kept = f"they are kept in {tmp_path / 'out' / 'journal.jsonl'}"
+    assert said == [f"warning: the results so far are not written, the disk is full; {kept}"]

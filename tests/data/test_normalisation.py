@@ -144,7 +144,7 @@ def test_what_is_given_becomes_a_normalisation():
         ({"mean": [[1.0]], "std": [[1.0]]}, "one number for each channel"),
         ({"mean": [np.nan], "std": [1.0]}, "finite means and a std above 0"),
         ({"mean": [1.0], "std": [-2.0]}, "finite means and a std above 0"),
-        ({"mean": [1.0], "std": [0.0]}, "expected images with contrast"),
+        ({"mean": [1.0], "std": [0.0]}, "finite means and a std above 0"),
         ({"mean": ["1"], "std": [1.0]}, "normalisation must hold numbers, got mean <U1"),
     ],
 )

@@ -122,6 +122,7 @@ def test_whoever_sets_up_a_run_on_the_gpu_asks_for_it(monkeypatch, math_mode, sm
     config = Config(data=data, base_channels=2, depth=1, tile=36, steps=1, device="gpu")
     dataset = load_data(data)
     folder = cells_folder / "run"
+    folder.mkdir()
     for set_up in (
         lambda: predict(params, np.ones((30, 30))),
         lambda: minunet_side.step_passes({"base_channels": 2, "depth": 1, "height": 36, "width": 36}, "gpu"),

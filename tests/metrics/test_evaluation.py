@@ -120,6 +120,7 @@ def test_a_measure_that_some_images_lack(samples, probabilities):
 
 
 def test_metrics_json_holds_the_means_the_rows_and_the_thresholds(samples, probabilities, tmp_path):
+    (tmp_path / "new").mkdir()
     evaluation = write_evaluation(samples, probabilities, tmp_path / "new")
     assert json.loads((tmp_path / "new" / "metrics.json").read_text()) == evaluation
     assert set(MEASURES) | {"seg", "images", "best_over_thresholds"} == set(evaluation)

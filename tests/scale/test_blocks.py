@@ -54,7 +54,12 @@ def test_the_network_that_comes_along_in_float32():
 def test_any_number_of_grey_values_and_normalisations(rng):
     params, image = in_float64(rng, 1, 2, 1), rng.integers(0, 19, (1, 60, 50)).astype(np.uint16)
     lazy = da.from_array(image, chunks=(1, 25, 25))
-    for normalisation in (None, "image", {"mean": np.array([9.0]), "std": np.array([5.5])}):
+    with pytest.warns(UserWarning, match="expected a mean near 0, got only values from 0 to 18"):
+        expected = predict(params, image)
+    with pytest.warns(UserWarning, match="expected a mean near 0, got values of type uint16") as raised:
+        np.testing.assert_allclose(scale.predict(params, lazy), expected, atol=1e-12)
+    assert raised[0].filename == __file__
+    for normalisation in ("image", {"mean": np.array([9.0]), "std": np.array([5.5])}):
         expected = predict(params, image, normalisation=normalisation)
         np.testing.assert_allclose(scale.predict(params, lazy, normalisation=normalisation), expected, atol=1e-12)
     network = Network(params, Normalisation("image"))

@@ -124,7 +124,7 @@ BROKEN = {
     "without head": lambda p: p.pop("head"),
     "encode.0.conv1.bias missing": lambda p: p["encode"][0]["conv1"].pop("bias"),
     "decode.0.up.weight missing": lambda p: p["decode"].pop(),
-    "got notes added": lambda p: p.update(notes=np.ones(2)),
+    "got 'notes' added": lambda p: p.update(notes=np.ones(2)),
     r"\(2,\) in head.bias, got float32 \(3,\)": lambda p: p["head"].update(bias=np.ones(3, np.float32)),
     r"\(2,\) in head.bias, got int64 \(2,\)": lambda p: p["head"].update(bias=np.ones(2, np.int64)),
     r"\(4, 2, 3, 3\) in bottom.conv1.weight": lambda p: p["bottom"]["conv1"].update(weight=np.ones((4, 1, 3, 3))),

@@ -12,8 +12,13 @@ from minunet.backend import gpu_is_there, tf32_is_allowed
 from minunet.cli.bench.layer import layers_of
 from minunet.cli.bench.report import layer_table, plot_roofline, step_table
 from minunet.cli.bench.sides import roofs, time_layers, time_step
+from minunet.cli.shared_options import check_range
 from minunet.errors import InputError
 from minunet.files import picture_path
+from minunet.network.checks import check_numbers
+from minunet.network.sizes import LARGEST_TILE
+
+MOST_ROUNDS = 10_000
 
 EXAMPLE = "minunet bench --against torch"
 
@@ -74,6 +79,9 @@ def run_bench(
     """
     if rounds < 1:
         raise InputError(f"rounds must be at least 1, got {rounds}; the default is 5")
+    check_range("--rounds", rounds, 1, MOST_ROUNDS)
+    check_range("--input", input, 1, LARGEST_TILE)
+    check_numbers(base_channels=base_channels, depth=depth)
     if against == "torch" and importlib.util.find_spec("torch") is None:
         raise InputError("--against torch needs PyTorch, found none; install it with python -m pip install torch")
     network = {"height": input, "width": input, "base_channels": base_channels, "depth": depth}

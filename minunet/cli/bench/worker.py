@@ -18,10 +18,13 @@ from collections.abc import Callable
 import numpy as np
 
 from minunet.cli.bench.layer import Layer
+from minunet.fast.cpu.memory import keep_freed_memory
 
 
 def main() -> None:
     side, device = importlib.import_module(f"minunet.cli.bench.{sys.argv[1]}_side"), sys.argv[2]
+    if sys.argv[1] == "minunet":
+        keep_freed_memory()  # as the command line does
     passes: list[Callable] = []
     for line in sys.stdin:
         command = json.loads(line)

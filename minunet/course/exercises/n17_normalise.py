@@ -150,6 +150,9 @@ EXERCISES = [
             ),
             "epsilon belongs under the square root: sqrt(variance + epsilon)": y_with_epsilon_outside,
             "the square root is missing: divide by the standard deviation": y_over_the_variance,
+            "gamma and beta are missing: they come last": lambda x, gamma, beta, epsilon: y_of(
+                x, 0 * gamma + 1, 0 * beta, epsilon
+            ),
         },
         ready_made=("batch_norm_forward", "batch_norm"),
         hint="mean(axis=(0, 2, 3), keepdims=True) keeps the axes; gamma[:, None, None] is (C, 1, 1)",

@@ -5,10 +5,12 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.backend import Array
+from minunet.course import seg
 from minunet.course.exercise import Exercise
 from minunet.layers.loss import softmax_cross_entropy_forward
-from minunet.metrics import components, seg_score
+from minunet.metrics import components
 
+FOUR_CELLS, PROPOSED = seg.FOUR_CELLS, seg.PROPOSED  # the notebook counts their pixels
 rng = np.random.default_rng(18)
 
 
@@ -32,6 +34,19 @@ def dice_without_two(p, truth):
 
 def dice_after_a_threshold(p, truth):
     return dice_loss((p > 0.5).astype(float), truth)
+
+
+def dice_with_smoothing(p, truth):
+    return 1 - (2 * (p * truth).sum() + 1) / (p.sum() + truth.sum() + 1)
+
+
+def dice_of_squares(p, truth):
+    return 1 - 2 * (p * truth).sum() / ((p**2).sum() + (truth**2).sum())
+
+
+def loss_of_iou(p, truth):
+    dice = dice_itself(p, truth)
+    return 1 - dice / (2 - dice)
 
 
 def dice_forward(logits, labels):
@@ -100,6 +115,19 @@ def calibration_of_pixels(p, truth, bins):
     return np.abs(p - truth).mean()
 
 
+def calibration_without_one(p, truth, bins):
+    return calibration_error(p[p < 1], truth[p < 1], bins) * (p < 1).mean()
+
+
+def calibration_without_zero(p, truth, bins):
+    return calibration_error(p[p > 0], truth[p > 0], bins) * (p > 0).mean()
+
+
+def calibration_of_the_middles(p, truth, bins):
+    middles = (np.minimum((p * bins).astype(int), bins - 1) + 0.5) / bins
+    return calibration_error(middles, truth, bins)
+
+
 def seeds(p, threshold, seed_threshold):
     """Return True where the watershed begins: the sure pixels, and each piece that has no sure pixel."""
     pieces = components(p > threshold)
@@ -116,37 +144,6 @@ def seeds_of_every_piece(p, threshold, seed_threshold):
     return p > threshold
 
 
-def seg(truth, proposal):
-    return seg_score(truth, proposal)
-
-
-def _overlaps(truth, proposal):
-    """Yield the share of each true cell that each proposed one covers, their IoU, and the number of the true cell."""
-    for i in np.unique(truth[truth > 0]):
-        for j in np.unique(proposal[proposal > 0]):
-            R, S = truth == i, proposal == j
-            yield (R & S).sum() / R.sum(), (R & S).sum() / (R | S).sum(), i
-
-
-def seg_of_matches_alone(truth, proposal):
-    return np.mean([iou for share, iou, _ in _overlaps(truth, proposal) if share > 0.5])
-
-
-def seg_with_half_a_cell(truth, proposal):
-    cells = np.unique(truth[truth > 0])
-    return sum(iou for share, iou, _ in _overlaps(truth, proposal) if share >= 0.5) / len(cells)
-
-
-def seg_without_a_majority(truth, proposal):
-    cells = np.unique(truth[truth > 0])
-    return np.mean([max(iou for _, iou, i in _overlaps(truth, proposal) if i == cell) for cell in cells])
-
-
-def seg_of_shares(truth, proposal):
-    cells = np.unique(truth[truth > 0])
-    return sum(share for share, _, _ in _overlaps(truth, proposal) if share > 0.5) / len(cells)
-
-
 def cache_of(*shape: int) -> DiceCache:
     labels = rng.integers(0, 2, (shape[0], *shape[2:]))
     return dice_forward(rng.normal(size=shape), labels)[1]
@@ -157,10 +154,6 @@ TRUTH = np.array([[1, 1, 0], [0, 0, 1]])
 THREE_PIECES = np.array([[9, 6, 9, 1, 0], [0, 1, 1, 0, 6], [8, 0, 1, 0, 7], [1, 0, 0, 1, 0]]) / 10
 EIGHT_P = np.array([[1, 2, 3, 6], [7, 8, 9, 10]]) / 10
 EIGHT_TRUTHS = np.array([[1, 0, 0, 1], [1, 0, 1, 0]])
-FOUR_CELLS = np.array([[1, 1, 1, 0, 2, 2, 0], [1, 1, 1, 0, 2, 2, 0], [3, 3, 0, 0, 4, 4, 4]])
-PROPOSED = np.array([[1, 1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 1, 0, 0], [0, 5, 0, 0, 0, 0, 6]])
-SIX_BLOCKS = np.kron(np.arange(6).reshape(2, 3), np.ones((3, 4), int))  # (6, 12), cells of 3x4
-THREE_BLOCKS = np.kron(np.diag([1, 2, 3]), np.ones((2, 4), int))  # (6, 12), cells of 2x4
 
 EXERCISES = [
     Exercise(
@@ -177,6 +170,9 @@ EXERCISES = [
             "that is Dice, which is to grow; the loss is 1 - Dice": dice_itself,
             "the factor 2 is missing: a perfect proposal must have the loss 0": dice_without_two,
             "no threshold: take the probabilities as they are, so that there is a gradient": dice_after_a_threshold,
+            "nothing is added to the overlap or to the totals here, as some libraries do": dice_with_smoothing,
+            "the totals are plain sums: V-Net's Dice has squares there, and is another loss": dice_of_squares,
+            "that is IoU: Dice counts the overlap twice above, and takes nothing away below": loss_of_iou,
         },
         hint="on paper first: the overlap is the sum of p on the cell; then both totals",
     ),
@@ -206,12 +202,15 @@ EXERCISES = [
         more=(
             (rng.random((6, 7)), rng.integers(0, 2, (6, 7)), 5),
             (rng.random((4, 4)) ** 3, rng.integers(0, 2, (4, 4)), 10),
-            (np.ones((2, 3)), np.ones((2, 3), int), 4),
+            (np.array([[0, 0, 1], [0.7, 0.7, 1]]), np.array([[0, 1, 1], [1, 1, 0]]), 4),
         ),
         mistakes={
             "a bin counts by its number of pixels: weigh the gaps": calibration_of_equal_bins,
             "gaps above and below must not cancel: take each by its magnitude": calibration_with_signs,
             "compare bin by bin: a single pixel is 0 or 1, and can't show a share": calibration_of_pixels,
+            "a p of exactly 1 belongs to the last bin": calibration_without_one,
+            "a p of exactly 0 belongs to the first bin": calibration_without_zero,
+            "the gap is to the mean of the p in the bin, and not to the bin's middle": calibration_of_the_middles,
         },
         hint="for one bin: the mean of p minus the mean of truth there; print both, and the number of pixels",
     ),
@@ -227,23 +226,5 @@ EXERCISES = [
         },
         hint="pieces[sure] lists the numbers of the pieces that have a sure pixel; np.isin asks whose number is in it",
     ),
-    Exercise(
-        "seg",
-        solution=seg,
-        outputs=("score",),
-        args=(FOUR_CELLS, PROPOSED),
-        more=(
-            (rng.integers(0, 3, (5, 6)), rng.integers(0, 3, (5, 6))),
-            (SIX_BLOCKS, THREE_BLOCKS),
-            (FOUR_CELLS, np.zeros((3, 7), int)),
-        ),
-        ready_made=("seg_score",),
-        mistakes={
-            "a cell without a match counts 0 in the mean": seg_of_matches_alone,
-            "half of a cell is no match: more than half": seg_with_half_a_cell,
-            "a match must cover more than half of the true cell; otherwise the cell counts 0": seg_without_a_majority,
-            "that is the share of the cell that is covered; divide by all pixels of both instead": seg_of_shares,
-        },
-        hint="for one true cell: which proposed cell covers more than half of it, and what is the IoU of the two?",
-    ),
+    *seg.EXERCISES,
 ]

@@ -19,6 +19,7 @@ section h3 { display: flex; justify-content: space-between; margin: 0.3em 0; fon
 pre { color: black; overflow-x: auto; white-space: pre-wrap; font-family: monospace; margin: 0.3em 0 }
 p, h1, h2 { color: black } .open { color: #555 }
 """
+LONGEST_NAME = 60  # bytes of a student's name in the name of a file
 POLICY = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
 
 
@@ -85,4 +86,5 @@ def _exercise(name: str, mark: Mark) -> str:
 
 
 def _file_name(student: str) -> str:
-    return re.sub(r"[^\w-]+", "_", student)[:60].strip("_") or "student"
+    name = re.sub(r"[^\w-]+", "_", student).encode("utf-8", "replace")[:LONGEST_NAME]
+    return name.decode("utf-8", "ignore").strip("_") or "student"

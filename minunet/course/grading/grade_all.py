@@ -4,6 +4,7 @@ A worker that a submission ends takes its neighbours with it. They are graded ag
 that ends its worker a second time gets no marks.
 """
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -31,12 +33,10 @@ class Journal:
         self.path = path
         self.rows: dict[str, Graded] = {}
         if path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    row = json.loads(line)
-                    self.rows[row["key"]] = row
-                except ValueError:  # the last line, if it was being written
-                    continue
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                with contextlib.suppress(ValueError, RecursionError):  # the last line, if it was being written
+                    if _is_graded(row := json.loads(line)):
+                        self.rows[row["key"]] = row
 
     def add(self, row: Graded) -> None:
         """Append a row, so that it is on disk before the next submission is begun."""
@@ -45,6 +45,24 @@ class Journal:
             file.write("\n" + json.dumps(row))
             file.flush()
             os.fsync(file.fileno())
+
+
+def _is_graded(row: Any) -> bool:
+    """Tell whether a line of the journal is a submission that was graded; one that is none is graded again."""
+    texts = {"file": str, "student": str, "notebook": str, "key": str}
+    if not _has(row, {**texts, "marks": dict, "remarks": list}):
+        return False
+    marks = list(row["marks"].values())
+    if not all(_has(mark, {"points": float, "ok": bool, "lines": list}) for mark in marks):
+        return False
+    said = [*row["remarks"], *(line for mark in marks for line in mark["lines"])]
+    return all(isinstance(text, str) for text in said)
+
+
+def _has(row: Any, types: dict[str, type]) -> bool:
+    """Tell whether a dict has just these keys, with values of these types."""
+    is_dict = isinstance(row, dict) and row.keys() == types.keys()
+    return is_dict and all(isinstance(row[name], kind) for name, kind in types.items())
 
 
 def grade_all(submissions: list[Submission], journal: Journal, seconds: float, where: Sandbox, jobs: int) -> None:

@@ -25,6 +25,7 @@ from minunet.errors import InputError
 
 ATTEMPTS = ("best", "last")
 OF = "folder.txt"
+LONGEST = 86_400  # seconds
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,13 @@ def grade_folder(folder: Path, out: Path, settings: Settings, say=print) -> list
     journal = Journal(out / "journal.jsonl")
     try:
         grade_all(submissions, journal, settings.seconds, where, settings.jobs)
-    finally:
-        rows = write_results(submissions, journal, known, out, settings)
-    return rows
+    except BaseException:  # Ctrl-C, too: what is graded so far can be read
+        try:
+            write_results(submissions, journal, known, out, settings)
+        except Exception as error:
+            say(f"warning: the results so far are not written, {error}; they are kept in {journal.path}")
+        raise
+    return write_results(submissions, journal, known, out, settings)
 
 
 def write_results(
@@ -98,14 +103,14 @@ def _with_student(submission: Submission, known: dict[str, str]) -> Submission:
 def _refuse_bad_settings(folder: Path, out: Path, settings: Settings) -> None:
     if out.suffix.lower() == ".csv":
         raise InputError(f"--out is a folder now, for tables and feedback, got {out}; try --out {out.with_suffix('')}")
-    if out.exists() and not (out / "journal.jsonl").is_file() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and not (out / OF).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"--out must be a new folder, or one of an earlier grading, {out} is neither; choose another")
     if not out.parent.is_dir():
         raise InputError(f"--out must be in a folder that exists, found no {out.parent}")
     if (out / OF).is_file() and (before := (out / OF).read_text(encoding="utf-8")) != str(folder.resolve()):
         raise InputError(f"--out must be a folder of its own for each folder graded, {out} is that of {before}")
-    if not settings.seconds > 0:
-        raise InputError(f"--seconds must be above 0, got {settings.seconds:g}")
+    if not 0 < settings.seconds <= LONGEST:
+        raise InputError(f"--seconds must be above 0, and at most {LONGEST:,}, a day, got {settings.seconds:g}")
     if settings.jobs < 1:
         raise InputError(f"--jobs must be at least 1, got {settings.jobs}")
     if settings.attempt not in ATTEMPTS:

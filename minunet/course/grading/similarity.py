@@ -5,6 +5,7 @@ A solution of five lines leaves little room, so nothing is said of a short text,
 
 import ast
 import re
+import warnings
 from collections import Counter
 
 from minunet.course.grading.submission import Submission
@@ -44,7 +45,9 @@ def fingerprint(cells: dict[int, str]) -> set[tuple[str, ...]]:
 def _plain(source: str) -> str:
     """Return the code as Python would write it, or, if it is no Python, as it is, without comments."""
     try:
-        tree = ast.parse(source)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's, about the student's code
+            tree = ast.parse(source)
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
                 node.body = node.body[1:] or [ast.Pass()]

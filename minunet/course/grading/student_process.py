@@ -13,7 +13,7 @@ from typing import Any
 from minunet.course.exercises import find
 from minunet.course.grading import remote_call, sandbox
 from minunet.course.grading.sandbox import Sandbox, Started
-from minunet.course.watched_call import Call, views
+from minunet.course.watched_call import Call, NotAFunctionError, views
 from minunet.errors import InputError
 
 STRIKES = 5  # cells and calls that may crash or take too long, before a submission is given up
@@ -194,8 +194,8 @@ def _listen(stream: Any, replies: queue.Queue) -> None:
 def _like(header: dict) -> Exception:
     """Return an error with the name and message that the student's function stopped with."""
     name, message = _word(header["error"]), str(header.get("message", ""))[: remote_call.LONGEST_TEXT]
-    kind = NotImplementedError if name == "NotImplementedError" else type(name, (Exception,), {})
-    return kind(message)
+    known = {kind.__name__: kind for kind in (NotImplementedError, NotAFunctionError)}
+    return known.get(name, type(name, (Exception,), {}))(message)
 
 
 def _texts(values: Any) -> list[str]:

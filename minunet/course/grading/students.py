@@ -9,10 +9,14 @@ from minunet.errors import InputError
 
 MOODLE = r"(?P<name>.+?)_\d+_assignsubmission_(?:file|onlinetext)_?.*"
 CANVAS = r"(?P<name>[^\W_]+)_(?:LATE_)?(?P<id>\d+)_\d+_.+"
+COPIED = (  # what a browser, Jupyter or Colab adds to the name of a copy
+    r"(?i)\b(copy of|kopie von|copie de|copia d[ei]|c\u00f3pia de)\b"
+    r"|[-_ ]\(?(copy|kopie|copie|copia)\d*\)?(?=[-_ .]|$)|\(\d+\)"
+)
 COPY = r"[-_ ]?\(?(?P<number>\d{1,3})\)?$"  # name-1, name (1)
 
 
-def find_student(file: str, notebook: str) -> str:
+def find_student(file: str) -> str:
     """Return who handed in a file.
 
     Moodle writes "Anna Smith_123_assignsubmission_file_", where the number is another one in each assignment, so the
@@ -28,9 +32,9 @@ def find_student(file: str, notebook: str) -> str:
     folders = [part for part in parts[:-1] if not _is_of_the_course(part)]
     if folders and not folders[0].lower().endswith(".zip"):
         return folders[0]
-    stem = re.sub(r"\.(ipynb|zip)$", "", folders[0] if folders else parts[-1], flags=re.IGNORECASE)
-    own = re.sub(r" ?\(\d+\)$", "", stem.replace(notebook, "")).strip(" -_.")
-    return own or stem
+    stem = re.sub(r"\.(ipynb|zip)(\.txt|\.json)?$", "", folders[0] if folders else parts[-1], flags=re.IGNORECASE)
+    own = re.sub("|".join(by_notebook()), "", stem)
+    return re.sub(COPIED, "", own).strip(" -_.") or stem
 
 
 def attempt_of(file: str) -> int:

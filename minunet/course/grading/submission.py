@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -14,6 +15,8 @@ from minunet.errors import InputError
 LARGEST = 50_000_000  # bytes of a notebook
 MOST_IN_ZIP = 50  # notebooks
 CHECK = r"""\bcourse\.check\(\s*["'](\w+)["']"""
+NOTEBOOK_FILE = r"\.ipynb(\.txt|\.json)?$"  # some browsers add an ending
+NO_NOTEBOOK = (".py", ".html", ".htm", ".pdf", ".docx", ".rar", ".7z", ".gz")  # what some hand in instead
 DEFINITION = r"^def my_(\w+)\("
 ONLY_A_CHECK = rf"\s*(#[^\n]*\n\s*)*(\w+\s*=\s*)?{CHECK}\s*,\s*\w+\s*,?\s*\)(\.require\(\))?\s*;?\s*"
 
@@ -41,21 +44,25 @@ def read_submissions(folder: Path) -> list[Submission]:
     """
     if not folder.is_dir():
         raise InputError(f"expected a folder of notebooks, found no folder {folder}")
-    found = []
+    found, others = [], []
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
-        if any(part in (".ipynb_checkpoints", "__MACOSX") for part in relative.parts):
+        file = "/".join(_in_utf_8(part) for part in relative.parts)
+        if any(part in (".ipynb_checkpoints", "__MACOSX") for part in relative.parts) or not path.is_file():
             continue
-        kind = path.suffix.lower()
-        if kind in (".ipynb", ".zip") and path.is_symlink():
-            found.append(_unreadable(relative.as_posix(), "the file is a link to another"))
-        elif kind == ".ipynb" and path.is_file():
-            found.append(_read_file(path, relative.as_posix()))
-        elif kind == ".zip" and path.is_file():
-            found += _read_zip(path, relative.as_posix())
+        is_zip = path.suffix.lower() == ".zip"
+        if not is_zip and not re.search(NOTEBOOK_FILE, path.name, re.IGNORECASE):
+            others += [file] if path.suffix.lower() in NO_NOTEBOOK else []
+        elif path.is_symlink():
+            found.append(_unreadable(file, "the file is a link to another"))
+        else:
+            found += _read_zip(path, file) if is_zip else [_read_file(path, file)]
     if not found:
         raise InputError(f"expected notebooks (*.ipynb) in {folder}, found none")
-    return found
+    students = {submission.student for submission in found}
+    return found + [
+        _unreadable(file, "it is no notebook (.ipynb)") for file in others if find_student(file) not in students
+    ]
 
 
 def read_notebook(data: bytes, file: str, changed: float = 0) -> Submission:
@@ -72,8 +79,11 @@ def read_notebook(data: bytes, file: str, changed: float = 0) -> Submission:
         notebook = notebook_of(code, file)
     except InputError as error:
         return _unreadable(file, str(error))
+    named = [name for name in by_notebook() if name in Path(file).name]
+    if named and notebook not in named:
+        remark = f"{remark}; " * bool(remark) + f"it is named after {named[0]}, and has exercises of {notebook}"
     key = hashlib.sha256(file.encode() + b"\0" + data).hexdigest()[:16]
-    student = find_student(file, notebook)
+    student = find_student(file)
     return Submission(file, student, notebook, numbered, answers, (attempt_of(file), changed), remark, key)
 
 
@@ -128,14 +138,21 @@ def _read_zip(path: Path, file: str) -> list[Submission]:
             inside = [entry for entry in inside if "__MACOSX" not in entry.filename]
             if not inside or len(inside) > MOST_IN_ZIP or sum(entry.file_size for entry in inside) > 2 * LARGEST:
                 return [_unreadable(file, f"it has {len(inside)} notebooks, or too large ones")]
-            changed = path.stat().st_mtime
-            return [
-                read_notebook(archive.open(entry).read(2 * LARGEST), f"{file}/{entry.filename}", changed)
-                for entry in inside
-            ]
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError):  # a password is a RuntimeError
+            contents = [(entry.filename, archive.open(entry).read(2 * LARGEST)) for entry in inside]
+    except Exception:  # zipfile and zlib have a dozen kinds for a damaged file, one with a password, an unknown packing
         return [_unreadable(file, "the zip file cannot be read")]
+    changed = path.stat().st_mtime
+    return [read_notebook(data, f"{file}/{name}", changed) for name, data in contents]
 
 
 def _unreadable(file: str, remark: str) -> Submission:
-    return Submission(file, find_student(file, ""), "", {}, {}, remark=remark, key=f"{file}: {remark}")
+    return Submission(file, find_student(file), "", {}, {}, remark=remark, key=f"{file}: {remark}")
+
+
+def _in_utf_8(part: str) -> str:
+    """Return a part of a path as text; a name in another encoding, as in old archives, is read as Latin-1."""
+    try:
+        part.encode()
+        return part
+    except UnicodeEncodeError:
+        return os.fsencode(part).decode("latin-1")

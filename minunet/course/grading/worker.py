@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from minunet.course.exercises import find
 from minunet.course.grading import remote_call
-from minunet.course.watched_call import place_in, watched_call
+from minunet.course.watched_call import watched_call, words_of
 
 
 class TookTooLong(BaseException):
@@ -137,15 +137,7 @@ def _call(shell: Any, name: str, args: tuple) -> tuple[dict, list]:
     except TookTooLong:
         raise
     except BaseException as error:
-        return {"error": type(error).__name__, "message": _message(error, function)}, []
-
-
-def _message(error: BaseException, function: Any) -> str:
-    """Return an error's message, and the student's line that it came from."""
-    try:
-        return str(error)[: remote_call.LONGEST_TEXT] + place_in(error, function.__code__)
-    except Exception:  # a class of the student's, with a __str__ that fails
-        return "its message cannot be shown"
+        return {"error": type(error).__name__, "message": words_of(error, function)}, []
 
 
 if __name__ == "__main__":

@@ -10,9 +10,13 @@ What was used last comes first, since it may still be in the cache of the proces
 
 A block lies idle while no array needs its size. Where a new one is needed while idle ones take AT_MOST bytes or more,
 these are given back to the system first.
+
+`keep_freed_memory` does something like it for all other arrays, by a setting of the C library for the whole process.
+Only a process of minunet's own may have it: the command line, and a worker.
 """
 
 import collections
+import ctypes
 import math
 from typing import Any
 
@@ -24,6 +28,7 @@ from minunet.backend import Array, array_module
 AT_MOST = 2**31  # bytes that may lie idle
 ALIGNMENT = 64  # bytes, a line of the cache: matrix products are quicker on arrays that begin with one
 SMALLEST = 2**16  # bytes: the C library keeps smaller arrays itself
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # of glibc's malloc.h
 
 _idle: collections.defaultdict[int, collections.deque] = collections.defaultdict(collections.deque)  # by size in bytes
 
@@ -85,3 +90,15 @@ def _new(size: int) -> tuple[np.ndarray, int]:
         give_back()
     memory = np.empty(size, np.uint8)
     return memory, memory.ctypes.data + -memory.ctypes.data % ALIGNMENT
+
+
+def keep_freed_memory() -> bool:
+    """Set malloc up for the whole process; return whether it worked: only glibc, so Linux, has these settings.
+
+    All threads share one arena, so that each can reuse what another one has freed.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # another C library, or Windows
+        return False
+    return bool(mallopt(M_ARENA_MAX, 1) and mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, -1))

@@ -12,7 +12,6 @@ Plain arrays and JSON, no pickle: reading a stranger's checkpoint cannot run a s
 """
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,11 +19,19 @@ import numpy as np
 
 from minunet.backend import flatten, map_tree, to_host
 from minunet.data.normalisation import Normalisation, as_normalisation
+from minunet.data.npz import read_npz
 from minunet.errors import InputError
 from minunet.files import replace_atomically
 from minunet.network.checks import check_params
-
-FORMAT, VERSION = "minunet checkpoint", 2
+from minunet.network.trained.reading import (
+    FORMAT,
+    VERSION,
+    read_about,
+    read_groups,
+    read_normalisation,
+    read_params,
+    read_state,
+)
 
 
 class Network(NamedTuple):
@@ -100,82 +107,17 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     Raises
     ------
     InputError
-        If the file is missing, truncated, no checkpoint of minunet, or written by a newer version.
+        If the file is missing, truncated, no checkpoint of minunet, or written by a newer version; if anything in it is
+        missing, too much, of another type or shape, or no finite number.
     """
-    arrays = _read(Path(path))
-    about = _about(arrays, path)
-    numbers = _group(arrays, "normalisation")
-    config, state_group = about["config"], "optimiser_state"
-    if about["version"] == 1:
-        config = {"optimiser": "sgd", **config}  # the first runs did not say it: there was no other
-        state_group = "velocity"
-    normalisation = Normalisation("dataset", **numbers) if numbers else Normalisation("image")
-    if about.get("normalisation", normalisation.scope) != normalisation.scope:
-        raise InputError(
-            f"expected the numbers of the normalisation by {about['normalisation']} in {path}, got {sorted(numbers)}; "
-            "take an intact copy, or train again"
-        )
-    network = Network(_unflatten(_group(arrays, "params")), normalisation)
-    try:
-        check_params(network.params)
-        as_normalisation(network.normalisation)
-    except InputError as error:
-        raise InputError(f"expected a checkpoint with a whole network, got {path}: {error}") from error
-    state = _unflatten(_group(arrays, state_group)) or None
-    return Checkpoint(network, config, state, about["history"])
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
+    path = Path(path)
     if not path.is_file():
         raise InputError(f"expected a checkpoint, found no file {path}; `minunet train` writes RUN/checkpoint.npz")
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"expected a checkpoint of minunet, got {path}, which is truncated or of another kind "
-            f"({type(error).__name__}); take an intact copy, or train again"
-        ) from error
-
-
-def _about(arrays: dict, path) -> dict:
-    try:
-        about = json.loads(str(arrays["about"]))
-        known = (
-            about["format"] == FORMAT and isinstance(about["version"], int) and {"config", "history"} <= about.keys()
-        )
-    except (KeyError, TypeError, json.JSONDecodeError):
-        known = False
-    if not known:
-        raise InputError(f"expected a checkpoint of minunet, got {path}, an archive of another program; check the path")
-    if about["version"] > VERSION:
-        raise InputError(
-            f"expected a checkpoint of version {VERSION} or older, got version {about['version']} in {path}; "
-            "update minunet"
-        )
-    return about
-
-
-def _group(arrays: dict, group: str) -> dict[str, np.ndarray]:
-    return {name.partition("/")[2]: x for name, x in arrays.items() if name.startswith(group + "/")}
-
-
-def _unflatten(flat: dict[str, np.ndarray]):
-    """Undo `flatten`: names between dots become dicts, numbers become lists."""
-    tree: dict = {}
-    for name, x in flat.items():
-        *path, last = name.split(".")
-        branch = tree
-        for part in path:
-            branch = branch.setdefault(part, {})
-        branch[last] = x
-    return _with_lists(tree)
-
-
-def _with_lists(tree):
-    if not isinstance(tree, dict):
-        return tree
-    branches = {name: _with_lists(branch) for name, branch in tree.items()}
-    if branches and all(name.isdigit() for name in branches):
-        return [branches[name] for name in sorted(branches, key=int)]
-    return branches
+    arrays = read_npz(path, what="a checkpoint of minunet")
+    about = read_about(arrays, path)
+    groups = read_groups(arrays, about["version"], path)
+    params = read_params(groups["params"], path)
+    channels = params["encode"][0]["conv1"]["weight"].shape[1]
+    normalisation = read_normalisation(groups["normalisation"], about.get("normalisation"), channels, path)
+    state = read_state(groups["optimiser_state"], groups["params"], path)
+    return Checkpoint(Network(params, normalisation), about["config"], state, about["history"])
