@@ -179,5 +179,5 @@ def test_a_command_imports_only_what_it_needs():
     code = "import sys; from minunet.cli.main import main; main(sys.argv[1:]); print(*sys.modules)"
     arguments = ["summary", "--input", "60", "--base-channels", "2", "--depth", "1"]
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
-    of_commands = {name for name in done.stdout.split() if name.startswith(("minunet.cli.", "minunet.course"))}
-    assert of_commands == {"minunet.cli.main", "minunet.cli.messages", "minunet.cli.summary"}
+    others = {"minunet.course", *(f"minunet.cli.{name}" for name in ("train", "predict", "evaluate", "grade", "bench"))}
+    assert not others & set(done.stdout.split())
