@@ -101,9 +101,8 @@ def run_bench(
     else:
         devices = ["cpu", "gpu"] if gpu_is_there() else ["cpu"]
     for where in devices:
-        print(
-            f"{_machine(where)}; input {input}, {base_channels} base channels, depth {depth}, batch {batch}, medians of {rounds}"
-        )
+        case = f"input {input}, {base_channels} base channels, depth {depth}, batch {batch}"
+        print(f"{_machine(where)}; {case}, medians of {rounds}")
         limits = roofs(where, rounds)
         print(f"matrix product {limits['flops'] / 1e9:.0f} GFLOP/s, copy {limits['bytes'] / 1e9:.1f} GB/s\n")
         rows = time_layers(layers, names, where, rounds)
