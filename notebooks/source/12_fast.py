@@ -615,8 +615,8 @@ axes[0].invert_yaxis()
 # %% [markdown]
 # With other caches or another BLAS the order of the fast ways may change, and that is the point of measuring: none of
 # them is the best everywhere. So the library chooses by the layer's shape, for the forward and the backward pass
-# separately. For the deep layer it takes F(4x4, 3x3), written with more care than ours: in bands, so that the tiles stay
-# in a cache. For the early one it takes Winograd's way along the rows alone, F(4, 3). That makes half of the
+# separately. For the deep layer it takes F(4x4, 3x3), written with more care than ours: in bands, so that the tiles
+# stay in a cache. For the early one it takes Winograd's way along the rows alone, F(4, 3). That makes half of the
 # multiplications and not a quarter, but it moves less through memory.
 #
 # ## A roofline
@@ -724,7 +724,7 @@ print(f"threads: {threads}, which is {on_one_core / everywhere:.2f} times as fas
 # All of this was in float32, which keeps about seven digits. The sums are the same on paper, but they are rounded in
 # different places. We compare each way with the readable layer in float64, and divide the largest error by the largest
 # y. Expect a few times 1e-7 for the direct ways and for F(2x2, 3x3), whose matrices hold 0, 1 and 1/2. Expect ten to
-# forty times as much for F(4x4, 3x3), and for the library, which uses it here. Its matrices hold 4, 5 and 8: large numbers
+# forty times as much for F(4x4, 3x3), and for the library, which uses it. Its matrices hold 4, 5 and 8: large numbers
 # that nearly cancel leave their rounding behind. In training, where other noise is far larger, this is harmless. For a
 # gradient check use float64 anyway.
 
