@@ -56,11 +56,10 @@ def draw(rows: list[tuple[float, float, float]], options: argparse.Namespace) ->
     axes.semilogx(flops, step, "o-", color="#0072B2", label="forward and backward")
     axes.semilogx(flops, forward, "x--", color="#D55E00", label="forward")
     axes.axhline(1, color="black", linewidth=1)
-    for x, y, (base_channels, depth, size) in zip(flops, step, NETWORKS, strict=False):
-        axes.annotate(
-            f"{base_channels}x{depth} at {size}", (x, y), textcoords="offset points", xytext=(4, 6), fontsize=8
-        )
-    axes.set(xlabel="FLOP of a forward pass", ylabel="minunet's time / PyTorch's", ylim=(0, None))
+    names = [f"{base_channels}x{depth} at {size}" for base_channels, depth, size in NETWORKS[: len(rows)]]
+    axes.set_xticks(flops, names, rotation=30, ha="right")
+    axes.minorticks_off()
+    axes.set(xlabel="network, by the FLOPs of a forward pass", ylabel="minunet's time / PyTorch's", ylim=(0, None))
     axes.set_title(f"training step, batch of {options.batch}, PyTorch's better layout")
     axes.legend(frameon=False)
     figure.savefig(options.out, dpi=120)
