@@ -48,8 +48,8 @@ def sums_in_place_of_means(weight, gradient, mean, square, learning_rate, moment
     return weight - learning_rate * mean / (1 - momentum**t) / (root + epsilon), mean, square
 
 
-def corrected_by_the_first_power(*args):
-    return adam_on_one_array(*args[:-1], 1)
+def corrected_by_the_first_power(weight, gradient, mean, square, learning_rate, momentum, decay, epsilon, t):
+    return adam_on_one_array(weight, gradient, mean, square, learning_rate, momentum, decay, epsilon, 1)
 
 
 def epsilon_before_the_correction(weight, gradient, mean, square, learning_rate, momentum, decay, epsilon, t):

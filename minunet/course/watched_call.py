@@ -87,7 +87,7 @@ def _code_of(function: Callable) -> CodeType | None:
     if isinstance(function, functools.partial):
         return _code_of(function.func)
     if isinstance(function, type):
-        return getattr(function.__init__, "__code__", None)
+        function = getattr(function, "__init__", function)
     function = inspect.unwrap(function)
     return getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
 

@@ -61,7 +61,8 @@ def normalise(image: np.ndarray, normalisation: "Normalisation | dict | str") ->
         )
     if low is not None and high is not None:
         image = _clipped(image, low, high)
-    return ((image - mean[:, None, None]) / std[:, None, None]).astype(np.float32)
+    with np.errstate(over="ignore"):  # whoever uses an image looks for infinity
+        return ((image - mean[:, None, None]) / std[:, None, None]).astype(np.float32)
 
 
 def normalisation_of(image: np.ndarray, normalisation: "Normalisation | dict | str") -> Normalisation:

@@ -150,7 +150,7 @@ RULES = {
     "device": _one_of(("cpu", "gpu")),
     "seed": _whole_number(0),
     "optimiser": _one_of(OPTIMISERS),
-    "learning_rate": _above_0(at_most=1000),
+    "learning_rate": _above_0(at_most=1e30),
     "momentum": SHARE,
     "dropout_rate": SHARE,
     "weights": _one_of(KINDS),

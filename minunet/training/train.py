@@ -175,6 +175,7 @@ def train_step(run: Run, tile: Tile, step: int, rate: float) -> Array:
     return batch_step(run, [tile], step, rate)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows shows in the loss, of this step or of the next
 def batch_step(run: Run, tiles: list[Tile], step: int, rate: float, ranks: Ranks = ALONE) -> Array:
     """Update the parameters by the mean gradient of a batch, of which this rank has `tiles`; return the mean loss.
 

@@ -181,3 +181,13 @@ def test_a_command_imports_only_what_it_needs():
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
     others = {"minunet.course", *(f"minunet.cli.{name}" for name in ("train", "predict", "evaluate", "grade", "bench"))}
     assert not others & set(done.stdout.split())
+
+
+def test_memory_that_is_not_enough_is_told_in_one_line(monkeypatch, capsys):
+    def allocate(*sizes, **network):
+        raise MemoryError("Unable to allocate 16.0 GiB for an array")
+
+    monkeypatch.setattr("minunet.cli.summary.summary", allocate)
+    code, out, err = call(capsys, "summary")
+    assert (code, out) == (2, "")
+    assert err.startswith("minunet summary: error: not enough memory: Unable to allocate 16.0 GiB for an array; try a ")

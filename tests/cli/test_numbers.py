@@ -18,8 +18,8 @@ NUMBERS = {
         "--learning-rate": ["-1", "0", "nan", "inf", "1e300"],
         "--momentum": ["-1", "1", "nan", "inf"],
     },
-    "evaluate": {"--tile": ["-1", "0", "1e9", "99999999992", HUGE], "--rotations": ["-1", "0", "nan", HUGE]},
-    "predict image.png": {"--tile": ["-1", "0", "1e9", "99999999992", HUGE], "--rotations": ["-1", "3"]},
+    "evaluate": {"--tile": ["-1", "0", "1e9", "99999999996", HUGE], "--rotations": ["-1", "0", "nan", HUGE]},
+    "predict image.png": {"--tile": ["-1", "0", "1e9", "99999999996", HUGE], "--rotations": ["-1", "3"]},
     "predict image.zarr --out out.zarr": {"--block": ["-1", "0", "nan", HUGE], "--tile": ["-1", HUGE]},
     "summary": {
         "--input": ["-1", "0", "573", "nan", HUGE, "9" * 5000],

@@ -143,6 +143,8 @@ class RunFolder:
             ["train", "--resume", path.parent, "--steps", STEPS + 1],
         ][rng.integers(3)]
         code, error = _call([str(word) for word in command])
+        if " encountered in " in error:  # NumPy's warning
+            raise MisreadError(f"{command[0]}: {error[-300:]!r}")
         if code == 0 and not (out.is_dir() or (path.parent / "metrics.json").exists()):
             raise MisreadError(f"{command[0]} wrote nothing")
         if code != 0:

@@ -9,6 +9,7 @@ import scipy.ndimage
 
 import minunet
 from minunet import Network, Normalisation, init_unet, load_network, predict, to_device
+from minunet.backend import map_tree
 from minunet.data import Sample, fit_normalisation, mirror_pad, normalise, synthetic_cells
 from minunet.errors import InputError
 from minunet.network.sizes import border, smallest_input_size
@@ -359,3 +360,9 @@ def test_what_holds_a_network_is_told_where(small_unet):
 
     with pytest.raises(InputError, match=r"got a Holder; take its \.network"):
         predict(Holder(), np.zeros((20, 20)))
+
+
+def test_weights_beyond_what_their_numbers_hold_are_told_not_predicted(small_unet, rng):
+    params = map_tree(lambda x: np.full_like(x, 1e200), small_unet)
+    with pytest.raises(InputError, match="must give finite numbers, got NaN: its weights, or the image's values"):
+        predict(params, rng.standard_normal((20, 20)))

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from minunet.course.grading.grade import Graded, grade, graded
 from minunet.course.grading.sandbox import Sandbox
 from minunet.course.grading.submission import Submission
+from minunet.errors import InputError
 
 SECONDS_TO_END = 5
 ENDED = "it ended the process that grades it; look at it yourself, in a container"
@@ -94,6 +95,7 @@ def _run(
     running: dict[Future, Submission] = {}
     pool = ProcessPoolExecutor(min(jobs, len(submissions)), context, _begin_worker, (list(sys.path),))
     try:
+        _refuse_if_none_starts(pool)
         while waiting or running:
             while waiting and len(running) < jobs:
                 submission = waiting.pop()
@@ -109,6 +111,15 @@ def _run(
     finally:
         _end_workers()
     return []
+
+
+def _refuse_if_none_starts(pool: ProcessPoolExecutor) -> None:
+    """Raise InputError if a worker ends before it has a submission: then no submission is to blame."""
+    try:
+        pool.submit(int).result()
+    except BrokenProcessPool as error:
+        remedy = 'is memory left? A script that calls this needs: if __name__ == "__main__"'
+        raise InputError(f"grading needs processes of its own, and they end at their start; {remedy}") from error
 
 
 def _end_workers() -> None:

@@ -48,7 +48,9 @@ def read_submissions(folder: Path) -> list[Submission]:
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         file = "/".join(_in_utf_8(part) for part in relative.parts)
-        if any(part in (".ipynb_checkpoints", "__MACOSX") for part in relative.parts) or not path.is_file():
+        if any(part in (".ipynb_checkpoints", "__MACOSX") for part in relative.parts):
+            continue
+        if not path.is_file() and not path.is_symlink():  # of a link whose target is gone, is_file is false
             continue
         is_zip = path.suffix.lower() == ".zip"
         if not is_zip and not re.search(NOTEBOOK_FILE, path.name, re.IGNORECASE):
