@@ -3,8 +3,8 @@
     OPENBLAS_NUM_THREADS=1 python benchmarks/ablation.py
     OPENBLAS_NUM_THREADS=1 python benchmarks/ablation.py --data isbi:DIR --out ablation-isbi.json
 
-Page 20 of the course reads and draws results/ablation.json. Each row is written as soon as it is measured. A run that
-was stopped goes on where it was: give the same command again.
+It writes minunet/course/ablation.json, which page 20 of the course reads and draws. Each row is written as soon as it
+is measured. A run that was stopped goes on where it was: give the same command again.
 
 For one seed all runs have the same training images, the same first weights, the same number of steps, and the same
 places and angles of the tiles, so two rows of one seed differ by the part alone. Another seed changes all of these. The
@@ -31,7 +31,7 @@ from minunet.prediction.predict import predict_samples
 from minunet.training.config import Config
 from minunet.training.train import Run, start, train_steps
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).resolve().parents[1]
 AUGMENTATIONS["no bending"] = Augmentation(elastic=0.0)  # still turned, mirrored, lighter or darker
 
 ALL = {"weights": "map", "augmentation": "elastic", "dropout_rate": 0.5}
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--base-channels", type=int, default=8)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(6)))
-    parser.add_argument("--out", type=Path, default=HERE / "results" / "ablation.json")
+    parser.add_argument("--out", type=Path, default=ROOT / "minunet" / "course" / "ablation.json")
     options = parser.parse_args()
     if options.images < 1 or options.steps < 1:
         raise InputError(f"expected at least 1 image and 1 step, got {options.images} and {options.steps}")
@@ -87,7 +87,7 @@ def read_results(path: Path, settings: dict) -> dict:
 def provenance() -> dict:
     """Return where and when the results are made."""
     commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude", "*"], cwd=HERE, capture_output=True, text=True
+        ["git", "describe", "--always", "--dirty", "--exclude", "*"], cwd=ROOT, capture_output=True, text=True
     ).stdout.strip()
     machine = f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}"
     return {"machine": machine, "date": date.today().isoformat(), "commit": commit or "unknown"}

@@ -49,6 +49,7 @@ def execute(
             notebook,
             timeout=SECONDS_PER_CELL,
             record_timing=False,
+            coalesce_streams=True,  # one block for what a cell prints, however slowly it comes
             kernel_name="python3",
             resources={"metadata": {"path": str(folder)}},
             on_cell_execute=lambda cell, cell_index: begun.append(cell_index),

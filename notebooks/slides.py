@@ -108,8 +108,8 @@ def _shown(title: str, text: str) -> list[str]:
     """Return the parts of a section's text that belong on slides."""
     if title.startswith("# "):
         return [text.split("\n\n")[0]]
-    if re.search("In three lines|Summary", title):
-        return [re.split(r"\*\*(?:Read more|Where to read)", text)[0].strip()]
+    if "In three lines" in title:
+        return [text]
     told, *asked = re.split(ASKS, text, maxsplit=1, flags=re.MULTILINE)
     blocks = "\n\n".join(re.findall(BLOCK, told, re.DOTALL | re.MULTILINE)[:2])
     return [part for part in (blocks, *asked) if part]

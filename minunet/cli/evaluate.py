@@ -23,6 +23,7 @@ from minunet.scale.cluster import connected
 from minunet.scale.many_images import predict_images
 from minunet.training import run_folder
 from minunet.training.config import Config
+from minunet.training.memory import check_evaluation
 from minunet.training.stored_run import stored_config
 
 EXAMPLE = "minunet evaluate runs/em/checkpoint.npz --data isbi:DIR"
@@ -58,6 +59,8 @@ def run(options) -> int:
         check_tile(options.tile, len(stored.network.params["encode"]))
     run_folder.check_out(options.out)
     dataset = load_data(data, config.seed)
+    if not options.scheduler:
+        check_evaluation(stored.network.params, dataset.validation, options.tile)
     with run_folder.new_folder(options.out, f"runs/evaluation-{data.partition(':')[0]}") as folder:
         print_note(dataset)
         probabilities = _predict(stored.network, dataset.validation, options)

@@ -25,6 +25,7 @@ COMMANDS = {  # what each one does, in the words of `minunet --help`
     "summary": "print sizes, crops, parameters, FLOPs and memory of a network (Fig. 1)",
     "bench": "time every 3x3 layer and a training step, and draw the speeds",
     "grade": "grade the notebooks that students handed in; write tables and feedback",
+    "doctor": "print what a bug report needs, and test gradients and speed for some seconds",
 }
 FILES = {"bench": "bench.command"}  # of those commands that are a folder
 

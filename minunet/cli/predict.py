@@ -7,18 +7,15 @@ import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
-from minunet.cli.messages import print_error, print_line
+from minunet.cli.messages import print_error
+from minunet.cli.predict_files import names_of, predict_and_write, readable_images, result_paths
 from minunet.cli.predict_slide import add_block_option, is_slide, run_on_slide
 from minunet.cli.shared_options import DEFAULT_OUT, add_prediction_options, add_scheduler_option, checkpoint_of
-from minunet.data import normalisation_of, read_pages
 from minunet.errors import InputError
-from minunet.files import replace_atomically
-from minunet.network.trained import Network, load_network
-from minunet.prediction.checks import check_image, check_tile
-from minunet.prediction.predict import predict
+from minunet.network.trained import load_network
+from minunet.prediction.checks import check_tile
 from minunet.scale.cluster import connected
 from minunet.scale.many_images import predict_images
 from minunet.training.folder_lock import FolderInUseError
@@ -44,6 +41,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
         f"{DEFAULT_OUT}-2, -3, ..."
     )
     command.add_argument("--out", metavar="DIR", help=where)
+    any_size = "read images of more than 179 million pixels too; small files can unpack to more than memory holds"
+    command.add_argument("--any-size", action="store_true", help=any_size)
     add_prediction_options(command)
     add_scheduler_option(command)
     add_block_option(command)
@@ -58,21 +57,22 @@ def run(options) -> int:
     if options.tile is not None:
         check_tile(options.tile, len(network.params["encode"]))
     paths = files_in(paths)
-    images, errors = read_images(paths, network)
-    check_out(options.out, images)
-    if len(paths) == len(errors) == 1:
-        raise InputError(errors[0])
-    for error in errors:
-        print_error(f"minunet predict: left out: {error}")
-    if not images:
-        raise InputError(f"expected an image that can be predicted, got none among {len(paths)} files; see above")
+    names = names_of(paths)
+    errors: list[str] = []
+    check_out(options.out, names)
+    images = readable_images(paths, network, options, errors)
     choices = {"tile": options.tile, "rotations": options.rotations}
-    with folder_for(options.out, images) as folder:
+    with folder_for(options.out, names) as folder:
         if options.scheduler:
             with connected(options.scheduler) as client:
-                predict_files(images, network, folder, functools.partial(predict_images, client=client), **choices)
+                send = functools.partial(predict_images, client=client)
+                count = predict_and_write(images, network, folder, send, **choices)
         else:
-            predict_files(images, network, folder, **choices)
+            count = predict_and_write(images, network, folder, **choices)
+    if len(paths) == len(errors) == 1:
+        raise InputError(errors[0])
+    if not count:
+        raise InputError(f"expected an image that can be predicted, got none among {len(paths)} files; see above")
     if errors:
         print_error(f"minunet predict: {len(errors)} of {len(paths)} files left out, see above")
     return 1 if errors else 0
@@ -111,43 +111,6 @@ def files_in(paths: list[str]) -> list[str]:
 @functools.cache
 def _image_suffixes() -> set[str]:
     return set(Image.registered_extensions())
-
-
-def read_images(paths: list[str], network: Network) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return each page of each file by its name, (C, H, W), and what is wrong with each file that cannot be used.
-
-    Raises
-    ------
-    InputError
-        If two images have one name.
-    """
-    images: dict[str, np.ndarray] = {}
-    errors = []
-    for path in paths:
-        try:
-            pages = _pages_for(path, network)
-        except InputError as error:
-            errors.append(str(error))
-            continue
-        for name, image in pages:
-            if name in images:
-                raise InputError(
-                    f"two images are called {name}, so one result would replace the other; predict them one by one"
-                )
-            images[name] = image
-    return images, errors
-
-
-def _pages_for(path: str, network: Network) -> list[tuple[str, np.ndarray]]:
-    """Return (name, image) for every page of a file; raise InputError if one cannot be read, or predicted."""
-    pages = read_pages(path)
-    for _, image in pages:
-        try:
-            check_image(network.params, image, network.normalisation)
-            normalisation_of(image, network.normalisation)  # raises if the image has no contrast
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from error
-    return pages
 
 
 def check_out(out: str | None, names: Iterable[str]) -> None:
@@ -196,32 +159,4 @@ def _hold_a_default_folder(names: Iterable[str], held: contextlib.ExitStack) -> 
 
 
 def _taken(folder: Path, names: Iterable[str]) -> list[Path]:
-    return [path for name in names for path in _result_paths(folder, name) if path.exists()]
-
-
-def predict_in_turn(network: Network, images: list[np.ndarray], **options) -> Iterator[np.ndarray]:
-    """Yield the probabilities (K, H, W) of each image."""
-    for image in images:
-        yield predict(network, image, progress=True, **options)
-
-
-def predict_files(images: dict, network: Network, folder: Path, predict_all=predict_in_turn, **options) -> None:
-    """Write the probabilities and the classes of each image as PNG files, and print their paths.
-
-    `images` as from `read_images`; ``predict_all(network, images, **options)`` yields the probabilities of each, with
-    options as for `predict`.
-    """
-    results = predict_all(network, list(images.values()), **options)
-    for name, probabilities in zip(images, results, strict=True):
-        K = len(probabilities)
-        of_any_cell, classes = 1 - probabilities[0], probabilities.argmax(axis=0)  # (H, W) each
-        grey_values = [of_any_cell, classes / max(1, K - 1)]  # from 0 to 1
-        paths = _result_paths(folder, name)
-        for path, grey in zip(paths, grey_values, strict=True):
-            picture = Image.fromarray(np.round(255 * grey).astype(np.uint8))
-            replace_atomically(path, picture.save)
-        print_line(" ".join(map(str, paths)))
-
-
-def _result_paths(folder: Path, name: str) -> list[Path]:
-    return [folder / f"{name}_probability.png", folder / f"{name}_classes.png"]
+    return [path for name in names for path in result_paths(folder, name) if path.exists()]

@@ -20,6 +20,7 @@ from minunet.scale.ranks import check_equal, ending_together, in_agreement, join
 from minunet.training import run_folder
 from minunet.training.batch import Ranks, check_batch
 from minunet.training.config import Config, resolve
+from minunet.training.memory import check_run
 from minunet.training.optimisers import OPTIMISERS
 from minunet.training.out_of_memory import name_a_tile_that_fits
 from minunet.training.recipes import RECIPES
@@ -134,6 +135,7 @@ def _begin(options, ranks: Ranks, until_the_end: contextlib.ExitStack) -> tuple[
         with name_a_tile_that_fits(config, dataset):
             run = start(config, dataset)
     check_batch(run.config.batch, ranks)
+    check_run(run.config, dataset, run.params)
     if ranks.size > 1 and run.config.minutes is not None:
         raise InputError("under mpirun a run needs --steps, as each process has a clock of its own, got --minutes")
     if not options.resume:

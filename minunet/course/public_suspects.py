@@ -19,7 +19,7 @@ SOFTMAX = (normal((2, 3, 4, 5)),)
 MIRROR = normal((2, 3, 5, 6)), 1
 STRIDED = normal((2, 3, 7, 9)), normal((4, 3, 3, 2)), normal(4), 2
 STANDARDISE = (normal((2, 3, 4, 5)),)
-TIES = (np.maximum(normal((2, 3, 4, 6)), 0),)  # as behind a ReLU: about half of the pixels are 0
+TIES = (np.maximum(normal((2, 3, 4, 6)), 0),)  # as after a ReLU: about half of the pixels are 0
 
 
 def softmax_forward(x):

@@ -139,10 +139,20 @@ def _fit(images: list[np.ndarray]) -> Normalisation:
     pixels = sum(image[0].size for image in images)
     mean = sum(image.sum(axis=(1, 2), dtype=np.float64) for image in images) / pixels  # (C,)
     # Two passes: the shortcut mean(x**2) - mean(x)**2 loses all digits for bright images of low contrast.
-    variance = sum(((image - mean[:, None, None]) ** 2).sum(axis=(1, 2)) for image in images) / pixels  # (C,)
+    variance = sum(_squared_distances(image, mean) for image in images) / pixels  # (C,)
     std = np.sqrt(variance)
     _check_std(std)
     return Normalisation("dataset", np.float32(mean), np.float32(std), low, high)
+
+
+def _squared_distances(image: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Return the sum over each channel of the squared distances from the mean, (C,); float64, a channel at a time."""
+    sums = []
+    for channel, its_mean in zip(image, mean, strict=True):
+        distance = np.subtract(channel, its_mean, dtype=np.float64)  # (H, W)
+        distance *= distance
+        sums.append(distance.sum())
+    return np.array(sums)
 
 
 def _limits(images: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

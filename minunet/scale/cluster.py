@@ -2,12 +2,12 @@
 
 import contextlib
 import logging
-import os
 from importlib.metadata import version
 
 import threadpoolctl
 
 from minunet.errors import InputError
+from minunet.fast.cpu import limits
 from minunet.fast.cpu.memory import keep_freed_memory
 from minunet.scale.extras import need
 
@@ -56,7 +56,7 @@ def _processes(workers: int | None):
     distributed = need("distributed")  # first, as it fills in the configuration
     with need("dask").config.set({"distributed.worker.profile.enabled": False}):
         return distributed.LocalCluster(
-            n_workers=workers or len(os.sched_getaffinity(0)),
+            n_workers=workers or limits.cores(),
             threads_per_worker=1,
             dashboard_address=":0",
             silence_logs=logging.CRITICAL,

@@ -113,7 +113,28 @@ def _axes_of_tiff(path: Path) -> list[dict]:
     tifffile = need("tifffile")
     try:
         with tifffile.TiffFile(path) as file:
-            letters = file.series[0].axes
+            letters, page = file.series[0].axes, file.series[0].keyframe
     except (tifffile.TiffFileError, IndexError, OSError) as error:
         raise InputError(f"{path}: expected a TIFF file, got a damaged one, or one of another kind") from error
+    _check_stored_values(page, path)
     return [axis_of(TIFF_AXES.get(letter, letter.lower())) for letter in letters]
+
+
+def _check_stored_values(page, path: Path) -> None:
+    """Raise InputError if the numbers in a TIFF are not yet the grey values or colours, upright."""
+    is_rgb = page.photometric == 2 or (page.photometric == 6 and page.compression == 7)  # YCbCr by JPEG becomes RGB
+    if page.tags.valueof(274, 1) != 1:
+        got = "an orientation tag"
+    elif page.photometric != 1 and not is_rgb:
+        got = getattr(page.photometric, "name", str(page.photometric))
+    elif page.compression != 1 and page.compression not in need("tifffile").TIFF.DECOMPRESSORS:
+        raise InputError(
+            f"{path}: expected a compression that tifffile can read, got {page.compression.name}; install imagecodecs "
+            'with python -m pip install "minunet[codecs]"'
+        )
+    else:
+        return
+    raise InputError(
+        f"{path}: expected grey values with black as zero, or RGB, upright, got {got}; images that fit in memory are "
+        "read with it, so save a part, or save it again as grey or RGB"
+    )

@@ -18,6 +18,7 @@ import threadpoolctl
 from minunet.backend import flatten, to_host
 from minunet.data import Dataset
 from minunet.errors import InputError
+from minunet.fast.cpu import limits
 from minunet.scale.all_reduce import all_reduce
 from minunet.scale.extras import need
 from minunet.training.batch import ALONE, Ranks
@@ -52,7 +53,7 @@ def join_ranks() -> Ranks:
 
 def _share_the_machine(here) -> None:
     """Give each rank of this machine its share of the cores, and a GPU of its own; `here` are the ranks on it."""
-    cores = len(os.sched_getaffinity(0))
+    cores = limits.bound_cores()
     shared = cores == os.cpu_count()  # else mpirun has given each rank its own cores
     threadpoolctl.threadpool_limits(max(1, cores // here.size) if shared else cores, user_api="blas")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")

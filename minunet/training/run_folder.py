@@ -180,7 +180,9 @@ def write_evaluation(samples, probabilities, folder: Path) -> dict:
 
 def write_json(path: Path, content: dict) -> None:
     """Write a dict as JSON, whole or not at all."""
-    replace_atomically(path, lambda temporary: Path(temporary).write_text(json.dumps(content, indent=2) + "\n"))
+    replace_atomically(
+        path, lambda temporary: Path(temporary).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    )
 
 
 def _without_nan(content):
@@ -193,7 +195,7 @@ def _without_nan(content):
 
 
 def _write_log(history: list[dict], path) -> None:
-    with open(path, "w", newline="") as file:
+    with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(history)

@@ -652,7 +652,9 @@ course.check("scaled_square_backward", my_scaled_square_backward)
 # Choose a random `dy` and arguments away from kinks and zeros, and read the report: it says whether the check proved
 # anything.
 #
-# **Where to read more.** The checker: [check.py](../minunet/gradcheck/check.py), with a list of its verdicts at the
+# ## Where to read more
+#
+# The checker: [check.py](../minunet/gradcheck/check.py), with a list of its verdicts at the
 # top, and [slopes.py](../minunet/gradcheck/slopes.py) for the slopes. The notes of Stanford's course CS231n have a
 # section on gradient checks; Higham's *Accuracy and Stability of Numerical Algorithms* covers rounding in depth. Next:
 # 02, the convolution, whose backward pass you will check in this way.

@@ -499,8 +499,10 @@ assert tie_report.ok and tie_report.findings[0].count == 4
 # window:
 #
 # ```
-# dx = enlarged(dy) * (x == enlarged(y))        # enlarged: every pixel repeated in a 2x2 block
+# dx = enlarged(dy) * (x == enlarged(y))
 # ```
+#
+# where `enlarged` repeats every pixel in a 2x2 block.
 #
 # On which inputs does this differ from the library's? Will `gradcheck` notice, pixel by pixel? Find a test that does.
 
@@ -619,14 +621,16 @@ except InputError as error:
     print(error)
 
 # %% [markdown]
-# ## Summary
+# ## In three lines
 #
 # 1. ReLU's backward pass is a mask on `dy`, cut by the sign of `x`; a gate that never opens lets no gradient through.
 # 2. Max-pool's backward pass routes: each `dy` goes undivided to the winner of its window, in a tie to the first one.
 # 3. At a 0 and at a tie there are two slopes, and central differences give their mean; `gradcheck` leaves such numbers
 #    out and counts them, so read the count.
 #
-# **Where to read more.** The code: [relu.py](../minunet/layers/relu.py), [pool.py](../minunet/layers/pool.py), their
+# ## Where to read more
+#
+# The code: [relu.py](../minunet/layers/relu.py), [pool.py](../minunet/layers/pool.py), their
 # loop twins in [naive.py](../minunet/layers/naive.py), the kink verdict in
 # [one_element.py](../minunet/gradcheck/one_element.py), the sizes in [sizes.py](../minunet/network/sizes.py). The
 # paper, [U-Net](https://arxiv.org/abs/1505.04597), section 2 and Fig. 1. Stanford's CS231n course notes on

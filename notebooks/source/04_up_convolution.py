@@ -550,7 +550,7 @@ print(repeated_then_convolved(small, weight))
 # multiplications, four against one, each with a reason.
 
 # %% [markdown]
-# ## Summary
+# ## In three lines
 #
 # 1. A strided convolution is a matrix `A`; the up-convolution is `A.T`: each pixel of `x` paints a copy of the kernel.
 # 2. `<A x, dy> = <x, A.T dy>`, so the backward pass of either is the forward pass of the other; transposed is not
@@ -558,7 +558,9 @@ print(repeated_then_convolved(small, weight))
 # 3. At 2x2 and stride 2 nothing overlaps: every pixel of `y` is painted once, so the layer has no built-in
 #    checkerboard.
 #
-# **Where to read more.** The code: [up_conv.py](../minunet/layers/up_conv.py), its loop twin in
+# ## Where to read more
+#
+# The code: [up_conv.py](../minunet/layers/up_conv.py), its loop twin in
 # [naive.py](../minunet/layers/naive.py), the initial weights in [initialise.py](../minunet/network/initialise.py).
 # The paper, [U-Net](https://arxiv.org/abs/1505.04597), section 2. Dumoulin and Visin, *A guide to convolution
 # arithmetic for deep learning* (2016), has the matrix and many pictures. Odena, Dumoulin and Olah, *Deconvolution and

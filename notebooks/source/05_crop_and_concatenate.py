@@ -597,7 +597,9 @@ plt.show()
 # away gets 0: the gradient of a crop is `dy` in a frame of zeros. An array that is used twice gets the sum of the two
 # gradients; forget one, and the network trains all the same.
 #
-# **Read more.** [crop_concat.py](../minunet/layers/crop_concat.py) and the last loop of
+# ## Where to read more
+#
+# [crop_concat.py](../minunet/layers/crop_concat.py) and the last loop of
 # [unet.py](../minunet/network/unet.py); [sizes.py](../minunet/network/sizes.py) for the sizes; Fig. 1 and section 2
 # of the paper
 # ([arXiv 1505.04597](https://arxiv.org/abs/1505.04597)). The sum at the fork is the multivariate chain rule of every

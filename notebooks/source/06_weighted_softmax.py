@@ -372,10 +372,10 @@ plt.show()
 # the gap both are 1. Far from all cells both are large, and on the outer side of one cell `d1` is small and `d2` is
 # large. So the sum `d1 + d2` is small only where two cells are near. Equation 2 of the paper turns it into a weight:
 #
-#     weights = w_c + w0 * exp(-(d1 + d2)**2 / (2 * sigma**2))        with w0 = 10 and sigma = 5 pixels
+#     weights = w_c + w0 * exp(-(d1 + d2)**2 / (2 * sigma**2))
 #
-# `scipy.ndimage.distance_transform_edt` gives each pixel's distance to the nearest zero, so we set the cell to zero.
-# (The paper measures to the border of a cell; we measure to its nearest pixel.)
+# with w0 = 10 and sigma = 5 pixels. `scipy.ndimage.distance_transform_edt` gives each pixel's distance to the nearest
+# zero, so we set the cell to zero. (The paper measures to the border of a cell; we measure to its nearest pixel.)
 
 # %%
 to_cell = [scipy.ndimage.distance_transform_edt(separated != number) for number in (1, 2)]
@@ -540,11 +540,16 @@ draw_without_and_with(logits_joined)
 # ## In three lines
 #
 # Softmax turns logits into probabilities; only differences of logits count, so the largest is subtracted and nothing
-# overflows. The gradient of the loss is `weights * (p - onehot) / count`: every pixel is pushed towards its label, by
-# its weight. The weight map of eq. 2 gives the thin background between cells a weight of about 10, and with it a
-# large share of the gradient.
+# overflows.
 #
-# **Read more.** [loss.py](../minunet/layers/loss.py) and [weight_maps.py](../minunet/data/weight_maps.py); section 3
+# The gradient of the loss is `weights * (p - onehot) / count`: every pixel is pushed towards its label, by its weight.
+#
+# The weight map of eq. 2 gives the thin background between cells a weight of about 10, and with it a large share of the
+# gradient.
+#
+# ## Where to read more
+#
+# [loss.py](../minunet/layers/loss.py) and [weight_maps.py](../minunet/data/weight_maps.py); section 3
 # of the paper, equations 1 and 2 and Fig. 3 ([arXiv 1505.04597](https://arxiv.org/abs/1505.04597)). The course notes
 # of Stanford's CS231n explain the softmax classifier at length; cross-entropy is in chapter 3 of Michael Nielsen's
 # *Neural Networks and Deep Learning*.

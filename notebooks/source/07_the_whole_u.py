@@ -315,9 +315,11 @@ course.show_source(mini.MiniUCache, mini.mini_u_forward)
 # %% [markdown]
 # **Exercise 3.** Write its backward pass. You have the library's layers:
 #
-#     dx, dweight, dbias = conv2d_backward(dy, cache)          dx, dweight, dbias = up_conv_backward(dy, cache)
-#     dx = relu_backward(dy, cache)                            dskip, dx = crop_concat_backward(dy, cache)
+#     dx, dweight, dbias = conv2d_backward(dy, cache)
+#     dx, dweight, dbias = up_conv_backward(dy, cache)
+#     dskip, dx = crop_concat_backward(dy, cache)
 #     dx = max_pool_backward(dy, cache)
+#     dx = relu_backward(dy, cache)
 #
 # Read `mini_u_forward` from its last line to its first. The biases are zeros and not arguments, so their gradients go
 # into `_`. Take care where exactly the fork is: is `skip` what goes into the ReLU, or what comes out?

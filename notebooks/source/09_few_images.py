@@ -619,31 +619,38 @@ plt.show()
 # **Question 1.** A version helps only if its labels are still true. Name, for each of these, a change from this page
 # that would do harm: handwritten digits; a chest X-ray, to tell on which side the heart is; cells whose brightness
 # tells healthy from ill.
+
+# %% [markdown] tags=["answer"]
+# Half a turn makes a 9 of a 6, and a flip makes signs that are not digits at all. A flip from left to right moves the
+# heart to the other side. A gain changes the brightness that tells ill from healthy. Change only what does not change
+# the answer.
 #
+# **Rubric, 1 point.** Three changes that do harm, each with its reason.
+
+# %% [markdown]
 # **Question 2.** How many images is augmentation worth? Give `train` more images (`num_train=2`, 4 or 8), draw one of
 # them at each step, as it is, and find how many you need to get down to the error of one image with everything.
+
+# %% [markdown] tags=["answer"]
+# When we tried it, with this page's settings and seeds, two or four images as they are came down to about the error of
+# one image with everything, depending on the seed, and eight did better. With eight images, everything was no better
+# than the eight as they are. Augmentation pays where images are few.
 #
+# **Rubric, 1 point.** Numbers of an experiment of your own, and that images matter more than augmentation where there
+# are several. No point for one run that is taken as proof.
+
+# %% [markdown]
 # **Question 3.** We bent the weight map along with the image. By eq. 2 it depends on distances between cells, and
 # bending changes distances. When would it be better to bend the cells and compute the map anew, and what would that
 # cost?
 
 # %% [markdown] tags=["answer"]
-# **1.** Half a turn makes a 9 of a 6, and a flip makes signs that are not digits at all. A flip from left to right
-# moves the heart to the other side. A gain changes the brightness that tells ill from healthy. Change only what does
-# not change the answer.
-#
-# **2.** When we tried it, with this page's settings and seeds, two or four images as they are came down to about the
-# error of one image with everything, depending on the seed, and eight did better. With eight images, everything was no
-# better than the eight as they are. Augmentation pays where images are few.
-#
-# **3.** Where the field changes a gap of a few pixels by a good part of its width: with strong bending, or nodes close
+# Where the field changes a gap of a few pixels by a good part of its width: with strong bending, or nodes close
 # together. With 10 pixels over 255, neighbouring pixels move nearly alike, and a gap of 5 pixels changes by a fraction
 # of a pixel. It would cost some time, about as much again as drawing the tile. And cells just outside the tile count
 # in eq. 2 as well, so their labels would have to be bent too.
 #
-# **Rubric, 3 points.** One for each question. 1: three changes that do harm, each with its reason. 2: numbers of an
-# experiment of your own, and that images matter more than augmentation where there are several; no point for one run
-# that is taken as proof. 3: when gaps change by a good part of their width, and what a new map costs.
+# **Rubric, 1 point.** When gaps change by a good part of their width, and what a new map costs.
 
 # %% [markdown]
 # ## In three lines
@@ -652,7 +659,9 @@ plt.show()
 # 2. Every pixel has one position: the image is read there by blending, labels from the nearest pixel.
 # 3. With a single image, augmentation halved the error on new images; most of that came from the symmetries.
 #
-# **Read more.** [elastic.py](../minunet/data/elastic.py) and [augment.py](../minunet/data/augment.py) are the
+# ## Where to read more
+#
+# [elastic.py](../minunet/data/elastic.py) and [augment.py](../minunet/data/augment.py) are the
 # library's code, with [tiles.py](../minunet/data/tiles.py) for the mirror and the symmetries. The paper has it in
 # section 3.1 ([arXiv 1505.04597](https://arxiv.org/abs/1505.04597)). Simard, Steinkraus and Platt, "Best practices for
 # convolutional neural networks applied to visual document analysis" (2003), bent digits in this way long before the

@@ -528,29 +528,34 @@ for rotations in (1, 4, 7, 8):
 # **Question 1.** Suppose the network had a layer that subtracts the mean of its whole input. Would the overlap-tile
 # strategy still give the one-shot result? What does that say about how grey values should be normalised before
 # predicting?
+
+# %% [markdown] tags=["answer"]
+# No. Each tile has a different mean, so neighbouring tiles are computed from different inputs, and seams appear.
+# Anything that looks at the whole input breaks the strategy. Grey values must be normalised by numbers that are fixed
+# beforehand, those of the training images or of the whole image, and never tile by tile.
 #
+# **Rubric, 1 point.** No, with the reason that each tile has another mean, and numbers that are fixed beforehand.
+
+# %% [markdown]
 # **Question 2.** A scan has 20,000 x 30,000 pixels, and your memory is enough for a tile of 700 at depth 4, whose
 # output is 516. How far apart do the tiles lie, how many are there, and how much work is border?
+
+# %% [markdown] tags=["answer"]
+# Multiples of 16: 512 of the 516 are used. 20,000 / 512 is 39.06, so 40 rows of tiles, and 30,000 / 512 is 58.6, so 59
+# columns: 2,360 tiles. The work is (700 / 512) squared, 1.87 for each labelled pixel; nearly half of it is border.
 #
+# **Rubric, 1 point.** The number of tiles and the share of the border. 516 in place of 512 is half a point.
+
+# %% [markdown]
 # **Question 3.** The mirror makes up pixels. Think of a cell most of which is cut off by the edge of the image: what
 # does the network see? Where could better context come from?
 
 # %% [markdown] tags=["answer"]
-# **1.** No. Each tile has a different mean, so neighbouring tiles are computed from different inputs, and seams
-# appear. Anything that looks at the whole input breaks the strategy. Grey values must be normalised by numbers that
-# are fixed beforehand, those of the training images or of the whole image, and never tile by tile.
-#
-# **2.** Multiples of 16: 512 of the 516 are used. 20,000 / 512 is 39.06, so 40 rows of tiles, and 30,000 / 512 is
-# 58.6, so 59 columns: 2,360 tiles. The work is (700 / 512) squared, 1.87 for each labelled pixel; nearly half of it is
-# border.
-#
-# **3.** It sees a small symmetric cell that ends in its own mirror image, a shape that does not exist. Often the label
+# It sees a small symmetric cell that ends in its own mirror image, a shape that does not exist. Often the label
 # is still right, since the grey values are. Better context is real context: record, or cut out, a larger image than
 # you want to label, and mirror only where the scan itself ends.
 #
-# **Rubric, 3 points.** One for each question. 1: no, with the reason that each tile has another mean, and numbers that
-# are fixed beforehand. 2: the number of tiles and the share of the border; 516 in place of 512 is half a point. 3: what
-# the network sees, and context from a larger image.
+# **Rubric, 1 point.** What the network sees, and context from a larger image.
 
 # %% [markdown]
 # ## In three lines
@@ -560,7 +565,9 @@ for rotations in (1, 4, 7, 8):
 # 3. Memory is bounded by the tile; the price is that borders are computed twice. Averaging turned versions helps a
 #    little.
 #
-# **Read more.** [predict.py](../minunet/prediction/predict.py) has the strategy, [tiles.py](../minunet/data/tiles.py)
+# ## Where to read more
+#
+# [predict.py](../minunet/prediction/predict.py) has the strategy, [tiles.py](../minunet/data/tiles.py)
 # the mirror, [rotations.py](../minunet/prediction/rotations.py) the turned versions, and
 # [sizes.py](../minunet/network/sizes.py) the arithmetic of sizes. In the paper: Fig. 2 and section 2 ([arXiv
 # 1505.04597](https://arxiv.org/abs/1505.04597)). Odena, Dumoulin and Olah, "Deconvolution and Checkerboard Artifacts"

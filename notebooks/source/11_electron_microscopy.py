@@ -317,7 +317,7 @@ course.show_source(v_rand_v_info.rand_scores_of, v_rand_v_info.pixel_shares)
 # of them: 0 is membrane, 1 and 2 are its cells.
 #
 # | | membrane | 1 | 2 |
-# |---|---|---|---|
+# |---|---:|---:|---:|
 # | true cell 1 | 1 | 5 | 0 |
 # | true cell 2 | 2 | 1 | 3 |
 #
@@ -493,8 +493,8 @@ for name, value in RECIPES["paper"].items():
 # A network that says 0.5 everywhere has a loss of 0.693 times the mean weight of the tile. For the first slice that
 # mean is 2.08<!--{weights[0].mean():.2f}-->, which gives 1.44<!--{np.log(2)*weights[0].mean():.2f}-->. Expect the loss
 # to fall from there to about a half. The pixel error should end well below the majority's, but it jumps up and down on
-# the way. On the EM stack it ends at about the majority's, which is 0.20. Did the network learn nothing there? Wait
-# with your answer for two sections.
+# the way. On the EM stack it ends at about the majority's, which is 0.20. Did the network learn nothing there? Hold
+# your answer for two sections.
 
 # %%
 run = start(config, dataset)
@@ -628,23 +628,26 @@ for name, best in metrics.best_over_thresholds(true_cells[:1], probabilities[:1]
 # **Question 1.** Two colleagues bring you results on the same slices. One has pixel error 0.06 and V_rand 0.55, the
 # other pixel error 0.12 and V_rand 0.97. What do you expect to see in their pictures? Which network would you use to
 # count cells, and which to measure the area of the membranes?
+
+# %% [markdown] tags=["answer"]
+# The first draws membranes of the right thickness, but with gaps: large patches of cells run together. The second draws
+# closed membranes that are too broad or too thin. To count cells take the second. To measure the area of the membranes,
+# the first has fewer wrong pixels; but the area needs the right *number* of membrane pixels rather than the right ones,
+# so look at whether its errors cancel.
 #
+# **Rubric, 1 point.** What both pictures look like, and which network serves which purpose.
+
+# %% [markdown]
 # **Question 2.** We chose the threshold that makes V_rand best on the held-out slices, and then reported V_rand on
 # those same slices. What is wrong with that, how large is the damage likely to be, and what would you do instead?
 
 # %% [markdown] tags=["answer"]
-# **1.** The first draws membranes of the right thickness, but with gaps: large patches of cells run together. The
-# second draws closed membranes that are too broad or too thin. To count cells take the second. To measure the area of
-# the membranes, the first has fewer wrong pixels; but the area needs the right *number* of membrane pixels rather than
-# the right ones, so look at whether its errors cancel.
-#
-# **2.** The threshold was fitted to the slices that it is judged on, so the score is a little too good. With one
+# The threshold was fitted to the slices that it is judged on, so the score is a little too good. With one
 # number chosen among nine, and a curve that is flat around its maximum, the damage is small; with many settings tried
 # and the best kept, it grows. Better: hold out two groups of slices, choose the threshold on one and report on the
 # other; or leave out one held-out slice at a time.
 #
-# **Rubric, 2 points.** One for what both pictures look like, and which network serves which purpose. One for where the
-# threshold may be chosen, and why not on the images that are reported.
+# **Rubric, 1 point.** Where the threshold may be chosen, and why not on the images that are reported.
 
 # %% [markdown]
 # ## In three lines

@@ -231,7 +231,7 @@ print("ok:", repaired_report.ok, "  worst relative error:", f"{max(row.error for
 #
 # ### Suspect 4: a loss
 #
-# The weighted cross-entropy of 06 is a mean over all pixels of a batch, `weights * -log p`.
+# The weighted cross-entropy of 06 is a mean over all pixels of a batch, `weights * -log p`. **Exercise 1.** Repair it.
 
 # %%
 print(gradcheck(minunet.softmax_cross_entropy_forward, suspects.suspect_loss, suspects.LOSS))
@@ -271,7 +271,7 @@ course.check("repaired_loss_backward", my_repaired_loss_backward)
 # ### Suspect 5: an up-convolution
 #
 # Each pixel of `x` paints a 2x2 block of `y`, through the four taps `(i, j)` of `weight` (C, F, 2, 2) (04). On the
-# way back, each tap collects from its corner of all the blocks.
+# way back, each tap collects from its corner of all the blocks. **Exercise 2.** Repair it.
 
 # %%
 print(gradcheck(minunet.up_conv_forward, suspects.suspect_up_conv, suspects.UP_CONV))
@@ -314,7 +314,7 @@ course.check("repaired_up_conv_backward", my_repaired_up_conv_backward)
 # The centre of `skip` is cut out and stacked in front of `x`, along the channels (05). On the way back, `dskip` is a
 # frame of zeros around the first channels of `dy`. Here `skip` has 6 rows and 8 columns, and `x` has 4 rows and 5
 # columns. So 2 rows and 3 columns are cut away; where the number is odd, the forward pass cuts one more on the right
-# than on the left.
+# than on the left. **Exercise 3.** Repair it.
 
 # %%
 print(gradcheck(minunet.crop_concat_forward, suspects.suspect_crop_concat, suspects.CROP_CONCAT))
@@ -356,6 +356,7 @@ course.check("repaired_crop_concat_backward", my_repaired_crop_concat_backward)
 # ### Suspect 7: a ReLU
 #
 # The gradient passes where `y` is positive, and is 0 elsewhere (03). The numbers that this suspect returns are right.
+# **Exercise 4.** Repair it.
 
 # %%
 print(gradcheck(minunet.relu_forward, suspects.suspect_relu, suspects.RELU))
@@ -389,7 +390,7 @@ course.check("repaired_relu_backward", my_repaired_relu_backward)
 # ### Suspect 8: two convolutions
 #
 # This is a chain with a ReLU in the middle, as in each level of a U-Net. `weight1` and `bias1` belong to the first
-# convolution.
+# convolution. **Exercise 5.** Repair it.
 
 # %%
 print(gradcheck(suspects.conv_relu_conv_forward, suspects.suspect_conv_relu_conv, suspects.CONV_RELU_CONV))
@@ -455,6 +456,7 @@ course.show_source(suspects.suspect_loss_again)
 # code and in small frameworks ([one report](https://github.com/HomericIntelligence/Odyssey/issues/2134),
 # [another](https://github.com/wkcn/mobula/issues/3)). Besides the report, use what you know of a softmax: a constant
 # that is added to all logits of a pixel changes nothing. So what must the dx of a pixel sum to, over its classes?
+# **Exercise 6.** Repair it.
 
 # %%
 print(gradcheck(public.softmax_forward, public.suspect_softmax, public.SOFTMAX))
@@ -496,7 +498,7 @@ course.check("repaired_softmax_backward", my_repaired_softmax_backward)
 # The image is continued beyond its edges as in a mirror (notebook 10). `rows` and `columns` say which row and column of
 # x each row and column of y shows. This has happened to large frameworks, in the backward pass of any reading by an
 # index ([PyTorch](https://github.com/pytorch/pytorch/issues/1631),
-# [MXNet](https://github.com/apache/mxnet/issues/9172)).
+# [MXNet](https://github.com/apache/mxnet/issues/9172)). **Exercise 7.** Repair it.
 
 # %%
 print(gradcheck(public.mirror_forward, public.suspect_mirror, public.MIRROR))
@@ -536,6 +538,7 @@ course.check("repaired_mirror_backward", my_repaired_mirror_backward)
 #
 # Notebook 02, exercises 5 and 6: the kernel moves by 2 pixels. The cache holds x, weight and the stride. From a much
 # copied solution of an online course ([the repair](https://github.com/Kulbear/deep-learning-coursera/pull/34)).
+# **Exercise 8.** Repair it.
 
 # %%
 print(gradcheck(strided_conv_forward, public.suspect_strided_conv, public.STRIDED))
@@ -564,9 +567,9 @@ course.check("repaired_strided_conv_backward", my_repaired_strided_conv_backward
 
 # %% [markdown] tags=["answer"]
 # *Kind:* wrong. *Argument:* x and weight, and bias is right. So dy is as it should be, and what x and weight have in
-# common is the place: `rows` and `columns`. *Pattern:* in x nearly all are wrong, 55 of 63 in a plane. Right are the
-# last column, which no tap reads and nobody writes to, and the pixel at the top left, where the first tap begins in
-# either case.
+# common is the place: `rows` and `columns`. *Pattern:* in x nearly all are wrong, 55 of 63 in a plane. Only
+# two places are right: the last column, which no tap reads and nobody writes to, and the pixel at the top left, where
+# the first tap begins in either case.
 #
 # *Line:* the slices have no step, and `stride` is unpacked and never used: once more the unused variable. The shapes
 # fit, so nothing stops with an error. The wrong gradient of x lies in the upper left part of the image.
@@ -580,7 +583,7 @@ course.check("repaired_strided_conv_backward", my_repaired_strided_conv_backward
 # Each channel gets mean 0 and standard deviation 1, over N, H and W. That is the heart of batch normalisation. In a
 # known library its backward pass [was reported wrong](https://github.com/mlpack/mlpack/issues/1923) although there was
 # a gradient check: the normalisation was the first layer of the checked network, so its dx went nowhere and was never
-# compared.
+# compared. **Exercise 9.** Repair it.
 
 # %%
 print(gradcheck(public.standardise_forward, public.suspect_standardise, public.STANDARDISE))
@@ -610,7 +613,7 @@ course.check("repaired_standardise_backward", my_repaired_standardise_backward)
 #
 # *Line:* the deviation is treated as a constant, and `y` is unpacked and never used. If x[i] moves by a little, the
 # deviation moves by y[i] / n times that, n being the number of pixels of a channel, and every y shrinks in proportion
-# to itself. That gives `y * mean(dy * y)`. The more pixels, the smaller the term, and so it slept.
+# to itself. That gives `y * mean(dy * y)`. The more pixels, the smaller the term, so it went unnoticed.
 #
 # **Rubric, 2 points.** One for kind, argument and pattern: a small term is missing. One for the line: x also reaches y
 # through the deviation.
@@ -633,7 +636,7 @@ print("dy of ones: the sum of dy is", largest.size, "and the sum of dx is", int(
 
 # %% [markdown] tags=["answer"]
 # No. A window whose four pixels are all 0 has four winners, and each gets the whole of dy: the gradient is multiplied
-# by four. The sum of dx shows it, since a pool hands each dy on exactly once. Behind a ReLU such windows are common.
+# by four. The sum of dx shows it, since a pool hands each dy on exactly once. After a ReLU such windows are common.
 #
 # The check is silent because a tie is a kink: to one side the slope is dy, to the other it is 0, and there is no
 # derivative to compare with. It says so: 8 elements were left out. A finding `kink` is no acquittal of those
@@ -658,7 +661,9 @@ print("dy of ones: the sum of dy is", largest.size, "and the sum of dx is", int(
 # Counts and factors point at sizes, so choose arguments whose sizes all differ, and look for anything that is computed
 # or cached but never used.
 #
-# **Where to read more.** How the hints are found: [hints.py](../minunet/gradcheck/hints.py); the kinds and how
+# ## Where to read more
+#
+# How the hints are found: [hints.py](../minunet/gradcheck/hints.py); the kinds and how
 # each is recognised: the top of [check.py](../minunet/gradcheck/check.py). More than eighty further bugs, by layer,
 # live in [tests/zoo](../tests/zoo/conv2d.py): each is a suspect that you can put before `gradcheck`. Andreas Zeller's
 # book *Why Programs Fail* teaches this way of searching for any program.

@@ -516,28 +516,33 @@ plt.show()
 # **Question 1.** A slide of 100,000 x 100,000 pixels is cut into blocks of 2048, on a network of depth 4. How many
 # blocks are there? If a GPU takes 0.5 s for a block, how long do 8 GPUs take, and how many gigabytes do they read, at
 # a byte for each pixel?
+
+# %% [markdown] tags=["answer"]
+# 100,000 / 2048 is 48.8, so 49 x 49 = 2,401 blocks. 2,401 times 0.5 s on 8 GPUs take 150 s. With halos, each block
+# reads 2232 x 2232 pixels: 12 GB in place of 10.
 #
+# **Rubric, 1 point.** Blocks and seconds, and the halo counted in what is read.
+
+# %% [markdown]
 # **Question 2.** A machine dies in the middle of a slide. What is lost? And if it dies in the middle of a training run?
+
+# %% [markdown] tags=["answer"]
+# Of a slide, the blocks that it was working on: a scheduler gives them to another machine, and the result is the same,
+# since a block does not depend on who computes it. Of a training run, everything since the last checkpoint: every step
+# needs all ranks, so all of them stop. The run goes on from the checkpoint, with as many ranks as divide the batch.
 #
+# **Rubric, 1 point.** Of a slide the blocks under way, of a training run all since the checkpoint, with the reason.
+
+# %% [markdown]
 # **Question 3.** Somebody starts a program that knows nothing about MPI with `mpirun -n 4`, hoping that it will be
 # four times as fast. What happens?
 
 # %% [markdown] tags=["answer"]
-# **1.** 100,000 / 2048 is 48.8, so 49 x 49 = 2,401 blocks. 2,401 times 0.5 s on 8 GPUs take 150 s. With halos, each
-# block reads 2232 x 2232 pixels: 12 GB in place of 10.
-#
-# **2.** Of a slide, the blocks that it was working on: a scheduler gives them to another machine, and the result is
-# the same, since a block does not depend on who computes it. Of a training run, everything since the last checkpoint:
-# every step needs all ranks, so all of them stop. The run goes on from the checkpoint, with as many ranks as divide
-# the batch.
-#
-# **3.** The same program runs four times, from the same seed, and does the same work four times, in the same time or
+# The same program runs four times, from the same seed, and does the same work four times, in the same time or
 # more. If it writes files, four processes overwrite each other's. `minunet train` therefore refuses to run under
 # mpirun without mpi4py.
 #
-# **Rubric, 3 points.** One for each question. 1: blocks and seconds, and the halo counted in what is read. 2: of a
-# slide the blocks under way, of a training run all since the checkpoint, with the reason. 3: the same work is done four
-# times.
+# **Rubric, 1 point.** The same work is done four times.
 
 # %% [markdown]
 # ## In three lines
@@ -546,7 +551,9 @@ plt.show()
 # 2. The gradient of a batch is the mean of its tiles' gradients; an all-reduce brings it to every rank, in two halves.
 # 3. More ranks mean a larger batch, and a larger batch wants a larger learning rate, up to a point.
 #
-# **Read more.** [blocks.py](../minunet/scale/blocks.py) predicts in blocks,
+# ## Where to read more
+#
+# [blocks.py](../minunet/scale/blocks.py) predicts in blocks,
 # [seams.py](../minunet/scale/seams.py) joins the cells, [batch.py](../minunet/training/batch.py) is the mean over
 # ranks, and [all_reduce.py](../minunet/scale/all_reduce.py) adds up by MPI. Goyal et al., "Accurate, Large Minibatch
 # SGD"

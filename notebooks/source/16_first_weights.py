@@ -155,7 +155,7 @@ for std in (0.25, 0.5, 1.0):
     print(f"std {std:<4}: mean square of y {mean_square(std * draws @ inputs):.3f}, by hand {6 * std**2:.3f}")
 
 # %% [markdown]
-# A ReLU follows. Here is how `y` is distributed over all those draws, before and behind it.
+# A ReLU follows. Here is how `y` is distributed over all those draws, before it and after it.
 
 # %%
 figure, all_axes = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained", sharey=True)
@@ -179,13 +179,13 @@ plt.show()
 #
 # This is *He's initialisation*, and the paper's: section 3 has it in one sentence.
 #
-# **Exercise 1.** Return the mean of `y**2` over many draws, for any inputs x (N,), before the ReLU or behind it.
+# **Exercise 1.** Return the mean of `y**2` over many draws, for any inputs x (N,), before the ReLU or after it.
 # Calculate it, don't draw.
 
 
 # %% tags=["exercise"]
 def my_expected_mean_square(x, std, with_relu):
-    """Return the mean of y**2 over weights of mean 0 and standard deviation std; behind a ReLU if with_relu."""
+    """Return the mean of y**2 over weights of mean 0 and standard deviation std; after a ReLU if with_relu."""
     # your code: about 2 lines
     before = std**2 * np.sum(x**2)
     return before / 2 if with_relu else before
@@ -248,7 +248,7 @@ course.show_source(init_conv2d, init_up_conv)
 # ## Twenty layers
 #
 # A factor that is nearly 1 does little harm once. But it is taken to the power of the number of layers. With half of
-# He's weights a layer has the factor 1/2 for the rms, and twenty layers have (1/2)**20, which is about one millionth.
+# He's weights a layer has the factor 1/2 for the rms, and twenty layers have `(1/2)**20`, which is about one millionth.
 #
 # Here is a plain chain of twenty layers, each a 1x1 convolution of 64 channels and a ReLU, without a pool or a skip
 # connection. The dashed lines are the prediction, `factor**layer`.
@@ -284,7 +284,8 @@ plt.show()
 
 # %% [markdown]
 # (The prediction begins at 0.71, because the inputs have positive and negative numbers: half of their mean square goes
-# with the first ReLU.) The black line wanders a little: "the mean over many draws" is not this one draw.
+# with the first ReLU.) The black line wanders a little: the prediction is a mean over many draws,
+# and this is one draw.
 #
 # ## The way back
 #
@@ -341,9 +342,9 @@ plt.show()
 # layer of the chain gets the smallest `dweight`: the first, the last, or one between?
 
 # %% [markdown] tags=["answer"]
-# None in particular: they are all equally small. At layer l the input has shrunk by (1/2)**(l - 1) on its way forward,
-# and `dy` by (1/2)**(20 - l) on its way back. The product is (1/2)**19, whatever l is. So the loss hardly depends on
-# any of the weights. In a U-Net, with its skip connections, it is different, as the next section shows.
+# None in particular: they are all equally small. At layer l the input has shrunk by `(1/2)**(l - 1)` on its way
+# forward, and `dy` by `(1/2)**(20 - l)` on its way back. The product is `(1/2)**19`, whatever l is. So the loss hardly
+# depends on any of the weights. In a U-Net, with its skip connections, it is different, as the next section shows.
 #
 # **Rubric, 2 points.** One for the two factors, the layer's input and `dy`, and one for their product, the same in all
 # layers.
@@ -481,7 +482,7 @@ def my_centred_weight(weight):
 course.check("centred_weight", my_centred_weight)
 
 # %% [markdown]
-# The library does this to all layers of a network, but for neurons with a single input. `minunet train` starts with
+# The library does this to all layers of a network, except neurons with a single input. `minunet train` starts with
 # it, unless the paper's recipe is asked for: the paper has plain He weights.
 
 # %%
@@ -490,9 +491,8 @@ course.show_source(centre)
 # %% [markdown]
 # ## Does it matter?
 #
-# Four starts, the same tiles, the same steps of Adam. Adam divides each gradient by its own usual size (notebook 08
-# names it), so it forgives a gradient of the wrong size. Expect three of the four to
-# differ less than the pictures above suggest.
+# Four starts, the same tiles, the same steps of Adam. Adam divides each gradient by its own usual size (notebook 08),
+# so it forgives a gradient of the wrong size. Expect three of the four to differ less than the pictures above suggest.
 
 # %%
 TILE, DEPTH, STEPS = 108, 2, 10 if QUICK else 100
@@ -553,7 +553,8 @@ plt.show()
 # %% [markdown]
 # Twice He's weights start in the thousands, certain of everything and wrong about half of it, and after all these steps
 # they are still far above the dotted line, where a network that says nothing would be. The three others arrive. He's
-# weights set off at once. Half of them begin exactly on the dotted line, and need some steps to leave it.
+# weights set off at once. With half of He's weights the loss begins on the dotted line, and needs some steps to
+# leave it.
 #
 # The centred weights do not win here: the images are easy, and Adam divides by the size of each gradient, a large
 # common mean included. With momentum in place of Adam, and on harder images, they are ahead:
@@ -576,9 +577,10 @@ plt.show()
 # %% [markdown]
 # ## In three lines
 #
-# Equal weights stay equal, so the start is random. With std = sqrt(2 / N), N the number of products in one output
-# pixel's sum, activations and gradients keep one size through all layers, and a factor of 2 per layer is a million
-# after twenty.
+# Equal weights stay equal, so the start is random.
+#
+# With std = sqrt(2 / N), N the number of products in one output pixel's sum, activations and gradients keep one size
+# through all layers; a factor of 2 per layer is a million after twenty.
 #
 # What a ReLU puts out has a mean, and weights that sum to zero ignore it. Notebook 17 keeps size and mean right not
 # only at the start, but in every step.

@@ -310,14 +310,14 @@ for factor in (0.5, 1, 2):
     print(f"weight * {factor}: norm of dweight {norm / base:.3f} of He's, sum of dweight * weight {along:.0e}")
 
 # %% [markdown]
-# This is one reason why a network with batch normalisation bears large steps. A step that is too long makes the
+# This is one reason why a network with batch normalisation tolerates large steps. A step that is too long makes the
 # weights larger (dweight is at right angles to the weight, as the last column says, so the sum of squares can only
 # grow); larger weights get smaller gradients; so the next step turns the weights by less. The layer brakes by itself.
 #
 # ## Prediction: no batch
 #
 # In training an image's y depends on which other images are in the batch, and on which part of it was cut out as a
-# tile. A prediction must not depend on that. Look what happens if it does: one image alone, and the same image in a
+# tile. A prediction must not depend on that. Look at what happens if it does: one image alone, and the same image in a
 # batch with a brighter one.
 
 # %%
@@ -360,8 +360,8 @@ def my_running_averages(running_mean, running_variance, mean, variance, M, momen
 course.check("running_averages", my_running_averages)
 
 # %% [markdown]
-# How fast do they come near, and how near? The batches below are drawn from numbers with mean 3 and variance 4. The
-# averages begin at mean 0 and variance 1, as the library's and PyTorch's do.
+# How fast do they get near the truth, and how near? The batches below are drawn from numbers with mean 3 and variance
+# 4. The averages begin at mean 0 and variance 1, as the library's and PyTorch's do.
 
 # %%
 figure, axes = plt.subplots(figsize=(7.5, 3), layout="constrained")
@@ -379,8 +379,9 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# A large momentum is there at once and stays noisy; a small one is smooth and late. In a training the target moves as
-# well, since the weights before the layer change. We shall see below that this noise can cost something.
+# With a large momentum the average is there at once and stays noisy; with a small one it is smooth and late. In
+# training the target moves as well, since the weights before the layer change. We shall see below that this noise can
+# cost something.
 #
 # ## Folding: it costs nothing
 #
@@ -528,9 +529,9 @@ plt.show()
 # train` has it. The stack may not be passed on with this course, so these numbers are not worked out on this page. They
 # are those of
 #
-#     python benchmarks/batch_norm.py --data isbi:DIR --steps 600 --seed 0        and seeds 1 and 2
+#     python benchmarks/batch_norm.py --data isbi:DIR --steps 600 --seed 0
 #
-# on two cores of an Intel Xeon, 2026-11-29, from
+# and of the same with the seeds 1 and 2, on two cores of an Intel Xeon, 2026-11-29, from
 # [benchmarks/results](../benchmarks/results/batch_norm_em.csv): the pixel error on the five slices held out, a mean of
 # three seeds. Calling every pixel a cell gives 0.199.
 
@@ -554,11 +555,11 @@ plt.show()
 # %% [markdown]
 # "Batch norm" predicts with running averages of momentum 0.1, made of about the last ten tiles, which were seen by
 # weights that have changed since. "Averaged" is the same network with statistics averaged over 40 tiles, which its
-# *present* weights have seen: forward passes, and no training. It lowers the error at all five moments, at step 300
-# hardly.
+# *present* weights have seen: forward passes, and no training. It lowers the error at all five moments, though
+# hardly at step 300.
 #
 # After 75 steps the network with batch normalisation makes about as few errors as the plain ones after 300, and after
-# 150 steps, averaged, nearly as few as they after 600: at first it learns about four times as fast, at 1.1 times the
+# 150 steps, averaged, nearly as few as they do after 600: at first it learns about four times as fast, at 1.1 times the
 # time for a step. Then it stands still, and at the end the plain networks are a little ahead. So the layer is worth
 # most in a run that is short for its task. This is for one tile in a step, and for one learning rate, which was chosen
 # for plain networks. Why does it help here at first, and not with the synthetic cells? A likely reason: membranes are
@@ -610,7 +611,7 @@ course.check("dropout_backward", my_dropout_backward)
 # No. An element x becomes x / (1 - rate) with probability 1 - rate, so its mean square is x**2 / (1 - rate): twice as
 # large at rate 1/2. In training the batch normalisation sees this larger variance and its running average collects it.
 # At prediction dropout is left out, the true variance is smaller than the running average, and y comes out too small.
-# So one puts dropout behind the last normalisation, or does without one of the two.
+# So one puts dropout after the last normalisation, or does without one of the two.
 #
 # **Rubric, 3 points.** One for the mean square that grows by 1 / (1 - rate), one for a running average that has
 # collected it, one for a y that is too small at prediction.

@@ -9,7 +9,7 @@
 # The network gives each pixel a probability. A biologist wants *cells*: how many there are, how large, and which pixel
 # belongs to which. **What has to be decided on the way from one to the other, and who decides it?**
 #
-# Four decisions lie on that way. Which loss made the probabilities: the weighted cross-entropy of notebook 06, or
+# Four decisions lie in between. Which loss made the probabilities: the weighted cross-entropy of notebook 06, or
 # *Dice*, which many papers use? Can the probabilities be believed? Where is the threshold? And how is a patch that is
 # really two cells cut in two? The page ends with an open contest: find the cells of held-out images better than we do.
 #
@@ -86,7 +86,7 @@ print(f"{dataset.name}: {len(train)} images to train, {len(to_choose)} to choose
 # %% [markdown]
 # Three groups, and not two. The network learns from the first. The second is for our own choices, such as a
 # threshold. The third is for one single measurement at the end. Whoever chooses a threshold on the images that judge
-# it, has measured nothing (notebook 11, last question).
+# it has measured nothing (notebook 11, last question).
 
 # %%
 first = to_choose[0]
@@ -303,7 +303,7 @@ def by_dice(logits, labels, weights):
 def trained(loss_and_gradient, steps=40 if QUICK else 240):
     """Return the parameters of a U-Net that has learned by this loss."""
     params = init_unet(np.random.default_rng(0), base_channels=8, depth=DEPTH)
-    centre(params)  # notebook 11: a quicker descent
+    centre(params)  # notebook 16: a quicker descent
     moments = init_moments(params)
     for step in range(steps):
         x, labels, weights = draw_tile(step)
@@ -744,7 +744,7 @@ print("remark on the last:", board[-1]["remark"].split("; ")[0])
 
 # %% [markdown] tags=["answer"]
 # Nobody can say. SEG differs from image to image by far more than 0.003, so with other held-out images the order may
-# turn round: compare the two image by image, and draw the images anew many times (a bootstrap) to see how often the
+# be reversed: compare the two image by image, and draw the images anew many times (a bootstrap) to see how often the
 # first wins. Besides, 60 entries that may look are 60 attempts to choose on the held-out images, and the best of them
 # is best partly by luck. Real contests keep a second group of images, of which nobody sees a score until the end, and
 # limit the number of attempts.
@@ -761,7 +761,9 @@ print("remark on the last:", board[-1]["remark"].split("; ")[0])
 #   shows a line. Choose them on images that judge nothing.
 # - SEG judges cell by cell; two proposals of the same pixel error may have very different SEG.
 #
-# **Read more.** [regions.py](../minunet/metrics/regions.py) has the watershed, [seg.py](../minunet/metrics/seg.py) SEG,
+# ## Where to read more
+#
+# [regions.py](../minunet/metrics/regions.py) has the watershed, [seg.py](../minunet/metrics/seg.py) SEG,
 # and [contest.py](../minunet/course/contest.py) the contest. Dice as a loss: Milletari et al., "V-Net" (2016);
 # calibration: Guo et al., "On calibration of modern neural networks" (2017); SEG: Maška et al., "A benchmark for
 # comparison of cell tracking algorithms" (2014); the nuclei: Caicedo et al., "Nucleus segmentation across imaging

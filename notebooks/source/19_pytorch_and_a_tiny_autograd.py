@@ -258,8 +258,8 @@ course.check("maximum_backward", my_maximum_backward)
 # %% [markdown]
 # ## The machine
 #
-# That was all calculus there is: plus, times, exp, log, maximum, einsum, and a few ways to cut and paste. The rest is
-# your exercise 1, with arrays in place of numbers. Whoever builds a network from these operations never sees a
+# That was all the calculus there is: plus, times, exp, log, maximum, einsum, and a few ways to cut and paste. The rest
+# is your exercise 1, with arrays in place of numbers. Whoever builds a network from these operations never sees a
 # backward pass again.
 
 # %%
@@ -516,8 +516,8 @@ def train_in_torch():
 
 
 # %% [markdown]
-# Note `zero_grad()`. PyTorch *adds* each new gradient to `.grad`, for the same reason as exercise 1 does. Who forgets
-# the call trains on the sum of all steps so far, and no error is raised.
+# Note `zero_grad()`. PyTorch *adds* each new gradient to `.grad`, for the same reason as exercise 1 does. Forget the
+# call, and you train on the sum of all gradients so far, without an error.
 #
 # ## What it costs: time
 #
@@ -563,7 +563,7 @@ print(f"by finite differences: {2 * numbers:,} forward passes, {2 * numbers * fo
 # ## What it costs: memory
 #
 # The backward pass needs values of the forward pass, so they must be kept in between. How many bytes are that? By hand
-# they are the caches. In the tiny machine it is every tensor of the history. PyTorch tells of every
+# they are the caches. In the tiny machine it is every tensor of the history. PyTorch reports every
 # tensor that it saves. We count each array once, views with what they look at, and leave out the parameters.
 
 
@@ -681,7 +681,9 @@ print(f"at most, both ways: by hand {peak(work['by hand']):.1f} MB, tiny autogra
 # - Small operations are easy to differentiate and costly to remember; so frameworks have large ones, with backward
 #   passes written by hand.
 #
-# **Read more.** [tiny_autograd.py](../minunet/course/tiny_autograd.py), [tiny_unet.py](../minunet/course/tiny_unet.py)
+# ## Where to read more
+#
+# [tiny_autograd.py](../minunet/course/tiny_autograd.py), [tiny_unet.py](../minunet/course/tiny_unet.py)
 # and, beside them, [unet.py](../minunet/network/unet.py). Karpathy's *micrograd* does the same for single numbers.
 # Baydin et al., "Automatic differentiation in machine learning: a survey" (2018). PyTorch's own notes on "Autograd
 # mechanics" and "Extending PyTorch"; Chen et al., "Training deep nets with sublinear memory cost" (2016), on

@@ -21,7 +21,7 @@
 import json
 import math
 import os
-from pathlib import Path
+from importlib.resources import files
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -127,7 +127,7 @@ def my_chance_of_signs(differences):
 course.check("chance_of_signs", my_chance_of_signs)
 
 # %% [markdown]
-# ## To take a skip away
+# ## Taking a skip away
 #
 # Weight map, bending and dropout are switched off by a setting. A skip connection is a piece of the network, and the
 # network should not be rewritten for an experiment: a rewrite may change more than the one part. There is an easier
@@ -382,20 +382,13 @@ plt.show()
 # `python benchmarks/ablation.py` trains a network of depth 3 with 8 channels, 500 steps on two images of 128x128 cells,
 # with all four parts, with each one taken away, and with none of the four; and all of this for six seeds. A seed stands
 # for the training images, the first weights, the tiles and what is dropped. The 6 held-out images are the same
-# throughout. The page reads the file that it wrote. (If you have this notebook alone, without the repository, it
-# goes on with the live rows.)
+# throughout. The page reads the file that it wrote, which is part of `minunet`.
 
 # %%
-places = [folder / "benchmarks" / "results" / "ablation.json" for folder in (Path.cwd(), *Path.cwd().parents)]
-files = [place for place in places if place.exists()]
-if files:
-    results = json.loads(files[0].read_text(encoding="utf-8"))
-    rows, settings, measured = results["rows"], results["settings"], results["measured"]
-    print(f"measured on {measured['machine']}, {measured['date']}, commit {measured['commit']}")
-    print(", ".join(f"{name} {value}" for name, value in settings.items()))
-else:
-    rows = live
-    print("no measured table found: the rows of the live ablation stand in for it")
+results = json.loads((files("minunet.course") / "ablation.json").read_text(encoding="utf-8"))
+rows, settings, measured = results["rows"], results["settings"], results["measured"]
+print(f"measured on {measured['machine']}, {measured['date']}, commit {measured['commit']}")
+print(", ".join(f"{name} {value}" for name, value in settings.items()))
 
 # %%
 print_table(rows)
@@ -501,27 +494,28 @@ for measure in ("pixel_error", "seg"):
     )
 
 # %% [markdown]
-# No, and in pixels it is plain: to lose the skips *alone* costs more than to lose the skips and everything else. The
+# No, and in pixels it is plain: losing the skips *alone* costs more than losing the skips and everything else. The
 # likely reason: the weight map asks for thin lines between cells, and a network without skips cannot draw thin lines.
-# It pays for the try with pixels elsewhere. Without the map nobody asks. So "what the skips are worth" has two answers,
-# one with the map and one without, and an ablation that takes away one part at a time sees only the first.
+# Trying costs it pixels elsewhere, and without the map it does not have to try. So "what the skips are worth" has two
+# answers, one with the map and one without, and an ablation that takes away one part at a time sees only the first.
 #
 # **Question 1.** Is that the reason? Name a single run that would tell, and what it should show. You can make it with
 # the functions of this page.
-#
-# **Question 2.** A colleague shows a table with one seed, in which dropout gains 0.03 SEG. What do you ask? How many
-# seeds would you want, if the spread of the differences is as in our table?
 
 # %% [markdown] tags=["answer"]
-# **1.** The run that is missing: without skips *and* without the weight map, with the two others. If the map is what
-# the network without skips fails at, its pixel error should lie near that of "without all four", and clearly below that
-# of "without skips". (If it does not, bending or dropout did it, and the pair of those is the next to look at.)
+# The run that is missing: without skips *and* without the weight map, with the two others. If the map is what the
+# network without skips fails at, its pixel error should lie near that of "without all four", and clearly below that of
+# "without skips". (If it does not, bending or dropout did it, and the pair of those is the next to look at.)
 #
 # **Rubric, 2 points.** One for the run that is missing, without skips and without the map. One for what its error would
 # have to be.
 
+# %% [markdown]
+# **Question 2.** A colleague shows a table with one seed, in which dropout gains 0.03 SEG. What do you ask? How many
+# seeds would you want, if the spread of the differences is as in our table?
+
 # %% [markdown] tags=["answer"]
-# **2.** Whether it is a pair (same images, same first weights, same tiles), what the difference is with other seeds,
+# Whether it is a pair (same images, same first weights, same tiles), what the difference is with other seeds,
 # and at which threshold. In our table dropout's differences in SEG go from about -0.07 to +0.04 between seeds, with a
 # standard deviation near 0.04. The mean of n differences has about 0.04 divided by the root of n. To tell 0.03 from
 # zero, that should be at most a third of it, 0.01: about 16 seeds.
@@ -553,7 +547,7 @@ for measure in ("pixel_error", "seg"):
 #
 # ## Where to read more
 #
-# [ablation.py](../benchmarks/ablation.py) made the table, and [ablation.json](../benchmarks/results/ablation.json) has
+# [ablation.py](../benchmarks/ablation.py) made the table, and [ablation.json](../minunet/course/ablation.json) has
 # every row. [benchmarks/README.md](../benchmarks/README.md) has what was measured on larger networks and on real
 # nuclei. Lipton and Steinhardt, *Troubling Trends in Machine Learning Scholarship* (2018), on ablations that are left
 # out. Bouthillier and others, *Accounting for Variance in Machine Learning Benchmarks* (2021), on seeds. Drozdzal and

@@ -183,6 +183,21 @@ def test_a_command_imports_only_what_it_needs():
     assert not others & set(done.stdout.split())
 
 
+@pytest.mark.filterwarnings("always")
+def test_a_warning_is_one_line(capsys, images, rng):
+    Image.fromarray(rng.integers(0, 255, (20, 24, 2), np.uint8), "LA").save("alpha.png")
+    code, _, errors = call(capsys, "predict", "alpha.png")
+    assert code == 0
+    assert "minunet predict: warning: alpha.png: left out: its alpha\n" in errors
+
+
+def test_an_image_of_any_size_where_it_is_wanted(capsys, images, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    code, _, errors = call(capsys, "predict", "a.png")
+    assert code == 2 and "if you trust the file, --any-size reads it" in errors
+    assert call(capsys, "predict", "a.png", "--any-size")[0] == 0
+
+
 def test_memory_that_is_not_enough_is_told_in_one_line(monkeypatch, capsys):
     def allocate(*sizes, **network):
         raise MemoryError("Unable to allocate 16.0 GiB for an array")

@@ -32,7 +32,7 @@ def of_vs_code() -> bytes:
 
 def of_colab() -> bytes:
     """Ids in the metadata, a cell that installs, and outputs in Colab's own format."""
-    first = "%pip install -q minunet"
+    first = "try:\n    import minunet\nexcept ImportError:\n    %pip install -q minunet"
     output = {"output_type": "execute_result", "data": {"application/vnd.google.colaboratory.intrinsic+json": {}}}
     cells = [
         {"cell_type": "code", "source": cell, "metadata": {"id": f"Xq{i}", "colab": {}}, "outputs": [output]}
@@ -77,10 +77,10 @@ AWAITS = "import asyncio\nawait asyncio.sleep(1e6)"
 PRINTS = "import os\nfor _ in range(100):\n    os.write(1, b'x' * 10**6)\nprint('y' * 10**8)"
 WRITES_HOME = f"""
 import os, pathlib, pwd
-for home in (pathlib.Path.home(), pathlib.Path(pwd.getpwuid(os.getuid()).pw_dir), pathlib.Path('{HERE}')):
+for home in (pathlib.Path.home, lambda: pathlib.Path(pwd.getpwuid(os.getuid()).pw_dir), lambda: pathlib.Path('{HERE}')):
     try:
-        (home / 'minunet_was_here').write_text('mine')
-    except OSError:
+        (home() / 'minunet_was_here').write_text('mine')
+    except (OSError, KeyError):
         pass
 """
 PATCHES = """
@@ -114,12 +114,22 @@ ODD = {
     f"lena/{PAGE}.ipynb": (with_windows_line_ends(), "lena", "111", ""),
     f"mona/{PAGE}.ipynb": (notebook(*REORDERED), "mona", "111", ""),
     f"nils/{PAGE}.ipynb": (notebook(*STUBS[:2], *RIGHT[2:], *RIGHT[2:]), "nils", "011", ""),
-    f"olga/{PAGE}.ipynb": (notebook(*RIGHT, AWAITS), "olga", "111", "cell 5 takes longer than 4 s"),
+    f"olga/{PAGE}.ipynb": (notebook(*RIGHT, AWAITS), "olga", "111", "cell 5 takes longer than"),
     f"paul/{PAGE}.ipynb": (notebook(*RIGHT, PRINTS), "paul", "111", ""),
     f"quin/{PAGE}.ipynb": (notebook(*RIGHT, FORKS), "quin", "111", ""),
     f"rosa/{PAGE}.ipynb": (notebook(*RIGHT, WRITES_HOME), "rosa", "111", ""),
-    f"sven/{PAGE}.ipynb": (notebook(*RIGHT, PATCHES), "sven", "000", ""),
-    f"tina/{PAGE}.ipynb": (notebook(*RIGHT, PATCHED_AND_RIGHT), "tina", "111", ""),
+    f"sven/{PAGE}.ipynb": (
+        notebook(*RIGHT, PATCHES),
+        "sven",
+        "000",
+        "cell 5 names a function of NumPy or minunet, and replaces it",
+    ),
+    f"tina/{PAGE}.ipynb": (
+        notebook(*RIGHT, PATCHED_AND_RIGHT),
+        "tina",
+        "111",
+        "cell 5 names a function of NumPy or minunet",
+    ),
     f"Zo\u00eb \u674e\u96f7 \u0141ukasz/{PAGE}.ipynb": (
         notebook(*RIGHT),
         "Zo\u00eb \u674e\u96f7 \u0141ukasz",

@@ -4,6 +4,7 @@ import copy
 import importlib.util
 import json
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def test_the_weights_that_read_a_skip_are_cut_and_no_others(ablation):
 
 
 def test_the_committed_table_has_every_variation_for_at_least_three_seeds(ablation):
-    results = json.loads((BENCHMARKS / "results" / "ablation.json").read_text(encoding="utf-8"))
+    results = json.loads((files("minunet.course") / "ablation.json").read_text(encoding="utf-8"))
     seeds = {row["seed"] for row in results["rows"]}
     found = sorted((row["variation"], row["seed"]) for row in results["rows"])
     assert len(seeds) >= 3

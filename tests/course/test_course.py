@@ -187,6 +187,7 @@ def test_source_is_shown_without_its_docstring():
     assert shown.startswith("def draw(") and "\n\n\ndef draw_image(" in shown
     assert '"""' not in shown
     assert '"""Draw (H, W)' in course.show_source(course.draw, docstring=True).data
+    assert '<pre style="font-family: ' in course.show_source(course.draw)._repr_html_()  # nbconvert has no font for it
 
 
 def test_pictures_centre_gradients_and_write_small_numbers_in():

@@ -190,7 +190,7 @@ def test_slides_show_headings_blocks_questions_and_pictures_and_the_text_is_in_t
         nbformat.v4.new_code_cell("draw()", outputs=[picture]),
         nbformat.v4.new_markdown_cell("**Question 1.** Why?"),
         nbformat.v4.new_markdown_cell("Because.", metadata={"tags": ["answer"]}),
-        nbformat.v4.new_markdown_cell("## In three lines\n\nAll of it.\n\n**Read more.** There."),
+        nbformat.v4.new_markdown_cell("## In three lines\n\nAll of it.\n\n## Where to read more\n\nThere."),
     ]
     made = slides.slides_of(nbformat.v4.new_notebook(cells=cells))
     shown = [(cell.metadata.slideshow.slide_type, cell.source) for cell in made]

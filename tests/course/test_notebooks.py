@@ -328,6 +328,37 @@ def test_exercises_and_questions_are_numbered_alike(notebook, word):
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+def test_no_cell_reads_a_file_of_the_repository(notebook):
+    """A page runs in Colab, or in a student's folder, where minunet is installed and nothing else is near."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert not re.search(r"\bcwd\b|__file__|benchmarks|\.\./", cell.source), cell.source
+
+
+def test_each_answer_follows_its_own_question(notebook):
+    """The sheet for the teacher shows an answer below the question before it."""
+    asked = []
+    for cell in notebook.cells:
+        if editions.tag_of(cell) == "answer":
+            assert asked.count("Question") == 1 or (asked and "Question" not in asked), cell.source
+            asked = []
+        elif cell.cell_type == "markdown":
+            asked += re.findall(r"\*\*(Exercise|Question) \d", cell.source)
+
+
+def test_every_page_ends_with_three_lines_and_where_to_read_more(notebook):
+    titles = re.findall(r"^## (.*)$", "\n".join(cell.source for cell in notebook.cells), re.MULTILINE)
+    assert titles[-2:] == ["In three lines", "Where to read more"]
+
+
+def test_a_power_is_not_taken_for_bold_type(notebook):
+    """In markdown the text between two ** is bold, so that two powers in a paragraph need backticks."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            prose = re.sub(r"```.*?```|^    .*?$|`[^`]*`|\$[^$]*\$", "", cell.source, flags=re.DOTALL | re.MULTILINE)
+            assert not re.search(r"\w\)?\*\*\(", prose), cell.source
+
+
 def test_no_line_in_the_middle_of_a_paragraph_looks_like_a_list(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "markdown":

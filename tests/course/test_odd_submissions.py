@@ -42,7 +42,7 @@ def inbox(tmp_path_factory):
 @pytest.fixture(scope="module")
 def graded(inbox):
     base, _ = inbox
-    rows = grade_folder(base / "submissions", base / "grades", Settings(seconds=QUICK_LIMIT, jobs=2))
+    rows = grade_folder(base / "submissions", base / "grades", Settings(seconds=2 * QUICK_LIMIT, jobs=2))
     return {row["file"]: row for row in rows}
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from minunet.course.grading import sandbox
 from minunet.course.grading.student_process import StudentProcess
+from minunet.errors import InputError
 
 pytestmark = [
     pytest.mark.slow,  # each process needs seconds to start
@@ -58,12 +59,22 @@ def answer_of(where, cell):
         return process.function("my_relu_backward")(0.0, None)
 
 
-@pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap (bwrap) is not here")
-def test_bubblewrap_shows_python_and_an_empty_home_and_nothing_else(tmp_path):
+IMAGE = os.environ.get("MINUNET_IMAGE")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        pytest.param(None, marks=pytest.mark.skipif(not shutil.which("bwrap"), reason="no bubblewrap (bwrap) here")),
+        pytest.param(IMAGE, marks=pytest.mark.skipif(not IMAGE, reason="name a container's image in MINUNET_IMAGE")),
+    ],
+    ids=["bubblewrap", "container"],
+)
+def test_a_sandbox_shows_python_and_an_empty_home_and_nothing_else(image, tmp_path):
     private = tmp_path / "submissions" / "anna.ipynb"
     private.parent.mkdir()
     private.write_text("{}")
-    where = sandbox.choose(None, private.parent)
+    where = sandbox.choose(image, private.parent)
     if where.kind == "none":
         pytest.skip("bubblewrap is here, and may not make a sandbox")
     looks = LOOKS.replace("PRIVATE", str(private)).replace("PARENT", str(os.getpid()))
@@ -99,3 +110,12 @@ def test_a_container_is_started_without_network_rights_or_files_and_removed(tmp_
     assert [option for option in started.split() if ":ro" in option] == [f"{sandbox.PACKAGE}:/minunet/minunet:ro"]
     name = started.split("--name ")[1].split()[0]
     assert removed == f"rm --force {name}"
+
+
+def test_a_container_that_does_not_start_says_why(tmp_path, monkeypatch):
+    script = tmp_path / "podman"
+    script.write_text('#!/bin/sh\necho "Trying to pull ..." >&2\necho "Error: no such image" >&2\nexit 125\n')
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(InputError, match=r"podman does not run .* in course:latest; .* says: Error: no such image$"):
+        sandbox.choose("course:latest", tmp_path)

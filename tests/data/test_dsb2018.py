@@ -25,7 +25,9 @@ LONE, LEFT, RIGHT = nucleus(14, 18, 3, 9), nucleus(2, 12, 2, 8), nucleus(2, 12, 
 
 def image_folder(folder, name, *masks, channels=(4,)):
     image = np.random.default_rng(0).integers(0, 200, (*masks[0].shape, 1), np.uint8)
-    image = np.repeat(image, 4, axis=2)[..., : channels[0]] if channels else image[..., 0]
+    image = np.repeat(image, 4, axis=2)
+    image[..., 3] = 255  # opaque, as in the public data
+    image = image[..., : channels[0]] if channels else image[..., 0]
     save(folder / name / "images" / f"{name}.png", image)
     for number, mask in enumerate(masks):
         save(folder / name / "masks" / f"nucleus{number}.png", mask)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from minunet.data import load_data, read_folder
@@ -10,7 +11,10 @@ from minunet.errors import InputError
 
 def save(path, array):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.asarray(array)).save(path)
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, array)
+    else:
+        Image.fromarray(np.asarray(array)).save(path)
 
 
 def mask(*cells, size=(20, 20)):
@@ -48,6 +52,14 @@ def test_folder_of_instance_masks(tmp_path):
     np.testing.assert_array_equal(sample.labels, expected > 0)
     np.testing.assert_array_equal(dataset.train[1].instances, lone > 0)  # a single cell, beside instance masks
     assert held_out.name == "im2"
+
+
+def test_labels_beyond_31_bits_stay_apart(tmp_path):
+    cells = mask((2, 2, 1), (10, 12, 2)).astype(np.uint32)
+    image_folder(tmp_path, [cells * 2**31 - (cells > 1)] * 2)  # 2^31 and 2^32 - 1
+    sample = read_folder(tmp_path).train[0]
+    np.testing.assert_array_equal(sample.instances, cells)
+    np.testing.assert_array_equal(sample.labels, cells > 0)
 
 
 def test_folder_errors(tmp_path):

@@ -1,4 +1,4 @@
-"""Images of every kind that Pillow reads, and the message for files that it cannot read."""
+"""Images, stacks and masks as arrays, and the message for files that cannot be read; `test_odd_images.py` goes on."""
 
 import struct
 
@@ -10,6 +10,7 @@ from minunet.data import read_image, read_labels, read_pages, read_stack
 from minunet.errors import InputError
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4)
+OPAQUE = np.full_like(GREY, 255)
 COLOUR = np.stack([GREY, GREY + 50, 200 - GREY])  # (3, 3, 4)
 
 
@@ -39,10 +40,10 @@ def pages(tmp_path, *arrays, **options):
         (GREY.astype(np.float32) - 0.5, "a.tif", GREY[None] - 0.5),
         (GREY > 5, "a.png", 255.0 * (GREY > 5)[None]),
         (channels_last(*COLOUR), "a.png", COLOUR),
-        (channels_last(*COLOUR, GREY), "a.png", COLOUR),
+        (channels_last(*COLOUR, OPAQUE), "a.png", COLOUR),
         (channels_last(GREY, GREY, GREY), "a.png", GREY[None]),
-        (channels_last(GREY, GREY, GREY, GREY + 1), "a.png", GREY[None]),
-        (channels_last(GREY, GREY + 1), "a.png", GREY[None]),
+        (channels_last(GREY, GREY, GREY, OPAQUE), "a.png", GREY[None]),
+        (channels_last(GREY, OPAQUE), "a.png", GREY[None]),
     ],
     ids="L I;16 I;16-tif I F 1 RGB RGBA grey-RGB grey-RGBA LA".split(),
 )
@@ -120,7 +121,7 @@ def test_missing_and_damaged_files(tmp_path):
     with pytest.raises(InputError, match="found a folder; check the path"):
         read_image(tmp_path)
     (tmp_path / "a.png").write_text("no image")
-    with pytest.raises(InputError, match="expected an image, got a file of another kind, or a damaged one; open it"):
+    with pytest.raises(InputError, match="expected an image, got a file of another kind, which is not read; open it"):
         read_image(tmp_path / "a.png")
 
 
@@ -132,7 +133,7 @@ def test_truncated_files(tmp_path, name, keep):
     path = tmp_path / name
     Image.fromarray(noise).save(path, **options)
     path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
-    with pytest.raises(InputError, match=f"{name}: expected an image, got .* damaged one.*; open it in a viewer"):
+    with pytest.raises(InputError, match=f"{name}: expected an image, got a damaged .*; open it in a viewer"):
         read_image(path)
 
 

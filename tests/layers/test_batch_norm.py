@@ -52,11 +52,12 @@ def test_it_equals_its_loop_twin(seed, device):
     args = arguments(rng, *rng.permutation([1, 2, 3, 4]))
     epsilon = 0.3
     y, cache = m.batch_norm_forward(*args, epsilon)
-    np.testing.assert_allclose(y, naive.batch_norm(*args, epsilon), rtol=0, atol=1e-12, strict=True)
     dy = rng.standard_normal(y.shape)
-    expected = naive.batch_norm_gradients(dy, *args[:2], epsilon)
-    for gradient, loops in zip(m.batch_norm_backward(dy, cache), expected, strict=True):
-        np.testing.assert_allclose(gradient, loops, rtol=0, atol=1e-12, strict=True)
+    results = [y, *m.batch_norm_backward(dy, cache)]
+    expected = [naive.batch_norm(*args, epsilon), *naive.batch_norm_gradients(dy, *args[:2], epsilon)]
+    for result, loops in zip(results, expected, strict=True):
+        assert (result.shape, result.dtype) == (loops.shape, loops.dtype)
+        np.testing.assert_allclose(result, loops, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 4, 5), (1, 2, 3, 3), (4, 1, 1, 1), (1, 3, 1, 2)])
@@ -266,6 +267,11 @@ ERRORS = {
         lambda: fold_batch_norm(np.ones((4, 3, 1, 1)), np.ones(4), GAMMA, BETA, BETA, GAMMA),
         "folding with weight (F, C, KH, KW) = (4, 3, 1, 1) needs gamma of shape (4,), got (3,); it has one number for "
         "each channel",
+    ),
+    "folding of another type": (
+        lambda: fold_batch_norm(np.ones((3, 3, 1, 1)), np.ones(3), np.float32(GAMMA), BETA, BETA, GAMMA),
+        "folding needs arguments of one dtype, got float64, float64, float32, float64, float64, float64; convert with "
+        ".astype",
     ),
 }
 

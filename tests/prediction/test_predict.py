@@ -241,7 +241,7 @@ def test_eight_rotations_do_not_care_about_a_mirror_and_four_do(small_unet, rng)
         ({"image": np.full((20, 20), np.nan)}, "image must be finite, got NaN or infinity in 400 values"),
         ({"image": np.full((20, 20), 1j)}, "image must hold numbers, got complex128"),
         ({"normalisation": {"mean": np.zeros(3), "std": np.ones(3)}}, "expected an image (C, H, W) with 3 channels"),
-        ({"normalisation": {"mean": np.zeros(1), "std": np.zeros(1)}}, "expected images with contrast"),
+        ({"normalisation": {"mean": np.zeros(1), "std": np.zeros(1)}}, "finite means and a std above 0"),
         ({"normalisation": "image"}, "expected images with contrast, got a standard deviation of 0"),
         ({"normalisation": {}}, 'for each image by its own numbers write "image"'),
         ({"normalisation": "dataset"}, "normalisation must be a Normalisation"),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 
 from minunet.errors import InputError
 
@@ -57,12 +58,25 @@ def test_a_plain_array_alone_or_in_a_group(tmp_path, rng, shape):
 
 @pytest.mark.parametrize(("shape", "options"), [((70, 50), {}), ((70, 50, 3), {"photometric": "rgb"})])
 def test_tiled_tiff(tmp_path, rng, shape, options):
-    tifffile = pytest.importorskip("tifffile", reason="needs tifffile: python -m pip install -e '.[scale]'")
     array = rng.integers(0, 255, shape, dtype=np.uint8)
     tifffile.imwrite(tmp_path / "slide.tif", array, tile=(32, 32), **options)
     pixels = open_image(tmp_path / "slide.tif").pixels
     assert pixels.chunks[1:] == ((32, 32, 6), (32, 18))
     np.testing.assert_array_equal(pixels.compute(), array.reshape(70, 50, -1).transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"photometric": "miniswhite"}, "got MINISWHITE"),
+        ({"photometric": "palette", "colormap": np.zeros((3, 256), np.uint16)}, "got PALETTE"),
+        ({"extratags": [(274, 3, 1, 6, True)]}, "got an orientation tag"),
+    ],
+)
+def test_a_tiff_whose_numbers_are_not_what_is_seen_is_refused(tmp_path, options, words):
+    tifffile.imwrite(tmp_path / "slide.tif", np.zeros((32, 32), np.uint8), tile=(16, 16), **options)
+    with pytest.raises(InputError, match=f"{words}; images that fit in memory"):
+        open_image(tmp_path / "slide.tif")
 
 
 def test_what_is_no_image_is_refused_in_one_line(tmp_path):

@@ -26,13 +26,13 @@ def trained(run, data=DATA, **options):
     return run
 
 
-@pytest.mark.parametrize(("optimiser", "rate"), [("adam", 1e3), ("sgd", 10)])
-def test_an_explosion_names_step_and_layer_and_leaves_the_parameters_that_led_to_it(optimiser, rate):
-    run = start(Config(steps=40, learning_rate=rate, optimiser=optimiser, **SMALL), DATA)
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_an_explosion_names_step_and_layer_and_leaves_the_parameters_that_led_to_it(optimiser):
+    run = start(Config(steps=40, optimiser=optimiser, **SMALL), DATA)
     message = r"^the loss must stay .*, got \S+ at step (\d+), where (\S+) is the first layer out of range, with values"
     with warnings.catch_warnings(), pytest.raises(InputError, match=message) as error:
         warnings.simplefilter("error")  # NumPy says nothing of its own
-        trained(run)
+        trained(run, schedule=lambda config, step, done: 200.0 * (step + 1))
     assert f"at step {len(run.history) + 1}," in str(error.value)
     assert all(np.isfinite(weight).all() for weight in flatten(run.params).values())
 

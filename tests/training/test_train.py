@@ -273,7 +273,7 @@ def test_default_folders_are_numbered(tmp_path):
 def test_a_loss_that_explodes_stops_the_run_with_a_remedy(config, dataset):
     message = r"got \S+ at step \d+, where \w\S+ is the first layer out of range.*; try learning_rate="
     with pytest.raises(InputError, match=message):
-        trained(start(config._replace(learning_rate=1e3), dataset), dataset)
+        trained(start(config._replace(learning_rate=1e5), dataset), dataset)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ EXERCISES = [
                 lambda x, std, with_relu: expected_mean_square(x.sum(keepdims=True), std, with_relu)
             ),
         },
-        hint="the mean of y**2 is the sum of std**2 * x[i]**2 over the inputs, and half of that behind a ReLU",
+        hint="the mean of y**2 is the sum of std**2 * x[i]**2 over the inputs, and half of that after a ReLU",
     ),
     Exercise(
         "he_std",

@@ -21,6 +21,7 @@ LONGEST_LINE = 400
 FOR_TEACHER = "please look at what it does with it"  # no student sees a remark with these words
 TO_LOOK_AT = {
     "a notebook file": r"\.ipynb",
+    "a function of NumPy or minunet, and replaces it": r"(?m)^\s*(np|numpy|course|checking|minunet)(\.\w+)+\s*=(?!=)",
     "the stored solutions": r"\.solution\b|exercises import find|\bby_notebook\b",
 }
 

@@ -109,8 +109,10 @@ def _refuse_bad_settings(folder: Path, out: Path, settings: Settings) -> None:
         raise InputError(f"--out must be in a folder that exists, found no {out.parent}")
     if (out / OF).is_file() and (before := (out / OF).read_text(encoding="utf-8")) != str(folder.resolve()):
         raise InputError(f"--out must be a folder of its own for each folder graded, {out} is that of {before}")
-    if not 0 < settings.seconds <= LONGEST:
-        raise InputError(f"--seconds must be above 0, and at most {LONGEST:,}, a day, got {settings.seconds:g}")
+    if not settings.seconds > 0:
+        raise InputError(f"--seconds must be above 0, got {settings.seconds:g}")
+    if settings.seconds > LONGEST:
+        raise InputError(f"--seconds must be at most {LONGEST:,}, which is a day, got {settings.seconds:g}")
     if settings.jobs < 1:
         raise InputError(f"--jobs must be at least 1, got {settings.jobs}")
     if settings.attempt not in ATTEMPTS:

@@ -32,6 +32,7 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "MINUNET_QUICK": "1",
     "MPLBACKEND": "agg",
+    "PIP_NO_INDEX": "1",  # a cell that installs something ends at once, and changes nothing here
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -66,8 +67,11 @@ class Sandbox:
         def remove():
             subprocess.run([self.kind, "rm", "--force", name], check=False, capture_output=True)
 
-        command = [self.kind, "run", "--name", name, *_container_options(), str(self.image), "python", *WORKER]
-        return _start(command, dict(os.environ), clean_up=remove)
+        return _start(self.in_a_container("--name", name), dict(os.environ), clean_up=remove)
+
+    def in_a_container(self, *options: str) -> list[str]:
+        """Return the command that starts a worker in a new container."""
+        return [self.kind, "run", *options, *_container_options(), str(self.image), "python", *WORKER]
 
     @property
     def warning(self) -> str | None:
@@ -94,8 +98,9 @@ def choose(image: str | None, hidden: Path) -> Sandbox:
             raise InputError("--container needs podman or docker, found neither; install one, or leave it out")
         sandbox = Sandbox(kind, image)
         if not _works(sandbox):
-            needs = "it needs python with minunet's extra [notebooks]"
-            raise InputError(f"--container: {kind} does not run minunet's worker in the image {image}; {needs}")
+            why = _complaint(sandbox)
+            needs = "the image needs python with minunet's extra [notebooks]"
+            raise InputError(f"--container: {kind} does not run minunet's worker in {image}; {needs}; it says: {why}")
         return sandbox
     if importlib.util.find_spec("ipykernel") is None:
         remedy = "python -m pip install -e '.[notebooks]'"
@@ -118,6 +123,17 @@ def _works(sandbox: Sandbox) -> bool:
         return False
     finally:
         end(started)
+
+
+def _complaint(sandbox: Sandbox) -> str:
+    """Return the last line that the engine, or Python in the container, writes instead of working."""
+    try:
+        done = subprocess.run(
+            sandbox.in_a_container(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return (done.stderr.strip() or "nothing").splitlines()[-1]
 
 
 def end(started: Started) -> None:

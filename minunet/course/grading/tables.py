@@ -56,8 +56,8 @@ def write_submissions(rows: list[Graded], chosen: dict[str, dict[str, Graded]], 
 def aliases_of(students: Iterable[str], key_file: Path) -> dict[str, str]:
     """Return {student: a name that tells nothing}, the same each time as long as the file with the key is kept."""
     if not key_file.exists():
-        replace_atomically(key_file, lambda temporary: temporary.write_text(secrets.token_hex(16)))
-    key = key_file.read_text().encode()
+        replace_atomically(key_file, lambda temporary: temporary.write_text(secrets.token_hex(16), "ascii"))
+    key = key_file.read_bytes()
     digests = {student: hashlib.blake2b(student.encode(), key=key, digest_size=4).hexdigest() for student in students}
     return {student: f"s-{digest}" for student, digest in digests.items()}
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from minunet.data.readers.ctc_truth import gold_over_silver, known_pixels, largest_diagonal
 from minunet.data.readers.image_files import read_labels, read_pages
-from minunet.data.readers.shared import existing_folder, hold_out_last, separated
+from minunet.data.readers.shared import as_int32, existing_folder, hold_out_last, separated
 from minunet.data.sample import Dataset, Sample
 from minunet.errors import InputError
 
@@ -105,7 +105,7 @@ def _frame(path: Path) -> np.ndarray:
 
 def _labels(path: Path, image: np.ndarray) -> np.ndarray:
     """Return the truth in a file, int32, (H, W)."""
-    labels = read_labels(path).astype(np.int32)
+    labels = as_int32(read_labels(path))
     if labels.shape != image.shape[1:]:
         sizes = " and ".join(f"{H}x{W}" for H, W in (image.shape[1:], labels.shape))
         raise InputError(f"{path}: expected truth of the size of its frame, got {sizes}; take both from one data set")

@@ -6,7 +6,7 @@ import numpy as np
 import scipy  # scipy.ndimage is loaded at its first use
 
 from minunet.data.readers.image_files import read_image, read_labels
-from minunet.data.readers.shared import existing_folder, hold_out_last, separated
+from minunet.data.readers.shared import as_int32, existing_folder, hold_out_last, separated
 from minunet.data.sample import Dataset, Sample
 from minunet.errors import InputError
 
@@ -24,7 +24,7 @@ def read_folder(directory: str | Path) -> Dataset:
     masks = {name: read_labels(mask) for name, (_, mask) in pairs.items()}  # (H, W) each
     _check_sizes(images, masks)
     has_instances = not all(map(_is_binary, masks.values()))
-    samples = [_sample(name, images[name], masks[name], has_instances) for name in images]
+    samples = [_sample(name, images[name], masks.pop(name), has_instances) for name in images]  # pop frees the mask
     return hold_out_last("folder", samples, share=5)
 
 
@@ -32,7 +32,7 @@ def _sample(name: str, image: np.ndarray, mask: np.ndarray, has_instances: bool)
     if not has_instances:
         return Sample(name, image, (mask > 0).astype(np.uint8), None)
     instances = scipy.ndimage.label(mask)[0] if _is_binary(mask) else separated(mask, f"mask of {name}")
-    return Sample(name, image, (instances > 0).astype(np.uint8), instances.astype(np.int32))
+    return Sample(name, image, (instances > 0).astype(np.uint8), as_int32(instances))
 
 
 def _is_binary(mask: np.ndarray) -> bool:

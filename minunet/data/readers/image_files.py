@@ -1,57 +1,83 @@
-"""Images, stacks and label masks as arrays, read with Pillow; one line says what cannot be read."""
+"""Images, stacks and label masks as arrays; one line says what cannot be read, and why.
 
+| kind of file | read by | |
+|---|---|---|
+| TIFF, BigTIFF, OME-TIFF, ImageJ, LSM | tifffile | `tiff.py`; some compressions by Pillow's libtiff, `libtiff.py` |
+| PNG | Pillow | `png.py`: all 16 bits of colours and of alpha |
+| PGM, PPM | NumPy | `netpbm.py` |
+| JPEG, GIF, BMP, WebP, ... | Pillow | `other_kinds.py`: where Pillow keeps the values |
+
+The values are those of the file, in its depth, with three exceptions: one bit becomes 0 and 255, TIFF whose white is
+zero is inverted, and Pillow makes RGB of CMYK, YCbCr and Lab. An orientation tag is obeyed, in images and masks alike.
+A warning says what was left out.
+"""
+
+import contextlib
+import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageSequence
+from PIL import Image, UnidentifiedImageError
 
+from minunet.data.readers.kinds import kind_of, what_it_is
+from minunet.data.readers.netpbm import read_netpbm
+from minunet.data.readers.other_kinds import read_other
+from minunet.data.readers.planes import Pages, too_large
+from minunet.data.readers.png import read_png
 from minunet.errors import InputError
 
-GREY_MODES = {"L", "I", "I;16", "I;16L", "I;16B", "F"}
-ALPHA_MODES = {"LA", "PA", "RGBA"}
+UNSUPPORTED = "NotImplemented|unsupported|not supported|unrecognized|unknown|not a known|cannot handle"  # in an error
+READERS = {"PNG": read_png, "PNM": read_netpbm}
+LARGEST = np.finfo(np.float32).max  # images are float32
 
 
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | Path, any_size: bool = False) -> np.ndarray:
     """Return the image in a file with a single page.
 
-    Grey images of 8, 16 or 32 bits keep their values. Alpha is dropped, palettes are turned into colours, and colours
-    that are grey everywhere become one channel.
+    Grey images keep their values. Alpha is dropped, palettes are turned into colours, and colours that are grey
+    everywhere become one channel.
+
+    Parameters
+    ----------
+    path : str or Path
+    any_size : bool
+        Read a page of more than 179 million pixels too.
 
     Returns
     -------
     image : float32 array, (C, H, W)
         C is 1 or 3.
     """
-    return _one_page(path).astype(np.float32)
+    return _one_page(path, any_size).astype(np.float32, copy=False)
 
 
-def read_pages(path: str | Path) -> list[tuple[str, np.ndarray]]:
+def read_pages(path: str | Path, any_size: bool = False) -> list[tuple[str, np.ndarray]]:
     """Return (name, image) for every page of a file; the image as from `read_image`.
 
     The name is the file's, without the extension; if there are more pages, it is followed by the page's number.
     """
-    pages, stem = _pages(path), Path(path).stem
+    pages, stem = _pages(path, any_size), Path(path).stem
     names = [stem] if len(pages) == 1 else [f"{stem}_{i:03d}" for i in range(len(pages))]
-    return [(name, page.astype(np.float32)) for name, page in zip(names, pages, strict=True)]
+    return [(name, pages.pop(0).astype(np.float32, copy=False)) for name in names]  # pop frees each page in turn
 
 
-def read_stack(path: str | Path) -> np.ndarray:
+def read_stack(path: str | Path, any_size: bool = False) -> np.ndarray:
     """Return the pages of a grey TIFF in one array, (pages, H, W), with the values of the file."""
-    pages = _pages(path)
+    pages = _pages(path, any_size)
     shapes = {page.shape for page in pages}
     if len(shapes) > 1:
         sizes = " and ".join(sorted(f"{H}x{W}" for _, H, W in shapes))
         raise InputError(f"{path}: expected pages of one size, got {sizes}; save each size in a file of its own")
-    stack = np.stack(pages)  # (pages, C, H, W)
-    if stack.shape[1] != 1:
-        raise InputError(f"{path}: expected grey pages, got {stack.shape[1]} channels; convert the pages to grey")
-    return stack[:, 0]  # (pages, H, W)
+    if len(pages[0]) != 1:
+        raise InputError(f"{path}: expected grey pages, got {len(pages[0])} channels; convert the pages to grey")
+    return np.concatenate(pages)  # (pages, H, W)
 
 
-def read_labels(path: str | Path) -> np.ndarray:
+def read_labels(path: str | Path, any_size: bool = False) -> np.ndarray:
     """Return the mask in a file, integers, (H, W); for an image with a palette, the stored numbers, not the colours."""
-    mask = _one_page(path, keep_palette=True)
+    mask = _one_page(path, any_size, keep_palette=True)
     if len(mask) != 1:
         raise InputError(f"{path}: expected a grey mask, got colours; save one number per pixel, 0 for background")
     mask = mask[0]  # (H, W)
@@ -62,50 +88,82 @@ def read_labels(path: str | Path) -> np.ndarray:
     return mask.astype(np.int64)
 
 
-def _one_page(path, keep_palette: bool = False) -> np.ndarray:
-    pages = _pages(path, keep_palette)
+def _one_page(path, any_size: bool, keep_palette: bool = False) -> np.ndarray:
+    pages = _pages(path, any_size, keep_palette)
     if len(pages) > 1:
         raise InputError(f"{path}: expected one image, got {len(pages)} pages; save each page in a file of its own")
     return pages[0]
 
 
-def _pages(path, keep_palette: bool = False) -> list[np.ndarray]:
-    """Return every page of a file, (C, H, W) each, in the dtype of the file."""
+def _pages(path, any_size: bool, keep_palette: bool = False) -> list[np.ndarray]:
+    """Return every page of a file, (C, H, W) each, in the dtype of the file, and warn of what was left out."""
     if not Path(path).is_file():
         raise InputError(f"{path}: expected an image file, found {_what_is_there(path)}; check the path")
+    pages = _read(path, keep_palette, any_size)
+    if pages.left_out:
+        warnings.warn(f"{path}: left out: {', '.join(dict.fromkeys(pages.left_out))}", stacklevel=4)
+    for number, page in enumerate(pages.arrays):
+        _check_finite(path, page)
+        pages.arrays[number] = _as_grey(page)
+    return pages.arrays
+
+
+def _read(path, keep_palette: bool, any_size: bool) -> Pages:
+    """Return the pages of a file; raise InputError, with the right reason, if it cannot be read."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _limit_of_pillow(any_size):
             warnings.simplefilter("ignore")  # about odd metadata, common in files from microscopes
-            warnings.filterwarnings("error", "Corrupt|Truncated")  # otherwise a cut-off stack may lose pages silently
-            with Image.open(path) as image:
-                pages = [_to_array(page, keep_palette) for page in ImageSequence.Iterator(image)]
-    except Exception as error:  # Pillow raises a dozen kinds for a damaged file, SyntaxError among them
-        got = "a file of another kind, or a damaged one" if "identify" in str(error) else f"a damaged one ({error})"
-        raise InputError(f"{path}: expected an image, got {got}; open it in a viewer and save it again") from error
-    bad = sum(np.count_nonzero(~np.isfinite(page)) for page in pages)
+            kind = kind_of(path)
+            if kind == "TIFF":
+                from minunet.data.readers.tiff import read_tiff  # tifffile is loaded at its first use
+
+                return read_tiff(path, keep_palette, any_size)
+            return READERS.get(kind, read_other)(path, keep_palette)
+    except InputError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise too_large(path, str(error).partition(" exceeds")[0].lower()) from error
+    except UnidentifiedImageError as error:
+        got, remedy = what_it_is(path)
+        raise InputError(f"{path}: expected an image, got {got}; {remedy}") from error
+    except MemoryError as error:
+        raise InputError(
+            f"{path}: expected an image that fits in memory, got a larger one; cut it into parts"
+        ) from error
+    except Exception as error:  # Pillow and tifffile raise a dozen kinds for a damaged file, SyntaxError among them
+        got, remedy = "a damaged one", "open it in a viewer and save it again"
+        if "broken data stream" in str(error):  # of which Pillow says no more
+            got = "a damaged one, or one of a rare kind"
+        elif re.search(UNSUPPORTED, f"{type(error).__name__} {error}", re.IGNORECASE):
+            got, remedy = "one of a rare kind", "save it as PNG, or as TIFF without compression"
+        raise InputError(f"{path}: expected an image, got {got} ({error}); {remedy}") from error
+
+
+@contextlib.contextmanager
+def _limit_of_pillow(any_size: bool) -> Iterator[None]:
+    """Let Pillow open files of any size, if that is wanted."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if any_size:
+        Image.MAX_IMAGE_PIXELS = None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _check_finite(path, page: np.ndarray) -> None:
+    bad = 0 if page.dtype.kind in "iu" else page.size - np.count_nonzero(np.abs(page) <= LARGEST)
     if bad:
         raise InputError(
             f"{path}: expected finite grey values, got NaN or infinity in {bad} pixels; "
             "replace them, with numpy.nan_to_num for example"
         )
-    return pages
 
 
-def _to_array(page: Image.Image, keep_palette: bool) -> np.ndarray:
-    has_alpha = page.mode in ALPHA_MODES
-    if page.mode == "1":
-        page = page.convert("L")
-    elif page.mode in ("P", "PA"):
-        if not keep_palette:
-            page, has_alpha = page.convert("RGB"), False
-    elif page.mode not in GREY_MODES | ALPHA_MODES | {"RGB"}:
-        page = page.convert("RGB")  # CMYK, YCbCr, LAB, HSV
-    array = np.array(page)  # (H, W) or (H, W, C)
-    array = np.atleast_3d(array).transpose(2, 0, 1)  # (C, H, W)
-    if has_alpha:
-        array = array[:-1]
-    is_grey = len(array) == 3 and (array == array[0]).all()
-    return array[:1] if is_grey else array
+def _as_grey(page: np.ndarray) -> np.ndarray:
+    """Return one channel if all are equal; never a view, which would keep all of a larger array in memory."""
+    is_grey = len(page) == 3 and all(np.array_equal(page[0], channel) for channel in page[1:])
+    return np.array(page[:1] if is_grey else page, page.dtype.newbyteorder("="), order="C")
 
 
 def _what_is_there(path) -> str:

@@ -1,4 +1,4 @@
-"""What several readers do: check that the folder exists, separate touching cells, hold out images."""
+"""What several readers do: check that the folder exists, separate touching cells, number cells, hold out images."""
 
 from pathlib import Path
 
@@ -23,6 +23,14 @@ def separated(instances: np.ndarray, where) -> np.ndarray:
         return separate_touching(instances)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
+
+
+def as_int32(labels: np.ndarray) -> np.ndarray:
+    """Return labels as int32; if numbers are too large for it, all are replaced by 1, 2, 3, ... in their order."""
+    if labels.max() <= np.iinfo(np.int32).max:
+        return labels.astype(np.int32)
+    numbers = np.union1d(labels, np.zeros(1, labels.dtype))
+    return np.searchsorted(numbers, labels).astype(np.int32)
 
 
 def hold_out_last(name: str, samples: list[Sample], share: int) -> Dataset:

@@ -1,0 +1,55 @@
+"""PNG files, in the depth of the file."""
+
+import numpy as np
+from PIL import Image
+
+from minunet.data.readers.other_kinds import orientation_of, pages_of
+from minunet.data.readers.planes import GREY_STEPS, TRANSPARENT_COLOUR, Pages, split_extra, upright
+
+GREY, GREY_ALPHA = 0, 4  # numbers that PNG gives to the kinds of colour
+RAW_MODES = {2: ("RGB;16B", "RGB;16L"), 6: ("RGBA;16B", "RGBA;16L")}  # see `_sixteen_bits`
+
+
+def read_png(path, keep_palette: bool) -> Pages:
+    """Return the pages of a PNG file: one, or the frames of an animation."""
+    with open(path, "rb") as file:
+        header = file.read(26)
+    if len(header) < 26:
+        raise ValueError("the file ends within its header")
+    bits, kind = header[24:26]  # of a sample; the kind of colour
+    if bits == 16 and kind != GREY:
+        return _sixteen_bits(path, kind)
+    pages = pages_of(path, keep_palette)
+    if kind == GREY and bits in GREY_STEPS:
+        return pages._replace(arrays=[array // np.uint8(GREY_STEPS[bits]) for array in pages.arrays])
+    return pages
+
+
+def _sixteen_bits(path, kind: int) -> Pages:
+    """Return an image with 16 bits for each colour or alpha.
+
+    Pillow keeps 8 of them. Of a file that begins with the high byte it keeps the first byte, of one that begins with
+    the low byte the second. So the file is read twice, as the one and as the other. Grey with alpha is read at once,
+    as if its four bytes were four samples.
+    """
+    if kind == GREY_ALPHA:
+        parts, image = _as_raw(path, "RGBA")  # (H, W, 4): both bytes of grey, both of alpha
+        high, low = parts[..., ::2], parts[..., 1::2]
+    else:
+        high, image = _as_raw(path, RAW_MODES[kind][0])
+        low, _ = _as_raw(path, RAW_MODES[kind][1])
+    samples = (high.astype(np.uint16) << 8) | low  # (H, W, samples)
+    planes, left_out = split_extra(samples.transpose(2, 0, 1), 1 if kind == GREY_ALPHA else 3)
+    if getattr(image, "n_frames", 1) > 1:
+        left_out.append("all frames but the first")
+    if "transparency" in image.info:
+        left_out.append(TRANSPARENT_COLOUR)
+    return Pages([upright(planes, orientation_of(image))], left_out)
+
+
+def _as_raw(path, raw_mode: str) -> tuple[np.ndarray, Image.Image]:
+    """Return the samples of 8 bits that Pillow makes of the file in this raw mode of Pillow, and its image."""
+    with Image.open(path) as image:
+        decoder, box, offset, _ = image.tile[0]
+        image.tile = [(decoder, box, offset, raw_mode)]
+        return np.array(image), image

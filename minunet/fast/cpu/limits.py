@@ -1,0 +1,97 @@
+"""What this process may use of the machine: cores, and bytes of memory. The limits of a container count.
+
+A container, or a job on a cluster, often has fewer cores and less memory than the machine it runs on. Linux keeps these
+limits in files, one folder for each control group (cgroup), nested as the groups are.
+"""
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+CGROUPS = Path("/sys/fs/cgroup")
+OWN_CGROUPS = Path("/proc/self/cgroup")
+CGROUP_FILES = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))  # versions 2, 1
+
+
+class Memory(NamedTuple):
+    """Bytes of memory."""
+
+    total: int
+    free: int  # the process can take so many more before the system runs out, or ends it
+
+
+def memory() -> Memory | None:
+    """Return the memory of this machine or container; None where the system does not say, as in a browser."""
+    try:
+        import psutil
+    except ImportError:
+        return None
+    machine = psutil.virtual_memory()
+    total, free = machine.total, machine.available
+    for group in _own_cgroups():
+        for limit_file, used_file in CGROUP_FILES:
+            limit, used = _number_in(group / limit_file), _number_in(group / used_file)
+            if limit is not None and used is not None and limit < machine.total:
+                total, free = min(total, limit), min(free, max(0, limit - used + _can_be_given_back(group)))
+    return Memory(total, free)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    count = bound_cores()
+    for group in _own_cgroups():
+        try:
+            quota, period = (
+                (group / "cpu.max").read_text(encoding="ascii").split()
+            )  # microseconds of processor time in each period
+        except (OSError, ValueError):
+            continue
+        if quota.isdigit() and period.isdigit() and int(period) > 0:
+            count = min(count, max(1, math.ceil(int(quota) / int(period))))
+    return count
+
+
+def bound_cores() -> int:
+    """Return how many cores this process is bound to; all of the machine, where the system binds none."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _own_cgroups() -> Iterator[Path]:
+    """Yield the folder of each control group that this process is in, from the inside out; none but on Linux."""
+    try:
+        lines = OWN_CGROUPS.read_text(
+            encoding="ascii"
+        ).splitlines()  # such as 0::/jobs/17 or, in version 1, 9:memory:/jobs/17
+    except (OSError, UnicodeError):
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root = CGROUPS / "memory" if controllers else CGROUPS
+        inside = root / path.lstrip("/")
+        yield inside
+        if inside != root:
+            yield from (folder for folder in inside.parents if folder.is_relative_to(root))
+
+
+def _can_be_given_back(group: Path) -> int:
+    """Return the bytes of files that the group keeps in memory and that the system may drop at any time."""
+    try:
+        rows = dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())
+        return int(rows.get("inactive_file", 0))
+    except (OSError, ValueError):
+        return 0
+
+
+def _number_in(file: Path) -> int | None:
+    """Return the whole number in a file; None if there is none, or the word max."""
+    try:
+        text = file.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None

@@ -1,0 +1,44 @@
+"""About how many bytes the prediction of an image takes on a CPU, and the largest tile with which it fits.
+
+4 C      for each pixel: the image, float32
+4 K      the probabilities, float32; and K is the number of classes
+4 C + 8  while the image is normalised: it is clipped, and the variance is computed in float64, channel by channel
+the tile with which the network runs
+"""
+
+from collections.abc import Iterable, Sequence
+
+from minunet.backend import Params
+from minunet.network.memory_needed import check_memory, forward_bytes, largest_tile_within, network_of
+from minunet.prediction.predict import default_tile
+
+PICTURES = 4  # bytes for each pixel: two pictures of 8 bits, and their compressed form
+
+
+def predict_bytes(params: Params, shapes: Iterable[Sequence[int]], tile: int | None = None) -> int:
+    """Return how many bytes it takes to hold images (C, H, W) of these shapes, and to predict one after the other."""
+    shapes, network = list(shapes), network_of(params)
+    K = network["num_classes"]
+    held = sum(4 * C * H * W for C, H, W in shapes)
+    pixels = max(H * W for _, H, W in shapes)
+    normalising = max((4 * C + 8) * H * W for C, H, W in shapes)
+    height, width = (tile, tile) if tile else _largest_default_tile(shapes, network["depth"])
+    running = (4 * K + PICTURES) * pixels + forward_bytes(height, width, **network)
+    return held + max(normalising, running)
+
+
+def check_prediction(what: str, params: Params, shapes: Iterable[Sequence[int]], tile: int | None = None) -> int:
+    """Return `predict_bytes`; raise InputError if so much is not free, with the largest tile that would fit."""
+    shapes, depth = list(shapes), len(params["encode"])
+    needed, below = predict_bytes(params, shapes, tile), tile or max(_largest_default_tile(shapes, depth))
+
+    def remedy(budget: float) -> str:
+        fitting = largest_tile_within(budget, below, depth, lambda n: predict_bytes(params, shapes, n))
+        return f"--tile {fitting} would fit" if fitting else "no tile fits: close other programs, or cut the image up"
+
+    check_memory(what, needed, remedy)
+    return needed
+
+
+def _largest_default_tile(shapes: list[Sequence[int]], depth: int) -> tuple[int, int]:
+    return max((default_tile((H, W), depth) for _, H, W in shapes), key=lambda tile: tile[0] * tile[1])

@@ -1,0 +1,68 @@
+"""About how many bytes a run takes on a CPU beside its images, which are in memory already; and what would fit."""
+
+from minunet.backend import Params
+from minunet.data import Dataset, Sample
+from minunet.network.memory_needed import backward_bytes, check_memory, largest_tile_within
+from minunet.network.summary import layer_rows
+from minunet.prediction.memory import predict_bytes
+from minunet.prediction.predict import default_tile
+from minunet.training.config import Config
+from minunet.training.optimisers import OPTIMISERS
+
+MEASURES = 110  # bytes for each pixel: so much the slowest of the measures takes
+MAPS = 45  # bytes for each pixel while a weight map is worked out
+FIGURES = 1.5e8  # bytes, for the pictures at the end
+
+
+def run_bytes(config: Config, dataset: Dataset, params: Params) -> int:
+    """Return how many bytes it takes to train, and to evaluate the network at the end."""
+    network = {
+        "in_channels": len(dataset.train[0].image),
+        "num_classes": dataset.num_classes,
+        "base_channels": config.base_channels,
+        "depth": config.depth,
+    }
+    copies = sum(4 * sample.image.size + 4 * sample.labels.size for sample in dataset.train)  # normalised, and weights
+    arrays = OPTIMISERS[config.optimiser].state_arrays  # for each parameter; the parameters are there already
+    parameters = sum(row.parameters for row in layer_rows(config.tile, config.tile, **network))
+    step = backward_bytes(config.tile, **network)
+    maps = MAPS * max(sample.labels.size for sample in dataset.train)
+    at_the_end = evaluation_bytes(params, dataset.validation) if dataset.validation else 0
+    return copies + 4 * arrays * parameters + max(step, maps, at_the_end)
+
+
+def evaluation_bytes(params: Params, samples: list[Sample], tile: int | None = None) -> int:
+    """Return how many bytes it takes to predict and to measure samples, which are in memory already."""
+    K = len(params["head"]["bias"])
+    probabilities = sum(4 * K * sample.labels.size for sample in samples)
+    predicting = max(predict_bytes(params, [s.image.shape], tile) - 4 * s.image.size for s in samples)
+    measuring = MEASURES * max(sample.labels.size for sample in samples)
+    return int(probabilities + max(predicting, measuring, FIGURES))
+
+
+def check_evaluation(params: Params, samples: list[Sample], tile: int | None) -> None:
+    """Raise InputError if an evaluation cannot fit into memory, with the largest tile that would."""
+    depth = len(params["encode"])
+    below = tile or max(max(default_tile(sample.labels.shape, depth)) for sample in samples)
+
+    def remedy(budget: float) -> str:
+        fitting = largest_tile_within(budget, below, depth, lambda n: evaluation_bytes(params, samples, n))
+        return f"--tile {fitting} would fit" if fitting else "no tile fits: close other programs, or take fewer images"
+
+    check_memory("the evaluation", evaluation_bytes(params, samples, tile), remedy)
+
+
+def check_run(config: Config, dataset: Dataset, params: Params) -> None:
+    """Raise InputError if a run on the CPU cannot fit into memory, with the largest tile that would."""
+    if config.device != "cpu":
+        return  # see `out_of_memory.py`
+
+    def remedy(budget: float) -> str:
+        fitting = largest_tile_within(
+            budget, config.tile, config.depth, lambda n: run_bytes(config._replace(tile=n), dataset, params)
+        )
+        return (
+            f"--tile {fitting} would fit" if fitting else "no tile fits: try fewer --base-channels, or close programs"
+        )
+
+    check_memory(f"a run with tile {config.tile}", run_bytes(config, dataset, params), remedy)

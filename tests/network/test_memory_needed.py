@@ -1,0 +1,170 @@
+"""The memory that is predicted from shapes is what is measured, within 30 %; what cannot fit is refused in a line."""
+
+import functools
+import subprocess
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minunet.cli.main import main
+from minunet.data import Normalisation
+from minunet.errors import InputError
+from minunet.fast.cpu import limits
+from minunet.network.memory_needed import backward_bytes, check_memory, forward_bytes, network_of
+from minunet.network.sizes import output_size
+from minunet.network.unet import init_unet
+from minunet.prediction.predict import tile_probabilities
+from minunet.training.config import Config
+from minunet.training.optimisers import init_moments
+from minunet.training.train import Run, train_step
+
+NETWORKS = [
+    ({"in_channels": 1, "num_classes": 2, "base_channels": 16, "depth": 3}, 220),
+    ({"in_channels": 3, "num_classes": 3, "base_channels": 8, "depth": 2}, 140),
+    ({"in_channels": 1, "num_classes": 2, "base_channels": 4, "depth": 3}, 348),
+]
+LARGE = [
+    ({"in_channels": 1, "num_classes": 2, "base_channels": 64, "depth": 4}, 572),
+    ({"in_channels": 1, "num_classes": 2, "base_channels": 32, "depth": 1}, 516),
+    ({"in_channels": 1, "num_classes": 2, "base_channels": 16, "depth": 3}, 604),
+]
+CASES = [*NETWORKS, *(pytest.param(*case, marks=pytest.mark.slow) for case in LARGE)]
+GB = 10**9
+
+
+def peak(work):
+    """Return the most bytes that Python and NumPy have taken during the work, beyond those before it."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def check(what, predicted, work):
+    """Compare the measured peak with the predicted one, and print both; `pytest -rP` shows them."""
+    measured = peak(work)
+    print(f"{what}: predicted {predicted / 1e6:.0f} MB, measured {measured / 1e6:.0f} MB")
+    assert measured == pytest.approx(predicted, rel=0.3)
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Return a function that sets how much memory is free, of 64 GB."""
+    return lambda count: monkeypatch.setattr(limits, "memory", lambda: limits.Memory(64 * GB, int(count)))
+
+
+@pytest.mark.parametrize(("network", "tile"), CASES)
+def test_a_prediction_takes_what_is_predicted(rng, network, tile):
+    params = init_unet(rng, **network)
+    assert network_of(params) == network
+    x = rng.standard_normal((network["in_channels"], tile, tile)).astype(np.float32)
+    check(
+        f"forward, {network}, tile {tile}", forward_bytes(tile, tile, **network), lambda: tile_probabilities(params, x)
+    )
+
+
+@pytest.mark.parametrize(("network", "tile"), CASES)
+def test_a_training_step_takes_what_is_predicted(rng, network, tile):
+    params = init_unet(rng, **network)
+    output = output_size(tile, network["depth"])
+    labels = rng.integers(0, 2, (output, output))
+    x = rng.standard_normal((network["in_channels"], tile, tile)).astype(np.float32)
+    config = Config(tile=tile, depth=network["depth"], optimiser="adam", learning_rate=0.001)
+    run = Run(config, params, init_moments(params), Normalisation("image"), [])
+    step = functools.partial(train_step, run, (x, labels, None), 0, 0.001)
+    check(f"step, {network}, tile {tile}", backward_bytes(tile, **network), step)
+
+
+def test_what_is_free_may_be_taken(free):
+    free(2 * GB)
+    check_memory("this", 1.7 * GB, None)
+    with pytest.raises(InputError, match=r"this needs about 1\.9 GB of memory, and 2\.0 GB are free; 1800000000"):
+        check_memory("this", 1.9 * GB, lambda budget: f"{budget:.0f}")
+
+
+def test_where_nobody_knows_what_is_free_nothing_is_refused(monkeypatch):
+    monkeypatch.setattr(limits, "memory", lambda: None)
+    check_memory("this", 1e18, None)
+
+
+def refused(capsys, *arguments):
+    assert main(list(map(str, arguments))) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and len(err.splitlines()) == 1
+    return err.strip()
+
+
+def test_predict_names_the_largest_tile_that_fits(free, tmp_path, capsys):
+    Image.fromarray(np.arange(512 * 512, dtype=np.uint8).reshape(512, 512)).save(tmp_path / "a.png")
+    predict = ["predict", tmp_path / "a.png", "--out", tmp_path / "out"]
+    free(0.06 * GB)
+    line = refused(capsys, *predict)
+    assert (
+        f"{tmp_path / 'a.png'}: 512x512 pixels: this needs about 0.2 GB of memory, and 0.1 GB are free; --tile" in line
+    )
+    tile = int(line.split("--tile ")[1].split()[0])
+    assert main(list(map(str, [*predict, "--tile", tile]))) == 0
+    larger = [*predict[:-1], tmp_path / "other", "--tile", tile + 8]
+    assert f"--tile {tile} would fit" in refused(capsys, *larger) if capsys.readouterr() else None
+    free(10**6)
+    assert "no tile fits: close other programs, or cut the image up" in refused(capsys, *larger)
+
+
+def test_train_and_evaluate_name_the_largest_tile_that_fits(free, cells_folder, tmp_path, capsys):
+    free(0.2 * GB)
+    data = ["--data", f"folder:{cells_folder}"]
+    train = ["train", *data, "--base-channels", "32", "--depth", "3", "--steps", "1", "--out", tmp_path / "run"]
+    line = refused(capsys, *train, "--tile", 348)  # which would run for long, if it were not refused
+    assert line.startswith("minunet train: error: a run with tile 348 needs about 0.")
+    tile = int(line.split("--tile ")[1].split()[0])
+    assert f"--tile {tile} would fit" in refused(capsys, *train, "--tile", tile + 8)
+    assert not (tmp_path / "run").exists()
+    free(10**7)
+    assert "no tile fits: try fewer --base-channels" in refused(capsys, *train, "--tile", 348)
+    assert "the evaluation needs about" in refused(capsys, "evaluate", *data, "--out", tmp_path / "evaluated")
+
+
+RUN = """
+import sys
+from minunet.cli.main import main
+
+def peak():
+    lines = open("/proc/self/status").read().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+before = peak()
+code = main(sys.argv[1:])
+print("PEAK", peak() - before)
+sys.exit(code)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone keeps the peak in a file")
+@pytest.mark.parametrize(("kind", "side"), [("png", 4000), ("png", 2000), ("tif", 1500)])
+def test_predict_says_what_it_will_take(tmp_path, rng, kind, side):
+    """A file of few bytes, with large images: 4000x4000 of one value but for some, and 4 pages of 1500x1500."""
+    from minunet import load_network
+    from minunet.prediction.memory import predict_bytes
+
+    image = np.zeros((side, side), np.uint8)
+    image[:200, :200] = rng.integers(0, 255, (200, 200))
+    path = tmp_path / f"small.{kind}"
+    pages = [Image.fromarray(image)] * (4 if kind == "tif" else 1)
+    more = {"save_all": True, "append_images": pages[1:], "compression": "tiff_lzw"} if kind == "tif" else {}
+    pages[0].save(path, **more)
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, "predict", str(path), "--out", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    measured = int(done.stdout.split("PEAK ")[1])
+    predicted = predict_bytes(load_network("cells").params, [(1, side, side)] * len(pages))
+    print(f"{path.stat().st_size} bytes, predicted {predicted / 1e6:.0f} MB, measured {measured / 1e6:.0f} MB")
+    assert measured == pytest.approx(predicted, rel=0.3)
