@@ -25,7 +25,7 @@ from numpy.typing import DTypeLike
 
 from minunet.backend import Array, array_module
 
-AT_MOST = 2**31  # bytes that may lie idle
+AT_MOST = 2**28  # bytes that may lie idle: enough for the steps of a small network, little beside those of a large one
 ALIGNMENT = 64  # bytes, a line of the cache: matrix products are quicker on arrays that begin with one
 SMALLEST = 2**16  # bytes: the C library keeps smaller arrays itself
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # of glibc's malloc.h
