@@ -1,4 +1,4 @@
-"""Time single 3x3 convolutions, forward and backward: the readable way, the direct one by bands, and Winograd's.
+"""Time single 3x3 convolutions, forward and backward: the readable way, the direct one, and Winograd's two.
 
     python benchmarks/conv.py
 
@@ -14,7 +14,6 @@ import time
 import numpy as np
 
 from minunet.fast.conv import conv2d_backward, conv2d_forward
-from minunet.fast.cpu.memory import keep_freed_memory
 from minunet.fast.plan import plan
 from minunet.layers import Conv2dCache
 
@@ -35,7 +34,7 @@ LAYERS = [  # C, F, size of x: of base 16 at tile 220, of base 32 at tile 316, a
     (1024, 1024, 30),
 ]
 ROUNDS = 5
-WAYS = ("readable", "direct", "winograd")  # of MINUNET_CONVOLUTION
+WAYS = ("readable", "direct", "winograd_rows", "winograd")  # of MINUNET_CONVOLUTION
 
 
 def seconds(way: str, run, *args) -> float:
@@ -49,10 +48,9 @@ def seconds(way: str, run, *args) -> float:
 
 
 def main() -> None:
-    keep_freed_memory()  # as the command line does
     rng = np.random.default_rng(0)
-    print(f"{'':<20}{'forward':>30}{'backward':>30}")
-    print(f"{'layer':<20}" + "".join(f"{name:>10}" for name in 2 * WAYS))
+    print(f"{'':<20}{'forward':>60}{'backward':>60}")
+    print(f"{'layer':<20}" + "".join(f"{name:>15}" for name in 2 * WAYS))
     for C, F, size in LAYERS:
         shapes = (1, C, size, size), (F, C, 3, 3), (F,), (1, F, size - 2, size - 2)
         arrays = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
@@ -71,9 +69,9 @@ def main() -> None:
             os.environ["MINUNET_CONVOLUTION"] = "auto"
             taken = plan(x, weight, backward=name == "backward").way
             for way in WAYS:
-                mark = "*" if taken.startswith(way) else ""  # winograd_deep is Winograd's way, too
+                mark = "*" if taken.removesuffix("_deep") == way else ""  # winograd_deep is Winograd's way, too
                 cells.append(f"{mark}{count * flops / statistics.median(times[way]) / 1e9:.0f}")
-        print(f"{f'{C} -> {F} at {size}':<20}" + "".join(f"{cell:>10}" for cell in cells), flush=True)
+        print(f"{f'{C} -> {F} at {size}':<20}" + "".join(f"{cell:>15}" for cell in cells), flush=True)
 
 
 if __name__ == "__main__":

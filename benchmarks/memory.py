@@ -1,6 +1,6 @@
-"""Time a training step of the full network with and without `keep_freed_memory`, each in a process of its own.
+"""Time a training step with memory that is kept and without, each in a process of its own.
 
-python benchmarks/memory.py          in turn, medians of 3
+python benchmarks/memory.py          the default network and the full one, in turn, medians of 3
 """
 
 import json
@@ -11,17 +11,20 @@ import sys
 import time
 
 from minunet.cli.bench.minunet_side import step_passes
-from minunet.fast.cpu.memory import keep_freed_memory
+from minunet.fast.cpu import memory
 
-NETWORK = {"height": 572, "width": 572, "base_channels": 64, "depth": 4}
+NETWORKS = {
+    "default": {"height": 220, "width": 220, "base_channels": 16, "depth": 3},
+    "full": {"height": 572, "width": 572, "base_channels": 64, "depth": 4},
+}
 ROUNDS = 3
 
 
-def step_seconds(keep: bool) -> dict[str, float]:
+def step_seconds(network: str, keep: bool) -> dict[str, float]:
     """Return the seconds of the second step, and of them those that the operating system took."""
-    if keep:
-        keep_freed_memory()
-    passes = step_passes(NETWORK, "cpu")
+    if not keep:
+        memory.SMALLEST = 2**62  # bytes: every array is smaller, and so left to NumPy
+    passes = step_passes(NETWORKS[network], "cpu")
     for _ in range(2):
         began, system = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_stime
         for run in passes:
@@ -34,16 +37,17 @@ def step_seconds(keep: bool) -> dict[str, float]:
 
 def main() -> None:
     if len(sys.argv) > 1:
-        print(json.dumps(step_seconds(sys.argv[1] == "keep")))
+        print(json.dumps(step_seconds(sys.argv[1], keep=sys.argv[2] == "keep")))
         return
-    rows = {"keep": [], "give back": []}
-    for _ in range(ROUNDS):
+    for network in NETWORKS:
+        rows = {"keep": [], "give back": []}
+        for _ in range(ROUNDS):
+            for way, measured in rows.items():
+                command = [sys.executable, __file__, network, way]
+                measured.append(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
         for way, measured in rows.items():
-            done = subprocess.run([sys.executable, __file__, way], capture_output=True, text=True, check=True)
-            measured.append(json.loads(done.stdout))
-    for way, measured in rows.items():
-        medians = {name: statistics.median(row[name] for row in measured) for name in measured[0]}
-        print(f"{way:<10}", "  ".join(f"{name} {value:.2f}" for name, value in medians.items()))
+            medians = {name: statistics.median(row[name] for row in measured) for name in measured[0]}
+            print(f"{network:<8}{way:<10}", "  ".join(f"{name} {value:.3f}" for name, value in medians.items()))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from minunet.cli.machine import facts, hints, in_one_line
 from minunet.gradcheck.check import gradcheck
 from minunet.training.config import Config
 
-HELP = "print what a bug report needs, and test gradients and speed for some seconds"
 EXAMPLE = "minunet doctor"
 PRODUCT = 1024  # rows and columns of the matrices of the speed test
 SLOW = 5e9  # operations in a second: a core of the last ten years multiplies matrices several times as fast

@@ -26,7 +26,6 @@ from minunet.training.config import Config
 from minunet.training.memory import check_evaluation
 from minunet.training.stored_run import stored_config
 
-HELP = "measure a network on held-out images, compared with calling every pixel the more common class"
 EXAMPLE = "minunet evaluate runs/em/checkpoint.npz --data isbi:DIR"
 
 

@@ -7,7 +7,6 @@ from minunet.cli.gradcheck_cases import cases
 from minunet.errors import InputError
 from minunet.gradcheck.check import gradcheck
 
-HELP = "check the gradients of every layer and a small U-Net"
 EXAMPLE = "minunet gradcheck conv2d unet"
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from minunet.course.contest import write_leaderboard
 from minunet.course.grading.grade_folder import ATTEMPTS, Settings, grade_folder
 
-HELP = "grade the notebooks that students handed in; write tables and feedback"
 EXAMPLE = "minunet grade submissions --out week1 --jobs 4"
 
 

@@ -21,7 +21,6 @@ from minunet.scale.many_images import predict_images
 from minunet.training.folder_lock import FolderInUseError
 from minunet.training.run_folder import made_and_held
 
-HELP = "write, for images of any size, the probability of cell and the class of each pixel"
 EXAMPLE = "minunet predict cells.png, or minunet predict runs/em/checkpoint.npz slice.png --rotations 8"
 NETWORKS = {".npz", ".pt", ".pth", ".ckpt", ".h5", ".hdf5", ".keras", ".onnx", ".pb", ".pkl", ".safetensors", ".tflite"}
 

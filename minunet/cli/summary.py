@@ -8,7 +8,6 @@ from minunet.network.checks import check_numbers
 from minunet.network.summary import summary
 
 LARGEST = 10**9  # pixels on a side
-HELP = "print sizes, crops, parameters, FLOPs and memory of a network (Fig. 1)"
 EXAMPLE = "minunet summary --input 572"
 
 

@@ -26,7 +26,6 @@ from minunet.training.out_of_memory import name_a_tile_that_fits
 from minunet.training.recipes import RECIPES
 from minunet.training.train import Run, is_over, prediction_tile, start, train_steps
 
-HELP = "train a network on your images or, with no options, on synthetic cells"
 EXAMPLE = "minunet train --data isbi:DIR --base-channels 16 --depth 3 --tile 220 --minutes 5 --out runs/em"
 
 

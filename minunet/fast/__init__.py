@@ -7,8 +7,8 @@ the name of the layer in `minunet/layers` that they speed up. `plan.py` decides 
 
 Four words for pieces of the work:
 
-    part            what one core does at a time: some rows of an image, or some of its channels
-    band            some rows that a core goes through at a time, so that they stay in its cache
+    part            what one core does at a time: a band, or some channels, or a whole image of a batch
+    band            some rows of an image that are worked on at a time, so that they stay in a core's cache
     chunk           some channels, or some images of a batch, that are worked on at a time, so that their results fit
                     in cache or memory
     Winograd tile   the 4x4 pixels of y that Winograd's convolution computes at once (2x2 with TF32)

@@ -12,6 +12,7 @@ import numpy as np
 from minunet.backend import Array, array_module
 from minunet.fast.conv import conv2d_backward, conv2d_forward, conv2d_relu_backward, conv2d_relu_forward  # noqa: F401
 from minunet.fast.cpu import crop_concat as crop_concat_on_cpu
+from minunet.fast.cpu import loss as loss_on_cpu
 from minunet.fast.cpu import pool as pool_on_cpu
 from minunet.fast.cpu import up_conv as up_conv_on_cpu
 from minunet.fast.cuda import crop_concat as crop_concat_kernels
@@ -109,7 +110,7 @@ def crop_concat_backward(dy, cache):
 
 @same_as(loss.softmax_cross_entropy_forward)
 def softmax_cross_entropy_forward(logits, labels, weights=None):
-    module = choose(loss, logits, kernels=loss_kernels)
+    module = choose(loss, logits, kernels=loss_kernels, on_cpu=loss_on_cpu)
     return module.softmax_cross_entropy_forward(logits, labels, weights)
 
 
@@ -117,4 +118,4 @@ def softmax_cross_entropy_forward(logits, labels, weights=None):
 def softmax_cross_entropy_backward(dloss, cache):
     check_cache(cache, SoftmaxCrossEntropyCache)
     check_dloss(dloss, cache.p)
-    return choose(loss, cache.p, kernels=loss_kernels).softmax_cross_entropy_backward(dloss, cache)
+    return choose(loss, cache.p, kernels=loss_kernels, on_cpu=loss_on_cpu).softmax_cross_entropy_backward(dloss, cache)

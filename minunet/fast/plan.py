@@ -1,17 +1,18 @@
 """The plan of a convolution: which way it is computed, and how the cores of a CPU share the work.
 
-    way                   file                             how
-    readable              layers/conv.py                   9 products of the whole image
-    direct                fast/cpu/direct.py               bands of rows that stay in cache
-    direct_few_channels   fast/cpu/direct_few_channels.py  the same, for few channels in
-    winograd              fast/cpu/winograd.py             3x3 kernels with a quarter of the multiplications, in bands
-    winograd_deep         fast/cpu/winograd_deep.py        the same for deep layers: few pixels, many channels
-    cuda                  fast/cuda/conv.py                Winograd's convolution by CUDA kernels, on a GPU
+    way            file                       how
+    readable       layers/conv.py             9 products of the whole image
+    direct         fast/cpu/direct.py         small products, row by row
+    winograd_rows  fast/cpu/winograd_rows.py  3x3 kernels with half of the multiplications, row by row
+    winograd       fast/cpu/winograd.py       3x3 kernels with a quarter of the multiplications, in tiles
+    winograd_deep  fast/cpu/winograd_deep.py  the same for deep layers: few pixels, many channels
+    cuda           fast/cuda/conv.py          Winograd's convolution by CUDA kernels, on a GPU
 
-On a CPU the choice depends only on the shapes and on the number of cores, never on a timing. So on one machine a layer
-is always computed in the same way. Winograd's way is for 3x3 kernels with many channels in and out, on images of many
-Winograd tiles. On a GPU it is for all 3x3 kernels. That rule is an estimate: Winograd writes and reads 2.25 times x and
-2.25 times y, the readable way 18 times y.
+On a CPU the choice depends only on the shapes and, between the last two, on the number of cores, never on a timing. So
+on one machine a layer is always computed in the same way, and by the first two ways its bits are the same on any number
+of cores. With few channels the direct way is quickest; then Winograd's along the rows; and that along both axes on
+images of many Winograd tiles with many channels in and out. On a GPU it is for all 3x3 kernels. That rule is an
+estimate: Winograd writes and reads 2.25 times x and 2.25 times y, the readable way 18 times y.
 
 `python -m minunet.network.plan_table` prints the plans of a whole U-Net. `environment.py` has the variables that
 overrule them.
@@ -34,7 +35,7 @@ class Plan(NamedTuple):
     """How one pass of a convolution, forward or backward, is computed."""
 
     way: str  # see the table above
-    split: str  # what a core's part is: "rows" of y, "channels" of y forward and of x backward, or "one part" for all
+    split: str  # what a core's part is: "bands" or "rows" of y, "channels" of y or x, or "one part" for all
 
 
 def plan(x: Array, weight: Array, backward: bool) -> Plan:
@@ -52,7 +53,8 @@ def plan(x: Array, weight: Array, backward: bool) -> Plan:
         return Plan(_way_on_gpu(choice, x, weight), ONE_PART)
     if choice == "readable":
         return Plan("readable", ONE_PART)  # BLAS, which does its products, uses all cores
-    return Plan(_way_on_cpu(choice, x, weight, backward), _split(x, weight))
+    way = _way_on_cpu(choice, x, weight, backward)
+    return Plan(way, "bands" if way in ("direct", "winograd_rows") else _split(x, weight))
 
 
 def _way_on_gpu(choice: str, x: Array, weight: Array) -> str:
@@ -64,21 +66,29 @@ def _way_on_gpu(choice: str, x: Array, weight: Array) -> str:
 
 
 def _way_on_cpu(choice: str, x: Array, weight: Array, backward: bool) -> str:
-    is_worth_it = choice == "winograd" or (choice == "auto" and _winograd_pays(x, weight, backward))
-    if _is_3x3(weight) and is_worth_it:
+    if not _is_3x3(weight) or choice == "direct":
+        return "direct"
+    if choice == "winograd_rows":
+        return choice
+    if choice == "winograd" or _winograd_pays(x, weight):
         return _winograd_for(x, weight)
-    _, C, KH, _ = weight.shape
-    return "direct_few_channels" if C <= thresholds.FEW_CHANNELS and KH > 1 else "direct"
+    fewer, more = sorted(weight.shape[:2])
+    is_enough = (more if backward else fewer) >= thresholds.WINOGRAD_ROWS_CHANNELS
+    return "winograd_rows" if is_enough and fewer > thresholds.FEW_CHANNELS else "direct"
 
 
 def _winograd_for(x: Array, weight: Array) -> str:
     return "winograd" if _has_many_pixels(x, weight) else "winograd_deep"
 
 
-def _winograd_pays(x: Array, weight: Array, backward: bool) -> bool:
-    least = thresholds.WINOGRAD_CHANNELS_BACKWARD if backward else thresholds.WINOGRAD_CHANNELS_FORWARD
-    F, C, _, _ = weight.shape
-    return min(F, C) >= least and _pixels(x, weight) >= 16 * thresholds.WINOGRAD_TILES
+def _winograd_pays(x: Array, weight: Array) -> bool:
+    """Return whether Winograd's way along both axes is quicker than along the rows."""
+    fewer, more = sorted(weight.shape[:2])
+    if x.shape[3] > thresholds.WIDE:
+        are_many = fewer >= thresholds.WINOGRAD_CHANNELS_WIDE
+    else:
+        are_many = 2 * fewer >= thresholds.WINOGRAD_CHANNELS <= more
+    return are_many and _pixels(x, weight) >= 16 * thresholds.WINOGRAD_TILES
 
 
 def _split(x: Array, weight: Array) -> str:

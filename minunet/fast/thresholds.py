@@ -1,23 +1,28 @@
 """Every threshold of `minunet/fast`, with its unit. `python benchmarks/conv.py` measured those for the CPU."""
 
 # Which convolution (see plan.py)
-WINOGRAD_CHANNELS_FORWARD = 64  # channels, in and out: with fewer, Winograd's transforms cost more than they save
-WINOGRAD_CHANNELS_BACKWARD = 32  # channels, in and out: fewer, since dx and dweight share what is transformed
+WINOGRAD_ROWS_CHANNELS = 32  # channels, in and out forward, in or out backward: with fewer, the direct way is quicker
+WIDE = 200  # columns of x: on wider images products of a single row are slow
+WINOGRAD_CHANNELS = 256  # channels in or out, and half as many out or in, for Winograd along both axes
+WINOGRAD_CHANNELS_WIDE = 64  # channels in and out, on wide images
 WINOGRAD_TILES = 24  # tiles of 4x4 pixels in an image of y: with fewer, it is the kernels' transforms that cost more
-FEW_CHANNELS = 4  # channels in, at most, for which the rows of the kernel become channels
+FEW_CHANNELS = 4  # channels in, at most, for which the columns of the kernel become channels
 
-# When several cores share a layer: with less work, threads wait for each other longer than they work
-PARALLEL_MULTIPLICATIONS = 5 * 10**7  # multiplications of a convolution or an up-convolution: some milliseconds
-PARALLEL_ELEMENTS = 2**20  # elements of the larger array of a max-pool or a crop-concat
+# When several cores share a layer of Winograd's ways along both axes: with less work, threads mostly wait
+PARALLEL_MULTIPLICATIONS = 5 * 10**7  # multiplications of a convolution: some milliseconds
 PIXELS_PER_KERNEL = 16  # pixels of y for each core and kernel, from which on the cores share rows and not channels
 
-# How much is worked on at a time, so that it stays in a core's cache
-DIRECT_BAND_PIXELS = 8192  # pixels of y in a band of the direct convolution, about
-DIRECT_BAND_ROWS = 16  # rows of y in a band, at least
+# How much is worked on at a time by Winograd's ways along both axes, so that it stays in a core's cache
 WINOGRAD_BAND = 2**15  # tiles times channels, in and out together, in a band of Winograd's convolution, about
 WINOGRAD_CHUNK = 2**15  # tiles times channels in a chunk of its transforms, about
-POOL_PART = 2**18  # pixels of x in a part of a max-pool, at most
-UP_CONV_PART = 2**20  # elements of x and y together in a part of an up-convolution, at most
+
+# How much is worked on at a time on images by rows
+BAND = 2**18  # numbers of the larger of x and y in a band, at most
+SMALL_BAND = 2**17  # numbers in a band that is made only to give another core something to do, at least
+SMALL_BANDS = 4  # so many of them are made, at most
+PRODUCTS = 2**17  # numbers of dtaps of several rows at a time, at most
+SMALL_PRODUCT = 10**6  # multiplications up to which OpenBLAS multiplies without packing
+LONG_PRODUCTS = 64  # channels, in and out, from which on several rows share a product
 
 # How much is worked on at a time on a GPU
 CUDA_CHUNK = 2**28  # elements of V, or of M, in a chunk of images: 1 GiB in float32. See benchmarks/README.md

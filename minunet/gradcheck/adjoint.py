@@ -53,6 +53,9 @@ def check_adjoint(forward, backward, args: tuple, argument: str | None = None, *
     origin = "" if rng else f"seed {seed_of_this_test()}"
     rng = rng or np.random.default_rng(seed_of_this_test())
     pair = Pair(forward, backward, args)
+    if not pair.outputs.size:
+        came = ", ".join(map(str, pair.outputs.dtypes.values())) or "nothing"
+        raise InputError(f"forward must return floating-point numbers at these args, got {came}; choose other args")
     dy = pair.outputs.upstream(dy, rng)
     analytic, findings = pair.examine_backward(dy)
     findings = findings + list(pair.mutated.values())

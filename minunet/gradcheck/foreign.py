@@ -52,6 +52,8 @@ def refuse(x, what: str) -> None:
     package = type(x).__module__.partition(".")[0]
     if package in REMEDIES and is_array(x):
         raise InputError(f"{what} must be a NumPy or CuPy array, got {REMEDIES[package]}")
+    if is_array(x) and not hasattr(x.dtype, "kind"):
+        raise InputError(f"{what} must be a NumPy or CuPy array, got a {type(x).__name__}; convert it with np.asarray")
     if hasattr(x, "toarray") and hasattr(x, "nnz"):
         raise InputError(f"{what} must be an array, got a sparse matrix; convert it with .toarray()")
     if isinstance(x, (np.ma.MaskedArray, np.matrix)):

@@ -65,6 +65,12 @@ def check_conv2d(x: Array, weight: Array, bias: Array) -> None:
                 f"conv2d needs {axis} >= K{axis} >= 1, got {axis}={size}, K{axis}={kernel}; use a larger "
                 "image or a smaller kernel"
             )
+    _check_has_pixels("conv2d", x)
+
+
+def _check_has_pixels(layer: str, x: Array) -> None:
+    if not x.size:
+        raise InputError(f"{layer} needs x with pixels, got {x.shape}; leave out an empty batch")
 
 
 def check_up_conv(x: Array, weight: Array, bias: Array) -> None:
@@ -75,8 +81,7 @@ def check_up_conv(x: Array, weight: Array, bias: Array) -> None:
     _check_same_kind("up-conv", x=x, weight=weight, bias=bias)
     if weight.shape[2:] != (2, 2):
         raise InputError(f"up-conv needs a 2x2 kernel, weight (C, F, 2, 2), got {weight.shape}; its stride is 2")
-    if not x.size:
-        raise InputError(f"up-conv needs x with pixels, got {x.shape}; use a larger image")
+    _check_has_pixels("up-conv", x)
     _check_channels("up-conv", "(C, F, 2, 2)", x.shape[1], weight.shape[0], weight.shape)
     _check_bias("up-conv", bias, weight.shape[1], weight.shape)
 
@@ -97,6 +102,7 @@ def check_crop_concat(skip: Array, x: Array) -> None:
     check_axes(skip, "skip", "N, S, SH, SW")
     check_axes(x, "x", "N, C, H, W")
     _check_same_kind("crop-concat", skip=skip, x=x)
+    _check_has_pixels("crop-concat", x)
     if skip.shape[0] != x.shape[0]:
         raise InputError(f"crop-concat needs one batch size, got skip {skip.shape} and x {x.shape}; both are (N, ...)")
     if skip.shape[2] < x.shape[2] or skip.shape[3] < x.shape[3]:

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from minunet.backend import Params
 from minunet.errors import InputError
 from minunet.fast.cpu import limits, parallel
+from minunet.fast.cpu import memory as kept
 from minunet.network.sizes import fits, output_size
 from minunet.network.summary import layer_rows, memory
 
 BANDS = 4e6  # bytes of each thread, and as many for all; backward twice that
+IDLE_FORWARD, IDLE_BACKWARD = 0.25, 0.6  # of what a pass needs, measured
 SHARE = 0.9  # of the free memory: the estimate is not exact, and other programs go on
 
 
@@ -34,7 +36,7 @@ def forward_bytes(height: int, width: int, **network: int) -> int:
     bands = min(BANDS * (1 + parallel.threads()), 3 * _largest_output(rows))
     logits = rows[-1].out_channels * rows[-1].height * rows[-1].width
     largest_weight = max(row.parameters for row in rows)
-    return int(memory(rows, height, width)["cache"] + bands + 4 * largest_weight + 4 * 4 * logits)
+    return _with_idle(memory(rows, height, width)["cache"] + bands + 4 * largest_weight + 4 * 4 * logits, IDLE_FORWARD)
 
 
 def backward_bytes(tile: int, **network: int) -> int:
@@ -43,7 +45,12 @@ def backward_bytes(tile: int, **network: int) -> int:
     largest = _largest_output(rows)
     bands = min(2 * BANDS * (1 + parallel.threads()), 5 * largest)
     parameters = sum(row.parameters for row in rows)
-    return int(memory(rows, tile, tile)["cache"] + 2 * 4 * parameters + 3 * largest + bands)
+    return _with_idle(memory(rows, tile, tile)["cache"] + 2 * 4 * parameters + 3 * largest + bands, IDLE_BACKWARD)
+
+
+def _with_idle(needed: float, share: float) -> int:
+    """Add what lies idle in between, until an array of its size comes; see `fast/cpu/memory.py`."""
+    return int(needed + min(share * needed, kept.AT_MOST))
 
 
 def _largest_output(rows: list) -> int:

@@ -184,7 +184,7 @@ def unet_backward(dlogits: Array, cache: UnetCache, with_dx: bool = False) -> An
 
     for encode_cache in reversed(cache.encode):
         dy = max_pool_backward(dy, encode_cache.pool)
-        dy = dy + dskips.pop()  # the fork: the pool's gradient and the skip connection's
+        dy += dskips.pop()  # the fork: the pool's gradient and the skip connection's
         x_is_the_image = len(dskips) == 0  # no level is left above this one
         dy, conv_grads = double_conv_backward(dy, encode_cache.conv, with_dx=with_dx or not x_is_the_image)
         encode.insert(0, conv_grads)

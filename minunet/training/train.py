@@ -39,6 +39,7 @@ from minunet.data import (
     prefetch,
 )
 from minunet.data.normalisation import Normalisation
+from minunet.fast.cpu.parallel import side_by_side
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from minunet.metrics.evaluation import mean, pixel_errors
 from minunet.network.initialise import centre
@@ -53,6 +54,7 @@ from minunet.training.optimisers import OPTIMISERS
 
 WARM_UP = 50  # steps
 VALIDATIONS = 10  # over a whole run
+SIDE_BY_SIDE = 2**22  # numbers of a layer at full resolution: a tile keeps about thirty times as many for its gradient
 
 Tile = tuple[Array, Array, Array | None]  # x (C, tile, tile), labels (output, output), weights like labels or None
 
@@ -179,8 +181,11 @@ def batch_step(run: Run, tiles: list[Tile], step: int, rate: float, ranks: Ranks
 
     On a GPU nothing here waits for a result, the loss included: it is a 0-d array.
     """
-    numbers = ranks.tiles(step, len(tiles) * ranks.size)
-    gradients = [tile_gradient(run, tile, number) for tile, number in zip(tiles, numbers, strict=True)]
+    numbered = list(zip(tiles, ranks.tiles(step, len(tiles) * ranks.size), strict=True))
+    is_small = run.config.base_channels * run.config.tile**2 <= SIDE_BY_SIDE
+    on_cpu = array_module(run.params["head"]["bias"]) is np
+    each = side_by_side if on_cpu and is_small else map  # one tile for each core, or all cores for each tile
+    gradients = list(each(lambda pair: tile_gradient(run, *pair), numbered))
     loss, grads = mean_gradient(gradients, ranks)
     if array_module(loss) is np:  # on a GPU the host would wait here; there `train_steps` looks at it after the step
         check_loss(run, tiles, step, loss, ranks)

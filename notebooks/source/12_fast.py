@@ -279,11 +279,12 @@ for panel, marked, title, (H_name, W_name) in zip(axes, (seen, made), titles, le
     panel.invert_yaxis()
 
 # %% [markdown]
-# The columns can have one more trick, as in the library's direct convolution: they hold KW copies of the band and not
-# KH * KW. The copies are shifted by kw columns and cut to OW, so a shift by kh rows is a plain offset of kh * OW, and
-# no tap runs on into the next row. The KH rows of the kernel are stacked to one matrix, so a band takes a single
-# product; its KH blocks are then added, each kh rows lower than the last. While the band is in the cache, a ReLU costs
-# next to nothing: the library does it there.
+# The columns can have one more trick: they hold KW copies of the band and not KH * KW. The copies are shifted by kw
+# columns and cut to OW, so a shift by kh rows is a plain offset of kh * OW, and no tap runs on into the next row. The
+# KH rows of the kernel are stacked to one matrix, so a band takes a single product; its KH blocks are then added, each
+# kh rows lower than the last. While the band is in the cache, a ReLU costs next to nothing: the library does it there.
+# (The library's direct convolution goes one step further. Its images lie in memory row by row, each row with all its
+# channels. Then the KH rows under a kernel are one matrix as they are, and nothing is copied at all.)
 #
 # And dx? It needs no code of its own: dx is the correlation of dy, in a frame of zeros, with the turned kernel, as
 # notebook 02 showed. So the same bands make it.
@@ -614,8 +615,9 @@ axes[0].invert_yaxis()
 # %% [markdown]
 # With other caches or another BLAS the order of the fast ways may change, and that is the point of measuring: none of
 # them is the best everywhere. So the library chooses by the layer's shape, for the forward and the backward pass
-# separately. For both of these layers it takes F(4x4, 3x3), written with more care than ours: in bands, so that the
-# tiles stay in a cache.
+# separately. For the deep layer it takes F(4x4, 3x3), written with more care than ours: in bands, so that the tiles
+# stay in a cache. For the early one it takes Winograd's way along the rows alone, F(4, 3). That makes half of the
+# multiplications and not a quarter, but it moves less through memory.
 #
 # ## A roofline
 #
@@ -756,7 +758,8 @@ axes.invert_yaxis()
 # ## Where to read more
 #
 # The library's bands are in [fast/cpu/direct.py](../minunet/fast/cpu/direct.py), its Winograd in
-# [fast/cpu/winograd.py](../minunet/fast/cpu/winograd.py), the choice between them in
+# [fast/cpu/winograd.py](../minunet/fast/cpu/winograd.py) and, along the rows alone, in
+# [fast/cpu/winograd_rows.py](../minunet/fast/cpu/winograd_rows.py), the choice between them in
 # [fast/plan.py](../minunet/fast/plan.py), the parts for the cores in [fast/cpu/conv.py](../minunet/fast/cpu/conv.py),
 # the readable taps in [layers/conv.py](../minunet/layers/conv.py), and the tests that hold one against the other in
 # [tests/fast/test_fast.py](../tests/fast/test_fast.py). [benchmarks/conv.py](../benchmarks/conv.py) times them, layer

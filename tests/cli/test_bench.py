@@ -31,7 +31,7 @@ def test_the_passes_are_those_of_the_layer_and_of_the_network():
     assert forward()[0].shape == (1, 3, 5, 4)
     dx, dweight, _ = backward()
     assert dx.shape == (1, 2, 7, 6) and dweight.shape == (3, 2, 3, 3)
-    forward, backward = minunet_side.step_passes(SMALL, "cpu")
+    forward, backward = minunet_side.step_passes({**SMALL, "batch": 2}, "cpu")
     for _ in range(2):
         forward()
         backward()
@@ -53,7 +53,9 @@ def test_tables_hold_speeds_and_ratios():
     line = layer_table(rows, ["minunet", "torch"], {"flops": 200e9}).splitlines()[1]
     assert line.split() == ["64", "->", "64", "at", "66", "100", "80", "100", "80", "50%,", "50%"]
     step = {"minunet": {"seconds": [1.0, 2.0], "peak": 1e9}, "torch": {"seconds": [2.0, 4.0], "peak": 4e9}}
-    assert step_table(step).splitlines()[-1].split() == ["ratio", "0.50", "0.50", "0.50", "0.25"]
+    title, ours, theirs, ratios = (line.split() for line in step_table(step, batch=6).splitlines())
+    assert ours == ["minunet", *"1.000 s 2.000 s 3.000 s 2 1.00 GB".split()] and theirs[-3] == "1"
+    assert ratios == ["/", "torch", "0.50", "0.50", "0.50", "2.00", "0.25"]
 
 
 @pytest.mark.slow
@@ -72,6 +74,7 @@ def test_bench_prints_and_draws(tmp_path, capsys, monkeypatch):
     ("arguments", "expected"),
     [
         (["--rounds", "0"], "rounds must be at least 1, got 0"),
+        (["--batch", "0"], "--batch must be"),
         (["--input", "573"], "input height 573 does not fit depth 4"),
         (["--out", "no/such/folder/bench.png"], "no/such/folder"),
         (["--out", "bench"], "--out must end with .png, .pdf, .svg, got bench; try bench.png"),

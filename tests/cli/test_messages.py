@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -170,6 +172,15 @@ def test_the_folder_of_a_run_stands_for_its_checkpoint(run, tmp_path, capsys):
 def test_a_run_that_is_over_says_so_and_one_that_goes_on_does_not(run, capsys):
     assert "nothing to train" in call(capsys, "train", "--resume", run, "--steps", "10")[1]
     assert "nothing to train" not in call(capsys, "train", "--resume", run, "--steps", "11")[1]
+
+
+def test_a_command_imports_only_what_it_needs():
+    """`minunet predict` waited for the grading of notebooks, and for the training, to be imported."""
+    code = "import sys; from minunet.cli.main import main; main(sys.argv[1:]); print(*sys.modules)"
+    arguments = ["summary", "--input", "60", "--base-channels", "2", "--depth", "1"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    others = {"minunet.course", *(f"minunet.cli.{name}" for name in ("train", "predict", "evaluate", "grade", "bench"))}
+    assert not others & set(done.stdout.split())
 
 
 @pytest.mark.filterwarnings("always")

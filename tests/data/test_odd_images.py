@@ -201,3 +201,12 @@ def test_a_mask_holds_no_more_memory_than_it_shows(tmp_path):
     Image.fromarray(LABELS.astype(np.uint8)).convert("RGBA").save(tmp_path / "a.png")
     labels = read_labels(tmp_path / "a.png")
     assert labels.base is None or labels.base.nbytes == labels.nbytes
+
+
+def test_a_png_with_a_changed_pixel_is_damaged(tmp_path):
+    path = png(tmp_path / "a.png", [bytes(range(60))] * 20, 8, 0)
+    content = bytearray(path.read_bytes())
+    content[-30] ^= 1  # in the packed pixels, which end with 4 bytes of zlib, 4 of the chunk and 12 of the last one
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"got a damaged one .*the checksum of the pixels at byte 33 is wrong"):
+        read_image(path)

@@ -123,6 +123,16 @@ def test_a_palette_of_a_tiff(tmp_path, shift):
     np.testing.assert_array_equal(read_labels(path), index)
 
 
+def test_a_palette_of_two_colours(tmp_path):
+    is_cell = LABELS > 4
+    data = np.packbits(is_cell, axis=1).tobytes() + np.array([9, 1, 2, 30, 4, 5], "<u2").tobytes()
+    tags = [(258, 1), (262, 3), (279, 3), (320, (3, 6, 11))]
+    path = raw_tiff(tmp_path / "a.tif", data, LABELS.shape, tags)
+    colours = np.array([[9, 1], [2, 30], [4, 5]])  # (3, 2)
+    np.testing.assert_array_equal(read_image(path), colours[:, is_cell.astype(int)])
+    np.testing.assert_array_equal(read_labels(path), is_cell)
+
+
 VOLUME = np.arange(60, dtype=np.uint16).reshape(5, 3, 4)
 
 

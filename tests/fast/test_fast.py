@@ -25,8 +25,9 @@ SHAPES = [  # N, C, F, H, W, KH, KW
     (2, 1, 2, 19, 9, 3, 3),  # few channels
     (2, 3, 2, 21, 9, 2, 5),
     (2, 1, 4, 8, 9, 3, 3),  # and too few pixels for parts by rows
+    (1, 64, 65, 11, 9, 3, 3),  # so many channels that groups of rows share a product
 ]
-BOTH = pytest.mark.parametrize("way", ["direct", "winograd"])
+WAYS = pytest.mark.parametrize("way", ["direct", "winograd_rows", "winograd"])
 
 
 @pytest.fixture(params=[1, 3], ids=["one core", "three cores"], autouse=True)
@@ -78,7 +79,7 @@ def assert_equal(fast_results, readable_results, tolerance):
 
 @pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-13), (np.float32, 2e-5)])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@BOTH
+@WAYS
 def test_equals_the_readable_way(rng, way, shape, dtype, tolerance):
     args = arguments(rng, shape, dtype)
     assert_equal(run(way, *args), expected_results(*args), tolerance)
@@ -87,16 +88,18 @@ def test_equals_the_readable_way(rng, way, shape, dtype, tolerance):
 def test_bands_of_one_row_and_of_the_whole_image(rng, monkeypatch):
     args = arguments(rng, (2, 5, 4, 15, 11, 3, 3))
     expected = expected_results(*args)
-    monkeypatch.setattr(thresholds, "DIRECT_BAND_ROWS", 1)
-    for size in (1, 20, 10**9):
-        monkeypatch.setattr(thresholds, "DIRECT_BAND_PIXELS", size)
+    monkeypatch.setattr(thresholds, "SMALL_BAND", 10**9)
+    for size in (1, 200, 10**9):
+        monkeypatch.setattr(thresholds, "BAND", size)
+        monkeypatch.setattr(thresholds, "PRODUCTS", size)
+        monkeypatch.setattr(thresholds, "SMALL_PRODUCT", size)
         monkeypatch.setattr(thresholds, "WINOGRAD_BAND", size)
         monkeypatch.setattr(thresholds, "WINOGRAD_CHUNK", size)
-        for way in ("direct", "winograd"):
+        for way in ("direct", "winograd_rows", "winograd"):
             assert_equal(run(way, *args), expected, 1e-13)
 
 
-@BOTH
+@WAYS
 def test_strided_transposed_and_read_only_arguments(rng, way):
     x, weight, bias, dy = arguments(rng, (2, 5, 4, 8, 6, 3, 3))
     expected = expected_results(x, weight, bias, dy)
@@ -112,7 +115,7 @@ def test_strided_transposed_and_read_only_arguments(rng, way):
     assert_equal(run(way, *odd), expected, 1e-13)
 
 
-@BOTH
+@WAYS
 def test_results_do_not_depend_on_the_batch(rng, way):
     x, weight, bias, dy = arguments(rng, (3, 6, 5, 20, 12, 3, 3), np.float32)
     together, alone = run(way, x, weight, bias, dy), run(way, x[1:2], weight, bias, dy[1:2])
@@ -141,7 +144,7 @@ def test_cores_share_what_winograd_makes_of_a_deep_layers_image(rng, monkeypatch
     assert (sum(channels), sum(kernels)) == (2 * 2 * 7, 2 * 9)
 
 
-@BOTH
+@WAYS
 def test_equal_runs_give_equal_bits(rng, way):
     args = arguments(rng, (1, 8, 8, 30, 40, 3, 3), np.float32)
     first, second = run(way, *args), run(way, *args)
@@ -150,7 +153,7 @@ def test_equal_runs_give_equal_bits(rng, way):
 
 
 @pytest.mark.parametrize("mode", ["elements", "directions"])
-@BOTH
+@WAYS
 def test_its_gradient(rng, monkeypatch, way, mode):
     monkeypatch.setenv("MINUNET_CONVOLUTION", way)
     args = tuple(arguments(rng, SHAPES[0])[:3])
@@ -162,7 +165,7 @@ def test_its_gradient(rng, monkeypatch, way, mode):
         assert report.ok and not report.findings, report
 
 
-@BOTH
+@WAYS
 def test_it_raises_what_the_readable_way_raises(rng, monkeypatch, way):
     monkeypatch.setenv("MINUNET_CONVOLUTION", way)
     x, weight, bias, dy = arguments(rng, SHAPES[0])

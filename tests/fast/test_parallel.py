@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -15,10 +16,8 @@ from minunet.fast.cpu import parallel
 @pytest.fixture(autouse=True)
 def two_blas_threads():
     """Let BLAS have two threads; in the tests' processes it has one, see conftest.py."""
-    parallel._pool.cache_clear()
     with threadpool_limits(2, "blas"):
         yield
-    parallel._pool.cache_clear()
 
 
 def blas_threads() -> list[int]:
@@ -29,8 +28,7 @@ def test_results_come_in_the_order_of_the_parts():
     assert parallel.in_parallel(lambda part: part**2, range(20)) == [part**2 for part in range(20)]
 
 
-def test_several_threads_work_and_blas_keeps_to_one_core_meanwhile(monkeypatch):
-    monkeypatch.setattr(parallel, "threads", lambda: 2)
+def test_several_threads_work_and_blas_keeps_to_one_core_meanwhile():
     meeting, before = threading.Barrier(2, timeout=10), blas_threads()
     seen = parallel.in_parallel(lambda part: (meeting.wait(), blas_threads()), [0, 1])  # two, or it breaks
     assert all(count == 1 for _, counts in seen for count in counts)
@@ -49,23 +47,55 @@ def test_an_error_in_a_part_reaches_the_caller_and_blas_gets_its_threads_back():
     assert blas_threads() == before
 
 
-@pytest.mark.parametrize("inner", [[0], range(4)], ids=["one part", "several parts"])
-def test_a_call_from_within_the_work_is_refused_in_every_thread(monkeypatch, inner):
+@pytest.mark.parametrize("inner", [[-3], range(-4, 0)], ids=["one part", "several parts"])
+def test_a_call_from_within_the_work_does_its_parts_itself_in_every_thread(inner):
     """It deadlocked: the inner call waited for the outer one to end."""
-    monkeypatch.setattr(parallel, "threads", lambda: 2)
-    parallel._pool.cache_clear()
     meeting, before = threading.Barrier(2, timeout=10), blas_threads()
 
     def work(part):
-        meeting.wait()  # so that the caller's thread does one part, and a thread of the pool the other
-        with pytest.raises(InputError, match=r"must be called outside .* got a call from within it; do the"):
-            parallel.in_parallel(abs, inner)
+        meeting.wait()  # so that the caller's thread does one part, and another thread the other
+        assert parallel.threads() == 1
+        seen = parallel.in_parallel(lambda number: (abs(number), threading.current_thread()), inner)
+        assert seen == [(abs(number), threading.current_thread()) for number in inner]
         return threading.current_thread()
 
     both = within_seconds(lambda: parallel.in_parallel(work, [0, 1]))
-    parallel._pool.cache_clear()
     assert len(set(both)) == 2 and blas_threads() == before
-    assert parallel.in_parallel(abs, [-1, 2]) == [1, 2]  # the refusal is over
+    assert parallel.threads() == 2
+
+
+def test_the_parts_after_an_error_are_not_begun():
+    begun = []
+
+    def work(part):
+        begun.append(part)
+        raise ValueError(part)
+
+    with pytest.raises(ValueError):
+        parallel.in_parallel(work, range(100))
+    assert len(begun) <= 2
+
+
+def test_threads_stay_and_keep_nothing_of_the_work():
+    array = np.zeros(3)
+    left = weakref.ref(array)
+    before = threading.active_count()
+    for _ in range(5):
+        parallel.in_parallel(lambda part, array=array: None, range(4))
+    assert threading.active_count() <= before + 1
+    del array
+    parallel.in_parallel(abs, range(4))  # the helper has let go of what it did before this
+    assert left() is None
+
+
+@pytest.mark.parametrize("items", range(6))
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_items_side_by_side(items, count):
+    with threadpool_limits(count, "blas"):
+        shared = parallel.side_by_side(lambda item: (item, parallel.threads()), range(items))
+    assert [item for item, _ in shared] == list(range(items))
+    with_all_cores = [item for item, cores in shared if cores > 1]
+    assert with_all_cores == {(1, 2): [0], (3, 2): [2], (5, 2): [4], (1, 3): [0], (4, 3): [3]}.get((items, count), [])
 
 
 def test_two_callers_wait_for_each_other():
@@ -103,15 +133,12 @@ def test_the_callers_settings_hold_in_the_parts():
 
 @pytest.mark.parametrize("size", [1, 2, 7, 12, 40])
 @pytest.mark.parametrize("multiple", [1, 4])
-@pytest.mark.parametrize("at_most", [None, 5])
-def test_parts_cover_the_axis(monkeypatch, size, multiple, at_most):
+def test_parts_cover_the_axis(monkeypatch, size, multiple):
     monkeypatch.setattr(parallel, "threads", lambda: 3)
-    parts = parallel.parts_of(size, multiple, at_most)
+    parts = parallel.parts_of(size, multiple)
     assert [place for part in parts for place in range(size)[part]] == list(range(size))
     assert all(part.start % multiple == 0 and part.stop > part.start for part in parts)
-    if multiple == 1:
-        assert len(parts) == size or len(parts) % 3 == 0  # no core is idle in the last round
-        assert max(part.stop - part.start for part in parts) <= (at_most or size)
+    assert len(parts) == min(3, -(-size // multiple))
 
 
 def test_as_many_threads_as_blas_would_use():

@@ -18,8 +18,6 @@ import minunet as m
 from minunet import layers as readable
 from minunet.backend import flatten
 from minunet.data import AUGMENTATIONS, augmented_tile, prefetch
-from minunet.fast import thresholds
-from minunet.fast.cpu import parallel
 
 ROOT = Path(__file__).parents[2]
 COUNTS = (1, 2, 4)
@@ -27,15 +25,6 @@ RNG = np.random.default_rng(0)
 X, SKIP = (RNG.standard_normal(shape, np.float32) for shape in ((2, 16, 64, 62), (2, 16, 90, 88)))
 UP, LOGITS = (RNG.standard_normal(shape, np.float32) for shape in ((16, 8, 2, 2), (2, 3, 64, 62)))
 LABELS = RNG.integers(0, 3, (2, 64, 62))
-
-
-@pytest.fixture(autouse=True)
-def small_arrays_are_shared(monkeypatch):
-    """Let the threads share the work on arrays that are small enough for a quick test."""
-    monkeypatch.setattr(thresholds, "PARALLEL_ELEMENTS", 1)
-    parallel._pool.cache_clear()
-    yield
-    parallel._pool.cache_clear()
 
 
 def bits(tree) -> str:
@@ -52,7 +41,6 @@ def with_each_count(work) -> set[str]:
     found = set()
     for count in COUNTS:
         with threadpool_limits(count, "blas"):
-            parallel._pool.cache_clear()
             found.add(bits(work()))
     return found
 
@@ -86,6 +74,19 @@ def test_a_layer(name, room):
         return both_ways(pair, *arguments, *rng, room=rooms[room])
 
     assert len(with_each_count(work)) == 1
+
+
+@pytest.mark.parametrize("kind", ["conv2d many pixels", "conv2d many channels", "conv2d_relu", "up_conv"])
+def test_a_product_of_matrices(kind):
+    """The network's convolutions let BLAS use one thread at a time; the readable ones, as many as it likes."""
+    pair, C, side, kernel = {
+        "conv2d many pixels": ("conv2d", 16, 100, 3),
+        "conv2d many channels": ("conv2d", 128, 20, 3),
+        "conv2d_relu": ("conv2d_relu", 64, 30, 3),
+        "up_conv": ("up_conv", 32, 40, 2),
+    }[kind]
+    x, weight = (RNG.standard_normal(shape, np.float32) for shape in ((1, C, side, side), (C, C, kernel, kernel)))
+    assert len(with_each_count(lambda: both_ways(pair, x, weight, weight[:, 0, 0, 0].copy(), room=m.fast.layers))) == 1
 
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS)

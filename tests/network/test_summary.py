@@ -81,7 +81,7 @@ def bytes_held(tree):
     held = {}
     for leaf in m.flatten(tree).values():
         if isinstance(leaf, np.ndarray):
-            while leaf.base is not None:
+            while isinstance(leaf.base, np.ndarray):
                 leaf = leaf.base
             held[id(leaf)] = leaf.nbytes
     return held

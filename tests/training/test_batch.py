@@ -4,10 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from minunet import flatten
 from minunet.data import load_data
 from minunet.errors import InputError
+from minunet.training import train
 from minunet.training.batch import ALONE, Ranks, check_batch, mean_gradient, pairwise_sum
 from minunet.training.config import Config
 from minunet.training.train import batch_step, draw_tile, start, tile_gradient, train_steps
@@ -29,6 +31,22 @@ def test_a_batch_is_the_mean_of_its_tiles(dataset):
     for name, weight in flatten(by_hand.params).items():
         moved = weight - 0.1 * np.mean([flatten(gradient)[name] for gradient in grads], axis=0)
         np.testing.assert_allclose(flatten(run.params)[name], moved, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("largest", [0, 10**9], ids=["in turn", "side by side"])
+def test_the_number_of_threads_changes_no_bit(dataset, monkeypatch, largest):
+    monkeypatch.setattr(train, "SIDE_BY_SIDE", largest)
+    config = Config(base_channels=16, depth=1, tile=68, batch=5, steps=2, dropout_rate=0.2)
+    results = []
+    for threads in (1, 2, 3):
+        run = start(config, dataset)
+        with threadpool_limits(threads, "blas"):
+            losses = [row["loss"] for row in train_steps(run, dataset._replace(validation=[]))]
+        results.append((losses, flatten(run.params)))
+    for losses, params in results[1:]:
+        assert losses == results[0][0]
+        for name, expected in results[0][1].items():
+            np.testing.assert_array_equal(params[name], expected, err_msg=name)
 
 
 def test_each_tile_of_a_run_is_drawn_once(dataset):

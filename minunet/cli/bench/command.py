@@ -19,8 +19,8 @@ from minunet.network.checks import check_numbers
 from minunet.network.sizes import LARGEST_TILE
 
 MOST_ROUNDS = 10_000
+MOST_TILES = 1000
 
-HELP = "time every 3x3 layer and a training step, and draw the speeds"
 EXAMPLE = "minunet bench --against torch"
 
 
@@ -32,6 +32,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--depth", type=int, default=4, metavar="N", help="how many times an image is halved; default 4"
     )
+    command.add_argument("--batch", type=int, default=1, metavar="N", help="tiles in a training step; default 1")
     command.add_argument("--device", choices=("cpu", "gpu"), help="default: the CPU, and then the GPU if there is one")
     command.add_argument("--against", choices=("torch",), help="time PyTorch, too, in turn and in a process of its own")
     rounds = "how often each pass is timed; the median counts; default 5"
@@ -50,6 +51,7 @@ def run_bench(
     input: int = 572,
     base_channels: int = 64,
     depth: int = 4,
+    batch: int = 1,
     device: str | None = None,
     against: str | None = None,
     rounds: int = 5,
@@ -57,12 +59,15 @@ def run_bench(
 ) -> None:
     """Time every shape of 3x3 layer and a training step on each device, print tables, and draw a roofline of each.
 
-    Batch of one, float32. Each side is a process of its own; they take turns, and the numbers are medians.
+    Each side is a process of its own; they take turns, and the numbers are medians, in float32. A layer has a batch of
+    one. PyTorch makes the training step twice: with its usual layout of memory, and with channels last.
 
     Parameters
     ----------
     input, base_channels, depth : int
         The network, and the size of its input in pixels.
+    batch : int
+        How many tiles a training step has.
     device : "cpu" or "gpu", optional
         By default the CPU, and the GPU too where there is one.
     against : "torch", optional
@@ -82,24 +87,27 @@ def run_bench(
         raise InputError(f"rounds must be at least 1, got {rounds}; the default is 5")
     check_range("--rounds", rounds, 1, MOST_ROUNDS)
     check_range("--input", input, 1, LARGEST_TILE)
+    check_range("--batch", batch, 1, MOST_TILES)
     check_numbers(base_channels=base_channels, depth=depth)
     if against == "torch" and importlib.util.find_spec("torch") is None:
         raise InputError("--against torch needs PyTorch, found none; install it with python -m pip install torch")
     network = {"height": input, "width": input, "base_channels": base_channels, "depth": depth}
     layers = layers_of(network)
     names = ["minunet"] + ([against] if against else [])
+    both_layouts = names + ([f"{against}_channels_last"] if against else [])
     out = picture_path(out)
     if device:
         devices = [device]
     else:
         devices = ["cpu", "gpu"] if gpu_is_there() else ["cpu"]
     for where in devices:
-        print(f"{_machine(where)}; input {input}, {base_channels} base channels, depth {depth}, medians of {rounds}")
+        case = f"input {input}, {base_channels} base channels, depth {depth}, batch {batch}"
+        print(f"{_machine(where)}; {case}, medians of {rounds}")
         limits = roofs(where, rounds)
         print(f"matrix product {limits['flops'] / 1e9:.0f} GFLOP/s, copy {limits['bytes'] / 1e9:.1f} GB/s\n")
         rows = time_layers(layers, names, where, rounds)
         print(layer_table(rows, names, limits), end="\n\n")
-        print(step_table(time_step(network, names, where, rounds)), end="\n\n")
+        print(step_table(time_step({**network, "batch": batch}, both_layouts, where, rounds), batch), end="\n\n")
         path = out if where == devices[0] else out.with_stem(f"{out.stem}-{where}")
         plot_roofline(rows, names, limits, path)
         print(f"look at {path}")

@@ -23,14 +23,14 @@ def layer_passes(arrays: dict, device: str) -> list:
 def step_passes(network: dict, device: str) -> list:
     """Return the two halves of a training step: forward with loss, and back to the gradient of every parameter."""
     params = init_unet(np.random.default_rng(0), 1, 2, network["base_channels"], network["depth"])
-    x = np.random.default_rng(1).standard_normal((1, 1, network["height"], network["width"])).astype(np.float32)
+    x = np.random.default_rng(1).standard_normal(input_shape(network)).astype(np.float32)
     params, x = to_device([params, x], device)
     allow_tf32_if_asked(x)
     kept: list[tuple[Array, SoftmaxCrossEntropyCache, UnetCache]] = []
 
     def forward():
         logits, cache = unet_forward(params, x)
-        labels = array_module(logits).zeros((1, *logits.shape[2:]), np.int64)
+        labels = array_module(logits).zeros((len(x), *logits.shape[2:]), np.int64)
         loss, loss_cache = softmax_cross_entropy_forward(logits, labels)
         kept[:] = [(loss, loss_cache, cache)]
 
@@ -39,6 +39,11 @@ def step_passes(network: dict, device: str) -> list:
         unet_backward(softmax_cross_entropy_backward(loss * 0 + 1, loss_cache), cache)
 
     return [forward, backward]
+
+
+def input_shape(network: dict) -> tuple[int, int, int, int]:
+    """Return the shape of the tiles of a training step; a batch of one, unless the network says `batch`."""
+    return network.get("batch", 1), 1, network["height"], network["width"]
 
 
 def product(n: int, device: str):

@@ -20,16 +20,22 @@ def layer_table(rows: list[dict], names: list[str], roofs: dict[str, float]) -> 
     return "\n".join(lines)
 
 
-def step_table(step: dict[str, dict]) -> str:
-    """Return the seconds and the peak memory of a training step of each side and, of two, their ratio."""
-    lines = [f"{'training step':<24}{'forward':>18}{'backward':>18}{'together':>18}{'peak memory':>18}"]
+def step_table(step: dict[str, dict], batch: int = 1) -> str:
+    """Return the seconds, the tiles a second and the peak memory of a training step of each side.
+
+    Below stand the ratios of the first side to each of the others.
+    """
+    titles = ("forward", "backward", "together", "tiles a second", "peak memory")
+    lines = [f"{'training step':<24}" + "".join(f"{title:>18}" for title in titles)]
     numbers = {name: [*row["seconds"], sum(row["seconds"]), row["peak"]] for name, row in step.items()}
     for name, (*times, peak) in numbers.items():
-        lines.append(f"{name:<24}" + "".join(f"{t:>16.3f} s" for t in times) + f"{peak / 1e9:>15.2f} GB")
-    if len(numbers) == 2:
-        first, second = numbers.values()
-        ratios = np.divide(first, second)
-        lines.append(f"{'ratio':<24}" + "".join(f"{ratio:>18.2f}" for ratio in ratios))
+        speed = f"{batch / times[-1]:>18.3g}"
+        lines.append(f"{name:<24}" + "".join(f"{t:>16.3f} s" for t in times) + speed + f"{peak / 1e9:>15.2f} GB")
+    (_, ours), *others = numbers.items()
+    for name, theirs in others:
+        forward, backward, together, peak = np.divide(ours, theirs)
+        ratios = (forward, backward, together, 1 / together, peak)
+        lines.append(f"{f'/ {name}':<24}" + "".join(f"{ratio:>18.2f}" for ratio in ratios))
     return "\n".join(lines)
 
 

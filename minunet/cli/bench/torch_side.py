@@ -8,6 +8,7 @@ import torch
 
 from minunet.backend import flatten, tf32_is_allowed
 from minunet.cli.bench import torch_unet
+from minunet.cli.bench.minunet_side import input_shape
 from minunet.network.unet import init_unet
 
 DEVICES = {"cpu": "cpu", "gpu": "cuda"}
@@ -28,20 +29,25 @@ def layer_passes(arrays: dict, device: str) -> list:
     return [forward, lambda: torch.autograd.grad(y, [x, weight, bias], dy, retain_graph=True)]
 
 
-def step_passes(network: dict, device: str) -> list:
+def step_passes(network: dict, device: str, layout=torch.contiguous_format) -> list:
     """Return the two halves of a training step: forward with loss, and back to the gradient of every parameter."""
     params = flatten(init_unet(np.random.default_rng(0), 1, 2, network["base_channels"], network["depth"]))
-    params = {name: torch.tensor(x, device=DEVICES[device], requires_grad=True) for name, x in params.items()}
-    image = np.random.default_rng(1).standard_normal((1, 1, network["height"], network["width"])).astype(np.float32)
-    x = torch.tensor(image, device=DEVICES[device])
+    params = {name: _in_layout(x, device, layout).requires_grad_() for name, x in params.items()}
+    image = np.random.default_rng(1).standard_normal(input_shape(network)).astype(np.float32)
+    x = _in_layout(image, device, layout)
     kept: list[torch.Tensor] = []
 
     def forward():
         logits = torch_unet.forward(params, x)
-        labels = torch.zeros((1, *logits.shape[2:]), dtype=torch.int64, device=x.device)
+        labels = torch.zeros((len(x), *logits.shape[2:]), dtype=torch.int64, device=x.device)
         kept[:] = [torch.nn.functional.cross_entropy(logits, labels)]
 
     return [forward, lambda: torch.autograd.grad(kept.pop(), list(params.values()))]
+
+
+def _in_layout(array: np.ndarray, device: str, layout) -> torch.Tensor:
+    tensor = torch.tensor(array, device=DEVICES[device])
+    return tensor.to(memory_format=layout) if tensor.ndim == 4 else tensor
 
 
 def wait(device: str) -> None:

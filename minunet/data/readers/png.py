@@ -1,5 +1,8 @@
 """PNG files, in the depth of the file."""
 
+import zlib
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 
@@ -12,17 +15,28 @@ RAW_MODES = {2: ("RGB;16B", "RGB;16L"), 6: ("RGBA;16B", "RGBA;16L")}  # see `_si
 
 def read_png(path, keep_palette: bool) -> Pages:
     """Return the pages of a PNG file: one, or the frames of an animation."""
-    with open(path, "rb") as file:
-        header = file.read(26)
-    if len(header) < 26:
+    content = Path(path).read_bytes()
+    if len(content) < 26:
         raise ValueError("the file ends within its header")
-    bits, kind = header[24:26]  # of a sample; the kind of colour
+    _check_chunks(content)
+    bits, kind = content[24:26]  # of a sample; the kind of colour
     if bits == 16 and kind != GREY:
         return _sixteen_bits(path, kind)
     pages = pages_of(path, keep_palette)
     if kind == GREY and bits in GREY_STEPS:
         return pages._replace(arrays=[array // np.uint8(GREY_STEPS[bits]) for array in pages.arrays])
     return pages
+
+
+def _check_chunks(content: bytes) -> None:
+    """Raise ValueError if a chunk with pixels is damaged: Pillow decodes those without a look at their checksums."""
+    start = 8  # after the signature; a chunk is its length, its kind, its data and their checksum
+    while start + 12 <= len(content):
+        end = start + 8 + int.from_bytes(content[start : start + 4], "big")
+        kind, checksum = content[start + 4 : start + 8], content[end : end + 4]
+        if kind in (b"IDAT", b"fdAT") and zlib.crc32(content[start + 4 : end]).to_bytes(4, "big") != checksum:
+            raise ValueError(f"the checksum of the pixels at byte {start} is wrong")
+        start = end + 4
 
 
 def _sixteen_bits(path, kind: int) -> Pages:

@@ -106,14 +106,15 @@ def _colours(planes: np.ndarray, page, keep_palette: bool) -> tuple[np.ndarray, 
     """Return the grey values or colours of planes (samples, H, W), and what was left out."""
     one = "its alpha" if any(page.extrasamples) else "an extra sample of each pixel"
     planes, left_out = split_extra(planes, COLOURS[page.photometric], one)
-    if planes.dtype == bool:
+    if page.photometric == PALETTE:
+        numbers = planes.astype(np.uint8) if planes.dtype == bool else planes
+        planes = numbers if keep_palette else _palette(page.tags.valueof(COLOUR_MAP))[:, numbers[0]]
+    elif planes.dtype == bool:
         planes = planes.astype(np.uint8) * np.uint8(255)
         if page.photometric == WHITE_IS_ZERO:
             planes = 255 - planes
     elif page.photometric == WHITE_IS_ZERO and planes.dtype.kind == "u":
         planes = planes.dtype.type(2**page.bitspersample - 1) - planes
-    elif page.photometric == PALETTE and not keep_palette:
-        planes = _palette(page.tags.valueof(COLOUR_MAP))[:, planes[0]]
     return planes, left_out
 
 

@@ -1,10 +1,10 @@
-"""The same crop-concat as `layers/crop_concat.py`, in parts: each core copies some channels."""
+"""The same crop-concat as `layers/crop_concat.py`, by rows: each core copies some of them."""
 
 import numpy as np
 
-from minunet.backend import Array
-from minunet.fast import thresholds
-from minunet.fast.cpu.parallel import in_parallel, parts_of
+from minunet.fast.cpu import by_rows
+from minunet.fast.cpu.by_rows import Band, bands, rows_of
+from minunet.fast.cpu.parallel import in_parallel
 from minunet.fast.same_as import same_as
 from minunet.layers import crop_concat as readable
 from minunet.layers.checks import check_crop_concat, check_gradient
@@ -17,35 +17,33 @@ def crop_concat_forward(skip, x):
     N, S, _, _ = skip.shape
     _, C, H, W = x.shape
     rows, columns = centre_slices(skip.shape, x.shape)
-    y = np.empty((N, S + C, H, W), np.result_type(skip, x))
-    from_skip, from_x = y[:, :S], y[:, S:]
+    y = by_rows.empty(N, S + C, H, W, np.result_type(skip, x))
+    y_rows, x_rows = rows_of(y), x.transpose(0, 2, 1, 3)
+    centre = skip[:, :, rows, columns].transpose(0, 2, 1, 3)
 
-    def work(channels: slice) -> None:
-        from_skip[:, channels] = skip[:, channels, rows, columns]
-        from_x[:, channels] = x[:, channels]
+    def work(band: Band) -> None:
+        n, start, stop = band
+        y_rows[n, start:stop, :S] = centre[n, start:stop]
+        y_rows[n, start:stop, S:] = x_rows[n, start:stop]
 
-    in_parallel(work, _parts(max(S, C), y))
+    in_parallel(work, bands(N, H, (S + C) * W))
     return y, CropConcatCache(skip.shape, x.shape)
 
 
 @same_as(readable.crop_concat_backward)
 def crop_concat_backward(dy, cache):
-    N, S, _, _ = cache.skip_shape
-    _, C, H, W = cache.x_shape
-    check_gradient(dy, (N, S + C, H, W))
+    N, S, H, W = cache.skip_shape
+    check_gradient(dy, (N, S + cache.x_shape[1], *cache.x_shape[2:]))
+    dskip = by_rows.empty(N, S, H, W, dy.dtype)
     rows, columns = centre_slices(cache.skip_shape, cache.x_shape)
-    dskip, dx = np.empty(cache.skip_shape, dy.dtype), np.empty(cache.x_shape, dy.dtype)
-    to_skip, to_x = dy[:, :S], dy[:, S:]
+    dskip_rows, dy_rows = rows_of(dskip), dy.transpose(0, 2, 1, 3)
 
-    def work(channels: slice) -> None:
-        dskip[:, channels] = 0
-        dskip[:, channels, rows, columns] = to_skip[:, channels]
-        dx[:, channels] = to_x[:, channels]
+    def work(band: Band) -> None:
+        n, start, stop = band
+        dskip_rows[n, start:stop] = 0
+        first, last = max(start, rows.start), min(stop, rows.stop)
+        if first < last:
+            dskip_rows[n, first:last, :, columns] = dy_rows[n, first - rows.start : last - rows.start, :S]
 
-    in_parallel(work, _parts(max(S, C), dy))
-    return dskip, dx
-
-
-def _parts(channels: int, y: Array) -> list[slice]:
-    """Return parts of so many channels; one if more do not pay."""
-    return [slice(0, channels)] if y.size < thresholds.PARALLEL_ELEMENTS else parts_of(channels)
+    in_parallel(work, bands(N, H, S * W))
+    return dskip, dy[:, S:]

@@ -1,126 +1,205 @@
-"""The same convolution as `layers/conv.py`, faster on a CPU: it keeps what it works on in cache.
+"""The same convolution as `layers/conv.py`, faster on a CPU: by rows, each in products small enough for the cache.
 
 The readable way makes KH * KW products of the whole image, and each of them reads and writes more memory than a cache
-holds: with few channels the processor mostly waits for memory. Here the work goes band by band, a few rows of y at a
-time. For one band, the rows of x that it sees are copied KW times, each time shifted by one column and cut to OW
-columns:
+holds: with few channels the processor mostly waits for memory. Here the images lie by rows (see `by_rows.py`), and what
+row h of y sees is ONE matrix, without a copy. So that row is a sum of KW products, one for each column of the kernel:
 
-    columns[kw, c, h, w] = x[n, c, top + h, kw + w]        h in 0..rows+KH-2, w in 0..OW-1
+    y[h]            = bias + sum_kw  taps[kw]    @ window[h][:, kw : kw + OW]        (F, KH C) @ (KH C, OW)
 
-Laid out flat, a shift by kh rows is an offset of kh * OW, as in the readable way, and no column runs on into the next
-row. So the sum over kw and c is a matrix product. For y the KH rows of the kernel are stacked, which makes ONE larger
-product. Its KH blocks are then added, each one row lower than the last, and the ReLU follows while y is in cache:
+dx is a convolution, too: of dy within a frame of KH - 1 and KW - 1 zeros, with the kernel turned by 180 degrees.
 
-    product[(kh f), (h, w)]  = weight[(kh f), (kw c)] @ columns[(kw c), (h, w)]
-    y[n, f, top + h, w]      = bias[f] + sum_kh  product[(kh f), (kh + h, w)]
+    dx[h]           =        sum_kw  turned[kw]  @ framed_dy window[h][:, kw : kw + W]     (C, KH F) @ (KH F, W)
 
-    dweight[kh, (kw c), f]  += columns[(kw c), (kh + h, w)] @ dy[n, f, (h, w)].T
+    dtaps[kw]       = sum_h   window[h][:, kw : kw + OW] @ dy[h].T                   (KH C, OW) @ (OW, F)
 
-and dx is a convolution, too: of dy within a frame of KH - 1 and KW - 1 zeros, with the kernel rotated by 180 degrees.
+The products are small on purpose. OpenBLAS packs the factors of a large product before it multiplies, and with few
+channels that takes longer than the product.
 
-    dx[n, c, h, w] = sum_{f,kh,kw}  weight[f, c, KH-1-kh, KW-1-kw] * framed_dy[n, f, h + kh, w + kw]
-
-The results equal those of the readable way up to rounding; the tests compare the two.
+The work goes band by band, some rows at a time: the ReLU, forward and backward, is done while a band is in cache. A
+band of the backward pass is some rows of dx. It sees KH - 1 rows more of dy, and those it works out for itself.
 """
 
-from collections.abc import Iterator
+import functools
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from minunet.backend import Array
 from minunet.fast import thresholds
+from minunet.fast.cpu import by_rows, memory
+from minunet.fast.cpu.by_rows import Band, bands, rows_of, windows
+from minunet.fast.cpu.parallel import in_parallel
 
 
-def forward(x: Array, weight: Array, bias: Array, y: Array, with_relu: bool = False) -> None:
-    """Convolve x (N, C, H, W) with weight (F, C, KH, KW), add the bias, and write the result to y (N, F, OH, OW)."""
-    F, C, KH, KW = weight.shape
-    OH, OW = y.shape[2:]
-    stacked = np.ascontiguousarray(weight.transpose(2, 0, 3, 1)).reshape(KH * F, KW * C)
-    buffer = np.empty(KH * F * (_rows(OH, OW) + KH - 1) * OW, x.dtype)  # one for all bands
-    for n, top, rows, columns in bands_of_columns(x, KH, KW):
-        product = buffer[: KH * F * columns.shape[1]].reshape(KH * F, columns.shape[1])
-        np.matmul(stacked, columns, out=product)  # (KH F, KW C) @ (KW C, (rows + KH - 1) OW)
-        blocks = product.reshape(KH, F, rows + KH - 1, OW)  # one for each row of the kernel
-        y_band = y[n, :, top : top + rows]  # (F, rows, OW)
-        np.add(blocks[0, :, :rows], bias[:, None, None], out=y_band)
-        for kh in range(1, KH):
-            y_band += blocks[kh, :, kh : kh + rows]
+def forward(x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
+    """Return y (N, F, OH, OW) of x (N, C, H, W), weight (F, C, KH, KW) and bias (F,)."""
+    images, weight = _few_channels_as_more(rows_of(x), weight)
+    F, _, KH, KW = weight.shape
+    N, H, _, W = images.shape
+    y = by_rows.empty(N, F, H - KH + 1, W - KW + 1, x.dtype)
+    rows, taps = rows_of(y), _taps(weight)
+
+    def work(band: Band) -> None:
+        seen = images[band.image, band.start : band.stop + KH - 1]
+        out = rows[band.image, band.start : band.stop]  # (rows, F, OW)
+        convolve(seen, taps, out)
+        out += bias[:, None]
         if with_relu:
-            np.maximum(y_band, 0, out=y_band)
+            relu(out)
+
+    in_parallel(work, bands(N, H - KH + 1, max(images[0, 0].size, rows[0, 0].size)))
+    return y
 
 
-def backward(
-    dy: Array, y: Array | None, x: Array, weight: Array, dx: Array | None, dweight: Array, rim: Array | None = None
-) -> Array:
-    """Write the gradients to dx (N, C, H, W), unless that is None, and dweight (F, C, KH, KW); return dbias (F,).
+def backward(dy: Array, y: Array | None, x: Array, weight: Array, with_dx: bool) -> tuple[Array | None, Array, Array]:
+    """Return dx (N, C, H, W), or None without `with_dx`, dweight (F, C, KH, KW) and dbias (F,).
 
-    `y` is None, or the output of `forward` with the ReLU; then the backward pass begins with the ReLU. With a `rim`
-    (N, C, KH - 1, W), the first KH - 1 rows of dx are written there.
+    `y` is None, or the output of `forward` with the ReLU; then the backward pass begins with the ReLU.
+    """
+    images, kernels = rows_of(x), weight
+    if not with_dx:
+        images, kernels = _few_channels_as_more(images, kernels)
+    F, _, KH, KW = kernels.shape
+    N, H, _, W = images.shape
+    dx = by_rows.empty(N, x.shape[1], H, x.shape[3], x.dtype) if with_dx else None
+    dx_rows = None if dx is None else rows_of(dx)
+    dy_rows, y_rows = dy.transpose(0, 2, 1, 3), None if y is None else y.transpose(0, 2, 1, 3)
+    turned = _taps(weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3))
+
+    def work(band: Band) -> tuple[Array, Array]:
+        framed, own = framed_band(dy_rows, y_rows, band, KH, KW)
+        if dx_rows is not None:
+            convolve(framed, turned, dx_rows[band.image, band.start : band.stop])
+        seen = images[band.image, band.start : band.start + len(own) + KH - 1]
+        return _dtaps(seen, own, KH, KW), sum_of_pixels(own)
+
+    rows = H if with_dx else H - KH + 1
+    dtaps, dbias = (total(shares) for shares in zip(*in_parallel(work, bands(N, rows, images[0, 0].size)), strict=True))
+    dkernels = dtaps.reshape(KW, KH, -1, F).transpose(3, 2, 1, 0)  # (F, C, KH, KW)
+    return dx, _weight_of(dkernels, weight.shape), dbias
+
+
+def convolve(seen: Array, taps: Array, out: Array) -> None:
+    """Write the convolution of `seen` (rows + KH - 1, C, W) to `out` (rows, F, OW); `taps` are (KW, F, KH C)."""
+    KW, _, wide = taps.shape
+    columns = windows(seen, wide // seen.shape[1], KW)  # (KW, rows, KH C, OW)
+    np.matmul(taps[0], columns[0], out=out)
+    if KW > 1:
+        product = memory.empty(out.shape, out.dtype)
+        for kw in range(1, KW):
+            np.matmul(taps[kw], columns[kw], out=product)
+            out += product
+
+
+def _dtaps(seen: Array, dy: Array, KH: int, KW: int) -> Array:
+    """Return the gradient of the taps, (KW, KH C, F), of `seen` (rows + KH - 1, C, W) and dy (rows, F, OW)."""
+    rows, F, OW = dy.shape
+    if rows == 0:  # the last KH - 1 rows of dx have no row of dy of their own
+        return np.zeros((KW, KH * seen.shape[1], F), dy.dtype)
+    columns = windows(seen, KH, KW)  # (KW, rows, KH C, OW)
+    turned = memory.empty((rows, OW, F), dy.dtype)
+    turned[:] = dy.transpose(0, 2, 1)
+    dtaps = np.zeros((KW, columns.shape[2], F), dy.dtype)
+    some = max(1, thresholds.PRODUCTS // dtaps[0].size)  # rows at a time, so that their products fit in cache
+    products = memory.empty((min(some, rows), *dtaps.shape[1:]), dy.dtype)
+    for kw in range(KW):
+        for top in range(0, rows, some):
+            part = products[: min(some, rows - top)]
+            np.matmul(columns[kw, top : top + some], turned[top : top + some], out=part)
+            dtaps[kw] += part.sum(axis=0)
+    return dtaps
+
+
+def framed_band(dy: Array, y: Array | None, band: Band, KH: int, KW: int) -> tuple[Array, Array]:
+    """Go back through the ReLU with the rows of dy that a band of dx sees, and put a frame of zeros around them.
+
+    Parameters
+    ----------
+    dy : array, (N, OH, F, OW)
+    y : array, (N, OH, F, OW), or None if there is no ReLU
+    band : Band
+        Rows of dx.
+
+    Returns
+    -------
+    framed : array, (rows + KH - 1, F, OW + 2 KW - 2)
+        With zeros for rows above and below the image, too.
+    own : view of it, (up to rows, F, OW)
+        The rows of dy from the band's first on, which no other band has.
+    """
+    _, OH, F, OW = dy.shape
+    n, start, stop = band
+    top = start - KH + 1  # row of dy that is the first one here, perhaps above the image
+    first, last = max(top, 0), min(stop, OH)
+    framed = memory.empty((stop - top, F, OW + 2 * KW - 2), dy.dtype)
+    framed[: first - top] = framed[last - top :] = 0
+    inside = framed[first - top : last - top]
+    inside[:, :, : KW - 1] = inside[:, :, OW + KW - 1 :] = 0
+    inside = inside[:, :, KW - 1 : OW + KW - 1]
+    if y is None:
+        inside[:] = dy[n, first:last]
+    else:
+        gate = memory.empty(inside.shape, bool)
+        np.greater(y[n, first:last], 0, out=gate)
+        np.multiply(dy[n, first:last], gate, out=inside)
+    return framed, inside[start - first :]
+
+
+def relu(x: Array) -> None:
+    """Set what is negative to zero, in place; x must be contiguous."""
+    np.maximum(x, _zeros(x.size, x.dtype).reshape(x.shape), out=x)
+
+
+def sum_of_pixels(x: Array) -> Array:
+    """Return the sum over rows and columns, (C,), of x (rows, C, W)."""
+    return np.matmul(x, np.ones(x.shape[2], x.dtype)).sum(axis=0)
+
+
+def _zeros(count: int, dtype: np.dtype) -> Array:
+    """Return so many zeros: NumPy finds the larger of two arrays much faster than that of an array and a number."""
+    return _as_many_zeros(2 ** math.ceil(math.log2(count + 1)), dtype)[:count]
+
+
+@functools.lru_cache(8)
+def _as_many_zeros(count: int, dtype: np.dtype) -> Array:
+    return np.zeros(count, dtype)
+
+
+def total(arrays: Sequence[Array]) -> Array:
+    """Return the sum of the arrays, in their order; the first one is changed."""
+    result, *others = arrays
+    for array in others:
+        result += array
+    return result
+
+
+def _taps(weight: Array) -> Array:
+    """Return weight (F, C, KH, KW) as a matrix for each column of the kernel, (KW, F, KH C)."""
+    F, C, KH, KW = weight.shape
+    return np.ascontiguousarray(weight.transpose(3, 0, 2, 1)).reshape(KW, F, KH * C)
+
+
+def _few_channels_as_more(images: Array, weight: Array) -> tuple[Array, Array]:
+    """Of few channels, as in the first layer, make the columns of the kernel channels, too.
+
+    Of images (N, H, C, W) and weight (F, C, KH, KW) return images (N, H, KW C, OW) and weight (F, KW C, KH, 1). Then a
+    row of y is one product and not KW small ones. With few channels x is much smaller than y, and cheap to copy.
     """
     F, C, KH, KW = weight.shape
-    if dx is not None:
-        framed_dy, inside = frame(dy, KH, KW)
-    product, dbias = np.zeros((KH, KW * C, F), x.dtype), np.zeros(F, x.dtype)
-    for n, top, rows, columns in bands_of_columns(x, KH, KW):
-        band = n, slice(None), slice(top, top + rows)
-        dy_band = through_relu(dy[band], None if y is None else y[band])  # (F, rows, OW)
-        if dx is not None:
-            inside[band] = dy_band
-        flat_dy, OW = dy_band.reshape(F, -1), dy_band.shape[2]
-        dbias += flat_dy.sum(axis=1)
-        for kh in range(KH):
-            seen = columns[:, kh * OW : (kh + rows) * OW]  # (KW C, rows OW)
-            product[kh] += seen @ flat_dy.T  # (KW C, rows OW) @ (rows OW, F) -> (KW C, F), the larger matrix first
-    dweight[:] = product.reshape(KH, KW, C, F).transpose(3, 2, 0, 1)
-    if dx is not None:
-        backward_to_x(framed_dy, weight, dx, rim)
-    return dbias
+    if C > thresholds.FEW_CHANNELS or KW == 1:
+        return images, weight
+    N, H, _, W = images.shape
+    OW = W - KW + 1
+    shifted = memory.empty((N, H, KW, C, OW), images.dtype)
+    for kw in range(KW):
+        shifted[:, :, kw] = images[..., kw : kw + OW]
+    return shifted.reshape(N, H, KW * C, OW), weight.transpose(0, 3, 1, 2).reshape(F, KW * C, KH, 1)
 
 
-def through_relu(dy: Array, y: Array | None) -> Array:
-    """Return dy where y is positive, else 0; if y is None, all of dy."""
-    gate = 1 if y is None else y > 0
-    return dy * gate
-
-
-def frame(dy: Array, KH: int, KW: int) -> tuple[Array, Array]:
-    """Return zeros (N, F, OH + 2 KH - 2, OW + 2 KW - 2), and a view of what is inside a frame of KH - 1 and KW - 1."""
-    N, F, OH, OW = dy.shape
-    framed_dy = np.zeros((N, F, OH + 2 * KH - 2, OW + 2 * KW - 2), dy.dtype)
-    return framed_dy, framed_dy[:, :, KH - 1 : KH - 1 + OH, KW - 1 : KW - 1 + OW]
-
-
-def backward_to_x(framed_dy: Array, weight: Array, dx: Array, rim: Array | None) -> None:
-    """Write the gradient of x to dx (N, C, H, W); its first rows to the rim instead, if there is one."""
-    turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, F, KH, KW)
-    no_bias = np.zeros(len(turned), dx.dtype)
-    if rim is None:
-        forward(framed_dy, turned, no_bias, dx)
-        return
-    first = rim.shape[2]  # rows of dx that belong to the rim, KH - 1
-    forward(framed_dy[:, :, first:], turned, no_bias, dx[:, :, first:])
-    if first > 0:
-        forward(framed_dy[:, :, : 2 * first], turned, no_bias, rim)
-
-
-def bands_of_columns(x: np.ndarray, KH: int, KW: int) -> Iterator[tuple[int, int, int, np.ndarray]]:
-    """Yield n, top, rows and columns of each band: image n, and so many rows of y from `top` on.
-
-    The columns are (KW C, (rows + KH - 1) OW), in one buffer that the next band overwrites.
-    """
-    N, C, H, W = x.shape
-    OH, OW = H - KH + 1, W - KW + 1
-    rows = _rows(OH, OW)
-    buffer = np.empty(KW * C * (rows + KH - 1) * OW, x.dtype)
-    for n in range(N):
-        for top in range(0, OH, rows):
-            height = min(rows, OH - top) + KH - 1  # rows of x that the band sees
-            columns = buffer[: KW * C * height * OW].reshape(KW, C, height, OW)
-            for kw in range(KW):
-                columns[kw] = x[n, :, top : top + height, kw : kw + OW]
-            yield n, top, height - KH + 1, columns.reshape(KW * C, height * OW)
-
-
-def _rows(OH: int, OW: int) -> int:
-    """Return how many rows of y a band has."""
-    return min(OH, max(thresholds.DIRECT_BAND_ROWS, thresholds.DIRECT_BAND_PIXELS // OW))
+def _weight_of(weight: Array, shape: tuple[int, ...]) -> Array:
+    """Return the gradient of the weight as it was before `_few_channels_as_more`."""
+    F, C, KH, KW = shape
+    if weight.shape == shape:
+        return np.ascontiguousarray(weight)
+    return np.ascontiguousarray(weight.reshape(F, KW, C, KH).transpose(0, 2, 3, 1))

@@ -1,8 +1,12 @@
-"""Work on several parts of an array at once, one on each core.
+"""Work on several parts of something at once, one on each core.
 
 NumPy's matrix products use all cores; all other operations of NumPy use one, and the other cores wait. But NumPy
-releases Python's lock while it computes, so threads can run at the same time. Here each thread takes a part of the
-array and does all the work on it; meanwhile a matrix product runs on one core.
+releases Python's lock while it computes, so threads can run at the same time. Here each thread takes a part and does
+all the work on it; meanwhile a matrix product runs on one core.
+
+The parts may be bands of one image, or whole images. Work on an image calls `in_parallel` again, in each of its layers;
+such an inner call finds all cores taken, and does its parts one after the other. So the outermost call decides what is
+shared, and nothing else needs to know.
 
 There are as many threads as BLAS, the library that does the matrix products, would use. So OPENBLAS_NUM_THREADS=1, or
 threadpoolctl, limits minunet to one core, too.
@@ -13,12 +17,11 @@ import functools
 import itertools
 import math
 import os
+import queue
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
-
-from minunet.errors import InputError
 
 _one_at_a_time = threading.Lock()  # two calls at once would restore each other's number of BLAS threads
 _is_inside = contextvars.ContextVar("_is_inside", default=False)  # whether this thread is at work for `in_parallel`
@@ -31,74 +34,114 @@ def in_parallel(work: Callable, parts: Sequence) -> list:
     and leave other cores idle. A single part runs on one core, too: the threads of BLAS stay awake for a while after a
     product, and would slow down the threads of the next call.
 
-    Calls from different threads wait for each other.
-
-    Raises
-    ------
-    InputError
-        If `work` itself calls `in_parallel`: the inner call would wait for the outer one for ever.
+    Calls from different threads wait for each other. A call from within `work` does its parts one after the other.
     """
     if _is_inside.get():
-        raise InputError(
-            "in_parallel must be called outside of the work that in_parallel does, got a call from within it; "
-            "do the inner work in a plain loop"
-        )
+        return [work(part) for part in parts]
     results: list[Any] = [None] * len(parts)
+    errors: list[BaseException] = []
     places = iter(range(len(parts)))  # shared: each thread takes the next part that is left
 
     def run() -> None:
-        for place in places:
-            results[place] = work(parts[place])
-
-    count = min(threads(), len(parts)) - 1
-    pool, blas = _pool()
-    with _one_at_a_time, blas.limit(limits=1):
-        inside = contextvars.copy_context()  # of the caller, whose settings hold in the parts, too
-        inside.run(_is_inside.set, True)
-        others = [pool.submit(inside.copy().run, run) for _ in range(count)]
         try:
-            inside.run(run)
+            for place in places:
+                results[place] = work(parts[place])
+        except BaseException as error:
+            errors.append(error)
+            for _ in places:  # the parts that are left are not begun
+                pass
+
+    with _one_at_a_time, _blas_on_one_core() as count:
+        outside = _is_inside.set(True)
+        try:
+            helpers, done = _helpers(min(count, len(parts)) - 1), queue.SimpleQueue[None]()
+            for helper in helpers:  # with the caller's settings, which hold in its parts, too
+                helper.put((functools.partial(contextvars.copy_context().run, run), done))
+            run()
+            for _ in helpers:
+                done.get()
         finally:
-            wait(others)
-    for other in others:
-        other.result()  # raises what was raised there
+            _is_inside.reset(outside)
+    if errors:
+        raise errors[0]
     return results
 
 
-def parts_of(size: int, multiple: int = 1, at_most: int | None = None) -> list[slice]:
-    """Cut range(size) into parts of about the same length, the same number of them for each core.
+def side_by_side(work: Callable, items: Sequence) -> list:
+    """Return [work(item) for item in items], where each item is whole work of its own, such as an image of a batch.
 
-    Parameters
-    ----------
-    size : int
-    multiple : int
-        Each part begins at a multiple of it.
-    at_most : int, optional
-        The largest length of a part; no limit by default.
+    Each core takes an item at a time. If a few items are left for many cores, these are worked on one after the other,
+    and all cores share each of them: the work on an item may call `in_parallel`.
     """
+    left = len(items) % threads()
+    if 2 * left > threads():
+        left = 0
+    whole = len(items) - left
+    return [*in_parallel(work, items[:whole]), *(work(item) for item in items[whole:])]
+
+
+def parts_of(size: int, multiple: int = 1) -> list[slice]:
+    """Cut range(size) into parts of about the same length, one for each core; each begins at a multiple."""
     units = math.ceil(size / multiple)
-    rounds = math.ceil(size / (threads() * (at_most or size)))  # parts that each core takes, one after the other
-    count = min(units, rounds * threads())
+    count = min(units, threads())
     edges = [min(size, multiple * (units * k // count)) for k in range(count + 1)]
     return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
 
 
 def threads() -> int:
-    """Return how many threads BLAS would use; 1 if it does not say."""
-    return max((library.num_threads for library in _blas().lib_controllers), default=1)
+    """Return how many threads the next call of `in_parallel` can use: as many as BLAS; 1 if it does not say."""
+    return 1 if _is_inside.get() else max((library.num_threads for library in _blas()), default=1)
+
+
+def _helpers(count: int) -> list[queue.SimpleQueue]:
+    """Return the queues of so many threads that stay. The caller holds `_one_at_a_time`."""
+    while len(_queues) < count:
+        _queues.append(queue.SimpleQueue())
+        name = f"minunet {len(_queues)}"
+        threading.Thread(target=_help, args=(_queues[-1],), name=name, daemon=True).start()
+    return _queues[:count]
+
+
+def _help(given: queue.SimpleQueue) -> None:
+    """Do what comes in the queue, for ever: (work, done), where `done` is told when the work is done."""
+    while True:
+        work, done = given.get()
+        work()
+        done.put(None)
+        del work, done  # else the arrays that the work holds would stay until the next work comes
+
+
+_queues: list[queue.SimpleQueue] = []
+
+
+@contextmanager
+def _blas_on_one_core() -> Iterator[int]:
+    """Let BLAS use one thread in the meantime; yield how many it used before, 1 if it does not say."""
+    before = [(library, library.num_threads) for library in _blas()]
+    for library, count in before:
+        if count > 1:
+            library.set_num_threads(1)
+    try:
+        yield max((count for _, count in before), default=1)
+    finally:
+        for library, count in before:
+            if count > 1:
+                library.set_num_threads(count)
 
 
 @functools.cache
-def _blas() -> Any:
+def _blas() -> list:
     from threadpoolctl import ThreadpoolController  # here, since the search for BLAS takes a while
 
-    return ThreadpoolController().select(user_api="blas")
+    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
-@functools.cache
-def _pool() -> Any:
-    return ThreadPoolExecutor(threads(), "minunet"), _blas()
+def _begin_anew() -> None:
+    """Forget the threads, and a call that was under way: a forked process has none of its parent's threads."""
+    global _one_at_a_time
+    _one_at_a_time = threading.Lock()
+    _queues.clear()
 
 
-if hasattr(os, "register_at_fork"):  # a forked process has none of its parent's threads
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)

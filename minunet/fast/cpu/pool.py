@@ -1,14 +1,10 @@
-"""The same max-pool as `layers/pool.py`, in parts: some channels at a time, on all cores.
-
-The readable way finds the winner by `where`, which goes element by element. Here it is found by arithmetic: a corner
-that beats those before it has the largest number so far, so the winner is a maximum, too.
-"""
+"""The same max-pool as `layers/pool.py`, by rows: band by band, so that the four comparisons find x in cache."""
 
 import numpy as np
 
-from minunet.backend import Array
-from minunet.fast import thresholds
-from minunet.fast.cpu.parallel import in_parallel, parts_of
+from minunet.fast.cpu import by_rows, memory
+from minunet.fast.cpu.by_rows import Band, bands, rows_of
+from minunet.fast.cpu.parallel import in_parallel
 from minunet.fast.same_as import same_as
 from minunet.layers import pool as readable
 from minunet.layers.checks import check_gradient, check_max_pool
@@ -19,38 +15,39 @@ from minunet.layers.pool import CORNERS, MaxPoolCache
 def max_pool_forward(x):
     check_max_pool(x)
     N, C, H, W = x.shape
-    y = np.empty((N, C, H // 2, W // 2), x.dtype)
-    winner = np.empty(y.shape, np.uint8)
+    y, winner = (by_rows.empty(N, C, H // 2, W // 2, dtype) for dtype in (x.dtype, np.uint8))
+    x_rows, y_rows, winner_rows = x.transpose(0, 2, 1, 3), rows_of(y), rows_of(winner)
 
-    def work(channels: slice) -> None:
-        y_part, winner_part = y[:, channels], winner[:, channels]
-        first, *others = (x[:, channels, i::2, j::2] for i, j in CORNERS)
-        y_part[:], winner_part[:] = first, 0
+    def work(band: Band) -> None:
+        n, start, stop = band
+        first, *others = (x_rows[n, 2 * start + i : 2 * stop : 2, :, j::2] for i, j in CORNERS)
+        largest, winners = y_rows[n, start:stop], winner_rows[n, start:stop]
+        largest[:], winners[:] = first, 0
+        larger = memory.empty(winners.shape, np.uint8)  # 0 or k
         for k, corner in enumerate(others, start=1):
-            np.maximum(winner_part, np.uint8(k) * (corner > y_part), out=winner_part)
-            np.maximum(y_part, corner, out=y_part)
+            np.greater(corner, largest, out=larger.view(bool))
+            larger *= np.uint8(k)
+            np.maximum(winners, larger, out=winners)  # k grows, so the last one that was larger stays
+            np.maximum(largest, corner, out=largest)
 
-    in_parallel(work, _parts(x))
+    in_parallel(work, bands(N, H // 2, 2 * C * W))
     return y, MaxPoolCache(winner)
 
 
 @same_as(readable.max_pool_backward)
 def max_pool_backward(dy, cache):
     check_gradient(dy, cache.winner.shape, cache.winner)
-    N, C, OH, OW = dy.shape
-    dx = np.empty((N, C, 2 * OH, 2 * OW), dy.dtype)
+    N, C, H, W = dy.shape
+    dx = by_rows.empty(N, C, 2 * H, 2 * W, dy.dtype)
+    dy_rows, winner_rows, dx_rows = dy.transpose(0, 2, 1, 3), cache.winner.transpose(0, 2, 1, 3), rows_of(dx)
 
-    def work(channels: slice) -> None:
+    def work(band: Band) -> None:
+        n, start, stop = band
+        gradient, winners = dy_rows[n, start:stop], winner_rows[n, start:stop]
+        has_won = memory.empty(winners.shape, bool)
         for k, (i, j) in enumerate(CORNERS):
-            np.multiply(dy[:, channels], cache.winner[:, channels] == k, out=dx[:, channels, i::2, j::2])
+            np.equal(winners, k, out=has_won)
+            np.multiply(gradient, has_won, out=dx_rows[n, 2 * start + i : 2 * stop : 2, :, j::2])
 
-    in_parallel(work, _parts(dx))
+    in_parallel(work, bands(N, H, 4 * C * W))
     return dx
-
-
-def _parts(x: Array) -> list[slice]:
-    """Return parts of the channels of x (N, C, H, W), each small enough to stay in cache; one if more do not pay."""
-    C, H, W = x.shape[1:]
-    if x.size < thresholds.PARALLEL_ELEMENTS:
-        return [slice(0, C)]
-    return parts_of(C, at_most=max(1, thresholds.POOL_PART // (H * W)))

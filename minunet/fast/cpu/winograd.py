@@ -37,6 +37,7 @@ from numpy.typing import DTypeLike
 
 from minunet.backend import Array, array_module
 from minunet.fast import thresholds
+from minunet.fast.cpu import memory
 from minunet.fast.cpu.winograd_tiles import count_tiles, evaluate, evaluate_back, interpolate, interpolate_back
 
 B = np.array(  # (6, 6)
@@ -66,7 +67,7 @@ def forward(x: Array, weight: Array, bias: Array, y: Array, with_relu: bool = Fa
     U = evaluate_kernels(G2, weight)  # (36, F, C)
     for n, top, rows, columns in _bands(y, C):
         V = evaluate(B2, x[n, :, top : top + 4 * rows + 2], rows, columns)  # (36, C, tiles)
-        M = U @ V  # (F, C) @ (C, tiles) -> (F, tiles), 36 times
+        M = memory.product(U, V)  # (F, C) @ (C, tiles) -> (F, tiles), 36 times
         M[POINT_1_1] += bias[:, None]
         interpolate(A2, M, y[n, :, top : top + 4 * rows], rows, columns, with_relu)
 
@@ -90,10 +91,10 @@ def backward(
         V = evaluate(B2, x[n, :, seen], rows, columns)  # (36, C, tiles)
         dM = interpolate_back(A2, dy[n, :, band], None if y is None else y[n, :, band], rows, columns)
         dbias += dM[POINT_1_1].sum(axis=1)
-        product = dM @ V.transpose(0, 2, 1)  # (F, tiles) @ (tiles, C) -> (F, C), 36 times
+        product = memory.product(dM, V.transpose(0, 2, 1))  # (F, tiles) @ (tiles, C) -> (F, C), 36 times
         dU = product if dU is None else xp.add(dU, product, out=dU)
         if dx is not None:
-            dV = U.transpose(0, 2, 1) @ dM  # (C, F) @ (F, tiles) -> (C, tiles), 36 times
+            dV = memory.product(U.transpose(0, 2, 1), dM)  # (C, F) @ (F, tiles) -> (C, tiles), 36 times
             is_first = top == 0
             top_rows = rim[n] if is_first and rim is not None else dx[n, :, top : top + 2]
             evaluate_back(B2, dV, dx[n, :, seen], top_rows, rows, columns, is_first)
@@ -111,7 +112,7 @@ def evaluate_kernels(G2: Array, weight: Array) -> Array:
     """Return U, (36, F, C)."""
     xp = array_module(weight)
     F, C = weight.shape[:2]
-    U = xp.empty((36, F, C), weight.dtype)
+    U = memory.empty((36, F, C), weight.dtype, xp)
     xp.matmul(G2, xp.ascontiguousarray(weight.reshape(F, C, 9).transpose(0, 2, 1)), out=U.transpose(1, 0, 2))
     return U
 

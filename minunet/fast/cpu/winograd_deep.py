@@ -16,6 +16,7 @@ A' is the transpose of A, and so on. The mathematics is that of `winograd.py`.
 from typing import Any
 
 from minunet.backend import Array, array_module
+from minunet.fast.cpu import memory
 from minunet.fast.cpu.parallel import in_parallel
 from minunet.fast.cpu.winograd import POINT_1_1, evaluate_kernels, evaluate_kernels_back, matrices
 from minunet.fast.cpu.winograd_tiles import count_tiles, evaluate, evaluate_back, interpolate, interpolate_back
@@ -28,7 +29,7 @@ def forward(
     xp = array_module(x)
     B2, G2, A2 = matrices(xp, x.dtype)
     rows, columns = count_tiles(y)
-    V = xp.empty((len(x), 36, x.shape[1], rows * columns), x.dtype)
+    V = memory.empty((len(x), 36, x.shape[1], rows * columns), x.dtype, xp)
 
     def evaluate_part(part: slice) -> None:
         for n, image in enumerate(x):
@@ -37,7 +38,7 @@ def forward(
     def multiply_part(part: slice) -> None:
         U = evaluate_kernels(G2, weight[part])
         for n, image in enumerate(y):
-            M = U @ V[n]  # (F, C) @ (C, tiles) -> (F, tiles), 36 times
+            M = memory.product(U, V[n])  # (F, C) @ (C, tiles) -> (F, tiles), 36 times
             M[POINT_1_1] += bias[part, None]
             interpolate(A2, M, image[part], rows, columns, with_relu)
 
@@ -61,7 +62,7 @@ def backward(
     xp = array_module(x)
     B2, G2, A2 = matrices(xp, x.dtype)
     rows, columns = count_tiles(dy)
-    dM = xp.empty((len(x), 36, len(weight), rows * columns), x.dtype)
+    dM = memory.empty((len(x), 36, len(weight), rows * columns), x.dtype, xp)
     dweight = xp.empty(weight.shape, x.dtype)
 
     def interpolate_part(part: slice) -> None:
@@ -74,10 +75,10 @@ def backward(
         dU: Any = None  # the same shape, summed over all images
         for n, image in enumerate(x):
             V = evaluate(B2, image[part], rows, columns)  # (36, C, tiles)
-            product = dM[n] @ V.transpose(0, 2, 1)  # (F, tiles) @ (tiles, C) -> (F, C), 36 times
+            product = memory.product(dM[n], V.transpose(0, 2, 1))  # (F, tiles) @ (tiles, C) -> (F, C), 36 times
             dU = product if dU is None else xp.add(dU, product, out=dU)
             if dx is not None:
-                dV = U.transpose(0, 2, 1) @ dM[n]  # (C, F) @ (F, tiles) -> (C, tiles), 36 times
+                dV = memory.product(U.transpose(0, 2, 1), dM[n])  # (C, F) @ (F, tiles) -> (C, tiles), 36 times
                 evaluate_back(B2, dV, dx[n, part], dx[n, part, :2], rows, columns, is_first=True)
         dweight[:, part] = evaluate_kernels_back(G2, dU)
 

@@ -18,12 +18,13 @@ import numpy as np
 
 from minunet.backend import Array, array_module
 from minunet.fast import thresholds
+from minunet.fast.cpu import memory
 
 
 def evaluate(B2: Array, x: Array, rows: int, columns: int, out: Array | None = None) -> Array:
     """Return V (36, C, tiles) of the rows of x (C, height, W) that a band sees; it is written to `out`, if given."""
     xp = array_module(x)
-    V = xp.empty((36, len(x), rows * columns), x.dtype) if out is None else out
+    V = memory.empty((36, len(x), rows * columns), x.dtype, xp) if out is None else out
     for chunk, in_flat in _chunks(V):
         image = _with_edges(x[chunk], 4 * rows + 2, 4 * columns + 2)
         xp.matmul(B2, _windows(image, 6).reshape(36, -1), out=V.reshape(36, -1)[:, in_flat])
@@ -38,10 +39,10 @@ def evaluate_back(B2: Array, dV: Array, dx: Array, top_rows: Array, rows: int, c
     """
     height, W = dx.shape[1:]
     for chunk, in_flat in _chunks(dV):
-        tiles = (B2.T @ dV.reshape(36, -1)[:, in_flat]).reshape(6, 6, -1, rows, columns)
+        tiles = memory.product(B2.T, dV.reshape(36, -1)[:, in_flat]).reshape(6, 6, -1, rows, columns)
         tiles[:, :2, :, :, 1:] += tiles[:, 4:, :, :, :-1]  # the two columns shared with the window to the left
         tiles[:2, :, :, 1:] += tiles[4:, :, :, :-1]  # and the two rows shared with the window above
-        image = array_module(dV).empty((tiles.shape[2], 4 * rows + 2, 4 * columns + 2), dV.dtype)
+        image = memory.empty((tiles.shape[2], 4 * rows + 2, 4 * columns + 2), dV.dtype, array_module(dV))
         places = _windows(image, 6)
         _put(tiles[:4, :4], places[:4, :4])
         places[4:, :4, :, -1] = tiles[4:, :4, :, -1]  # the image's last two rows, last two columns, and their corner
@@ -57,9 +58,10 @@ def interpolate(A2: Array, M: Array, y: Array, rows: int, columns: int, with_rel
     height, OW = y.shape[1:]
     least = 0 if with_relu else -xp.inf  # the smallest value that y may have
     for chunk, in_flat in _chunks(M):
-        tiles = (A2 @ M.reshape(36, -1)[:, in_flat]).reshape(4, 4, -1, rows, columns)
+        tiles = memory.product(A2, M.reshape(36, -1)[:, in_flat]).reshape(4, 4, -1, rows, columns)
         fits = (height, OW) == (4 * rows, 4 * columns)
-        image = y[chunk] if fits else xp.empty((chunk.stop - chunk.start, 4 * rows, 4 * columns), M.dtype)
+        channels = chunk.stop - chunk.start
+        image = y[chunk] if fits else memory.empty((channels, 4 * rows, 4 * columns), M.dtype, xp)
         xp.maximum(tiles, least, out=_windows(image, 4))
         if not fits:
             y[chunk] = image[:, :height, :OW]
@@ -72,9 +74,9 @@ def interpolate_back(A2: Array, dy: Array, y: Array | None, rows: int, columns: 
     """
     xp = array_module(dy)
     F, height, OW = dy.shape
-    dM = xp.empty((36, F, rows * columns), A2.dtype) if out is None else out
+    dM = memory.empty((36, F, rows * columns), A2.dtype, xp) if out is None else out
     for chunk, in_flat in _chunks(dM):
-        image = xp.empty((chunk.stop - chunk.start, 4 * rows, 4 * columns), dM.dtype)
+        image = memory.empty((chunk.stop - chunk.start, 4 * rows, 4 * columns), dM.dtype, xp)
         gate = 1 if y is None else y[chunk] > 0
         xp.multiply(dy[chunk], gate, out=image[:, :height, :OW])
         _clear_beyond(image, height, OW)
@@ -107,7 +109,7 @@ def _with_edges(x: Array, height: int, width: int) -> Array:
     if x.shape[1:] == (height, width):
         return x
     C, H, W = x.shape
-    image = array_module(x).empty((C, height, width), x.dtype)
+    image = memory.empty((C, height, width), x.dtype, array_module(x))
     image[:, :H, :W] = x
     _clear_beyond(image, H, W)
     return image

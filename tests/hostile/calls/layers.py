@@ -72,7 +72,6 @@ def calls_of(room: ModuleType, prefix: str) -> list[Call]:
     conv_cache = room.conv2d_forward(X, WEIGHT, BIAS)[1]
     relu_cache = room.conv2d_relu_forward(X, WEIGHT, BIAS)[1]
     before_relu = naive.conv2d(X, WEIGHT, BIAS)
-    loss_cache = room.softmax_cross_entropy_forward(LOGITS, LABELS, WEIGHTS)[1]
     dropout_cache = room.dropout_forward(X, 0.25, np.random.default_rng(0))[1]
     arrays = {"x": X, "weight": WEIGHT, "bias": BIAS}
     dy = floats(*before_relu.shape)
@@ -102,17 +101,26 @@ def calls_of(room: ModuleType, prefix: str) -> list[Call]:
         backward(prefix + "crop_concat_backward", room.crop_concat_backward,
                  partial(naive.crop_concat_gradients, skip=SKIP, x=X), floats(2, 5, 6, 4),
                  room.crop_concat_forward(SKIP, X)[1]),
-        forward(prefix + "softmax_cross_entropy_forward", room.softmax_cross_entropy_forward, loss_twin,
-                {"logits": LOGITS}, arguments={"labels": LABELS, "weights": WEIGHTS},
-                kinds={"labels": partial(in_place_of_integers, top=2), "weights": _weights}),
-        backward(prefix + "softmax_cross_entropy_backward", room.softmax_cross_entropy_backward,
-                 lambda g: naive.softmax_cross_entropy_gradient(float(g), LOGITS, LABELS, WEIGHTS),
-                 np.array(1.5), loss_cache, "dloss"),
+        *loss_calls(room, prefix, LOGITS, LABELS),
+        *loss_calls(room, prefix + "two-class ", LOGITS[:, :2], LABELS % 2),
         forward(prefix + "dropout_forward", room.dropout_forward, None, {"x": X},
                 arguments={"rate": 0.25, "rng": np.random.default_rng(0)},
                 kinds={"rate": in_place_of_number, "rng": in_place_of_generator}),
         backward(prefix + "dropout_backward", room.dropout_backward,
                  lambda g: naive.dropout_gradient(g, dropout_cache.keep, 0.25), floats(*X.shape), dropout_cache),
+    ]  # fmt: skip
+
+
+def loss_calls(room: ModuleType, prefix: str, logits: np.ndarray, labels: np.ndarray) -> list[Call]:
+    """Return the calls of the loss."""
+    cache = room.softmax_cross_entropy_forward(logits, labels, WEIGHTS)[1]
+    return [
+        forward(prefix + "softmax_cross_entropy_forward", room.softmax_cross_entropy_forward, loss_twin,
+                {"logits": logits}, arguments={"labels": labels, "weights": WEIGHTS},
+                kinds={"labels": partial(in_place_of_integers, top=logits.shape[1] - 1), "weights": _weights}),
+        backward(prefix + "softmax_cross_entropy_backward", room.softmax_cross_entropy_backward,
+                 lambda g: naive.softmax_cross_entropy_gradient(float(g), logits, labels, WEIGHTS),
+                 np.array(1.5), cache, "dloss"),
     ]  # fmt: skip
 
 
