@@ -65,14 +65,14 @@ def test_large_weights_of_the_loss_are_no_explosion():
     run = trained(start(Config(steps=3, **SMALL), DATA), weights=weights)
     assert min(row["loss"] for row in run.history) > 1e4
     weights[0][:] = weights[1][:] = weights[2][:] = np.nan
-    with pytest.raises(InputError, match="got nan at step 1, where the loss weights are not finite"):
+    with pytest.raises(InputError, match="weights must be at least 0 and finite, got nan"):
         trained(start(Config(steps=3, **SMALL), DATA), weights=weights)
 
 
 def test_an_image_with_nan_is_named_in_place_of_a_layer():
     spoilt = [sample._replace(image=np.where(sample.image > 0.5, np.nan, sample.image)) for sample in DATA.train]
     with pytest.raises(InputError, match="where the input is the first layer out of range"):
-        trained(start(Config(steps=3, normalisation="image", **SMALL), DATA), DATA._replace(train=spoilt))
+        trained(start(Config(steps=3, **SMALL), DATA), DATA._replace(train=spoilt))
 
 
 @pytest.mark.parametrize("weight", [np.nan, np.inf, 1e8])
