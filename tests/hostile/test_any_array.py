@@ -1,6 +1,6 @@
 """Arrays as hypothesis draws them: any shape, order in memory and numbers, held against the loop twins.
 
-The quick form draws few and always the same; `-m slow` draws a hundred times as many.
+The quick form draws few and always the same; `-m slow` draws many more.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from minunet.fast import layers as fast
 from minunet.layers import naive
 
 FEW = settings(max_examples=8, derandomize=True, database=None, deadline=None)
-MANY = settings(FEW, max_examples=800, suppress_health_check=list(HealthCheck))
+MANY = settings(FEW, max_examples=200, suppress_health_check=list(HealthCheck))
 DTYPES = st.sampled_from([np.float16, np.float32, np.float64])
 SIDES = st.integers(1, 5)
 
@@ -29,7 +29,7 @@ def laid_out(draw, shape, dtype):
     steps = draw(st.tuples(*(st.sampled_from([1, -1, 2, -2]) for _ in shape)))
     memory = tuple(shape[axis] * abs(steps[axis]) for axis in order)
     bounds = np.dtype(dtype).itemsize * 8
-    x = draw(hnp.arrays(dtype, memory, elements=st.floats(-8, 8, width=bounds)))
+    x = draw(hnp.arrays(dtype, memory, elements=st.floats(-1, 1, width=bounds)))
     x = x.transpose(np.argsort(order))[tuple(slice(None, None, step) for step in steps)]
     x.setflags(write=draw(st.booleans()))
     return x
@@ -55,7 +55,7 @@ def layer_cases(draw):
 def assert_like(result, twin, dtype, terms=1):
     """Compare with the twin's float64, to the digits of the dtype; the dtype must stay."""
     assert result.dtype == dtype
-    tolerance = 8 * terms * np.finfo(dtype).eps * max(1, float(np.abs(twin).max(initial=0)), 64)
+    tolerance = 8 * terms * np.finfo(dtype).eps * max(1, float(np.abs(twin).max(initial=0)))
     np.testing.assert_allclose(result.astype(np.float64), twin, rtol=0, atol=tolerance)
 
 
