@@ -28,9 +28,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minunet.backend import array_module
-from minunet.data.elastic import bicubic, check_pair, interpolate
-from minunet.data.tiles import cut, margins, random_start, random_tile
+from minunet.backend import array_module, is_number
+from minunet.data.elastic import FARTHEST, as_pair, bicubic, interpolate
+from minunet.data.tiles import check_planes, check_windows, cut, margins, random_start, random_tile
+from minunet.errors import InputError
 
 MARGIN = 12  # pixels: in a cubic spline, a pixel farther away contributes less than 1e-6
 SPACING = 256  # pixels between the nodes of a tile's field: the paper's 3x3 nodes span its images of 512 pixels
@@ -79,7 +80,13 @@ def augmented_tile(
     labels : array, output
     weights : array, output, or None
     """
-    check_pair(image, labels)
+    image, labels = as_pair(image, labels)
+    image, labels, weights = check_planes(image, labels, weights)
+    for name, planes in (("image", image), ("weights", weights)):
+        if planes is not None and planes.dtype not in (np.float32, np.float64):
+            raise InputError(f"{name} must be float32 or float64, got {planes.dtype}; use {name}.astype(numpy.float32)")
+    check_windows(rng, tile, output)
+    augmentation = _checked(augmentation)
     if augmentation.elastic or augmentation.rotation:
         positions = draw_positions(rng, labels.shape, tile, output, augmentation)  # (2, *tile)
         (top, left), (height, width) = margins(tile, output), output
@@ -89,6 +96,19 @@ def augmented_tile(
         x, labels, weights = random_tile(image, labels, weights, rng, tile, output)  # nothing to interpolate
     gain, offset = math.exp(augmentation.gain * rng.standard_normal()), augmentation.offset * rng.standard_normal()
     return gain * x + offset, labels, weights
+
+
+def _checked(augmentation: Augmentation) -> Augmentation:
+    """Return the augmentation with Python's numbers, which keep x float32; raise InputError if it is none."""
+    if getattr(augmentation, "_fields", None) != Augmentation._fields:
+        raise InputError(
+            f"augmentation must be an Augmentation, got a {type(augmentation).__name__}; Augmentation() is"
+        )
+    elastic, rotation, gain, offset = augmentation
+    for name, x in (("elastic", elastic), ("gain", gain), ("offset", offset)):
+        if not is_number(x) or not 0 <= x <= FARTHEST:
+            raise InputError(f"augmentation must have {name} from 0 to {FARTHEST:.0e}, got {x!r:.40}; 0 leaves it out")
+    return Augmentation(float(elastic), rotation, float(gain), float(offset))
 
 
 def draw_positions(

@@ -5,13 +5,22 @@ Between the nodes, the displacement is a cubic spline along each axis, so the tw
     displacement[:, h, w] = sum_{g,k} rows[h, g] * nodes[:, g, k] * columns[w, k]
 """
 
-import math
-
 import numpy as np
 import scipy  # scipy.ndimage is loaded at its first use
 
-from minunet.backend import array_module, ndimage_of
+from minunet.backend import (
+    array_module,
+    as_array,
+    check_finite,
+    check_generator,
+    is_number,
+    is_whole_number,
+    ndimage_of,
+)
 from minunet.errors import InputError
+
+FINEST, FARTHEST = 1000, 1e6  # the largest grid, and the largest standard deviation in pixels
+EXACT = 2**53  # SciPy reads labels as float64, which holds no larger whole number for certain
 
 
 def elastic_deform(
@@ -42,11 +51,15 @@ def elastic_deform(
     InputError
         If the sizes differ, the image is of another type, the grid is below 2, or std is negative or not finite.
     """
-    check_pair(image, labels)
-    if grid < 2 or not 0 <= std < math.inf:
+    image, labels = as_pair(image, labels)
+    check_finite(image, "image")
+    check_generator(rng)
+    if not is_whole_number(grid) or not 2 <= grid <= FINEST or not is_number(std) or not 0 <= std <= FARTHEST:
         raise InputError(
-            f"grid must be at least 2 and std at least 0 pixels, got grid {grid} and std {std}; the paper has 3 and 10"
+            f"grid must be at least 2 and std at least 0 pixels, got grid {grid!r:.40} and std {std!r:.40}; the "
+            f"paper has 3 and 10, and {FINEST} and {FARTHEST:.0e} are the largest"
         )
+    std = float(std)
     nodes = std * rng.standard_normal((2, grid, grid))
     if std == 0:
         return image.copy(), labels.copy()
@@ -56,8 +69,15 @@ def elastic_deform(
     return interpolate(image, positions, order=3), interpolate(labels, positions, order=0)
 
 
-def check_pair(image: np.ndarray, labels: np.ndarray) -> None:
-    """Raise InputError unless there is a label for each pixel of the image, and the image can be interpolated."""
+def as_pair(image: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return both as arrays; raise InputError unless each pixel has a label, and the image can be interpolated."""
+    image, labels = as_array(image, "image"), as_array(labels, "labels")
+    if not labels.size or not image.size:
+        raise InputError(
+            f"image and labels must have pixels, got {image.shape} and {labels.shape}; pass one image with its labels"
+        )
+    if labels.dtype.kind in "iu" and labels.itemsize == 8 and labels.max() > EXACT:
+        raise InputError(f"labels must be at most {EXACT}, got {labels.max()}; number the cells 1, 2, ...")
     if image.ndim not in (2, 3) or image.shape[-2:] != labels.shape:
         raise InputError(
             f"expected an image (H, W) or (C, H, W) and labels (H, W), got shapes {image.shape} and {labels.shape}; "
@@ -67,6 +87,7 @@ def check_pair(image: np.ndarray, labels: np.ndarray) -> None:
         raise InputError(
             f"expected an image of integers, float32 or float64, got {image.dtype}; use image.astype(np.float32)"
         )
+    return image, labels
 
 
 def bicubic(nodes: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

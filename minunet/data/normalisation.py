@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minunet.backend import to_host
-from minunet.data.sample import Sample
+from minunet.backend import as_array, check_finite, to_host
+from minunet.data.sample import Sample, check_samples
 from minunet.errors import InputError
 
 SCOPES = ("dataset", "image")
@@ -43,6 +43,9 @@ class Normalisation(NamedTuple):
 
 def fit_normalisation(samples: Sequence[Sample]) -> Normalisation:
     """Return the limits over all pixels of all images, and the mean and the standard deviation between them."""
+    samples = check_samples(samples)
+    if not samples:
+        raise InputError("samples must hold at least one image, got none; pass a list of Sample")
     return _fit([sample.image for sample in samples])
 
 
@@ -51,6 +54,7 @@ def normalise(image: np.ndarray, normalisation: "Normalisation | dict | str") ->
 
     Values beyond `low` and `high` are clipped first. `normalisation` as for `as_normalisation`.
     """
+    image = as_array(image, "image")
     _, mean, std, low, high = normalisation_of(image, normalisation)
     assert mean is not None and std is not None  # only the scope "image" has none, and its own have been worked out
     if image.ndim != 3 or len(image) != len(mean):
@@ -107,7 +111,7 @@ def as_normalisation(value: "Normalisation | dict | str") -> Normalisation:
             f"normalisation must have mean and std and may have low and high, got {sorted(numbers)}; for each image by "
             'its own numbers write "image"'
         )
-    numbers = {name: np.atleast_1d(to_host(x)) for name, x in numbers.items()}
+    numbers = {name: np.atleast_1d(to_host(as_array(x, f"normalisation: {name}"))) for name, x in numbers.items()}
     _check_numbers(numbers)
     return Normalisation("dataset", **numbers)
 
@@ -132,7 +136,20 @@ def _check_numbers(numbers: dict[str, np.ndarray]) -> None:
         )
 
 
+def _checked(image: np.ndarray) -> np.ndarray:
+    """Return an image as an array; raise InputError unless it is (C, H, W), and its grey values have a mean."""
+    image = as_array(image, "image")
+    if image.ndim != 3 or 0 in image.shape:
+        raise InputError(f"image must have shape (C, H, W) with pixels, got {image.shape}; image[None] adds a channel")
+    check_finite(image, "image")
+    return image.astype(np.float32) if image.dtype == np.float16 else image  # a float16 ends at 65504
+
+
 def _fit(images: list[np.ndarray]) -> Normalisation:
+    images = [_checked(image) for image in images]
+    shapes = [image.shape for image in images]
+    if len({shape[0] for shape in shapes}) > 1:
+        raise InputError(f"images must have the same channels, got shapes {shapes}; take one kind")
     images = [image.astype(np.uint8) if image.dtype == bool else image for image in images]  # quantiles need numbers
     low, high = _limits(images)
     images = [_clipped(image, low, high) for image in images]

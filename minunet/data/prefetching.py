@@ -8,6 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import TypeVar
 
+from minunet.backend import check_whole_number
+from minunet.errors import InputError
+
+MOST = 1000  # results that wait
 T = TypeVar("T")
 
 
@@ -36,6 +40,10 @@ def prefetch(draw: Callable[[int], T], first: int, ahead: int = 2) -> Generator[
     waited : float
         Seconds that the caller had to wait for it.
     """
+    if not callable(draw):
+        raise InputError(f"draw must be a function of the step's number, got a {type(draw).__name__}; pass a function")
+    check_whole_number("first", first, 0, "steps count from 0")
+    check_whole_number("ahead", ahead, 1, "2 is usual", MOST)
     if not _a_thread_can_start():
         yield from _one_by_one(draw, first)
     pool = ThreadPoolExecutor(max_workers=ahead, thread_name_prefix="prefetch")

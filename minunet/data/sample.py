@@ -1,6 +1,6 @@
 """What every reader returns: a data set, which is a list of samples, each an image with its labels."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,8 +29,19 @@ class Dataset(NamedTuple):
     note: str = ""  # one line for the user about what the reader changed in the images
 
 
+def check_samples(samples: Any) -> list[Sample]:
+    """Return samples as a list; raise InputError for anything else."""
+    if not isinstance(samples, (list, tuple)) or not all(hasattr(sample, "instances") for sample in samples):
+        raise InputError(
+            f"samples must be a list of Sample, got a {type(samples).__name__}; minunet.data.load_data reads such lists"
+        )
+    return list(samples)
+
+
 def check_classes(dataset: Dataset) -> None:
     """Raise InputError if the training labels hold one class only, from which a network learns nothing."""
+    if not hasattr(dataset, "train"):
+        raise InputError(f"dataset must be a Dataset, got a {type(dataset).__name__}; minunet.data.load_data reads one")
     classes = {int(label) for sample in dataset.train for label in np.unique(sample.labels)}
     if len(classes) < 2:
         found = {0: "background", 1: "cell"}.get(classes.pop(), "one class")

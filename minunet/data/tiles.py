@@ -2,8 +2,16 @@
 
 import numpy as np
 
-from minunet.backend import array_module
+from minunet.backend import (
+    array_module,
+    as_array,
+    check_generator,
+    check_whole_number,
+    is_whole_number,
+)
 from minunet.errors import InputError
+
+LARGEST, FARTHEST = 2**24, 2**60  # pixels: sides of a window, and how far away it may lie
 
 
 def cut(image: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
@@ -21,6 +29,14 @@ def cut(image: np.ndarray, top: int, left: int, height: int, width: int) -> np.n
     -------
     window : array, (..., height, width)
     """
+    _check_window(top, left, height, width)
+    if isinstance(image, np.ndarray) or not hasattr(image, "shape"):
+        image = as_array(image, "image")
+    if len(image.shape) < 2 or 0 in image.shape[-2:]:
+        raise InputError(
+            f"image must have shape (..., H, W) with pixels, got {image.shape}; there is nothing to mirror"
+        )
+    top, left, height, width = int(top), int(left), int(height), int(width)  # those of NumPy may overflow
     rows = mirrored_indices(top, height, image.shape[-2])
     columns = mirrored_indices(left, width, image.shape[-1])
     top, left = rows.min(), columns.min()
@@ -38,6 +54,12 @@ def mirrored_indices(start: int, length: int, size: int) -> np.ndarray:
 
 def mirror_pad(array: np.ndarray, top: int, bottom: int, left: int, right: int) -> np.ndarray:
     """Return the array (..., H, W) with mirrored margins on its last two axes; a margin may exceed the array."""
+    array = as_array(array, "array")
+    for name, margin in (("top", top), ("bottom", bottom), ("left", left), ("right", right)):
+        check_whole_number(name, margin, 0, "a margin of 0 adds nothing", LARGEST // 4)
+    top, bottom, left, right = int(top), int(bottom), int(left), int(right)  # those of NumPy may overflow
+    if array.ndim < 2 or 0 in array.shape[-2:]:
+        raise InputError(f"array must have shape (..., H, W) with pixels, got {array.shape}; array[None] adds an axis")
     H, W = array.shape[-2:]
     return cut(array, -top, -left, top + H + bottom, left + W + right)
 
@@ -70,6 +92,8 @@ def random_tile(
     labels : array, output
     weights : array, output, or None
     """
+    image, labels, weights = check_planes(image, labels, weights)
+    check_windows(rng, tile, output)
     margin = margins(tile, output)
     top, left = (random_start(rng, size, length) for size, length in zip(labels.shape, output, strict=True))
     x = cut(image, top - margin[0], left - margin[1], *tile)  # (C, *tile)
@@ -78,6 +102,40 @@ def random_tile(
     if weights is not None:
         weights = symmetry(cut(weights, top, left, *output))
     return symmetry(x), labels, weights
+
+
+def check_planes(image, labels, weights) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return the three as arrays; raise InputError unless they are (C, H, W), (H, W) and (H, W) or None."""
+    image, labels = as_array(image, "image"), as_array(labels, "labels")
+    if image.ndim != 3 or image.shape[1:] != labels.shape or not image.size:
+        raise InputError(
+            f"expected an image (C, H, W) and labels (H, W), got shapes {image.shape} and {labels.shape}; image[None] "
+            "adds a channel"
+        )
+    weights = None if weights is None else as_array(weights, "weights")
+    if weights is not None and weights.shape != labels.shape:
+        raise InputError(
+            f"weights must have the shape of the labels, {labels.shape}, got {weights.shape}; give one a pixel"
+        )
+    return image, labels, weights
+
+
+def check_windows(rng: np.random.Generator, tile: tuple[int, int], output: tuple[int, int]) -> None:
+    """Raise InputError unless `rng` can draw a place, and tile and output are a height and a width each."""
+    check_generator(rng)
+    for name, size in (("tile", tile), ("output", output)):
+        is_pair = isinstance(size, (tuple, list, np.ndarray)) and len(size) == 2
+        if not is_pair or not all(is_whole_number(n) and 1 <= n <= LARGEST for n in size):
+            raise InputError(
+                f"{name} must be (height, width) from 1 to {LARGEST}, got {size!r:.60}; 220 and 220 are usual"
+            )
+
+
+def _check_window(top: int, left: int, height: int, width: int) -> None:
+    for name, n in (("top", top), ("left", left)):
+        check_whole_number(name, n, -FARTHEST, "it counts pixels", FARTHEST)
+    for name, n in (("height", height), ("width", width)):
+        check_whole_number(name, n, 1, "it counts pixels", LARGEST)
 
 
 def margins(tile: tuple[int, int], output: tuple[int, int]) -> list[int]:

@@ -1,13 +1,17 @@
 """The weight map of the paper's equation (2): the thin background between touching cells counts most."""
 
 import math
+from typing import Any
 
 import numpy as np
 import scipy  # scipy.ndimage is loaded at its first use
 
+from minunet.backend import as_array, is_number
 from minunet.errors import InputError
 
 NEGLIGIBLE = 1e-16  # a border term this small, relative to w0, cannot be seen in float32
+SHARPEST, BROADEST = 0.01, 1e100  # pixels: for a smaller sigma the border term is 0 everywhere, for a larger one w0
+HEAVIEST = 1e30  # a weight; float32 ends at 3e38
 
 
 def weight_map(
@@ -36,14 +40,33 @@ def weight_map(
     -------
     weights : float32 array, (H, W)
     """
-    check_instances(instances)
-    if not sigma > 0:
-        raise InputError(f"sigma must be above 0 pixels, got {sigma}; the paper uses 5")
+    instances = as_instances(instances)
+    if not is_number(sigma) or not sigma > 0:
+        raise InputError(f"sigma must be above 0 pixels and finite, got {sigma!r:.80}; the paper uses 5")
+    if not _is_weight(w0):
+        raise InputError(f"w0 must be from 0 to {HEAVIEST:.0e}, got {w0!r:.80}; the paper uses 10")
+    w0, sigma = float(w0), min(max(float(sigma), SHARPEST), BROADEST)
     cell = instances != 0
-    background_weight, cell_weight = balanced_weights(cell) if class_weights is None else class_weights
-    d1, d2 = two_nearest(instances, reach=math.ceil(sigma * math.sqrt(-2 * math.log(NEGLIGIBLE))))
+    background_weight, cell_weight = balanced_weights(cell) if class_weights is None else _checked(class_weights)
+    reach = min(sigma * math.sqrt(-2 * math.log(NEGLIGIBLE)), sum(instances.shape))
+    d1, d2 = two_nearest(instances, math.ceil(reach))
     border = w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma**2))  # 0 where d2 is infinite
     return np.where(cell, cell_weight, background_weight + border).astype(np.float32)
+
+
+def _checked(class_weights: Any) -> tuple[float, float]:
+    """Return the weights of background and cell; raise InputError unless they are two numbers of at least 0."""
+    weights = list(class_weights) if isinstance(class_weights, (list, tuple, np.ndarray)) else []
+    if len(weights) != 2 or not all(map(_is_weight, weights)):
+        raise InputError(
+            f"class_weights must be two numbers from 0 to {HEAVIEST:.0e}, (background, cell), got "
+            f"{class_weights!r:.80}; None balances the classes"
+        )
+    return float(weights[0]), float(weights[1])
+
+
+def _is_weight(x: Any) -> bool:
+    return is_number(x) and 0 <= x <= HEAVIEST
 
 
 def balanced_weights(cell: np.ndarray) -> tuple[float, float]:
@@ -95,7 +118,7 @@ def separate_touching(instances: np.ndarray) -> np.ndarray:
     InputError
         If a cell has no room: it could keep no pixel without making another cell vanish.
     """
-    check_instances(instances)
+    instances = as_instances(instances)
     labels, inverse, areas = np.unique(instances, return_inverse=True, return_counts=True)
     inverse = inverse.reshape(instances.shape)
     areas[labels == 0] = instances.size + 1  # so that background ranks lowest and always gives way
@@ -124,8 +147,9 @@ def _keep_one_pixel(label: int, instances: np.ndarray, separated: np.ndarray) ->
     )
 
 
-def check_instances(instances: np.ndarray) -> None:
-    """Raise InputError unless `instances` is a two-dimensional array of integers, none below 0."""
+def as_instances(instances: np.ndarray) -> np.ndarray:
+    """Return `instances` as an array; raise InputError unless it is (H, W), of integers, none below 0."""
+    instances = as_array(instances, "instances")
     if instances.ndim != 2:
         raise InputError(f"instances must be (H, W), got shape {instances.shape}; pass one image at a time")
     if instances.dtype.kind not in "iu":
@@ -133,5 +157,8 @@ def check_instances(instances: np.ndarray) -> None:
             f"instances must be integers, one number per cell, got {instances.dtype}; "
             "convert them with instances.astype(np.int32)"
         )
-    if instances.size and instances.min() < 0:
+    if not instances.size:
+        raise InputError(f"instances must have pixels, got shape {instances.shape}; pass a non-empty image")
+    if instances.min() < 0:
         raise InputError(f"instances must not be below 0, got {instances.min()}; use 0 for background")
+    return instances

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import scipy  # scipy.ndimage is loaded at its first use
 
+from minunet.backend import as_array
 from minunet.data.npz import read_npz
-from minunet.data.sample import Sample
-from minunet.data.weight_maps import balanced_weights, weight_map
+from minunet.data.sample import Sample, check_samples
+from minunet.data.weight_maps import as_instances, balanced_weights, weight_map
 from minunet.errors import InputError
 from minunet.files import replace_atomically
 
@@ -40,8 +41,9 @@ def loss_weights(samples: list[Sample], kind: str = "auto", cache: Path | None =
     InputError
         If the kind is unknown.
     """
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise InputError(f"weights must be one of {', '.join(KINDS)}, got {kind!r}; auto suits most data")
+    samples = [_checked(sample) for sample in check_samples(samples)]
     stored = _read(cache)
     maps: dict[str, Any] = {}
     weights = []
@@ -56,6 +58,22 @@ def loss_weights(samples: list[Sample], kind: str = "auto", cache: Path | None =
     if cache is not None and any(stored.get(key) is not plane for key, plane in maps.items()):
         replace_atomically(cache, lambda path: np.savez_compressed(path, **maps))
     return weights
+
+
+def _checked(sample: Sample) -> Sample:
+    """Return the sample with arrays in it; raise InputError unless what is known of it fits together."""
+    labels = as_array(sample.labels, "labels", "iub")
+    if labels.ndim != 2 or not labels.size:
+        raise InputError(f"labels must be (H, W) with pixels, got shape {labels.shape}; pass one sample per image")
+    truth = sample.instances
+    instances = None if truth is None else as_instances(truth)
+    known = None if sample.known is None else as_array(sample.known, "known", "b")
+    for name, plane in (("instances", instances), ("known", known)):
+        if plane is not None and plane.shape != labels.shape:
+            raise InputError(
+                f"{name} must have the shape of the labels, {labels.shape}, got {plane.shape}; give one a pixel"
+            )
+    return sample._replace(labels=labels, instances=instances, known=known)
 
 
 def _map(cells: np.ndarray, known: np.ndarray | None, kind: str) -> np.ndarray:

@@ -10,6 +10,7 @@ from minunet.fast.plan import plan
 from minunet.fast.same_as import same_as
 from minunet.layers import conv as readable
 from minunet.layers import conv_relu as readable_with_relu
+from minunet.layers.cache_checks import check_cache, check_pair_of_caches
 from minunet.layers.checks import check_conv2d, check_gradient
 from minunet.layers.conv import Conv2dCache
 from minunet.layers.relu import ReluCache
@@ -28,6 +29,7 @@ def conv2d_forward(x, weight, bias):
 
 @same_as(readable.conv2d_backward)
 def conv2d_backward(dy, cache):
+    check_cache(cache, Conv2dCache)
     x, weight = cache
     check_gradient(dy, _output_shape(x, weight), x)
     chosen = plan(x, weight, backward=True)
@@ -35,7 +37,7 @@ def conv2d_backward(dy, cache):
         return readable.conv2d_backward(dy, cache)
     if chosen.way == "cuda":
         return kernels.conv2d_backward(dy, cache)
-    return on_cpu.backward(chosen, dy, None, x, weight, with_dx=True)
+    return on_cpu.backward(chosen, dy.astype(x.dtype, copy=False), None, x, weight, with_dx=True)
 
 
 @same_as(readable_with_relu.conv2d_relu_forward)
@@ -52,6 +54,7 @@ def conv2d_relu_forward(x, weight, bias):
 
 @same_as(readable_with_relu.conv2d_relu_backward)
 def conv2d_relu_backward(dy, cache, with_dx=True):
+    check_pair_of_caches(cache, Conv2dCache, ReluCache)
     conv_cache, relu_cache = cache
     x, weight = conv_cache
     check_gradient(dy, _output_shape(x, weight), x)
@@ -60,7 +63,7 @@ def conv2d_relu_backward(dy, cache, with_dx=True):
         return readable_with_relu.conv2d_relu_backward(dy, cache, with_dx)
     if chosen.way == "cuda":
         return kernels.conv2d_relu_backward(dy, cache, with_dx)
-    return on_cpu.backward(chosen, dy, relu_cache.y, x, weight, with_dx)
+    return on_cpu.backward(chosen, dy.astype(x.dtype, copy=False), relu_cache.y, x, weight, with_dx)
 
 
 def _output_shape(x, weight):

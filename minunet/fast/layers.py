@@ -22,7 +22,20 @@ from minunet.fast.cuda import pool as pool_kernels
 from minunet.fast.cuda import relu as relu_kernels
 from minunet.fast.environment import kernels_are_allowed
 from minunet.fast.same_as import same_as
-from minunet.layers import crop_concat, loss, pool, relu, up_conv
+from minunet.layers import (
+    CropConcatCache,
+    MaxPoolCache,
+    ReluCache,
+    SoftmaxCrossEntropyCache,
+    UpConvCache,
+    crop_concat,
+    loss,
+    pool,
+    relu,
+    up_conv,
+)
+from minunet.layers.cache_checks import check_cache
+from minunet.layers.checks import check_dloss
 from minunet.layers.dropout import dropout_backward, dropout_forward  # noqa: F401 - it has no faster way
 
 
@@ -56,6 +69,7 @@ def relu_forward(x):
 
 @same_as(relu.relu_backward)
 def relu_backward(dy, cache):
+    check_cache(cache, ReluCache)
     return choose(relu, cache.y, kernels=relu_kernels).relu_backward(dy, cache)
 
 
@@ -66,6 +80,7 @@ def max_pool_forward(x):
 
 @same_as(pool.max_pool_backward)
 def max_pool_backward(dy, cache):
+    check_cache(cache, MaxPoolCache)
     return choose(pool, dy, kernels=pool_kernels, on_cpu=pool_on_cpu).max_pool_backward(dy, cache)
 
 
@@ -76,6 +91,7 @@ def up_conv_forward(x, weight, bias):
 
 @same_as(up_conv.up_conv_backward)
 def up_conv_backward(dy, cache):
+    check_cache(cache, UpConvCache)
     return choose(up_conv, cache.x, on_cpu=up_conv_on_cpu).up_conv_backward(dy, cache)
 
 
@@ -87,6 +103,7 @@ def crop_concat_forward(skip, x):
 
 @same_as(crop_concat.crop_concat_backward)
 def crop_concat_backward(dy, cache):
+    check_cache(cache, CropConcatCache)
     module = choose(crop_concat, dy, kernels=crop_concat_kernels, on_cpu=crop_concat_on_cpu)
     return module.crop_concat_backward(dy, cache)
 
@@ -99,4 +116,6 @@ def softmax_cross_entropy_forward(logits, labels, weights=None):
 
 @same_as(loss.softmax_cross_entropy_backward)
 def softmax_cross_entropy_backward(dloss, cache):
+    check_cache(cache, SoftmaxCrossEntropyCache)
+    check_dloss(dloss, cache.p)
     return choose(loss, cache.p, kernels=loss_kernels, on_cpu=loss_on_cpu).softmax_cross_entropy_backward(dloss, cache)

@@ -53,6 +53,9 @@ def check_adjoint(forward, backward, args: tuple, argument: str | None = None, *
     origin = "" if rng else f"seed {seed_of_this_test()}"
     rng = rng or np.random.default_rng(seed_of_this_test())
     pair = Pair(forward, backward, args)
+    if not pair.outputs.size:
+        came = ", ".join(map(str, pair.outputs.dtypes.values())) or "nothing"
+        raise InputError(f"forward must return floating-point numbers at these args, got {came}; choose other args")
     dy = pair.outputs.upstream(dy, rng)
     analytic, findings = pair.examine_backward(dy)
     findings = findings + list(pair.mutated.values())
@@ -64,7 +67,11 @@ def check_adjoint(forward, backward, args: tuple, argument: str | None = None, *
 
 def _choose(pair: Pair, argument: str | None) -> dict:
     """Return the arrays of the argument that have a gradient, by their names."""
-    argument = argument or pair.arguments.owner(next(iter(pair.leaves)))
+    if argument is not None and not isinstance(argument, str):
+        raise InputError(
+            f"argument must be the name of an argument, got {argument!r:.80}; leave it out for the first one"
+        )
+    argument = pair.arguments.owner(next(iter(pair.leaves))) if argument is None else argument
     leaves = {name: x for name, x in pair.leaves.items() if f"{name}.".startswith(f"{argument}.")}
     if not leaves:
         raise InputError(f"argument must name one that has a gradient ({', '.join(pair.leaves)}), got {argument!r}")

@@ -5,7 +5,7 @@ import types
 
 import numpy as np
 
-from minunet.backend import array_module
+from minunet.backend import array_module, check_array
 from minunet.errors import InputError
 
 REMEDIES = {
@@ -23,7 +23,7 @@ def is_array(x) -> bool:
 
 def check_function(function, name: str, count: int, arguments: str) -> None:
     """Raise InputError unless `function` can be called with so many `arguments`, such as "(dy, cache)"."""
-    if not callable(function):
+    if not callable(function) or isinstance(function, type):
         raise InputError(
             f"{name} must be a function, got {_shown(function)}; pass the function itself, and not its name or result"
         )
@@ -52,8 +52,12 @@ def refuse(x, what: str) -> None:
     package = type(x).__module__.partition(".")[0]
     if package in REMEDIES and is_array(x):
         raise InputError(f"{what} must be a NumPy or CuPy array, got {REMEDIES[package]}")
+    if is_array(x) and not hasattr(x.dtype, "kind"):
+        raise InputError(f"{what} must be a NumPy or CuPy array, got a {type(x).__name__}; convert it with np.asarray")
     if hasattr(x, "toarray") and hasattr(x, "nnz"):
         raise InputError(f"{what} must be an array, got a sparse matrix; convert it with .toarray()")
+    if isinstance(x, (np.ma.MaskedArray, np.matrix)):
+        check_array(x, what)
     kind = x.dtype.kind if is_own_array(x) else "c" if isinstance(x, complex) else ""
     if kind == "c":
         raise InputError(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minunet.backend import array_module, flatten
+from minunet.backend import array_module, as_array, check_array, flatten
 from minunet.errors import InputError
 from minunet.gradcheck.arguments import map_leaves
 from minunet.gradcheck.foreign import is_array, refuse
@@ -37,6 +37,8 @@ class Outputs:
         if {name: np.shape(x) for name, x in parts} != self.shapes:
             raise InputError(f"y must keep its shape, {self._shape_words()}, as the arguments move, got another one")
         vectors = [self.xp.array(x, dtype=np.float64).reshape(-1) for _, x in parts]
+        if not vectors:
+            return self.xp.zeros(0)
         return vectors[0] if len(vectors) == 1 else self.xp.concatenate(vectors)
 
     def shaped(self, vector):
@@ -68,6 +70,18 @@ class Outputs:
         if shapes != self.shapes:
             came = shapes.get("y", shapes)
             raise InputError(f"dy must have the shape of the forward output, {self._shape_words()}, got {came}")
+        for name, x in given.items():
+            name = name.replace("y", "dy", 1)
+            if hasattr(x, "dtype"):
+                check_array(x, name)
+            elif not isinstance(x, (int, float)):
+                as_array(x, name)
+            if np.result_type(x).kind not in "biuf":
+                raise InputError(
+                    f"{name} must hold numbers, got {np.result_type(x)}; convert it with .astype('float64')"
+                )
+        if not self.shapes:
+            return self.xp.zeros(0)  # y holds no floating-point numbers, which `gradcheck` reports
         return self.xp.concatenate([self.xp.array(given[n], dtype=np.float64).reshape(-1) for n in self.shapes])
 
     def place(self, position: int) -> str:

@@ -23,8 +23,9 @@ From Ioffe and Szegedy, "Batch Normalization" (2015), algorithms 1 and 2; the pa
 
 from typing import NamedTuple
 
-from minunet.backend import Array, array_module
+from minunet.backend import Array, array_module, is_number
 from minunet.errors import InputError
+from minunet.layers.cache_checks import check_cache
 from minunet.layers.checks import check_batch_norm, check_fold, check_gradient, check_running
 
 EPSILON = 1e-5  # PyTorch's
@@ -84,6 +85,7 @@ def batch_norm_backward(dy: Array, cache: BatchNormCache) -> tuple[Array, Array,
     dgamma : array, (C,)
     dbeta : array, (C,)
     """
+    check_cache(cache, BatchNormCache)
     x_hat, gamma, _, variance, epsilon = cache
     check_gradient(dy, x_hat.shape, x_hat)
     dbeta = dy.sum(axis=(0, 2, 3), dtype=x_hat.dtype)  # (C,)
@@ -117,9 +119,10 @@ def update_running(
     -------
     running_mean, running_variance : array, (C,), both fresh
     """
-    if not 0 <= momentum <= 1:
+    check_cache(cache, BatchNormCache)
+    if not is_number(momentum) or not 0 <= momentum <= 1:
         raise InputError(
-            f"momentum must be in 0..1, got {momentum}; it is the share of the new statistics, usually 0.1"
+            f"momentum must be in 0..1, got {momentum!r}; it is the share of the new statistics, usually 0.1"
         )
     check_running(cache.gamma, running_mean=running_mean, running_variance=running_variance)
     momentum = float(momentum)  # a NumPy scalar would turn float32 into float64

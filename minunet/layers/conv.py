@@ -20,6 +20,7 @@ Axis letters, here and everywhere: N batch, C channels in, F channels out, H W i
 from typing import NamedTuple
 
 from minunet.backend import Array, array_module
+from minunet.layers.cache_checks import check_cache
 from minunet.layers.checks import check_conv2d, check_gradient
 
 
@@ -78,6 +79,7 @@ def conv2d_backward(dy: Array, cache: Conv2dCache) -> tuple[Array, Array, Array]
     dweight : array, (F, C, KH, KW)
     dbias : array, (F,)
     """
+    check_cache(cache, Conv2dCache)
     x, weight = cache
     xp = array_module(x)
     N, C, H, W = x.shape

@@ -12,6 +12,7 @@ a frame of zeros.
 from typing import NamedTuple
 
 from minunet.backend import Array, array_module
+from minunet.layers.cache_checks import check_cache
 from minunet.layers.checks import check_crop_concat, check_gradient
 
 
@@ -57,6 +58,7 @@ def crop_concat_backward(dy: Array, cache: CropConcatCache) -> tuple[Array, Arra
     dskip : array, (N, S, SH, SW)
     dx : array, (N, C, H, W)
     """
+    check_cache(cache, CropConcatCache)
     N, S, _, _ = cache.skip_shape
     _, C, H, W = cache.x_shape
     check_gradient(dy, (N, S + C, H, W))

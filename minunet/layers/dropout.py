@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minunet.backend import Array, array_module
-from minunet.errors import InputError
-from minunet.layers.checks import check_floating, check_gradient
+from minunet.backend import Array, array_module, check_generator
+from minunet.layers.cache_checks import check_cache
+from minunet.layers.checks import check_floating, check_gradient, check_rate
 
 
 class DropoutCache(NamedTuple):
@@ -42,10 +42,8 @@ def dropout_forward(x: Array, rate: float, rng: np.random.Generator | None) -> t
         If `rate` is outside [0, 1) or there is no generator.
     """
     check_floating(x, "x")
-    if not 0 <= rate < 1:
-        raise InputError(f"dropout rate must be at least 0 and below 1, got {rate}; 0.5 drops every second element")
-    if not isinstance(rng, np.random.Generator):
-        raise InputError(f"dropout needs a numpy.random.Generator, got {rng!r}; pass rng=np.random.default_rng(seed)")
+    check_rate(rate)
+    rng = check_generator(rng)
     rate = float(rate)  # a NumPy scalar would turn a float32 x into float64
     keep = array_module(x).asarray(rng.random(x.shape, np.float32) >= rate)
     return _scaled(x, keep, rate), DropoutCache(keep, rate)
@@ -63,6 +61,7 @@ def dropout_backward(dy: Array, cache: DropoutCache) -> Array:
     -------
     dx : array, the shape of x
     """
+    check_cache(cache, DropoutCache)
     check_gradient(dy, cache.keep.shape, cache.keep)
     return _scaled(dy, cache.keep, cache.rate)
 

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minunet.backend import Array, Constant, array_module, check_same_device
-from minunet.layers.checks import check_gradient, check_loss
+from minunet.backend import Array, Constant, array_module
+from minunet.layers.cache_checks import check_cache
+from minunet.layers.checks import check_dloss, check_loss
 
 
 class SoftmaxCrossEntropyCache(NamedTuple):
@@ -76,11 +77,11 @@ def softmax_cross_entropy_backward(dloss: Array | float, cache: SoftmaxCrossEntr
     -------
     dlogits : array, (N, K, H, W)
     """
+    check_cache(cache, SoftmaxCrossEntropyCache)
+    check_dloss(dloss, cache.p)
     p, labels, weights = cache
     xp = array_module(p)
-    check_same_device(p=p, dloss=dloss)
     factor = xp.asarray(dloss, p.dtype)
-    check_gradient(factor, ())
     N, K, H, W = p.shape
     classes = xp.arange(K)[:, None, None]  # (K, 1, 1)
     onehot = labels[:, None] == classes  # (N, K, H, W)

@@ -11,6 +11,7 @@ The four corners of all windows are four strided views of x, so three comparison
 from typing import NamedTuple
 
 from minunet.backend import Array, array_module
+from minunet.layers.cache_checks import check_cache
 from minunet.layers.checks import check_gradient, check_max_pool
 
 CORNERS = [(0, 0), (0, 1), (1, 0), (1, 1)]  # row-major: the order in which ties are decided
@@ -60,6 +61,7 @@ def max_pool_backward(dy: Array, cache: MaxPoolCache) -> Array:
     -------
     dx : array, (N, C, H, W)
     """
+    check_cache(cache, MaxPoolCache)
     check_gradient(dy, cache.winner.shape, cache.winner)
     xp = array_module(dy)
     N, C, OH, OW = dy.shape

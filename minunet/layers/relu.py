@@ -10,6 +10,7 @@ the cache, the only output of a layer that is: whoever changes y in place change
 from typing import NamedTuple
 
 from minunet.backend import Array, array_module
+from minunet.layers.cache_checks import check_cache
 from minunet.layers.checks import check_floating, check_gradient
 
 
@@ -47,5 +48,6 @@ def relu_backward(dy: Array, cache: ReluCache) -> Array:
     -------
     dx : array, the shape of x
     """
+    check_cache(cache, ReluCache)
     check_gradient(dy, cache.y.shape, cache.y)
     return dy * (cache.y > 0)

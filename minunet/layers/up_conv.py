@@ -13,6 +13,7 @@ four taps (i, j) is one matrix product that fills every second row and column.
 from typing import NamedTuple
 
 from minunet.backend import Array, array_module
+from minunet.layers.cache_checks import check_cache
 from minunet.layers.checks import check_gradient, check_up_conv
 from minunet.layers.pool import CORNERS
 
@@ -68,6 +69,7 @@ def up_conv_backward(dy: Array, cache: UpConvCache) -> tuple[Array, Array, Array
     dweight : array, (C, F, 2, 2)
     dbias : array, (F,)
     """
+    check_cache(cache, UpConvCache)
     x, weight = cache
     xp = array_module(x)
     N, C, H, W = x.shape

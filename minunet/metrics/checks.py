@@ -5,7 +5,7 @@ All of them lie on the host, or all on a GPU; a list counts as an array on the h
 
 import numpy as np
 
-from minunet.backend import array_module, check_same_device
+from minunet.backend import array_module, as_array, check_same_device
 from minunet.errors import InputError
 
 LARGEST_LABEL = 2**31 - 1  # so that a pair of labels fits one int64
@@ -50,11 +50,12 @@ def label_pair(truth, proposal, known=None) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _of_one_shape(truth, proposal, known) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    truth, proposal = as_array(truth, "truth"), as_array(proposal, "proposal")
     xp = array_module(truth)
     check_same_device(truth=truth, proposal=proposal)
     if known is not None:
+        known = as_array(known, "known")
         check_same_device(truth=truth, known=known)
-    truth, proposal = xp.asarray(truth), xp.asarray(proposal)
     for name, image in (("truth", truth), ("proposal", proposal)):
         if not image.size:
             raise InputError(f"{name} must have pixels, got shape {image.shape}; pass a non-empty image")
@@ -62,7 +63,7 @@ def _of_one_shape(truth, proposal, known) -> tuple[np.ndarray, np.ndarray, np.nd
         raise InputError(
             f"truth and proposal must have the same shape, got {truth.shape} and {proposal.shape}; crop or resize one"
         )
-    known = xp.ones(truth.shape, bool) if known is None else xp.asarray(known)
+    known = xp.ones(truth.shape, bool) if known is None else known
     if known.shape != truth.shape or known.dtype != bool:
         raise InputError(
             f"known must be a boolean array of shape {truth.shape}, got {known.dtype} of shape {known.shape}; "

@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 
-from minunet.data.sample import Sample
+from minunet.backend import as_array, as_list, check_finite
+from minunet.data.sample import Sample, check_samples
+from minunet.errors import InputError
 from minunet.metrics.pixels import iou, majority_pixel_error, pixel_error, pixel_error_f_score
 from minunet.metrics.regions import components
 from minunet.metrics.seg import seg_score
@@ -19,6 +21,18 @@ def pixel_errors(samples: list[Sample], probabilities: list[np.ndarray]) -> list
 
     The majority baseline gives every pixel the more common class. A network that is no better has learned nothing.
     """
+    samples, probabilities = check_samples(samples), as_list(probabilities, "probabilities")
+    if len(samples) != len(probabilities):
+        counts = f"{len(samples)} and {len(probabilities)}"
+        raise InputError(f"samples and probabilities must be of one length, got {counts}; give one per sample")
+    probabilities = [as_array(p, "probabilities") for p in probabilities]
+    for sample, p in zip(samples, probabilities, strict=True):
+        check_finite(p, "probabilities")
+        if p.ndim != 3 or p.shape[1:] != np.shape(sample.labels) or len(p) < 1:
+            raise InputError(
+                f"probabilities must be (K, H, W) for labels (H, W) = {np.shape(sample.labels)}, got {p.shape}; "
+                "predict returns such arrays"
+            )
     return [
         {
             "name": sample.name,
@@ -49,7 +63,8 @@ def evaluate(samples: list[Sample], probabilities: list[np.ndarray], progress: b
         with; such an image is left out of the mean. `best_over_thresholds` is for all images together; see the function
         of that name.
     """
-    rows = pixel_errors(samples, probabilities)
+    rows = pixel_errors(samples, probabilities)  # which checks both
+    probabilities = [as_array(p, "probabilities") for p in probabilities]
     rows_with_bar = ProgressBar(rows, unit="image", disable=None if progress else True, leave=False)
     for row, sample, p in zip(rows_with_bar, samples, probabilities, strict=True):
         row.update(_slow_measures(sample, p))

@@ -14,11 +14,15 @@ import math
 import numpy as np
 import scipy  # scipy.ndimage is loaded at its first use
 
-from minunet.backend import array_module, ndimage_of, to_host
+from minunet.backend import array_module, as_array, check_finite, ndimage_of, to_host
+from minunet.errors import InputError
 
 
 def components(cell: np.ndarray) -> np.ndarray:
     """Return the 4-connected components of a boolean image, int32, (H, W): 1, 2, ..., 0 for background."""
+    cell = as_array(cell, "cell")
+    if cell.ndim != 2:
+        raise InputError(f"cell must be an image (H, W), got shape {cell.shape}; pass one image at a time")
     return ndimage_of(cell).label(cell)[0]
 
 
@@ -37,6 +41,12 @@ def watershed(height: np.ndarray, seeds: np.ndarray) -> np.ndarray:
     labels : array like seeds
         Above 0 everywhere, unless there is no seed.
     """
+    height, seeds = as_array(height, "height"), as_array(seeds, "seeds", "iu")
+    check_finite(height, "height")
+    if seeds.ndim != 2 or height.shape != seeds.shape:
+        raise InputError(f"height and seeds must be images (H, W) of one size, got {height.shape} and {seeds.shape}")
+    if seeds.size and seeds.min() < 0:
+        raise InputError(f"seeds must not be below 0, got {seeds.min()}; use 0 where there is no seed")
     xp = array_module(seeds)
     height, seeds = to_host(height), to_host(seeds)  # one pixel at a time: a GPU would be slower
     padded_width = height.shape[1] + 2

@@ -10,6 +10,7 @@ Plain scores depend on how broad the predicted borders are, thinned scores do no
 
 import numpy as np
 
+from minunet.backend import as_array, as_list, check_finite
 from minunet.errors import InputError
 from minunet.metrics.contingency import contingency
 from minunet.metrics.pixels import pixel_error, pixel_error_f_score
@@ -56,9 +57,13 @@ def best_over_thresholds(
     InputError
         If there is no image, or as `pixel_error` and `v_rand` do.
     """
-    if not len(truths):
+    truths, probabilities = as_list(truths, "truths"), as_list(probabilities, "probabilities")
+    if not truths:
         raise InputError("truths must hold at least one image, got none; pass a list of label images")
-    knowns = [None] * len(truths) if knowns is None else knowns
+    knowns = [None] * len(truths) if knowns is None else as_list(knowns, "knowns")
+    counts = len(truths), len(probabilities), len(knowns)
+    if len(set(counts)) > 1:
+        raise InputError(f"truths, probabilities and knowns must be of one length, got {counts}; give one per image")
     images = list(zip(truths, probabilities, knowns, strict=True))
     images_with_bar = ProgressBar(images, unit="image", disable=None if progress else True, leave=False)
     scores = [
@@ -75,6 +80,14 @@ def best_over_thresholds(
 
 def _scores(truth, probability, known, threshold: float, with_seg: bool) -> dict[str, float]:
     """Return all scores of one image at one threshold."""
+    truth, probability = as_array(truth, "truth"), as_array(probability, "probability")
+    check_finite(probability, "probability")
+    probability = probability + 0.0  # of booleans there is no negative
+    if truth.shape != probability.shape:
+        raise InputError(
+            f"probability must have the shape of the truth, {truth.shape}, got {probability.shape}; pass that of "
+            "cell only"
+        )
     cell = probability > threshold
     plain = components(cell)
     thinned = watershed(-probability, plain)

@@ -21,7 +21,7 @@ import heapq
 
 import numpy as np
 
-from minunet.backend import to_host
+from minunet.backend import as_array, check_finite, to_host
 from minunet.errors import InputError
 from minunet.metrics.checks import binary_pair
 from minunet.metrics.simple_points import NEIGHBOURS, neighbour_codes, simple_table
@@ -54,11 +54,13 @@ def warping_error(
     truth, proposal, known = to_host(truth), to_host(proposal), to_host(known)  # pixel by pixel, a GPU would be slower
     if truth.ndim != 2:
         raise InputError(f"truth must be (H, W), got shape {truth.shape}; pass one image at a time")
-    probability = proposal.astype(float) if probability is None else np.asarray(to_host(probability))
+    probability = proposal.astype(float) if probability is None else to_host(as_array(probability, "probability"))
     if probability.shape != truth.shape:
         raise InputError(
             f"probability must have the shape of truth, {truth.shape}, got {probability.shape}; pass that of cell only"
         )
+    check_finite(probability, "probability")
+    probability = probability.astype(np.float64)
     warped = warp(truth, np.where(known, proposal, truth), difference=np.abs(probability - truth))
     return float((warped != proposal)[known].mean())
 

@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from minunet.backend import Array, Params, check_same_device, flatten, is_whole_number
+from minunet.backend import Array, Params, check_array, check_generator, check_same_device, flatten, is_whole_number
 from minunet.errors import InputError, shown
-from minunet.layers.checks import check_axes
+from minunet.layers import Conv2dCache
+from minunet.layers.cache_checks import check_cache
+from minunet.layers.checks import check_axes, check_rate
 from minunet.network.sizes import DEEPEST, border, trace
 
 PARTS = ("encode", "bottom", "decode", "head")
@@ -17,8 +19,7 @@ MOST_PARAMETERS = 2**31  # 8.6 GB in float32, and three or four times that to tr
 
 def check_network_size(rng: Any, dtype: Any, **numbers: Any) -> None:
     """Raise unless `init_unet` can make a network: `numbers` are its channels, classes and depth."""
-    if not isinstance(rng, np.random.Generator):
-        raise InputError(f"init_unet needs a numpy.random.Generator, got {rng!r}; pass np.random.default_rng(seed)")
+    check_generator(rng)
     check_numbers(**numbers)
     if not _is_floating(dtype):
         raise InputError(
@@ -76,6 +77,8 @@ def check_arrays(came: dict[str, Any], depth: int) -> None:
         )
     for name, shape in expected.items():
         x = came[name]
+        if hasattr(x, "shape"):
+            check_array(x, f"parameter {name}")
         if getattr(x, "shape", None) != shape or x.dtype.kind != "f" or 0 in shape:
             got = f"{x.dtype} {x.shape}" if hasattr(x, "dtype") else f"a {type(x).__name__}"
             raise InputError(
@@ -124,8 +127,10 @@ def _expected_shapes(came: dict[str, Any], depth: int) -> dict[str, tuple[int, .
     return shapes
 
 
-def check_input(params: Params, x: Array) -> None:
+def check_input(params: Params, x: Array, dropout_rate: float) -> None:
     """Raise unless the network with these parameters can take x (N, C, H, W)."""
+    check_params(params)
+    check_rate(dropout_rate)
     check_axes(x, "x", "N, C, H, W")
     depth = len(params["encode"])
     for size, axis in zip(x.shape[2:], ("height", "width"), strict=True):
@@ -138,6 +143,38 @@ def check_input(params: Params, x: Array) -> None:
             f"the network takes C={expected} channels, got x {x.shape} with C={x.shape[1]}; "
             "init_unet(in_channels=...) makes one for other channels"
         )
+
+
+def check_dlogits(dlogits: Array, cache: Any) -> None:
+    """Raise unless `cache` is what `unet_forward` returned, and `dlogits` has the shape of its logits."""
+    if not _has_fields(cache, "encode", "bottom", "dropout", "decode", "head") or not _is_whole(cache):
+        got = "a broken one" if hasattr(cache, "_fields") else f"a {type(cache).__name__}"
+        raise InputError(f"cache must be the UnetCache that unet_forward returned, got {got}; pass it on as it is")
+    check_cache(cache.head, Conv2dCache)
+    check_axes(dlogits, "dlogits", "N, K, OH, OW")
+    (N, _, OH, OW), K = cache.head.x.shape, len(cache.head.weight)
+    if dlogits.shape != (N, K, OH, OW):
+        raise InputError(
+            f"dlogits must have the shape of the logits, {(N, K, OH, OW)}, got {dlogits.shape}; "
+            "softmax_cross_entropy_backward makes them"
+        )
+
+
+def _is_whole(cache: Any) -> bool:
+    """Tell whether a UnetCache holds the caches of all layers of each level."""
+    encode, decode = cache.encode, cache.decode
+    if not (isinstance(encode, list) and isinstance(decode, list) and len(encode) == len(decode) > 0):
+        return False
+    if not all(_has_fields(level, "conv", "pool") for level in encode):
+        return False
+    if not all(_has_fields(level, "up", "concat", "conv") for level in decode):
+        return False
+    double_convs = [cache.bottom, *(level.conv for level in (*encode, *decode))]
+    return all(_has_fields(conv, "conv1", "relu1", "conv2", "relu2") for conv in double_convs)
+
+
+def _has_fields(x: Any, *names: str) -> bool:
+    return getattr(x, "_fields", None) == names
 
 
 def _is_floating(dtype: Any) -> bool:

@@ -12,6 +12,7 @@ from minunet.backend import is_whole_number
 from minunet.errors import InputError, shown
 
 LARGEST_TILE = 65_536  # pixels on a side
+LARGEST = 2**40  # pixels along an axis of an input
 DEEPEST = 12  # for depth 13 the smallest tile would have 98,300 pixels on a side
 CONV_LOSS = 4  # pixels that two valid 3x3 convolutions take off an axis
 
@@ -37,7 +38,9 @@ def trace(n: int, depth: int = 4, axis: str = "size") -> Trace:
     InputError
         If `n` does not fit `depth`; names the nearest sizes that do.
     """
-    _check_whole(f"input {axis}", n)
+    n = _whole(f"input {axis}", n)
+    if n > LARGEST:
+        raise InputError(f"input {axis} must be at most {LARGEST:,}, got {shown(n)}; no image is that large")
     if not fits(n, depth):
         raise InputError(f"input {axis} {n} does not fit depth {depth}; {_nearest(n, depth, axis)}")
     down: list[int] = []
@@ -56,14 +59,14 @@ def trace(n: int, depth: int = 4, axis: str = "size") -> Trace:
 def output_size(n: int, depth: int = 4) -> int:
     """Return the output size for an input of size `n`, such as 388 for 572; raises as `trace` does."""
     trace(n, depth)
-    return n - border(depth)
+    return int(n) - border(depth)
 
 
 def border(depth: int = 4) -> int:
     """Return how much smaller the output is than the input: 184 for depth 4, whatever the input."""
-    _check_whole("depth", depth)
+    depth = _whole("depth", depth)
     if depth < 1:
-        raise InputError(f"depth must be at least 1, got {depth}; the paper's network has depth 4")
+        raise InputError(f"depth must be at least 1, got {shown(depth)}; the paper's network has depth 4")
     if depth > DEEPEST:
         raise InputError(f"depth must be at most {DEEPEST}, got {shown(depth)}; the paper's network has depth 4")
     return CONV_LOSS * (3 * 2**depth - 2)
@@ -71,7 +74,7 @@ def border(depth: int = 4) -> int:
 
 def smallest_input_size(output: int, depth: int = 4) -> int:
     """Return the smallest input size whose output is at least `output` pixels: 572 for 388."""
-    _check_whole("output size", output)
+    output = _whole("output size", output)
     if output < 1:
         raise InputError(f"output size must be at least 1, got {output}; ask for 1 pixel or more")
     return _round_up(output + border(depth), depth)
@@ -79,12 +82,15 @@ def smallest_input_size(output: int, depth: int = 4) -> int:
 
 def fits(n: int, depth: int = 4) -> bool:
     """Tell whether a U-Net of this depth can take an input of size `n`."""
+    n = _whole("input size n", n)
     return n == _round_up(n, depth)
 
 
-def _check_whole(name: str, x: Any) -> None:
+def _whole(name: str, x: Any) -> int:
+    """Return a whole number as Python's, which has no largest one; one of NumPy would overflow."""
     if not is_whole_number(x):
-        raise InputError(f"{name} must be a whole number, got {x!r}; int rounds one down")
+        raise InputError(f"{name} must be a whole number, got {shown(x)}; int rounds one down")
+    return int(x)
 
 
 def _round_up(n: int, depth: int) -> int:
@@ -92,13 +98,14 @@ def _round_up(n: int, depth: int) -> int:
 
     A size fits if it is larger than the border and, for depth 4, leaves a remainder of 12 when divided by 16.
     """
-    n = max(n, border(depth) + 1)
-    return n + (border(depth) + CONV_LOSS - n) % 2**depth
+    lost, step = border(depth), 2 ** int(depth)
+    n = max(n, lost + 1)
+    return n + (lost + CONV_LOSS - n) % step
 
 
 def _nearest(n: int, depth: int, axis: str) -> str:
     above = _round_up(n, depth)
-    below = above - 2**depth
+    below = above - 2 ** int(depth)
     if below <= border(depth):
         return f"the smallest valid {axis} is {above}"
     return f"the nearest valid {axis}s are {below} and {above}"

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from minunet.network.checks import check_numbers
 from minunet.network.sizes import trace
 
 
@@ -22,7 +23,13 @@ def layer_rows(
     height: int, width: int, in_channels: int = 1, num_classes: int = 2, base_channels: int = 64, depth: int = 4
 ) -> list[LayerRow]:
     """Return every convolutional layer from input to head, for a batch of one; raises if a size does not fit."""
+    check_numbers(in_channels=in_channels, num_classes=num_classes, base_channels=base_channels, depth=depth)
     rows_axis, columns_axis = trace(height, depth, "height"), trace(width, depth, "width")
+    in_channels, num_classes, base_channels = (
+        int(in_channels),
+        int(num_classes),
+        int(base_channels),
+    )  # they may overflow
     widths = [base_channels * 2**level for level in range(depth + 1)]
     down = list(zip([*rows_axis.down, rows_axis.bottom], [*columns_axis.down, columns_axis.bottom], strict=True))
     up = list(zip(rows_axis.up, columns_axis.up, strict=True))
@@ -47,6 +54,7 @@ def memory(rows: list[LayerRow], height: int, width: int, itemsize: int = 4) -> 
     The cache holds the input, the output of every ReLU (each is the next layer's x), of every pool and of every
     concatenation, and a byte for the winner of every pool. Parameters are not counted.
     """
+    height, width = int(height), int(width)
     outputs = sum(row.out_channels * row.height * row.width for row in rows)
     kept = rows[0].in_channels * height * width
     winners = 0

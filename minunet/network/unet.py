@@ -36,7 +36,7 @@ from minunet.fast.layers import (
     up_conv_forward,
 )
 from minunet.layers import Conv2dCache, CropConcatCache, DropoutCache, MaxPoolCache, ReluCache, UpConvCache
-from minunet.network.checks import check_input, check_network_size
+from minunet.network.checks import check_dlogits, check_input, check_network_size
 from minunet.network.initialise import init_conv2d, init_up_conv
 
 
@@ -88,7 +88,7 @@ def init_unet(
     check_network_size(
         rng, dtype, in_channels=in_channels, num_classes=num_classes, base_channels=base_channels, depth=depth
     )
-    widths = [base_channels * 2**level for level in range(depth + 1)]
+    widths = [int(base_channels) * 2**level for level in range(depth + 1)]  # NumPy's whole numbers may overflow
     return {
         "encode": [_init_double_conv(rng, C, F, dtype) for C, F in pairwise([in_channels, *widths[:-1]])],
         "bottom": _init_double_conv(rng, widths[-2], widths[-1], dtype),
@@ -123,7 +123,7 @@ def unet_forward(
     InputError
         If the size does not fit the depth (names the nearest sizes that do), or the channels do not fit.
     """
-    check_input(params, x)
+    check_input(params, x, dropout_rate)
     y = x
     skips: list[Array] = []
     encode: list[EncodeCache] = []
@@ -164,6 +164,7 @@ def unet_backward(dlogits: Array, cache: UnetCache, with_dx: bool = False) -> An
     -------
     grads : the structure of `params`; or (grads, dx) with dx (N, C, H, W)
     """
+    check_dlogits(dlogits, cache)
     encode: list[Params] = []
     decode: list[Params] = []
     dskips: list[Array] = []

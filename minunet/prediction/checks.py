@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minunet.backend import is_whole_number
+from minunet.backend import array_module, as_array, check_has_no_mask, is_whole_number, to_host
 from minunet.data.normalisation import Normalisation, as_normalisation, normalise
 from minunet.errors import InputError, shown
 from minunet.network.checks import check_params
@@ -32,6 +32,18 @@ def check_network(network: Network | dict) -> tuple[dict, Normalisation | None]:
         return network.params, as_normalisation(network.normalisation)
     check_params(network)
     return network, None
+
+
+def as_image(image: Any) -> Any:
+    """Return an image that can be read slice by slice: an array on the host, or a file as it is."""
+    check_has_no_mask(image, "image")
+    is_on_gpu = array_module(image) is not np
+    is_file = not is_on_gpu and not isinstance(image, np.ndarray) and _is_sliceable(image)
+    return image if is_file or isinstance(image, np.memmap) else as_array(to_host(image), "image")
+
+
+def _is_sliceable(x: Any) -> bool:
+    return hasattr(x, "shape") and hasattr(getattr(x, "dtype", None), "kind")
 
 
 def check_image(params: dict, image: np.ndarray, normalisation: Normalisation | None = None) -> None:
@@ -135,8 +147,9 @@ def _height_and_width(tile: Any, smallest: int) -> tuple[int, int]:
 
 def check_out(out, shape: tuple[int, int, int]) -> None:
     """Raise InputError unless the probabilities, of the given shape (K, H, W), can be written to `out`."""
-    if tuple(out.shape) != shape or out.dtype.kind != "f":
-        got = f"{out.dtype} {tuple(out.shape)}"
+    check_has_no_mask(out, "out")
+    if not _is_sliceable(out) or tuple(out.shape) != shape or out.dtype.kind != "f":
+        got = f"{out.dtype} {tuple(out.shape)}" if _is_sliceable(out) else f"a {type(out).__name__}"
         raise InputError(f"out must be an array of floats {shape}, got {got}; make it with numpy.empty({shape})")
     if isinstance(out, np.ndarray) and not out.flags.writeable:
         raise InputError("out must be writeable, got a read-only array; open a numpy.memmap with mode='r+' or 'w+'")

@@ -26,7 +26,15 @@ from minunet.errors import InputError
 from minunet.network.sizes import border, output_size, smallest_input_size
 from minunet.network.trained import Network
 from minunet.network.unet import unet_forward
-from minunet.prediction.checks import check_image, check_network, check_out, check_tile, slices_of_rows, warn_if_raw
+from minunet.prediction.checks import (
+    as_image,
+    check_image,
+    check_network,
+    check_out,
+    check_tile,
+    slices_of_rows,
+    warn_if_raw,
+)
 from minunet.prediction.memory_map import let_go
 from minunet.prediction.rotations import Version, add_turned_back, block, turned_window, versions
 from minunet.progress import ProgressBar
@@ -81,7 +89,7 @@ def predict(
     """
     params, own_normalisation = check_network(network)
     normalisation = own_normalisation if normalisation is None else as_normalisation(normalisation)
-    image = to_host(image) if hasattr(image, "shape") else np.asarray(image)
+    image = as_image(image)
     check_image(params, image, normalisation)
     if normalisation is None:
         warn_if_raw(image)

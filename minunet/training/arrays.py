@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import scipy  # scipy.ndimage is loaded at its first use
 
-from minunet.backend import Array, is_whole_number, to_host
+from minunet.backend import Array, check_has_no_mask, is_whole_number, to_host
 from minunet.data.sample import Dataset, Sample
 from minunet.errors import InputError
 
@@ -81,10 +81,13 @@ def _sample(number: int, image: Array, labels: Array) -> Sample:
 
 def _as_array(x: Any) -> np.ndarray:
     """Return an array on the host; one of Python objects if `x` holds no numbers, or rows of unequal length."""
+    check_has_no_mask(x, "image and labels")
     try:
         return np.asarray(to_host(x))
     except ValueError:
         return np.asarray(x, dtype=object)
+    except Exception:  # whatever the class of x raises
+        return np.array(None, dtype=object)
 
 
 def _count_classes(samples: list[Sample]) -> int:

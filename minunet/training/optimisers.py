@@ -17,14 +17,15 @@ Both means begin at 0, and the divisions by 1 - momentum^step and 1 - decay^step
 A step changes parameters and state in place: they are too many to copy in each step.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from minunet.backend import Array, Params, array_module, flatten, is_whole_number, map_tree
+from minunet.backend import Array, Params, array_module, flatten, is_number, is_whole_number, map_tree
 from minunet.errors import InputError
+from minunet.layers.checks import check_floating
 
 DECAY, EPSILON = 0.999, 1e-8
+MOST_STEPS = 2**53  # a float holds no larger whole number for certain
 
 
 class Optimiser(NamedTuple):
@@ -45,7 +46,7 @@ def init_velocity(params: Params) -> Params:
 
 def sgd_step(params: Params, grads: Params, velocity: Params, learning_rate: float, momentum: float) -> None:
     """Update `params` and `velocity` in place; all three trees have the same structure, or InputError is raised."""
-    _check_numbers("sgd_step", learning_rate, momentum)
+    learning_rate, momentum = _checked("sgd_step", learning_rate, momentum)
     weights, gradients, velocities = _flattened(params=params, grads=grads, velocity=velocity)
     for name, weight in weights.items():
         step = velocities[name]
@@ -66,9 +67,9 @@ def adam_step(
 
     All trees have the structure of `params`, or InputError is raised.
     """
-    _check_numbers("adam_step", learning_rate, momentum)
-    if not is_whole_number(step) or step < 1:
-        raise InputError(f"adam_step needs a step of at least 1, got step={step!r}; count the steps: 1, 2, 3 ...")
+    learning_rate, momentum = _checked("adam_step", learning_rate, momentum)
+    if not is_whole_number(step) or not 1 <= step <= MOST_STEPS:
+        raise InputError(f"adam_step needs a step of at least 1, got step={step!r:.40}; count the steps: 1, 2, 3 ...")
     if not isinstance(moments, dict) or set(moments) != {"mean", "square"}:
         got = f"a dict of {list(moments)}" if isinstance(moments, dict) else f"a {type(moments).__name__}"
         raise InputError(
@@ -85,23 +86,16 @@ def adam_step(
         weight -= learning_rate / (1 - momentum**step) * mean / (root + EPSILON)
 
 
-def _check_numbers(function: str, learning_rate: Any, momentum: Any) -> None:
-    """Raise InputError unless these can be a learning rate and a momentum."""
-    if not _is_number(learning_rate):
+def _checked(function: str, learning_rate: Any, momentum: Any) -> tuple[float, float]:
+    """Return the learning rate and the momentum as numbers of Python; raise InputError unless they can be these."""
+    if not is_number(learning_rate):
         raise InputError(
             f"{function} needs a learning_rate that is a finite number, got {learning_rate!r}; try "
             + ", ".join(f"{optimiser.learning_rate:g} for {optimiser.name}" for optimiser in OPTIMISERS.values())
         )
-    if not _is_number(momentum) or not 0 <= momentum < 1:
+    if not is_number(momentum) or not 0 <= momentum < 1:
         raise InputError(f"{function} needs a momentum in [0, 1), got {momentum!r}; try 0.9")
-
-
-def _is_number(x: Any) -> bool:
-    """Tell whether x is a finite number: of Python, of NumPy, or a 0-d array."""
-    try:
-        return not isinstance(x, str) and math.isfinite(x)
-    except TypeError:
-        return False
+    return float(learning_rate), float(momentum)
 
 
 def _flattened(**trees: Params) -> list[dict[str, Array]]:
@@ -124,6 +118,8 @@ def _flattened(**trees: Params) -> list[dict[str, Array]]:
                 f"{tree_name} must have the structure of params, with {name} {expected.get(name, 'left out')}, got "
                 f"{got.get(name, 'none')}; unet_backward, init_velocity and init_moments make such trees"
             )
+        for name, array in tree.items():
+            check_floating(array, f"{tree_name}: {name}")
     return list(flat.values())
 
 

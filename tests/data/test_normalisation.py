@@ -145,7 +145,7 @@ def test_what_is_given_becomes_a_normalisation():
         ({"mean": [np.nan], "std": [1.0]}, "finite means and a std above 0"),
         ({"mean": [1.0], "std": [-2.0]}, "finite means and a std above 0"),
         ({"mean": [1.0], "std": [0.0]}, "finite means and a std above 0"),
-        ({"mean": ["1"], "std": [1.0]}, "normalisation must hold numbers, got mean <U1"),
+        ({"mean": ["1"], "std": [1.0]}, "normalisation: mean must hold numbers, got <U1"),
     ],
 )
 def test_what_is_no_normalisation_is_told(given, message):

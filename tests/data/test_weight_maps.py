@@ -155,5 +155,5 @@ def test_unusable_instances_are_refused(function):
 
 
 def test_sigma_must_be_positive():
-    with pytest.raises(InputError, match="sigma must be above 0 pixels, got 0; the paper uses 5"):
+    with pytest.raises(InputError, match="sigma must be above 0 pixels and finite, got 0; the paper uses 5"):
         weight_map(np.eye(3, dtype=int), sigma=0)

@@ -228,7 +228,7 @@ ERRORS = {
     ),
     "dtypes": (
         lambda: m.batch_norm_forward(X, GAMMA.astype(np.float32), BETA),
-        "batch norm needs arguments of one dtype, got float64, float32, float64; convert with .astype",
+        "batch norm needs arguments of one dtype, got x float64, gamma float32, beta float64; convert with .astype",
     ),
     "channels": (
         lambda: m.batch_norm_forward(X, np.ones(4), BETA),
@@ -270,7 +270,8 @@ ERRORS = {
     ),
     "folding of another type": (
         lambda: fold_batch_norm(np.ones((3, 3, 1, 1)), np.ones(3), np.float32(GAMMA), BETA, BETA, GAMMA),
-        "folding needs arguments of one dtype, got float64, float64, float32, float64, float64, float64; convert with "
+        "folding needs arguments of one dtype, got weight float64, bias float64, gamma "
+        "float32, beta float64, running_mean float64, running_variance float64; convert with "
         ".astype",
     ),
 }

@@ -86,7 +86,7 @@ def save_checkpoint(
     check_params(network.params)
     path = Path(path)
     if path.suffix != ".npz":
-        raise InputError(f"a checkpoint must end with .npz, got {path}; try {path.with_name(path.name + '.npz')}")
+        raise InputError(f"a checkpoint must end with .npz, got {path}; try {path}.npz")
     numbers = as_normalisation(network.normalisation)._asdict()
     scope = numbers.pop("scope")
     groups = {
