@@ -360,8 +360,8 @@ def my_running_averages(running_mean, running_variance, mean, variance, M, momen
 course.check("running_averages", my_running_averages)
 
 # %% [markdown]
-# How fast do they get near the truth, and how near? The batches below are drawn from numbers with mean 3 and variance
-# 4. The averages begin at mean 0 and variance 1, as the library's and PyTorch's do.
+# How fast do they get near the truth, and how near? The batches below are drawn from numbers with mean 3 and
+# variance 4. The averages begin at mean 0 and variance 1, as the library's and PyTorch's do.
 
 # %%
 figure, axes = plt.subplots(figsize=(7.5, 3), layout="constrained")

@@ -14,7 +14,7 @@ def test_every_convolution_has_its_row(monkeypatch):
     assert not [name for name in names if name.endswith(".up")]
     first, head = lines[1], lines[-2]
     assert first.split()[1:6] == ["3x3", "1", "->", "4", "74x90"]
-    assert "direct_few_channels, one part" in first
+    assert "direct, bands" in first
     assert head.split()[1:5] == ["1x1", "4", "->", "2"]
     assert lines[-1].startswith("shared by ")
 
