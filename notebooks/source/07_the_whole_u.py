@@ -282,7 +282,7 @@ Markdown("\n".join(["| forward: read down | backward: read up |", "|---|---|", *
 # %% [markdown]
 # Each row is a pair: the right side takes the gradient of what the left side returns. Follow `dy` from the last row up
 # to the first. Two lines of `unet_backward` are missing here, and they belong together: `dskips.append(dskip)` and
-# `dy = dy + dskips.pop()`. They are the counterpart of `skips.append(skip)`.
+# `dy += dskips.pop()`. They are the counterpart of `skips.append(skip)`.
 #
 # ## The fork
 #
