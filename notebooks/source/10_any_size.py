@@ -29,6 +29,7 @@ from scipy import ndimage
 from minunet import course, gradcheck, init_unet, pixel_error, predict, unet_backward, unet_forward
 from minunet.data import cut, mirror_pad, normalise, synthetic_dataset
 from minunet.data.tiles import mirrored_indices
+from minunet.fast.cpu.memory import give_back
 from minunet.network.sizes import border
 from minunet.prediction.predict import output_windows, tile_probabilities
 from minunet.training.config import Config
@@ -438,6 +439,7 @@ print("and of the 12 x 12 stamp:", small.shape)
 # %%
 def peak_megabytes(size, tile):
     picture, out = np.zeros((1, size, size), np.float32), np.empty((2, size, size), np.float32)
+    give_back()  # the library keeps memory that an array has left; what lies idle would not be counted
     tracemalloc.start()
     predict(run.params, picture, tile=tile, out=out)
     peak = tracemalloc.get_traced_memory()[1]

@@ -716,7 +716,10 @@ everywhere = fastest(lambda: fast_conv2d_forward(x_wide, weight_wide, bias_wide)
 with threadpool_limits(1, "blas"):
     on_one_core = fastest(lambda: fast_conv2d_forward(x_wide, weight_wide, bias_wide))
 threads = max(library["num_threads"] for library in threadpool_info())
-print(f"threads: {threads}, which is {on_one_core / everywhere:.2f} times as fast as one")
+if threads > 1:
+    print(f"{threads} threads are {on_one_core / everywhere:.2f} times as fast as one")
+else:
+    print("one thread only, so there is nothing to compare")
 
 # %% [markdown]
 # ## What does it cost in digits?
