@@ -102,7 +102,8 @@ def test_threads_never_get_the_same_memory():
         thread.start()
     for thread in threads:
         thread.join()
-    assert wrong == [] and memory.idle_bytes() <= 4 * SIZE
+    assert wrong == []
+    assert memory.idle_bytes() <= 8 * SIZE  # each thread holds its last array while it asks for the next one
 
 
 def test_an_array_can_be_pickled_and_copied():
