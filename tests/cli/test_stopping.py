@@ -38,6 +38,15 @@ def train(cells_folder, tmp_path, monkeypatch):
     return run
 
 
+@pytest.fixture(autouse=True)
+def a_terminal_that_can_be_closed():
+    """Let SIGHUP do what it does by default, also where the tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL) if hasattr(signal, "SIGHUP") else None
+    yield
+    if before is not None:
+        signal.signal(signal.SIGHUP, before)
+
+
 @needs_posix
 @pytest.mark.parametrize(
     ("name", "code"),
