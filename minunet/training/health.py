@@ -64,7 +64,7 @@ def check_network(run: "Run") -> None:
     config, channels = run.config, run.params["encode"][0]["conv1"]["weight"].shape[1]
     xp = array_module(run.params["head"]["bias"])
     noise = np.random.default_rng(0).standard_normal((1, channels, config.tile, config.tile), np.float32)
-    if where := _where(run.params, [xp.asarray(noise)], HOPELESS):
+    if where := _where(run.params, [xp.asarray(noise, dtype=run.params["head"]["bias"].dtype)], HOPELESS):
         raise InputError(
             f"the network's numbers must stay in range, but do not after step {len(run.history)}{where}; "
             + lower_learning_rate(config)
@@ -170,5 +170,5 @@ def _middle(run: "Run", sample: Sample) -> tuple[Array, np.ndarray]:
     top, left, margin = (H - size) // 2, (W - size) // 2, border(config.depth) // 2
     numbers = normalisation_of(sample.image, run.normalisation)
     x = normalise(cut(sample.image, top - margin, left - margin, config.tile, config.tile), numbers)
-    xp = array_module(run.params["head"]["bias"])
-    return xp.asarray(x[None]), cut(sample.labels, top, left, size, size)
+    bias = run.params["head"]["bias"]
+    return array_module(bias).asarray(x[None], dtype=bias.dtype), cut(sample.labels, top, left, size, size)
