@@ -21,6 +21,7 @@ import json
 import os
 import resource
 import signal
+import sys
 import tempfile
 import time
 import zipfile
@@ -37,6 +38,9 @@ from minunet.cli.main import main
 from minunet.network.trained.checkpoint import load_checkpoint
 from minunet.training import run_folder
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from cells_on_disk import write_cells
+
 STEPS = 6
 SETTINGS = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--weights", "map", "--dropout-rate", "0.2"]
 PICTURE = np.random.default_rng(0).integers(0, 255, (100, 100, 3), np.uint8)  # 30 kB as PNG
@@ -48,7 +52,7 @@ CLOCKED = "seconds", "wait"  # what two equal runs differ in
 def kill_runs(kills: int, seed: int, place: Path) -> Counter:
     """Kill runs so many times in all; return how often each way, and how many runs came to their end."""
     rng, counts = np.random.default_rng(seed), Counter()
-    data = f"folder:{_write_cells(place / 'cells')}"
+    data = f"folder:{write_cells(place / 'cells')}"
     whole, journal = place / "whole", place / "journal"
     new = ["train", "--data", data, *SETTINGS, "--steps", str(STEPS), "--out"]
     began = time.monotonic()
@@ -177,19 +181,6 @@ def _log(path: Path) -> list[dict]:
 
 def _timeless(row: dict) -> dict:
     return {name: value for name, value in row.items() if name not in CLOCKED}
-
-
-def _write_cells(folder: Path) -> Path:
-    rng = np.random.default_rng(0)
-    for kind in ("images", "masks"):
-        (folder / kind).mkdir(parents=True)
-    for i in range(4):
-        mask = np.zeros((40, 48), np.uint8)
-        mask[5 + i : 25, 8 : 30 + i] = 255
-        image = (0.5 * mask + 60 + 10 * rng.standard_normal(mask.shape)).clip(0, 255).astype(np.uint8)
-        Image.fromarray(image).save(folder / "images" / f"cell{i}.png")
-        Image.fromarray(mask).save(folder / "masks" / f"cell{i}.png")
-    return folder
 
 
 if __name__ == "__main__":

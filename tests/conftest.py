@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import strict_cupy
+from cells_on_disk import write_cells
 from on_device import move_the_layers_to_the_device
-from PIL import Image
 from strict_cupy import raw_module
 
 from minunet import flatten, init_unet
@@ -111,16 +111,3 @@ def finished_run(tmp_path_factory):
     data = f"folder:{write_cells(folder / 'cells')}"
     assert main(["train", "--data", data, *SMALL, "--steps", "10", "--out", str(folder / "run")]) == 0
     return folder / "run"
-
-
-def write_cells(folder):
-    rng = np.random.default_rng(0)
-    for kind in ("images", "masks"):
-        (folder / kind).mkdir(parents=True)
-    for i in range(4):
-        mask = np.zeros((40, 48), np.uint8)
-        mask[5 + i : 25, 8 : 30 + i] = 255
-        image = (0.5 * mask + 60 + 10 * rng.standard_normal(mask.shape)).clip(0, 255).astype(np.uint8)
-        Image.fromarray(image).save(folder / "images" / f"cell{i}.png")
-        Image.fromarray(mask).save(folder / "masks" / f"cell{i}.png")
-    return folder
