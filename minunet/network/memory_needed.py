@@ -71,6 +71,16 @@ def check_memory(what: str, needed: float, remedy: Callable[[float], str]) -> No
         )
 
 
+def smaller_tile(bytes_of: Callable[[int], float], below: int, depth: int, otherwise: str) -> Callable[[float], str]:
+    """Return a remedy for `check_memory`: it names the largest tile that fits or, if none does, says `otherwise`."""
+
+    def remedy(budget: float) -> str:
+        fitting = largest_tile_within(budget, below, depth, bytes_of)
+        return f"--tile {fitting} would fit" if fitting else f"no tile fits: {otherwise}"
+
+    return remedy
+
+
 def largest_tile_within(budget: float, below: int, depth: int, bytes_of: Callable[[int], float]) -> int | None:
     """Return the largest tile under `below` that fits `depth` and for which ``bytes_of(tile)`` is within the budget."""
     smaller = (n for n in range(below - 1, 0, -1) if fits(n, depth) and output_size(n, depth) >= 2**depth)

@@ -9,7 +9,7 @@ the tile with which the network runs
 from collections.abc import Iterable, Sequence
 
 from minunet.backend import Params
-from minunet.network.memory_needed import check_memory, forward_bytes, largest_tile_within, network_of
+from minunet.network.memory_needed import check_memory, forward_bytes, network_of, smaller_tile
 from minunet.prediction.predict import default_tile
 
 PICTURES = 4  # bytes for each pixel: two pictures of 8 bits, and their compressed form
@@ -31,12 +31,8 @@ def check_prediction(what: str, params: Params, shapes: Iterable[Sequence[int]],
     """Return `predict_bytes`; raise InputError if so much is not free, with the largest tile that would fit."""
     shapes, depth = list(shapes), len(params["encode"])
     needed, below = predict_bytes(params, shapes, tile), tile or max(_largest_default_tile(shapes, depth))
-
-    def remedy(budget: float) -> str:
-        fitting = largest_tile_within(budget, below, depth, lambda n: predict_bytes(params, shapes, n))
-        return f"--tile {fitting} would fit" if fitting else "no tile fits: close other programs, or cut the image up"
-
-    check_memory(what, needed, remedy)
+    otherwise = "close other programs, or cut the image up"
+    check_memory(what, needed, smaller_tile(lambda n: predict_bytes(params, shapes, n), below, depth, otherwise))
     return needed
 
 

@@ -2,8 +2,8 @@
 
 from minunet.backend import Params
 from minunet.data import Dataset, Sample
-from minunet.network.memory_needed import backward_bytes, check_memory, largest_tile_within
-from minunet.network.summary import layer_rows
+from minunet.network.checks import parameter_count
+from minunet.network.memory_needed import backward_bytes, check_memory, smaller_tile
 from minunet.prediction.memory import predict_bytes
 from minunet.prediction.predict import default_tile
 from minunet.training.config import Config
@@ -24,11 +24,10 @@ def run_bytes(config: Config, dataset: Dataset, params: Params) -> int:
     }
     copies = sum(4 * sample.image.size + 4 * sample.labels.size for sample in dataset.train)  # normalised, and weights
     arrays = OPTIMISERS[config.optimiser].state_arrays  # for each parameter; the parameters are there already
-    parameters = sum(row.parameters for row in layer_rows(config.tile, config.tile, **network))
     step = backward_bytes(config.tile, **network)
     maps = MAPS * max(sample.labels.size for sample in dataset.train)
     at_the_end = evaluation_bytes(params, dataset.validation) if dataset.validation else 0
-    return copies + 4 * arrays * parameters + max(step, maps, at_the_end)
+    return copies + 4 * arrays * parameter_count(**network) + max(step, maps, at_the_end)
 
 
 def evaluation_bytes(params: Params, samples: list[Sample], tile: int | None = None) -> int:
@@ -44,11 +43,8 @@ def check_evaluation(params: Params, samples: list[Sample], tile: int | None) ->
     """Raise InputError if an evaluation cannot fit into memory, with the largest tile that would."""
     depth = len(params["encode"])
     below = tile or max(max(default_tile(sample.labels.shape, depth)) for sample in samples)
-
-    def remedy(budget: float) -> str:
-        fitting = largest_tile_within(budget, below, depth, lambda n: evaluation_bytes(params, samples, n))
-        return f"--tile {fitting} would fit" if fitting else "no tile fits: close other programs, or take fewer images"
-
+    otherwise = "close other programs, or take fewer images"
+    remedy = smaller_tile(lambda n: evaluation_bytes(params, samples, n), below, depth, otherwise)
     check_memory("the evaluation", evaluation_bytes(params, samples, tile), remedy)
 
 
@@ -56,13 +52,8 @@ def check_run(config: Config, dataset: Dataset, params: Params) -> None:
     """Raise InputError if a run on the CPU cannot fit into memory, with the largest tile that would."""
     if config.device != "cpu":
         return  # see `out_of_memory.py`
-
-    def remedy(budget: float) -> str:
-        fitting = largest_tile_within(
-            budget, config.tile, config.depth, lambda n: run_bytes(config._replace(tile=n), dataset, params)
-        )
-        return (
-            f"--tile {fitting} would fit" if fitting else "no tile fits: try fewer --base-channels, or close programs"
-        )
-
+    otherwise = "try fewer --base-channels, or close programs"
+    remedy = smaller_tile(
+        lambda n: run_bytes(config._replace(tile=n), dataset, params), config.tile, config.depth, otherwise
+    )
     check_memory(f"a run with tile {config.tile}", run_bytes(config, dataset, params), remedy)
