@@ -15,7 +15,7 @@ from minunet.data.augment import AUGMENTATIONS
 from minunet.data.normalisation import SCOPES
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError, shown
-from minunet.network.checks import MOST_CHANNELS, check_numbers
+from minunet.network.checks import MOST_CHANNELS, NORMS, check_numbers
 from minunet.network.sizes import DEEPEST, LARGEST_TILE, output_size
 from minunet.training.optimisers import OPTIMISERS
 from minunet.training.recipes import RECIPES
@@ -48,6 +48,7 @@ class Config(NamedTuple):
     augmentation: str = "symmetries"
     init: str = "centred"
     normalisation: str = "dataset"
+    norm: str = "none"
 
 
 def resolve(options: Mapping, recipe: str = "quick", stored: Mapping | None = None) -> Config:
@@ -86,6 +87,11 @@ def resolve(options: Mapping, recipe: str = "quick", stored: Mapping | None = No
 def peak_learning_rate(config: Config) -> float:
     """Return the learning rate of a run, before its schedule: the given one or, without, the optimiser's own."""
     return OPTIMISERS[config.optimiser].learning_rate if config.learning_rate is None else config.learning_rate
+
+
+def norm_of(config: Config) -> str | None:
+    """Return the normalisation of a network as `init_unet` takes it."""
+    return None if config.norm == "none" else config.norm
 
 
 class Length(NamedTuple):
@@ -157,6 +163,7 @@ RULES = {
     "augmentation": _one_of(AUGMENTATIONS),
     "init": _one_of(INITS),
     "normalisation": _one_of(SCOPES),
+    "norm": _one_of(("none", *NORMS)),
 }
 MAY_BE_NONE = ("steps", "minutes", "learning_rate")
 

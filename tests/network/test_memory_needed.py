@@ -13,9 +13,9 @@ from minunet.cli.main import main
 from minunet.data import Normalisation
 from minunet.errors import InputError
 from minunet.fast.cpu import limits, memory
+from minunet.network.initialise import init_unet
 from minunet.network.memory_needed import backward_bytes, check_memory, forward_bytes, network_of
 from minunet.network.sizes import output_size
-from minunet.network.unet import init_unet
 from minunet.prediction.predict import tile_probabilities
 from minunet.training.config import Config
 from minunet.training.optimisers import init_moments
