@@ -51,7 +51,8 @@ def check_numbers(**numbers: Any) -> None:
             raise InputError(
                 f"{name} must be at most {most:,}, got {shown(number)}; leave it out for the paper's network"
             )
-    if (count := parameter_count(**{name: int(number) for name, number in numbers.items()})) > MOST_PARAMETERS:
+    whole: dict[str, Any] = {name: int(number) for name, number in numbers.items()}
+    if (count := parameter_count(**whole)) > MOST_PARAMETERS:
         raise InputError(
             f"base_channels must give a network of at most {MOST_PARAMETERS:,} parameters, got "
             f"{numbers.get('base_channels')} with {count:,} parameters; try fewer, or a smaller depth"
@@ -78,6 +79,20 @@ def check_params(params: Any) -> None:
             f"minunet.init_unet, got {_shown(params)}; {remedy}"
         )
     check_arrays(flatten(params), depth=max(_levels(params["encode"]), _levels(params["decode"]), 1))
+
+
+def check_is_plain(params: Params) -> None:
+    """Raise InputError if these are parameters with batch normalisation, which are for training."""
+    if has_norm(params):
+        raise InputError(
+            "a prediction needs a network without batch normalisation, got one with it, whose result would depend on "
+            "what else is in the batch; take run.network, or what minunet.network.running_averages.fold_unet returns"
+        )
+
+
+def has_norm(params: Params) -> bool:
+    """Tell whether a network has batch normalisation."""
+    return "norm1" in params["bottom"]
 
 
 def check_arrays(came: dict[str, Any], depth: int) -> None:

@@ -18,15 +18,11 @@ from collections.abc import Callable
 
 from minunet.backend import Array, Params, array_module
 from minunet.layers.batch_norm import BatchNormCache, fold_batch_norm
+from minunet.network.checks import has_norm
 from minunet.network.unet import UnetCache
 
 MOMENTUM = 0.02  # of the average: about the last 1 / MOMENTUM steps count; those of single tiles differ much
 PAIRS = (("conv1", "norm1"), ("conv2", "norm2"))  # of a double convolution
-
-
-def has_norm(params: Params) -> bool:
-    """Tell whether a network has batch normalisation."""
-    return "norm1" in params["bottom"]
 
 
 def first_running(params: Params) -> Params:

@@ -189,7 +189,7 @@ def double_conv_forward(params: Params, x: Array) -> tuple[Array, DoubleConvCach
 
 def double_conv_backward(dy: Array, cache: DoubleConvCache, with_dx: bool = True) -> tuple[Any, Params]:
     """Return dx (N, C, H, W), or None without `with_dx`, and the gradients of the parameters."""
-    if cache.norm1 is not None:
+    if cache.norm1 is not None and cache.norm2 is not None:
         dy, conv2, norm2 = _norm_grads(conv2d_norm_relu_backward(dy, (cache.conv2, cache.norm2, cache.relu2)))
         dy, conv1, norm1 = _norm_grads(conv2d_norm_relu_backward(dy, (cache.conv1, cache.norm1, cache.relu1), with_dx))
         return dy, {"conv1": conv1, "norm1": norm1, "conv2": conv2, "norm2": norm2}

@@ -3,10 +3,12 @@
     params/encode.0.conv1.weight ...             the parameters, by their dotted names
     normalisation/mean, std, low, high           how grey values are normalised; none if each image has its own numbers
     optimiser_state/encode.0.conv1.weight ...    of a run only: the velocity or, with Adam, mean and square
+    running/encode.0.norm1.mean ...              of a run with batch normalisation only: the running averages, with
+                                                 which `load_checkpoint` makes a plain network of the parameters
     about                                        JSON: format, version, config, history, scope of the normalisation
 
-In version 1 the optimiser's state was called velocity, and the scope of the normalisation was not said; such files
-are read, too.
+In version 1 the optimiser's state was called velocity, and the scope of the normalisation was not said; up to version 2
+there was no batch normalisation. Such files are read, too, and a network without it is written as version 2.
 
 Plain arrays and JSON, no pickle: reading a stranger's checkpoint cannot run a stranger's code.
 """
@@ -22,14 +24,17 @@ from minunet.data.normalisation import Normalisation, as_normalisation
 from minunet.data.npz import read_npz
 from minunet.errors import InputError
 from minunet.files import replace_atomically
-from minunet.network.checks import check_params
+from minunet.network.checks import check_is_plain, check_params, has_norm
 from minunet.network.trained.reading import (
     FORMAT,
     VERSION,
+    WITHOUT_NORM,
     read_about,
+    read_folded,
     read_groups,
     read_normalisation,
     read_params,
+    read_running,
     read_state,
 )
 
@@ -63,6 +68,8 @@ class Checkpoint(NamedTuple):
     config: dict  # how the network was trained
     optimiser_state: dict | None  # this and the history are None if there is no run to resume
     history: list[dict] | None
+    params: dict  # those of the training; with batch normalisation, the network's are folded from these and `running`
+    running: dict  # empty without batch normalisation
 
 
 def save_checkpoint(
@@ -71,6 +78,7 @@ def save_checkpoint(
     config: dict,
     optimiser_state: dict | None = None,
     history: list[dict] | None = None,
+    running: dict | None = None,
 ) -> None:
     """Write a checkpoint, whole or not at all.
 
@@ -82,8 +90,13 @@ def save_checkpoint(
     optimiser_state : as from the optimiser's `init`, optional
     history : list of dicts, optional
         State and history let a run be resumed; a checkpoint for prediction does without.
+    running : dict, optional
+        The running averages of a network whose parameters have batch normalisation.
     """
     check_params(network.params)
+    if has_norm(network.params) != bool(running):
+        check_is_plain(network.params)
+        raise InputError("running averages need parameters with batch normalisation, got those of a plain network")
     path = Path(path)
     if path.suffix != ".npz":
         raise InputError(f"a checkpoint must end with .npz, got {path}; try {path}.npz")
@@ -93,8 +106,10 @@ def save_checkpoint(
         "params": network.params,
         "normalisation": {name: x for name, x in numbers.items() if x is not None},
         "optimiser_state": optimiser_state or {},
+        "running": running or {},
     }
-    about = {"format": FORMAT, "version": VERSION, "config": config, "history": history, "normalisation": scope}
+    version = VERSION if running else WITHOUT_NORM
+    about = {"format": FORMAT, "version": version, "config": config, "history": history, "normalisation": scope}
     arrays: dict[str, Any] = {"about": np.array(json.dumps(about))}
     for group, tree in groups.items():
         arrays.update({f"{group}/{name}": x for name, x in flatten(map_tree(to_host, tree)).items()})
@@ -120,4 +135,6 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     channels = params["encode"][0]["conv1"]["weight"].shape[1]
     normalisation = read_normalisation(groups["normalisation"], about.get("normalisation"), channels, path)
     state = read_state(groups["optimiser_state"], groups["params"], path)
-    return Checkpoint(Network(params, normalisation), about["config"], state, about["history"])
+    running = read_running(groups["running"], groups["params"], path)
+    network = Network(read_folded(params, running, path), normalisation)
+    return Checkpoint(network, about["config"], state, about["history"], params, running)
