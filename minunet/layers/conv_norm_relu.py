@@ -13,6 +13,7 @@ fewer passes over the memory.
 from minunet.backend import Array, array_module
 from minunet.layers.batch_norm import EPSILON, BatchNormCache, batch_norm_backward, batch_norm_forward
 from minunet.layers.cache_checks import check_tuple_of_caches
+from minunet.layers.checks import check_axes
 from minunet.layers.conv import Conv2dCache, conv2d_backward, conv2d_forward
 from minunet.layers.relu import ReluCache, relu_backward, relu_forward
 
@@ -40,7 +41,7 @@ def conv2d_norm_relu_forward(
     InputError
         As `conv2d_forward` and `batch_norm_forward`.
     """
-    y, conv_cache = conv2d_forward(x, weight, array_module(beta).zeros_like(beta))
+    y, conv_cache = conv2d_forward(x, weight, no_bias(weight))
     y, norm_cache = batch_norm_forward(y, gamma, beta, epsilon)
     y, relu_cache = relu_forward(y)
     return y, (conv_cache, norm_cache, relu_cache)
@@ -71,3 +72,9 @@ def conv2d_norm_relu_backward(
     dy, dgamma, dbeta = batch_norm_backward(dy, norm_cache)
     dx, dweight, _ = conv2d_backward(dy, conv_cache)
     return dx if with_dx else None, dweight, dgamma, dbeta
+
+
+def no_bias(weight: Array) -> Array:
+    """Return zeros (F,), in place of the bias of a convolution with weight (F, C, KH, KW)."""
+    check_axes(weight, "weight", "F, C, KH, KW")
+    return array_module(weight).zeros(len(weight), weight.dtype)

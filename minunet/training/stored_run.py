@@ -16,19 +16,21 @@ from minunet.training.config import Config, check, fault_of
 
 COLUMNS = ("step", "seconds", "wait", "learning_rate", "loss", "validation_error", "majority_error")
 ALWAYS = {"step", "seconds", "learning_rate", "loss"}  # wait came after 0.1.0; the errors are measured now and then
+LATER = {"norm": "none"}  # settings that older runs do not say, and what they mean by that
 REMEDY = "take an intact copy, or start a new run"
 
 
 def stored_config(stored: Checkpoint, path: str | Path) -> Config:
     """Return the settings in a checkpoint; raise InputError if one is missing, unknown, or cannot be."""
-    for name in dict.fromkeys([*Config._fields, *stored.config]):
+    settings = {**LATER, **stored.config}
+    for name in dict.fromkeys([*Config._fields, *settings]):
         if name not in Config._fields:
             _refuse("the settings of a run in config", f"{shown(name)} added", path)
-        if name not in stored.config:
+        if name not in settings:
             _refuse("the settings of a run in config", f"{shown(name)} missing", path)
-        if fault := fault_of(name, stored.config[name]):
+        if fault := fault_of(name, settings[name]):
             raise InputError(f"{path}: {fault}; {REMEDY}")
-    config = Config(**stored.config)
+    config = Config(**settings)
     try:
         check(config)
     except InputError as error:

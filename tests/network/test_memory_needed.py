@@ -62,7 +62,7 @@ def free(monkeypatch):
 @pytest.mark.parametrize(("network", "tile"), CASES)
 def test_a_prediction_takes_what_is_predicted(rng, network, tile):
     params = init_unet(rng, **network)
-    assert network_of(params) == network
+    assert network_of(params) == {"norm": None, **network}
     x = rng.standard_normal((network["in_channels"], tile, tile)).astype(np.float32)
     check(
         f"forward, {network}, tile {tile}", forward_bytes(tile, tile, **network), lambda: tile_probabilities(params, x)

@@ -1,114 +1,109 @@
-"""Batch normalisation and the ReLU after it, on images that lie by rows, band by band: a band stays in a core's cache.
+"""The same batch normalisation and ReLU as in `layers/conv_norm_relu.py`, by rows: in two passes each way.
 
-A pass over the memory ends where the statistics of all pixels are needed. So there are two passes each way:
+The convolution before it has made x for nobody else, so x_hat takes its place in memory.
 
-    forward     mean and squared distances of each band, put together to those of the whole
-                x_hat, in place of x, and y = relu(gamma * x_hat + beta)
-    backward    dy where the ReLU was open, and its sums dbeta and dgamma
-                dx = gamma / sqrt(variance + epsilon) * (dy - dbeta / M - x_hat * dgamma / M)
+    forward     statistics of each band, put together         x -> mean, variance
+                x_hat = (x - mean) / std                      in place of x
+                y     = relu(gamma x_hat + beta)              while x_hat is in cache
 
-Sums are taken along the rows in the dtype of x, and of all rows in float64, in the order of the bands: so the result
-is the same, bit for bit, on any number of cores.
+    backward    dx    = dy where y > 0                        and its sums, dbeta and dgamma = sum dx x_hat
+                dx    = gamma / std (dx - dbeta / M - x_hat dgamma / M)             in place
+
+Squares are summed about the mean of their own band, which loses no digits where a channel's mean is much larger than
+its deviation. With n_b pixels in band b, as Chan, Golub and LeVeque add up variances (1979):
+
+    variance = 1 / M  sum_b (squares_b + n_b (mean_b - mean)^2)
+
+The sums over bands are in float64.
 """
 
 import numpy as np
 
 from minunet.backend import Array
-from minunet.fast.cpu import by_rows
+from minunet.fast.cpu import by_rows, memory
+from minunet.fast.cpu.by_rows import Band, bands, rows_of
+from minunet.fast.cpu.direct import relu, sum_of_pixels
 from minunet.fast.cpu.parallel import in_parallel
 from minunet.layers.batch_norm import BatchNormCache
-from minunet.layers.relu import ReluCache
 
 
-def norm_relu_forward(
-    x: Array, gamma: Array, beta: Array, epsilon: float
-) -> tuple[Array, tuple[BatchNormCache, ReluCache]]:
-    """Return y (N, C, H, W) and the caches; x, which lies by rows, is overwritten by x_hat."""
+def norm_relu_forward(x: Array, gamma: Array, beta: Array, epsilon: float) -> tuple[Array, BatchNormCache]:
+    """Return y (N, C, H, W) and the cache; x is overwritten by x_hat if it lies by rows."""
     N, C, H, W = x.shape
     y = by_rows.empty(N, C, H, W, x.dtype)
-    x_hat, out = _as_rows(x), _as_rows(y)
-    mean, variance = _statistics(x_hat)
-    scale = 1 / np.sqrt(variance + epsilon)
-    zeros = np.zeros((C, W), x.dtype)  # quicker than the number 0
+    x_rows, y_rows, parts = rows_of(x), rows_of(y), bands(N, H, C * W)
+    mean, variance = _statistics(x_rows, parts)
+    factor = 1 / np.sqrt(variance + float(epsilon))
 
-    def normalise(rows: slice) -> None:
-        band, y_band = x_hat[rows], out[rows]
-        band -= _column(mean, x)
-        band *= _column(scale, x)
-        np.multiply(band, _column(gamma, x), out=y_band)
-        y_band += _column(beta, x)
-        np.maximum(y_band, zeros, out=y_band)
+    def work(band: Band) -> None:
+        n, start, stop = band
+        x_hat, out = x_rows[n, start:stop], y_rows[n, start:stop]
+        x_hat -= mean[:, None]
+        x_hat *= factor[:, None]
+        np.multiply(x_hat, gamma[:, None], out=out)
+        out += beta[:, None]
+        relu(out)
 
-    in_parallel(normalise, _bands(x_hat))
-    norm_cache = BatchNormCache(x, gamma, mean.astype(x.dtype), variance.astype(x.dtype), epsilon)
-    return y, (norm_cache, ReluCache(y))
-
-
-def norm_relu_backward(dy: Array, norm_cache: BatchNormCache, relu_cache: ReluCache) -> tuple[Array, Array, Array]:
-    """Return dx (N, C, H, W), by rows, dgamma and dbeta (C,)."""
-    x, gamma, _, variance, epsilon = norm_cache
-    N, C, H, W = x.shape
-    dx = by_rows.empty(N, C, H, W, x.dtype)
-    x_hat, y, d, out = (_as_rows(array) for array in (x, relu_cache.y, dy, dx))
-
-    def open_only(rows: slice) -> tuple[Array, Array]:
-        np.multiply(d[rows], y[rows] > 0, out=out[rows])
-        return _sum(out[rows].sum(axis=2)), _sum(np.einsum("rcw,rcw->rc", out[rows], x_hat[rows]))
-
-    bands = _bands(x_hat)
-    sums = in_parallel(open_only, bands)
-    dbeta, dgamma = (sum(parts) for parts in zip(*sums, strict=True))
-    M = N * H * W
-    scale = gamma / np.sqrt(variance + epsilon)
-
-    def through_the_statistics(rows: slice) -> None:
-        band = out[rows]
-        band -= x_hat[rows] * _column(dgamma / M, x)
-        band -= _column(dbeta / M, x)
-        band *= _column(scale, x)
-
-    in_parallel(through_the_statistics, bands)
-    return dx, dgamma.astype(x.dtype), dbeta.astype(x.dtype)
+    in_parallel(work, parts)
+    return y, BatchNormCache(x_rows.transpose(0, 2, 1, 3), gamma, mean, variance, epsilon)
 
 
-def _statistics(x: Array) -> tuple[Array, Array]:
-    """Return mean and variance, (C,) each in float64, of x (rows, C, W).
+def norm_relu_backward(dy: Array, y: Array, cache: BatchNormCache) -> tuple[Array, Array, Array]:
+    """Return dx (N, C, H, W), dgamma (C,) and dbeta (C,); y is the output of `norm_relu_forward`."""
+    x_hat, gamma, _, variance, epsilon = cache
+    N, C, H, W = x_hat.shape
+    dx = by_rows.empty(N, C, H, W, x_hat.dtype)
+    dy_rows, y_rows, x_rows = (x.transpose(0, 2, 1, 3) for x in (dy, y, x_hat))
+    dx_rows, parts = rows_of(dx), bands(N, H, C * W)
 
-    A band's squared distances are taken from its own mean, so nothing cancels where the mean is large:
+    def through_relu(band: Band) -> Array:
+        n, start, stop = band
+        gate = memory.empty((stop - start, C, W), bool)
+        out = dx_rows[n, start:stop]
+        np.greater(y_rows[n, start:stop], 0, out=gate)
+        np.multiply(dy_rows[n, start:stop], gate, out=out)
+        return np.stack([_sum_of_products(out, x_rows[n, start:stop]), sum_of_pixels(out)])
 
-        variance = 1/M sum_bands  squares[band] + pixels[band] * (mean[band] - mean)**2
-    """
+    dgamma, dbeta = _in_float64(in_parallel(through_relu, parts)).sum(axis=0)  # (C,) each
+    factor = gamma / np.sqrt(variance + float(epsilon))
+    along_x_hat = (dgamma / (N * H * W) * factor).astype(dx.dtype)
+    constant = (dbeta / (N * H * W) * factor).astype(dx.dtype)
 
-    def of_band(rows: slice) -> tuple[int, Array, Array]:
-        band = x[rows]
-        pixels = len(band) * band.shape[2]
-        mean = _sum(band.sum(axis=2)) / pixels
-        centred = band - _column(mean, x)
-        return pixels, mean, _sum(np.einsum("rcw,rcw->rc", centred, centred))
+    def through_statistics(band: Band) -> None:
+        n, start, stop = band
+        out = dx_rows[n, start:stop]
+        product = memory.empty(out.shape, out.dtype)
+        np.multiply(x_rows[n, start:stop], along_x_hat[:, None], out=product)
+        product += constant[:, None]
+        out *= factor[:, None]
+        out -= product
 
-    found: list = in_parallel(of_band, _bands(x))
-    M = len(x) * x.shape[2]
-    mean = sum(pixels * of_this for pixels, of_this, _ in found) / M
-    variance = sum(squares + pixels * (of_this - mean) ** 2 for pixels, of_this, squares in found) / M
-    return mean, variance
-
-
-def _bands(x: Array) -> list[slice]:
-    rows, C, W = x.shape
-    return [slice(band.start, band.stop) for band in by_rows.bands(1, rows, C * W)]
-
-
-def _as_rows(x: Array) -> Array:
-    """Return x (N, C, H, W) as (N * H, C, W): a view if it lies by rows."""
-    N, C, H, W = x.shape
-    return by_rows.rows_of(x).reshape(N * H, C, W)
-
-
-def _column(vector: Array, like: Array) -> Array:
-    """Return (C,) as (C, 1), which fits to (rows, C, W), in the dtype of an array."""
-    return vector.astype(like.dtype)[:, None]
+    in_parallel(through_statistics, parts)
+    return dx, dgamma.astype(dx.dtype), dbeta.astype(dx.dtype)
 
 
-def _sum(of_rows: Array) -> Array:
-    """Return the sum of (rows, C) over the rows, in float64."""
-    return of_rows.sum(axis=0, dtype=np.float64)
+def _statistics(rows: Array, parts: list[Band]) -> tuple[Array, Array]:
+    """Return mean and variance, (C,) each, of rows (N, H, C, W)."""
+
+    def work(band: Band) -> Array:
+        x = rows[band.image, band.start : band.stop]
+        mean = sum_of_pixels(x) / x[:, 0].size
+        centred = memory.empty(x.shape, x.dtype)
+        np.subtract(x, mean[:, None], out=centred)
+        return np.stack([mean, _sum_of_products(centred, centred)])
+
+    means, squares = _in_float64(in_parallel(work, parts)).swapaxes(0, 1)  # (bands, C) each
+    pixels = rows.shape[3] * np.array([band.stop - band.start for band in parts])[:, None]
+    M = pixels.sum()
+    mean = (pixels * means).sum(axis=0) / M
+    variance = (squares + pixels * (means - mean) ** 2).sum(axis=0) / M
+    return mean.astype(rows.dtype), variance.astype(rows.dtype)
+
+
+def _sum_of_products(a: Array, b: Array) -> Array:
+    """Return the sum over rows and columns, (C,), of a * b, both (rows, C, W)."""
+    return np.einsum("hcw,hcw->hc", a, b).sum(axis=0)
+
+
+def _in_float64(arrays: list[Array]) -> Array:
+    return np.stack(arrays).astype(np.float64)

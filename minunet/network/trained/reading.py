@@ -22,7 +22,6 @@ FORMAT, VERSION, WITHOUT_NORM = "minunet checkpoint", 3, 2
 KEYS = {"format", "version", "config", "history"}  # of `about`; since version 2 "normalisation", too
 PREFIXES = {frozenset({""}), frozenset({"mean.", "square."})}  # of the names in a state: momentum's, or Adam's
 NEW_SETTINGS = {"optimiser": "sgd", "batch": 1}  # not said in version 1: there was nothing else
-NORM = {"norm": "none"}  # not said in the first files of version 2
 
 Arrays = dict[str, np.ndarray]
 
@@ -54,9 +53,7 @@ def read_about(arrays: Arrays, path: Path) -> dict:
         if not isinstance(row, dict) or not all(type(value) in (int, float) for value in row.values()):
             _refuse("rows of numbers, or null, as history", shown(row), path)
     if about["version"] == 1 and config:
-        about["config"] = {**NORM, **NEW_SETTINGS, **config}
-    elif about["version"] == WITHOUT_NORM and config:
-        about["config"] = {**NORM, **config}
+        about["config"] = {**NEW_SETTINGS, **config}
     return about
 
 
