@@ -155,6 +155,8 @@ def unet_backward(dlogits: Array, cache: UnetCache, with_dx: bool = False) -> An
         dy, conv_grads = double_conv_backward(dy, decode_cache.conv)
         dskip, dy = crop_concat_backward(dy, decode_cache.concat)
         dy, up_grads = _conv_grads(up_conv_backward(dy, decode_cache.up))
+        if decode_cache.conv.norm1 is not None:
+            up_grads["bias"] *= 0  # the normalisation takes away what it adds: without rounding it would be 0
         dskips.append(dskip)
         decode.append({"up": up_grads, **conv_grads})
 
