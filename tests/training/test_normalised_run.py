@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from cells_on_disk import write_cells
 from threadpoolctl import threadpool_limits
 
 import minunet as m
@@ -21,8 +22,8 @@ SMALL = Config(base_channels=4, depth=1, tile=68, steps=30, weights="none", norm
 
 
 @pytest.fixture(scope="module")
-def dataset():
-    return load_data("synthetic")._replace(validation=[])
+def dataset(tmp_path_factory):
+    return load_data(f"folder:{write_cells(tmp_path_factory.mktemp('cells'))}")._replace(validation=[])
 
 
 def assert_equal(a, b):
@@ -32,9 +33,9 @@ def assert_equal(a, b):
 
 
 def test_thirty_steps_in_float32_train(dataset):
-    run = start(SMALL, dataset)
+    run = start(SMALL._replace(learning_rate=0.01), dataset)
     losses = [row["loss"] for row in train_steps(run, dataset)]
-    assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:5])
+    assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
     arrays = flatten([run.params, run.running, run.network.params])
     assert all(x.dtype == np.float32 and np.isfinite(x).all() for x in arrays.values())
     assert all(x.any() for x in flatten(run.running).values())
@@ -60,7 +61,7 @@ def test_the_number_of_threads_changes_no_bit(dataset, monkeypatch, largest):
     assert_equal(*results)
 
 
-@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+@pytest.mark.parametrize("optimiser", ["adam", pytest.param("sgd", marks=pytest.mark.slow)])
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, dataset, optimiser):
     config = SMALL._replace(optimiser=optimiser, steps=6, batch=2)
     whole, half = start(config, dataset), start(config, dataset)
@@ -85,6 +86,7 @@ def test_train_on_arrays_takes_it():
         m.train(images, [images[0] > 0.5], norm="layer")
 
 
+@pytest.mark.slow
 def test_the_command_takes_it(tmp_path, capsys, cells_folder):
     out, data = tmp_path / "run", ["--data", f"folder:{cells_folder}"]
     small = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--weights", "none"]
@@ -117,7 +119,6 @@ def stored_run(tmp_path_factory, dataset):
         ("running/encode.0.norm1.mean", np.ones(2), r"got float64 \(2,\)"),
         ("running/encode.0.norm1.mean", VECTOR * np.nan, r"finite numbers in 'running/encode\.0\.norm1\.mean'"),
         ("running/bottom.norm2.variance", -np.ones(4, np.float32), r"variances in running bottom\.norm2.*, got -1"),
-        ("params/decode.0.norm1.gamma", VECTOR * 3e38, r"in decode\.0\.conv1\.weight once .* is folded in, got NaN"),
         ("params/decode.0.norm1.gamma", None, r"decode\.0\.norm1\.gamma missing"),
         ("params/encode.0.conv1.bias", VECTOR, r"'encode\.0\.conv1\.bias' added"),
         ("params/encode.0.norm1.beta", np.ones(3, np.float32), r"\(2,\) in encode\.0\.norm1\.beta, got float32 \(3,\)"),
@@ -130,6 +131,16 @@ def test_a_checkpoint_whose_averages_cannot_be_is_told_with_the_file(tmp_path, s
         content[name] = new
     np.savez(tmp_path / "checkpoint.npz", **content)
     with pytest.raises(InputError, match=rf"checkpoint\.npz: .*{message}"):
+        m.load_network(tmp_path / "checkpoint.npz")
+
+
+def test_a_network_that_overflows_when_it_is_folded_is_told_with_the_file(tmp_path, stored_run):
+    with np.load(stored_run) as archive:
+        content = dict(archive)
+    content["params/decode.0.norm1.gamma"] = VECTOR * 3e38
+    content["running/decode.0.norm1.variance"] = VECTOR * 0
+    np.savez(tmp_path / "checkpoint.npz", **content)
+    with pytest.raises(InputError, match=r"finite numbers in decode\.0\.conv1\.weight once .* is folded in, got NaN"):
         m.load_network(tmp_path / "checkpoint.npz")
 
 
