@@ -53,9 +53,9 @@ def _check(counts: dict[int, int], are_colours: bool, where) -> None:
     rare = [value for value, count in counts.items() if count < RARE * total]
     if len(counts) > MOST or (len(counts) > FEW and 2 * len(rare) > len(counts)):
         raise InputError(
-            f"{where}: expected a value for each class, at most {MOST}, got {listed(counts, are_colours)}, most of them "
-            "rare, as after JPEG compression or with smoothed outlines; save exact values, or, if they are classes, "
-            "name them all with classes="
+            f"{where}: expected a value for each class, at most {MOST}, got {listed(counts, are_colours)}, "
+            "most of them rare, as after JPEG compression or with smoothed outlines; save exact values, or name all "
+            "classes, such as classes=0,128,255"
         )
     if len(counts) < 2:
         raise InputError(f"{where}: expected at least 2 classes, got {listed(counts, are_colours)}; check the masks")

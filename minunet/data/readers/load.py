@@ -62,7 +62,8 @@ def _check_options(kind: str, given: dict) -> None:
                 "invert": ", which has binary masks; instances and classes have no other side",
                 "field_of_interest": ", of which a band at the border may not be annotated",
             }
-            raise InputError(f"{name}={given[name]} is for {kinds}{why.get(name, '')}, got {kind}; leave it out")
+            option = name if given[name] is True else f"{name}={given[name]}"
+            raise InputError(f"{option} is for {kinds}{why.get(name, '')}, got {kind}; leave it out")
 
 
 def _remedy(spec: str) -> str:
