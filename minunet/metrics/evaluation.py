@@ -75,14 +75,13 @@ def evaluate(samples: list[Sample], probabilities: list[np.ndarray], progress: b
         row.update(_slow_measures(sample, p))
     true_cells = [_true_cells(sample) for sample in samples]
     knowns = [sample.known for sample in samples]
-    seg_truths = [_seg_truth(sample) for sample in samples]
-    with_seg = all(truth is not None for truth in seg_truths)
+    whole = [truth for truth in map(_seg_truth, samples) if truth is not None]
+    with_seg = len(whole) == len(samples)
     cell_probabilities = [1 - p[0] for p in probabilities]
-    best = best_over_thresholds(true_cells, cell_probabilities, knowns, progress, with_seg, seg_truths)
+    best = best_over_thresholds(true_cells, cell_probabilities, knowns, progress, with_seg, whole if with_seg else None)
     means = mean(rows)
     if "seg" in means:
-        pairs = [(row["seg"], cell_count(t)) for row, t in zip(rows, seg_truths, strict=True) if t is not None]
-        means["seg"] = pooled_seg(*map(list, zip(*pairs, strict=True)))
+        means["seg"] = pooled_seg([row["seg"] for row in rows if "seg" in row], [cell_count(cells) for cells in whole])
     by_class = {"classes": class_measures(samples, probabilities)} if len(probabilities[0]) > 2 else {}
     return {**means, "images": rows, "best_over_thresholds": best, **by_class}
 
