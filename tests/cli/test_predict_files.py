@@ -42,7 +42,7 @@ def test_no_image_is_held_while_the_next_file_is_read(tmp_path, network, monkeyp
     (tmp_path / "out").mkdir()
     images = readable_images(paths, network, SimpleNamespace(tile=None, any_size=False), errors)
     assert predict_and_write(images, network, tmp_path / "out") == 3
-    assert errors == [] and len(list((tmp_path / "out").iterdir())) == 6
+    assert errors == [] and len(list((tmp_path / "out").iterdir())) == 3 * 5
     assert alive == [[], [False], [False, False]]
 
 
@@ -63,13 +63,19 @@ def test_a_large_image_is_announced_or_refused_before_it_is_read(tmp_path, monke
     path.write_bytes(png_header(20000, 20000))
     monkeypatch.setattr(limits, "memory", lambda: limits.Memory(64 * 10**9, 3 * 10**9))
     assert main(["predict", str(path), "--any-size", "--out", str(tmp_path / "out")]) == 2
-    assert "large.png: 20000x20000 pixels: this needs about 6." in (line := capsys.readouterr().err)
-    assert "and 3.0 GB are free; no tile fits: close other programs, or cut the image up" in line
+    assert "large.png: 20000x20000 pixels: this needs about 9." in (line := capsys.readouterr().err)
+    assert (
+        "and 3.0 GB are free; no tile fits: close other programs, or cut the image up, or write --only probability"
+        in line
+    )
     monkeypatch.setattr(limits, "memory", lambda: limits.Memory(64 * 10**9, 32 * 10**9))
     assert main(["predict", str(path), "--any-size", "--out", str(tmp_path / "out")]) == 2  # it has no pixels after all
     said, error = capsys.readouterr().err.splitlines()
-    assert said.startswith(f"{path}: 20000x20000 pixels: this needs about 6.") and said.endswith("32.0 GB are free")
+    assert said.startswith(f"{path}: 20000x20000 pixels: this needs about 9.") and said.endswith("32.0 GB are free")
     assert error.startswith("minunet predict: error: ")
+    small = ["predict", str(path), "--any-size", "--out", str(tmp_path / "out"), "--only", "probability"]
+    assert main(small) == 2
+    assert ": this needs about 6." in capsys.readouterr().err
 
 
 def png_header(height, width):
