@@ -21,45 +21,28 @@ WORTH_SAYING = 1e9  # bytes: an image that needs as much is announced
 Images = Iterable[tuple[str, np.ndarray]]  # the name of each image, and the image, (C, H, W)
 
 
-def names_of(paths: list[str]) -> list[str]:
-    """Return the names of all pages, as `read_pages` gives them, as far as the files' headers tell.
-
-    Raises
-    ------
-    InputError
-        If two images have one name.
-    """
-    names: dict[str, None] = {}
-    for path in paths:
-        stem, count = Path(path).stem, len(page_sizes(path))
-        for name in [stem] if count <= 1 else [f"{stem}_{i:03d}" for i in range(count)]:
-            if name in names:
-                raise InputError(
-                    f"two images are called {name}, so one result would replace the other; predict them one by one"
-                )
-            names[name] = None
-    return list(names)
-
-
 def readable_images(
-    paths: list[str], network: Network, options, errors: list[str], kinds: Collection[str] = ALWAYS
+    names: dict[str, str], network: Network, options, errors: list[str], kinds: Collection[str] = ALWAYS
 ) -> Iterator:
     """Yield (name, image) for every page of every file; only one file is in memory at a time.
 
+    `names` are those of the results of each file, as from `names_of`; that of a page has its number behind it.
     `options` are those of `minunet predict`, of which tile and any_size count; `kinds` of results are to be written.
 
     What is wrong with a file that cannot be used goes to `errors`, and is printed, unless it is the only file.
     """
-    for path in paths:
+    for path, name in names.items():
         try:
             pages = _pages_for(path, network, options.tile, options.any_size, result_bytes(kinds))
         except InputError as error:
             errors.append(str(error))
-            if len(paths) > 1:
+            if len(names) > 1:
                 print_error(f"minunet predict: left out: {error}")
             continue
         while pages:
-            yield pages.pop(0)  # which lets go of it
+            page, image = pages.pop(0)
+            yield name + page.removeprefix(Path(path).stem), image
+            del image  # before the next one is read
 
 
 def _pages_for(
@@ -132,6 +115,7 @@ def predict_and_write(
     for probabilities in predict_all(network, in_turn(), **options):
         name, image = waiting.pop(0)
         paths = result_paths(folder, name, kinds)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_results(paths, name, image, probabilities, threshold)
         print_line(" ".join(map(str, paths.values())))
         count += 1
