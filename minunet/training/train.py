@@ -38,6 +38,7 @@ from minunet.data import (
     normalise,
     prefetch,
 )
+from minunet.data.image_statistics import statistics_of_training
 from minunet.data.normalisation import Normalisation
 from minunet.fast.cpu.parallel import side_by_side
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
@@ -67,11 +68,12 @@ class Run(NamedTuple):
     optimiser_state: dict  # as from the optimiser's `init`
     normalisation: Normalisation
     history: list[dict]  # a row for each step: step, seconds, wait, learning_rate, loss; at times, validation_error
+    statistics: dict | None = None  # of the training images; see `minunet/data/image_statistics.py`
 
     @property
     def network(self) -> Network:
         """What `predict` takes; its arrays change as the run goes on."""
-        return Network(self.params, self.normalisation)
+        return Network(self.params, self.normalisation, self.statistics)
 
 
 def start(config: Config, dataset: Dataset) -> Run:
@@ -89,7 +91,8 @@ def start(config: Config, dataset: Dataset) -> Run:
     if config.normalisation == "dataset":
         normalisation = fit_normalisation(dataset.train)
     optimiser_state = OPTIMISERS[config.optimiser].init(params)
-    return Run(config, params, optimiser_state, normalisation, [])
+    statistics = statistics_of_training(dataset.train, normalisation)
+    return Run(config, params, optimiser_state, normalisation, [], statistics)
 
 
 def learning_rate(config: Config, step: int, done: float) -> float:

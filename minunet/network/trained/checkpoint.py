@@ -3,7 +3,8 @@
     params/encode.0.conv1.weight ...             the parameters, by their dotted names
     normalisation/mean, std, low, high           how grey values are normalised; none if each image has its own numbers
     optimiser_state/encode.0.conv1.weight ...    of a run only: the velocity or, with Adam, mean and square
-    about                                        JSON: format, version, config, history, scope of the normalisation
+    about                                        JSON: format, version, config, history, scope of the normalisation;
+                                                 statistics of the training images, where they are known
 
 In version 1 the optimiser's state was called velocity, and the scope of the normalisation was not said; such files
 are read, too.
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minunet.backend import flatten, map_tree, to_host
+from minunet.data.image_statistics import check_statistics
 from minunet.data.normalisation import Normalisation, as_normalisation
 from minunet.data.npz import read_npz
 from minunet.errors import InputError
@@ -39,6 +41,7 @@ class Network(NamedTuple):
 
     params: dict  # as from `init_unet`
     normalisation: Normalisation  # how the grey values of its training images were normalised
+    statistics: dict | None = None  # what its training images look like; see `minunet/data/image_statistics.py`
 
     def __repr__(self) -> str:
         try:
@@ -84,6 +87,7 @@ def save_checkpoint(
         State and history let a run be resumed; a checkpoint for prediction does without.
     """
     check_params(network.params)
+    check_statistics(network.statistics)
     path = Path(path)
     if path.suffix != ".npz":
         raise InputError(f"a checkpoint must end with .npz, got {path}; try {path}.npz")
@@ -95,6 +99,8 @@ def save_checkpoint(
         "optimiser_state": optimiser_state or {},
     }
     about = {"format": FORMAT, "version": VERSION, "config": config, "history": history, "normalisation": scope}
+    if network.statistics is not None:
+        about["statistics"] = network.statistics
     arrays: dict[str, Any] = {"about": np.array(json.dumps(about))}
     for group, tree in groups.items():
         arrays.update({f"{group}/{name}": x for name, x in flatten(map_tree(to_host, tree)).items()})
@@ -120,4 +126,5 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     channels = params["encode"][0]["conv1"]["weight"].shape[1]
     normalisation = read_normalisation(groups["normalisation"], about.get("normalisation"), channels, path)
     state = read_state(groups["optimiser_state"], groups["params"], path)
-    return Checkpoint(Network(params, normalisation), about["config"], state, about["history"])
+    network = Network(params, normalisation, about.get("statistics"))
+    return Checkpoint(network, about["config"], state, about["history"])
