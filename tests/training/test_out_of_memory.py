@@ -9,9 +9,9 @@ from minunet.backend import to_device
 from minunet.cli.main import main
 from minunet.data import Normalisation, load_data
 from minunet.fast.cuda import conv, crop_concat, loss, pool, relu
+from minunet.network.initialise import init_unet
 from minunet.network.sizes import output_size
 from minunet.network.summary import layer_rows
-from minunet.network.unet import init_unet
 from minunet.training.config import Config
 from minunet.training.optimisers import init_velocity
 from minunet.training.out_of_memory import data_bytes, largest_tile, step_bytes

@@ -3,11 +3,13 @@
     params/encode.0.conv1.weight ...             the parameters, by their dotted names
     normalisation/mean, std, low, high           how grey values are normalised; none if each image has its own numbers
     optimiser_state/encode.0.conv1.weight ...    of a run only: the velocity or, with Adam, mean and square
+    running/encode.0.norm1.mean ...              of a run with batch normalisation only: the running averages, with
+                                                 which `load_checkpoint` makes a plain network of the parameters
     about                                        JSON: format, version, config, history, scope of the normalisation;
                                                  statistics of the training images, where they are known
 
-In version 1 the optimiser's state was called velocity, and the scope of the normalisation was not said; such files
-are read, too.
+In version 1 the optimiser's state was called velocity, and the scope of the normalisation was not said; version 3
+brought batch normalisation and statistics. Older files are read, too.
 
 Plain arrays and JSON, no pickle: reading a stranger's checkpoint cannot run a stranger's code.
 """
@@ -24,14 +26,16 @@ from minunet.data.normalisation import Normalisation, as_normalisation
 from minunet.data.npz import read_npz
 from minunet.errors import InputError
 from minunet.files import replace_atomically
-from minunet.network.checks import check_params
+from minunet.network.checks import check_is_plain, check_params, has_norm
 from minunet.network.trained.reading import (
     FORMAT,
     VERSION,
     read_about,
+    read_folded,
     read_groups,
     read_normalisation,
     read_params,
+    read_running,
     read_state,
 )
 
@@ -66,6 +70,8 @@ class Checkpoint(NamedTuple):
     config: dict  # how the network was trained
     optimiser_state: dict | None  # this and the history are None if there is no run to resume
     history: list[dict] | None
+    params: dict  # those of the training; with batch normalisation, the network's are folded from these and `running`
+    running: dict  # empty without batch normalisation
 
 
 def save_checkpoint(
@@ -74,6 +80,7 @@ def save_checkpoint(
     config: dict,
     optimiser_state: dict | None = None,
     history: list[dict] | None = None,
+    running: dict | None = None,
 ) -> None:
     """Write a checkpoint, whole or not at all.
 
@@ -85,9 +92,14 @@ def save_checkpoint(
     optimiser_state : as from the optimiser's `init`, optional
     history : list of dicts, optional
         State and history let a run be resumed; a checkpoint for prediction does without.
+    running : dict, optional
+        The running averages of a network whose parameters have batch normalisation.
     """
     check_params(network.params)
     check_statistics(network.statistics)
+    if has_norm(network.params) != bool(running):
+        check_is_plain(network.params)
+        raise InputError("running averages need parameters with batch normalisation, got those of a plain network")
     path = Path(path)
     if path.suffix != ".npz":
         raise InputError(f"a checkpoint must end with .npz, got {path}; try {path}.npz")
@@ -97,6 +109,7 @@ def save_checkpoint(
         "params": network.params,
         "normalisation": {name: x for name, x in numbers.items() if x is not None},
         "optimiser_state": optimiser_state or {},
+        "running": running or {},
     }
     about = {"format": FORMAT, "version": VERSION, "config": config, "history": history, "normalisation": scope}
     if network.statistics is not None:
@@ -126,5 +139,6 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     channels = params["encode"][0]["conv1"]["weight"].shape[1]
     normalisation = read_normalisation(groups["normalisation"], about.get("normalisation"), channels, path)
     state = read_state(groups["optimiser_state"], groups["params"], path)
-    network = Network(params, normalisation, about.get("statistics"))
-    return Checkpoint(network, about["config"], state, about["history"])
+    running = read_running(groups["running"], groups["params"], path)
+    network = Network(read_folded(params, running, path), normalisation, about.get("statistics"))
+    return Checkpoint(network, about["config"], state, about["history"], params, running)
