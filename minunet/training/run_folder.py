@@ -125,7 +125,9 @@ def save_run(run: Run, folder: Path) -> None:
         raise OSError(f"the folder {folder} is gone: somebody has moved or removed it")
     check_network(run)
     config = run.config._asdict()
-    save_checkpoint(folder / "checkpoint.npz", run.network, config, run.optimiser_state, run.history)
+    network, head_bias = run.network, run.params["head"]["bias"]
+    kept = None if network.params is run.params else head_bias
+    save_checkpoint(folder / "checkpoint.npz", network, config, run.optimiser_state, run.history, kept)
     write_json(folder / "config.json", config)
     replace_atomically(folder / "log.csv", lambda path: _write_log(run.history, path))
     if run.history:
@@ -146,9 +148,13 @@ def resume_run(folder: Path, **changes) -> Run:
     done = len(stored.history)
     if config.steps is not None and config.steps < done:
         raise InputError(f"steps must be at least the {done} that are done, got {config.steps}; leave --steps out")
-    params, optimiser_state = to_device([stored.network.params, stored.optimiser_state], config.device)
+    params = stored.network.params
+    if stored.head_bias is not None:
+        params["head"]["bias"] = stored.head_bias
+    params, optimiser_state = to_device([params, stored.optimiser_state], config.device)
     allow_tf32_if_asked(params["head"]["bias"])
-    return Run(config, params, optimiser_state, stored.network.normalisation, stored.history)
+    shift = np.zeros(len(params["head"]["bias"]))
+    return Run(config, params, optimiser_state, stored.network.normalisation, stored.history, shift=shift)
 
 
 def step_of_checkpoint(folder: Path) -> int | None:

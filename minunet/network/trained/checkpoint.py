@@ -3,6 +3,7 @@
     params/encode.0.conv1.weight ...             the parameters, by their dotted names
     normalisation/mean, std, low, high           how grey values are normalised; none if each image has its own numbers
     optimiser_state/encode.0.conv1.weight ...    of a run only: the velocity or, with Adam, mean and square
+    uncorrected/head.bias                        of a run only: the bias to go on training with, if it is another one
     about                                        JSON: format, version, config, history, scope of the normalisation
 
 In version 1 the optimiser's state was called velocity, and the scope of the normalisation was not said; such files
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minunet.backend import flatten, map_tree, to_host
+from minunet.backend import Array, flatten, map_tree, to_host
 from minunet.data.normalisation import Normalisation, as_normalisation
 from minunet.data.npz import read_npz
 from minunet.errors import InputError
@@ -28,6 +29,7 @@ from minunet.network.trained.reading import (
     VERSION,
     read_about,
     read_groups,
+    read_head_bias,
     read_normalisation,
     read_params,
     read_state,
@@ -63,6 +65,7 @@ class Checkpoint(NamedTuple):
     config: dict  # how the network was trained
     optimiser_state: dict | None  # this and the history are None if there is no run to resume
     history: list[dict] | None
+    head_bias: np.ndarray | None = None  # to go on training with; None: the network's
 
 
 def save_checkpoint(
@@ -71,6 +74,7 @@ def save_checkpoint(
     config: dict,
     optimiser_state: dict | None = None,
     history: list[dict] | None = None,
+    head_bias: Array | None = None,
 ) -> None:
     """Write a checkpoint, whole or not at all.
 
@@ -82,6 +86,8 @@ def save_checkpoint(
     optimiser_state : as from the optimiser's `init`, optional
     history : list of dicts, optional
         State and history let a run be resumed; a checkpoint for prediction does without.
+    head_bias : array, (K,), optional
+        Of a run whose network is corrected for its loss weights: the head's bias before that.
     """
     check_params(network.params)
     path = Path(path)
@@ -93,6 +99,7 @@ def save_checkpoint(
         "params": network.params,
         "normalisation": {name: x for name, x in numbers.items() if x is not None},
         "optimiser_state": optimiser_state or {},
+        "uncorrected": {} if head_bias is None else {"head.bias": head_bias},
     }
     about = {"format": FORMAT, "version": VERSION, "config": config, "history": history, "normalisation": scope}
     arrays: dict[str, Any] = {"about": np.array(json.dumps(about))}
@@ -120,4 +127,5 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     channels = params["encode"][0]["conv1"]["weight"].shape[1]
     normalisation = read_normalisation(groups["normalisation"], about.get("normalisation"), channels, path)
     state = read_state(groups["optimiser_state"], groups["params"], path)
-    return Checkpoint(Network(params, normalisation), about["config"], state, about["history"])
+    head_bias = read_head_bias(groups["uncorrected"], groups["params"], path)
+    return Checkpoint(Network(params, normalisation), about["config"], state, about["history"], head_bias)

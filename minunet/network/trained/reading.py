@@ -57,9 +57,9 @@ def read_about(arrays: Arrays, path: Path) -> dict:
 
 
 def read_groups(arrays: Arrays, version: int, path: Path) -> dict[str, Arrays]:
-    """Return params, normalisation and optimiser_state, each {name: array}; the last may be empty."""
+    """Return params, normalisation, optimiser_state and uncorrected, each {name: array}; the last two may be empty."""
     state = "velocity" if version == 1 else "optimiser_state"
-    groups: dict[str, Arrays] = {"params": {}, "normalisation": {}, state: {}}
+    groups: dict[str, Arrays] = {"params": {}, "normalisation": {}, state: {}, "uncorrected": {}}
     for name, x in arrays.items():
         group, _, rest = name.partition("/")
         if group in groups and rest:
@@ -111,6 +111,17 @@ def read_state(flat: Arrays, params: Arrays, path: Path) -> dict | None:
         if name.startswith("square.") and x.min() < 0:
             _refuse(f"squares in optimiser_state {name}", f"{x.min():.3g}", path)
     return _unflatten(flat)
+
+
+def read_head_bias(flat: Arrays, params: Arrays, path: Path) -> np.ndarray | None:
+    """Return the bias that a run goes on with, if it is not the network's; raise InputError unless it is like that."""
+    if not flat:
+        return None
+    x, like = flat.get("head.bias"), params["head.bias"]
+    if x is None or len(flat) > 1 or (x.shape, x.dtype) != (like.shape, like.dtype):
+        got = ", ".join(f"{shown(name)}: {array.dtype} {array.shape}" for name, array in flat.items())
+        _refuse(f"head.bias: {like.dtype} {like.shape} alone as uncorrected", got, path)
+    return x
 
 
 @contextlib.contextmanager
