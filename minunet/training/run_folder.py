@@ -153,8 +153,9 @@ def resume_run(folder: Path, **changes) -> Run:
         params["head"]["bias"] = stored.head_bias
     params, optimiser_state = to_device([params, stored.optimiser_state], config.device)
     allow_tf32_if_asked(params["head"]["bias"])
+    _, normalisation, statistics = stored.network
     shift = np.zeros(len(params["head"]["bias"]))
-    return Run(config, params, optimiser_state, stored.network.normalisation, stored.history, shift=shift)
+    return Run(config, params, optimiser_state, normalisation, stored.history, statistics, shift)
 
 
 def step_of_checkpoint(folder: Path) -> int | None:

@@ -24,7 +24,7 @@ IN_EVERY_FILE = (  # the settings of version 0.2.0
     "data base_channels depth tile batch steps minutes device seed optimiser learning_rate momentum dropout_rate "
     "weights augmentation init normalisation"
 ).split()
-BEFORE: dict[str, Any] = {"correction": "none"}
+BEFORE: dict[str, Any] = {"labels": "guess", "field_of_interest": 0, "correction": "none"}
 
 
 def stored_config(stored: Checkpoint, path: str | Path) -> Config:

@@ -37,6 +37,7 @@ from minunet.data import (
     normalise,
     prefetch,
 )
+from minunet.data.image_statistics import statistics_of_training
 from minunet.data.normalisation import Normalisation
 from minunet.fast.cpu.parallel import side_by_side
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
@@ -66,12 +67,13 @@ class Run(NamedTuple):
     optimiser_state: dict  # as from the optimiser's `init`
     normalisation: Normalisation
     history: list[dict]  # a row for each step: step, seconds, wait, learning_rate, loss; at times, validation_error
+    statistics: dict | None = None  # of the training images; see `minunet/data/image_statistics.py`
     shift: np.ndarray | None = None  # (K,), what the loss weights add to the logits; 0 before the first step
 
     @property
     def network(self) -> Network:
         """What `predict` takes: as the run is now, without what the loss weights add to the logits."""
-        return Network(corrected(self.params, self.shift), self.normalisation)
+        return Network(corrected(self.params, self.shift), self.normalisation, self.statistics)
 
 
 def start(config: Config, dataset: Dataset) -> Run:
@@ -89,7 +91,9 @@ def start(config: Config, dataset: Dataset) -> Run:
     if config.normalisation == "dataset":
         normalisation = fit_normalisation(dataset.train)
     optimiser_state = OPTIMISERS[config.optimiser].init(params)
-    return Run(config, params, optimiser_state, normalisation, [], shift=np.zeros(dataset.num_classes))
+    statistics = statistics_of_training(dataset.train, normalisation)
+    shift = np.zeros(dataset.num_classes)
+    return Run(config, params, optimiser_state, normalisation, [], statistics, shift)
 
 
 def learning_rate(config: Config, step: int, done: float) -> float:

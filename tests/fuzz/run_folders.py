@@ -16,7 +16,7 @@ from minunet import InputError, flatten, predict
 from minunet.cli.main import main
 from minunet.data import load_data, loss_weights
 from minunet.network.trained.checkpoint import load_checkpoint, save_checkpoint
-from minunet.training.config import MAY_BE_NONE, resolve
+from minunet.training.config import MAY_BE_NONE, reading_of, resolve
 from minunet.training.run_folder import resume_run
 from minunet.training.stored_run import IN_EVERY_FILE, stored_config
 from minunet.training.train import start, train_steps
@@ -32,8 +32,8 @@ class RunFolder:
     def __init__(self, folder: Path):
         self.folder = folder
         cells = _write_cells(folder / "cells")
-        config = resolve({"data": f"folder:{cells}", **SMALL})
-        dataset = load_data(config.data, config.seed)
+        config = resolve({"data": f"folder:{cells}", "labels": "instances", **SMALL})
+        dataset = load_data(config.data, config.seed, **reading_of(config))
         run = start(config, dataset)
         for _ in train_steps(run, dataset._replace(validation=[])):
             pass

@@ -13,7 +13,7 @@ from minunet.data.readers.masks import Mask, in_colours, listed, named, value_co
 from minunet.errors import InputError, shown
 
 MOST = 256
-RARE = 0.001  # of all pixels
+RARE = 0.01  # of all pixels
 FEW = 4  # classes
 
 
@@ -23,16 +23,17 @@ def as_classes(masks: dict[str, Mask], classes: str | None, where) -> tuple[dict
     Raises
     ------
     InputError
-        If there are more than MOST values or fewer than 2; if most of them are so rare that they look like noise; if a
-        value is none of `classes`.
+        If there are more than MOST values or fewer than 2; if a value is none of `classes`; if the values look like
+        noise: more than FEW, most of them RARE, and neither 0, 1, 2, ... without gaps nor from a palette.
     """
     are_colours = any(mask.is_colour or mask.palette is not None for mask in masks.values())
+    stored = list(masks.values())
     if are_colours:
         masks = in_colours(masks)
     counts = value_counts(masks)
     values = list(counts) if classes is None else _parsed(classes, are_colours)
     if classes is None:
-        _check(counts, are_colours, where)
+        _check(counts, are_colours, where, exact=all(mask.palette is not None for mask in stored))
     strange = [value for value in counts if value not in values]
     if strange:
         raise InputError(
@@ -48,14 +49,15 @@ def as_classes(masks: dict[str, Mask], classes: str | None, where) -> tuple[dict
     return planes, ",".join(named(v, are_colours) for v in values), f"{len(values)} classes: {', '.join(shares)}"
 
 
-def _check(counts: dict[int, int], are_colours: bool, where) -> None:
+def _check(counts: dict[int, int], are_colours: bool, where, exact: bool) -> None:
+    exact = exact or list(counts) == list(range(len(counts)))
     total = sum(counts.values())
     rare = [value for value, count in counts.items() if count < RARE * total]
-    if len(counts) > MOST or (len(counts) > FEW and 2 * len(rare) > len(counts)):
+    if len(counts) > MOST or (not exact and len(counts) > FEW and 2 * len(rare) > len(counts)):
         raise InputError(
-            f"{where}: expected a value for each class, at most {MOST}, got {listed(counts, are_colours)}, most of them "
-            "rare, as after JPEG compression or with smoothed outlines; save exact values, or, if they are classes, "
-            "name them all with classes="
+            f"{where}: expected a value for each class, at most {MOST}, got {listed(counts, are_colours)}, "
+            "most of them rare, as after JPEG compression or with smoothed outlines; save exact values, or name all "
+            "classes, such as classes=0,128,255"
         )
     if len(counts) < 2:
         raise InputError(f"{where}: expected at least 2 classes, got {listed(counts, are_colours)}; check the masks")

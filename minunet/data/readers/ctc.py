@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from minunet.data.readers.ctc_truth import gold_over_silver, known_pixels, largest_diagonal
 from minunet.data.readers.ctc_field import field_of_interest_of, in_the_field
+from minunet.data.readers.ctc_truth import gold_over_silver, known_pixels, largest_diagonal
 from minunet.data.readers.hold_out import split
 from minunet.data.readers.image_files import read_labels, read_pages
 from minunet.data.readers.shared import as_int32, existing_folder, separated

@@ -1,9 +1,9 @@
 """The field of interest of the Cell Tracking Challenge: a band at the border of its frames is not annotated.
 
-The challenge's annotators outline a cell if a part of it lies in the field, and then the whole cell; they leave out those
-that lie in the band alone. So in the band a pixel without a label may be cell, and none of it is learnt or measured pixel
-by pixel. SEG goes by whole cells, as in the challenge: cells of the truth that reach into the field are compared as a
-whole, and those in the band alone do not count.
+The challenge's annotators outline a cell if a part of it lies in the field, and then the whole cell; they leave out
+those that lie in the band alone. So in the band a pixel without a label may be cell, and none of it is learnt or
+measured pixel by pixel. SEG goes by whole cells, as in the challenge: cells of the truth that reach into the field are
+compared as a whole, and those in the band alone do not count.
 """
 
 from pathlib import Path
@@ -32,16 +32,15 @@ def field_of_interest_of(directory: Path) -> int:
 
 def in_the_field(sample: Sample, band: int) -> Sample:
     """Return a sample whose truth is unknown in the band, and whose cells for SEG reach into the field."""
-    if not band:
+    if not band or sample.uncut is None:
         return sample
     H, W = sample.labels.shape
     if 2 * band >= min(H, W):
         raise InputError(
-            f"{sample.name}: expected a frame of more than {2 * band} pixels each way, since a band of {band} is outside "
-            f"the field of interest, got {H}x{W}; give field_of_interest, 0 for none"
+            f"{sample.name}: expected a frame of more than {2 * band} pixels each way, since a band of {band} is "
+            f"outside the field of interest, got {H}x{W}; give field_of_interest, 0 for none"
         )
     inside = np.zeros((H, W), bool)
     inside[band : H - band, band : W - band] = True
     known = inside if sample.known is None else inside & sample.known
-    uncut = sample.uncut if sample.uncut is not None else sample.instances
-    return sample._replace(known=known, uncut=np.where(np.isin(uncut, uncut[inside]), uncut, 0))
+    return sample._replace(known=known, uncut=np.where(np.isin(sample.uncut, sample.uncut[inside]), sample.uncut, 0))

@@ -60,19 +60,19 @@ def read_folder(
         raise InputError(f"classes={classes} is for labels=classes, got labels={labels}; leave one of them out")
     if invert and meaning != "binary":
         other = "the other side of instances is one background" if meaning != "classes" else "classes have no two sides"
-        raise InputError(f"invert=True is for binary masks, got {meaning}: {other}; leave it out")
+        raise InputError(f"invert is for binary masks, got {meaning}: {other}; leave it out")
     if meaning == "binary":
         planes, note = as_binary(masks, invert)
         samples = [Sample(name, images[name], planes[name], None) for name in images]
-        return split("folder", samples, SHARE, hold_out, note=note, labels="binary")
+        return split("folder", samples, SHARE, hold_out, note=note)
     if meaning == "classes":
         planes, values, note = as_classes(masks, classes, where)
         samples = [Sample(name, images[name], planes[name], None) for name in images]
-        about = {"num_classes": values.count(",") + 1, "note": note, "labels": "classes", "classes": values}
+        about = {"num_classes": values.count(",") + 1, "note": note, "classes": values}
         return split("folder", samples, SHARE, hold_out, **about)
     cells = as_instances(masks, as_components=meaning == "guess")
     samples = [_sample(name, images[name], cells.pop(name)) for name in images]  # pop frees the mask
-    return split("folder", samples, SHARE, hold_out, labels=meaning)
+    return split("folder", samples, SHARE, hold_out)
 
 
 def _sample(name: str, image: np.ndarray, uncut: np.ndarray) -> Sample:

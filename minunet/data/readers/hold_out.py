@@ -54,7 +54,9 @@ def held_out_names(data: str, names: list[str], share: int, hold_out: str | floa
     elif 0 < number < 1:
         number = max(1, round(number * len(names)))
     if not float(number).is_integer():
-        raise InputError(f"hold_out must be a number of images, a share below 1 or names, got {hold_out}; 0.2 is a fifth")
+        raise InputError(
+            f"hold_out must be a number of images, a share below 1 or names, got {hold_out}; 0.2 is a fifth"
+        )
     if not 0 < number < len(names):
         raise InputError(f"hold_out must be from 1 to {len(names) - 1} of the {len(names)} images, got {hold_out}")
     return set(names[-int(number) :])

@@ -1,6 +1,7 @@
 """Load the data set that `--data` names: `synthetic`, or KIND:DIR."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from minunet.data.readers.ctc import read_ctc
@@ -11,7 +12,12 @@ from minunet.data.sample import Dataset
 from minunet.data.synthetic.cells import synthetic_dataset
 from minunet.errors import InputError
 
-FOLDER_READERS = {"isbi": read_isbi, "ctc": read_ctc, "dsb2018": read_dsb2018, "folder": read_folder}
+FOLDER_READERS: dict[str, Callable[..., Dataset]] = {
+    "isbi": read_isbi,
+    "ctc": read_ctc,
+    "dsb2018": read_dsb2018,
+    "folder": read_folder,
+}
 OPTIONS = {  # how each is read, by settings of a run; a value that says nothing is None, False or "auto"
     "isbi": ("hold_out", "invert"),
     "ctc": ("hold_out", "field_of_interest"),
@@ -62,7 +68,8 @@ def _check_options(kind: str, given: dict) -> None:
                 "invert": ", which has binary masks; instances and classes have no other side",
                 "field_of_interest": ", of which a band at the border may not be annotated",
             }
-            raise InputError(f"{name}={given[name]} is for {kinds}{why.get(name, '')}, got {kind}; leave it out")
+            option = name if given[name] is True else f"{name}={given[name]}"
+            raise InputError(f"{option} is for {kinds}{why.get(name, '')}, got {kind}; leave it out")
 
 
 def _remedy(spec: str) -> str:

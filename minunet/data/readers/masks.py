@@ -133,6 +133,8 @@ def _are_numbered(masks: dict[str, Mask]) -> bool:
 
 def as_binary(masks: dict[str, Mask], invert: bool) -> tuple[dict[str, np.ndarray], str]:
     """Return 1 for cell and 0 for background, uint8, (H, W) each, and a note if more than two values were cut."""
+    if _are_numbered(masks):
+        raise InputError("expected binary masks, got a number for each cell; labels=instances reads them")
     heights = _brightness(masks)
     lows, highs = [h.min() for h in heights.values()], [h.max() for h in heights.values()]
     middle = (float(min(lows)) + float(max(highs))) / 2 if min(lows) < max(highs) else 0.0
@@ -149,7 +151,10 @@ def as_binary(masks: dict[str, Mask], invert: bool) -> tuple[dict[str, np.ndarra
 
 
 def as_instances(masks: dict[str, Mask], as_components: bool) -> dict[str, np.ndarray]:
-    """Return the number of each pixel's cell, int32, (H, W) each; with `as_components`, of masks with one value, too."""
+    """Return the number of each pixel's cell, int32, (H, W) each.
+
+    With `as_components`, a mask with one value has a cell for each piece of it.
+    """
     instances = {}
     pieces = 0  # of the cells in masks that have one value only
     has_numbers = False

@@ -4,7 +4,8 @@
     normalisation/mean, std, low, high           how grey values are normalised; none if each image has its own numbers
     optimiser_state/encode.0.conv1.weight ...    of a run only: the velocity or, with Adam, mean and square
     uncorrected/head.bias                        of a run only: the bias to go on training with, if it is another one
-    about                                        JSON: format, version, config, history, scope of the normalisation
+    about                                        JSON: format, version, config, history, scope of the normalisation;
+                                                 statistics of the training images, where they are known
 
 In version 1 the optimiser's state was called velocity, and the scope of the normalisation was not said; such files
 are read, too.
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minunet.backend import Array, flatten, map_tree, to_host
+from minunet.data.image_statistics import check_statistics
 from minunet.data.normalisation import Normalisation, as_normalisation
 from minunet.data.npz import read_npz
 from minunet.errors import InputError
@@ -41,6 +43,7 @@ class Network(NamedTuple):
 
     params: dict  # as from `init_unet`
     normalisation: Normalisation  # how the grey values of its training images were normalised
+    statistics: dict | None = None  # what its training images look like; see `minunet/data/image_statistics.py`
 
     def __repr__(self) -> str:
         try:
@@ -90,6 +93,7 @@ def save_checkpoint(
         Of a run whose network is corrected for its loss weights: the head's bias before that.
     """
     check_params(network.params)
+    check_statistics(network.statistics)
     path = Path(path)
     if path.suffix != ".npz":
         raise InputError(f"a checkpoint must end with .npz, got {path}; try {path}.npz")
@@ -102,6 +106,8 @@ def save_checkpoint(
         "uncorrected": {} if head_bias is None else {"head.bias": head_bias},
     }
     about = {"format": FORMAT, "version": VERSION, "config": config, "history": history, "normalisation": scope}
+    if network.statistics is not None:
+        about["statistics"] = network.statistics
     arrays: dict[str, Any] = {"about": np.array(json.dumps(about))}
     for group, tree in groups.items():
         arrays.update({f"{group}/{name}": x for name, x in flatten(map_tree(to_host, tree)).items()})
@@ -127,5 +133,6 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     channels = params["encode"][0]["conv1"]["weight"].shape[1]
     normalisation = read_normalisation(groups["normalisation"], about.get("normalisation"), channels, path)
     state = read_state(groups["optimiser_state"], groups["params"], path)
+    network = Network(params, normalisation, about.get("statistics"))
     head_bias = read_head_bias(groups["uncorrected"], groups["params"], path)
-    return Checkpoint(Network(params, normalisation), about["config"], state, about["history"], head_bias)
+    return Checkpoint(network, about["config"], state, about["history"], head_bias)

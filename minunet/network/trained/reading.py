@@ -13,12 +13,14 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minunet.backend import is_whole_number
+from minunet.data.image_statistics import check_statistics
 from minunet.data.normalisation import SCOPES, Normalisation, as_normalisation
 from minunet.errors import InputError, shown
 from minunet.network.checks import check_arrays
 
 FORMAT, VERSION = "minunet checkpoint", 2
 KEYS = {"format", "version", "config", "history"}  # of `about`; since version 2 "normalisation", too
+NEW_KEYS = {"statistics"}  # of `about`, which files of version 2 may have
 PREFIXES = {frozenset({""}), frozenset({"mean.", "square."})}  # of the names in a state: momentum's, or Adam's
 NEW_SETTINGS = {"optimiser": "sgd", "batch": 1}  # not said in version 1: there was nothing else
 
@@ -38,8 +40,10 @@ def read_about(arrays: Arrays, path: Path) -> dict:
     if about["version"] < 1:
         _refuse("version 1 or 2", shown(about["version"]), path)
     expected = KEYS if about["version"] == 1 else {*KEYS, "normalisation"}
-    if odd := sorted(expected ^ set(about)):
+    if odd := sorted(expected ^ (set(about) - NEW_KEYS)):
         _refuse(f"{', '.join(sorted(expected))} in about", f"{shown(odd[0])} {_odd(odd[0], expected)}", path)
+    with _naming(path):
+        check_statistics(about.get("statistics"))
     config, history = about["config"], about["history"]
     if not isinstance(config, dict):
         _refuse("settings by their names as config", shown(config), path)
