@@ -23,6 +23,7 @@ from minunet.training.optimisers import OPTIMISERS
 from minunet.training.recipes import RECIPES
 
 INITS = ("centred", "he")
+CORRECTIONS = ("odds", "none")  # odds: undo what the loss weights do to the odds of each class
 LONGEST_PATH = 4096  # characters
 STEPS = 800  # where neither steps nor minutes are given
 
@@ -47,6 +48,7 @@ class Config(NamedTuple):
     momentum: float = 0.9
     dropout_rate: float = 0.0
     weights: str = "auto"
+    correction: str = "odds"  # of the probabilities for the loss weights; see `correction.py`
     augmentation: str = "symmetries"
     init: str = "centred"
     normalisation: str = "dataset"
@@ -172,6 +174,7 @@ RULES = {
     "momentum": SHARE,
     "dropout_rate": SHARE,
     "weights": _one_of(KINDS),
+    "correction": _one_of(CORRECTIONS),
     "augmentation": _one_of(AUGMENTATIONS),
     "init": _one_of(INITS),
     "normalisation": _one_of(SCOPES),

@@ -126,7 +126,8 @@ def save_run(run: Run, folder: Path) -> None:
     check_network(run)
     config = run.config._asdict()
     network = run.network._replace(params=run.params)  # as it trains, not as it predicts
-    save_checkpoint(folder / "checkpoint.npz", network, config, run.optimiser_state, run.history, run.running)
+    shift = run.shift if run.shift.any() else None
+    save_checkpoint(folder / "checkpoint.npz", network, config, run.optimiser_state, run.history, run.running, shift)
     write_json(folder / "config.json", config)
     replace_atomically(folder / "log.csv", lambda path: _write_log(run.history, path))
     if run.history:
@@ -150,7 +151,8 @@ def resume_run(folder: Path, **changes) -> Run:
     params, state, running = to_device([stored.params, stored.optimiser_state, stored.running], config.device)
     allow_tf32_if_asked(params["head"]["bias"])
     _, normalisation, statistics = stored.network
-    return Run(config, params, state, normalisation, stored.history, statistics, running)
+    shift = np.zeros(len(params["head"]["bias"])) if stored.shift is None else stored.shift
+    return Run(config, params, state, normalisation, stored.history, statistics, running, shift)
 
 
 def step_of_checkpoint(folder: Path) -> int | None:

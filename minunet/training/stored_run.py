@@ -25,7 +25,7 @@ IN_EVERY_FILE = (  # the settings of version 0.2.0
     "data base_channels depth tile batch steps minutes device seed optimiser learning_rate momentum dropout_rate "
     "weights augmentation init normalisation"
 ).split()
-BEFORE: dict[str, Any] = {"labels": "guess", "field_of_interest": 0, "norm": "none"}
+BEFORE: dict[str, Any] = {"labels": "guess", "field_of_interest": 0, "norm": "none", "correction": "none"}
 
 
 def stored_config(stored: Checkpoint, path: str | Path) -> Config:
@@ -33,9 +33,9 @@ def stored_config(stored: Checkpoint, path: str | Path) -> Config:
     for name in dict.fromkeys([*IN_EVERY_FILE, *stored.config]):
         if name not in Config._fields:
             _refuse("the settings of a run in config", f"{shown(name)} added", path)
-        if name not in settings:
+        if name not in stored.config:
             _refuse("the settings of a run in config", f"{shown(name)} missing", path)
-        if fault := fault_of(name, settings[name]):
+        if fault := fault_of(name, stored.config[name]):
             raise InputError(f"{path}: {fault}; {REMEDY}")
     config = Config(**{**BEFORE, **stored.config})
     try:

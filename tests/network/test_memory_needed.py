@@ -76,7 +76,7 @@ def test_a_training_step_takes_what_is_predicted(rng, network, tile):
     labels = rng.integers(0, 2, (output, output))
     x = rng.standard_normal((network["in_channels"], tile, tile)).astype(np.float32)
     config = Config(tile=tile, depth=network["depth"], optimiser="adam", learning_rate=0.001)
-    run = Run(config, params, init_moments(params), Normalisation("image"), [])
+    run = Run(config, params, init_moments(params), Normalisation("image"), [], None, {}, np.zeros(2))
     step = functools.partial(train_step, run, (x, labels, None), 0, 0.001)
     check(f"step, {network}, tile {tile}", backward_bytes(tile, **network), step)
 

@@ -62,9 +62,9 @@ def read_about(arrays: Arrays, path: Path) -> dict:
 
 
 def read_groups(arrays: Arrays, version: int, path: Path) -> dict[str, Arrays]:
-    """Return params, normalisation, optimiser_state and running, each {name: array}; the last two may be empty."""
+    """Return {name: array} of params, normalisation, optimiser_state, running and correction; some may be empty."""
     state = "velocity" if version == 1 else "optimiser_state"
-    groups: dict[str, Arrays] = {"params": {}, "normalisation": {}, state: {}, "running": {}}
+    groups: dict[str, Arrays] = {name: {} for name in ("params", "normalisation", state, "running", "correction")}
     for name, x in arrays.items():
         group, _, rest = name.partition("/")
         if group in groups and rest:
@@ -143,6 +143,17 @@ def read_folded(params: dict, running: dict, path: Path) -> dict:
         if not np.isfinite(x).all():
             _refuse(f"finite numbers in {name} once the batch normalisation is folded in", "NaN or infinity", path)
     return folded
+
+
+def read_shift(flat: Arrays, params: Arrays, path: Path) -> np.ndarray | None:
+    """Return what is subtracted from the head's bias; None without. Raise InputError unless it has the bias's shape."""
+    if not flat:
+        return None
+    x, K = flat.get("head.bias"), len(params["head.bias"])
+    if x is None or len(flat) > 1 or x.shape != (K,) or x.dtype.kind != "f":
+        got = ", ".join(f"{shown(name)}: {array.dtype} {array.shape}" for name, array in flat.items())
+        _refuse(f"head.bias with {K} numbers alone as correction", got, path)
+    return x
 
 
 @contextlib.contextmanager
