@@ -1,4 +1,4 @@
-"""`minunet evaluate`: measure a network on held-out images, compared with calling every pixel the more common class."""
+"""`minunet evaluate`: measure a network on images it has not seen, with the majority class for comparison."""
 
 import argparse
 
@@ -7,12 +7,14 @@ import numpy as np
 from minunet.cli.messages import print_line
 from minunet.cli.shared_options import (
     DATA_HELP,
+    READING,
     add_prediction_options,
+    add_reading_options,
     add_scheduler_option,
     checkpoint_of,
     print_note,
 )
-from minunet.data import Sample, load_data
+from minunet.data import Dataset, Sample
 from minunet.errors import InputError
 from minunet.metrics.table import table
 from minunet.network.trained import BUNDLED, Network
@@ -23,6 +25,7 @@ from minunet.scale.cluster import connected
 from minunet.scale.many_images import predict_images
 from minunet.training import run_folder
 from minunet.training.config import Config
+from minunet.training.measured import data_to_measure
 from minunet.training.memory import check_evaluation
 from minunet.training.stored_run import stored_config
 
@@ -37,12 +40,18 @@ def add_options(command: argparse.ArgumentParser) -> None:
         metavar="CHECKPOINT",
         help="checkpoint.npz of a run, or the run's folder; default: the trained network that comes with minunet",
     )
-    command.add_argument("--data", metavar="DATA", help=f"{DATA_HELP}; default: the data that it was trained on")
+    command.add_argument(
+        "--data",
+        metavar="DATA",
+        help=f"{DATA_HELP}; default: the data that it was trained on, of which the held-out "
+        "images are measured; of other data all images are",
+    )
     command.add_argument(
         "--out",
         metavar="DIR",
         help="folder for metrics.json, contact_sheet.png and predictions.png; default runs/evaluation-DATA-1, -2, ...",
     )
+    add_reading_options(command.add_argument_group("what the data mean; default: as when the network was trained"))
     add_prediction_options(command)
     add_scheduler_option(command)
 
@@ -58,16 +67,27 @@ def run(options) -> int:
     if options.tile is not None:
         check_tile(options.tile, len(stored.network.params["encode"]))
     run_folder.check_out(options.out)
-    dataset = load_data(data, config.seed)
+    dataset, which = data_to_measure(config, data, {name: getattr(options, name) for name in READING})
+    _check_classes(stored.network, dataset)
     if not options.scheduler:
         check_evaluation(stored.network.params, dataset.validation, options.tile)
     with run_folder.new_folder(options.out, f"runs/evaluation-{data.partition(':')[0]}") as folder:
         print_note(dataset)
+        print_line(f"measured: {which}")
         probabilities = _predict(stored.network, dataset.validation, options)
         evaluation = run_folder.write_evaluation(dataset.validation, probabilities, folder)
     print_line(table(evaluation))
     print_line(f"written to {folder}")
     return 0
+
+
+def _check_classes(network: Network, dataset: Dataset) -> None:
+    K = len(network.params["head"]["bias"])
+    if dataset.num_classes > 2 and dataset.num_classes != K:
+        raise InputError(
+            f"expected data of {K} classes, as the network has, got {dataset.num_classes}; name the classes in the "
+            "order of the training with classes=, or take labels=binary"
+        )
 
 
 def _predict(network: Network, samples: list[Sample], options) -> list[np.ndarray]:

@@ -15,7 +15,7 @@ from minunet.data import Sample, loss_weights
 from minunet.errors import InputError
 from minunet.files import looks_empty, remove_unfinished, replace_atomically
 from minunet.metrics.evaluation import evaluate
-from minunet.network.trained.checkpoint import Network, load_checkpoint, save_checkpoint
+from minunet.network.trained.checkpoint import load_checkpoint, save_checkpoint
 from minunet.pictures.contact_sheet import plot_contact_sheet
 from minunet.pictures.curves import plot_curves
 from minunet.pictures.predictions import plot_predictions
@@ -125,8 +125,9 @@ def save_run(run: Run, folder: Path) -> None:
         raise OSError(f"the folder {folder} is gone: somebody has moved or removed it")
     check_network(run)
     config = run.config._asdict()
-    network = Network(run.params, run.normalisation)  # as it trains, not as it predicts
-    save_checkpoint(folder / "checkpoint.npz", network, config, run.optimiser_state, run.history, run.running)
+    network = run.network._replace(params=run.params)  # as it trains, not as it predicts
+    shift = run.shift if run.shift.any() else None
+    save_checkpoint(folder / "checkpoint.npz", network, config, run.optimiser_state, run.history, run.running, shift)
     write_json(folder / "config.json", config)
     replace_atomically(folder / "log.csv", lambda path: _write_log(run.history, path))
     if run.history:
@@ -149,7 +150,9 @@ def resume_run(folder: Path, **changes) -> Run:
         raise InputError(f"steps must be at least the {done} that are done, got {config.steps}; leave --steps out")
     params, state, running = to_device([stored.params, stored.optimiser_state, stored.running], config.device)
     allow_tf32_if_asked(params["head"]["bias"])
-    return Run(config, params, state, stored.network.normalisation, stored.history, running)
+    _, normalisation, statistics = stored.network
+    shift = np.zeros(len(params["head"]["bias"])) if stored.shift is None else stored.shift
+    return Run(config, params, state, normalisation, stored.history, statistics, running, shift)
 
 
 def step_of_checkpoint(folder: Path) -> int | None:

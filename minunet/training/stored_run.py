@@ -2,11 +2,15 @@
 
 `load_checkpoint` has checked what every checkpoint must be. Here is what only training knows: what the settings may be,
 which network they mean, and what a row of the history has. Whoever goes on from a file asks here, once.
+
+A setting that came after version 0.2.0 is missing in older files. Then it has the value that means what was done before
+there was this setting: that in BEFORE or, without, its default. So a new setting needs an entry in BEFORE only if its
+default changes what is done.
 """
 
 import math
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from minunet.backend import flatten, is_whole_number
 from minunet.errors import InputError, shown
@@ -16,21 +20,24 @@ from minunet.training.config import Config, check, fault_of
 
 COLUMNS = ("step", "seconds", "wait", "learning_rate", "loss", "validation_error", "majority_error")
 ALWAYS = {"step", "seconds", "learning_rate", "loss"}  # wait came after 0.1.0; the errors are measured now and then
-LATER = {"norm": "none"}  # settings that older runs do not say, and what they mean by that
 REMEDY = "take an intact copy, or start a new run"
+IN_EVERY_FILE = (  # the settings of version 0.2.0
+    "data base_channels depth tile batch steps minutes device seed optimiser learning_rate momentum dropout_rate "
+    "weights augmentation init normalisation"
+).split()
+BEFORE: dict[str, Any] = {"labels": "guess", "field_of_interest": 0, "norm": "none", "correction": "none"}
 
 
 def stored_config(stored: Checkpoint, path: str | Path) -> Config:
     """Return the settings in a checkpoint; raise InputError if one is missing, unknown, or cannot be."""
-    settings = {**LATER, **stored.config}
-    for name in dict.fromkeys([*Config._fields, *settings]):
+    for name in dict.fromkeys([*IN_EVERY_FILE, *stored.config]):
         if name not in Config._fields:
             _refuse("the settings of a run in config", f"{shown(name)} added", path)
-        if name not in settings:
+        if name not in stored.config:
             _refuse("the settings of a run in config", f"{shown(name)} missing", path)
-        if fault := fault_of(name, settings[name]):
+        if fault := fault_of(name, stored.config[name]):
             raise InputError(f"{path}: {fault}; {REMEDY}")
-    config = Config(**settings)
+    config = Config(**{**BEFORE, **stored.config})
     try:
         check(config)
     except InputError as error:

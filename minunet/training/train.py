@@ -32,7 +32,6 @@ from minunet.backend import Array, allow_tf32_if_asked, array_module, flatten, t
 from minunet.data import (
     AUGMENTATIONS,
     Dataset,
-    Sample,
     augmented_tile,
     check_classes,
     fit_normalisation,
@@ -40,20 +39,22 @@ from minunet.data import (
     normalise,
     prefetch,
 )
+from minunet.data.image_statistics import statistics_of_training
 from minunet.data.normalisation import Normalisation
 from minunet.fast.cpu.parallel import side_by_side
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
-from minunet.metrics.evaluation import mean, pixel_errors
+from minunet.network.correction import corrected
 from minunet.network.initialise import centre, init_unet
 from minunet.network.running_averages import first_running, fold_unet, statistics, update_running_averages
 from minunet.network.sizes import output_size
 from minunet.network.trained import Network
 from minunet.network.unet import unet_backward, unet_forward
-from minunet.prediction.predict import predict_samples
 from minunet.training.batch import ALONE, Ranks, check_batch, mean_gradient
 from minunet.training.config import Config, length_of_run, norm_of, peak_learning_rate, resolve
+from minunet.training.correction import shift_of_logits
 from minunet.training.health import check_loss, quietly, warn_if_stuck
 from minunet.training.optimisers import OPTIMISERS
+from minunet.training.validation import validate
 
 WARM_UP = 50  # steps
 VALIDATIONS = 10  # over a whole run
@@ -70,12 +71,15 @@ class Run(NamedTuple):
     optimiser_state: dict  # as from the optimiser's `init`
     normalisation: Normalisation
     history: list[dict]  # a row for each step: step, seconds, wait, learning_rate, loss; at times, validation_error
-    running: dict = {}  # noqa: RUF012 - of batch normalisation, as from `first_running`; empty without, and stays so
+    statistics: dict | None  # of the training images; see `minunet/data/image_statistics.py`
+    running: dict  # of batch normalisation, as from `first_running`; empty without
+    shift: np.ndarray  # (K,), what the loss weights add to the logits; 0 before the first step
 
     @property
     def network(self) -> Network:
-        """What `predict` takes, without batch normalisation; some of its arrays change as the run goes on."""
-        return Network(fold_unet(self.params, self.running) if self.running else self.params, self.normalisation)
+        """What `predict` takes: as the run is now, without batch normalisation, and without the loss weights' odds."""
+        params = fold_unet(self.params, self.running) if self.running else self.params
+        return Network(corrected(params, self.shift), self.normalisation, self.statistics)
 
 
 def start(config: Config, dataset: Dataset) -> Run:
@@ -93,7 +97,9 @@ def start(config: Config, dataset: Dataset) -> Run:
     if config.normalisation == "dataset":
         normalisation = fit_normalisation(dataset.train)
     optimiser_state = OPTIMISERS[config.optimiser].init(params)
-    return Run(config, params, optimiser_state, normalisation, [], first_running(params))
+    of_images = statistics_of_training(dataset.train, normalisation)
+    shift = np.zeros(dataset.num_classes)
+    return Run(config, params, optimiser_state, normalisation, [], of_images, first_running(params), shift)
 
 
 def learning_rate(config: Config, step: int, done: float) -> float:
@@ -127,17 +133,19 @@ def train_steps(
     Yields
     ------
     row : dict
-        The step's row of the history: step, seconds since the start, wait (seconds that the step waited for its
+        The step's row of the history: step, seconds of training so far, wait (seconds that the step waited for its
         tile), learning_rate, loss and, VALIDATIONS times in a run, validation_error and majority_error, the pixel
-        errors on the held-out images.
+        errors on the held-out images. Validation, and what the caller does between the steps, do not count as training.
     """
     config, history = run.config, run.history
     images = [normalise(sample.image, run.normalisation) for sample in dataset.train]
     labels = [sample.labels for sample in dataset.train]
     if weights is None:
         weights = loss_weights(dataset.train, config.weights)
+    if config.correction == "odds":
+        run.shift[:] = shift_of_logits(dataset.train, weights, len(run.shift))
     planes = to_device(list(zip(images, labels, weights, strict=True)), config.device)
-    began = time.monotonic() - (history[-1]["seconds"] if history else 0.0)
+    seconds = history[-1]["seconds"] if history else 0.0
     check_batch(config.batch, ranks)
     is_known = False  # that the run is stuck
 
@@ -146,13 +154,13 @@ def train_steps(
 
     with contextlib.closing(prefetch(draw, first=len(history))) as batches:
         while (done := progress(config, history)) < 1:
-            step = len(history)
+            step, began = len(history), time.monotonic()
             rate = schedule(config, step, done)
             tiles, wait = next(batches)
             with quietly():
                 loss = float(batch_step(run, tiles, step, rate, ranks))  # on a GPU, the one place where the host waits
                 check_loss(run, tiles, step, loss, ranks)
-            seconds = time.monotonic() - began
+            seconds += time.monotonic() - began
             history.append({"step": step + 1, "seconds": seconds, "wait": wait, "learning_rate": rate, "loss": loss})
             now = progress(config, history)
             if int(VALIDATIONS * now) > int(VALIDATIONS * done):
@@ -230,16 +238,3 @@ def progress(config: Config, history: list[dict]) -> float:
 def is_over(run: Run) -> bool:
     """Tell whether a run has reached its length."""
     return progress(run.config, run.history) >= 1
-
-
-def prediction_tile(config: Config) -> int | None:
-    """Return the tile to predict with: on a GPU the one that it trains with, since that fits into its memory."""
-    return config.tile if config.device == "gpu" else None
-
-
-def validate(run: Run, samples: list[Sample]) -> dict:
-    """Return the mean pixel error on held-out images, and that of the majority class."""
-    tile = prediction_tile(run.config)
-    with quietly():
-        means = mean(pixel_errors(samples, predict_samples(run.network, samples, tile=tile)))
-    return {"validation_error": means["pixel_error"], "majority_error": means["majority_pixel_error"]}

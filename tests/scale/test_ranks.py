@@ -33,7 +33,7 @@ def run(command, **options):
 def mpirun(count, command, other=None):
     """Start `count` processes and, if there is another command, one of it."""
     other = [] if other is None else [":", "-n", 1, *other]
-    return run(["mpirun", "--oversubscribe", "--quiet", "-n", count, *command, *other])
+    return run(["mpirun", "--oversubscribe", "-n", count, *command, *other])
 
 
 def errors(result):

@@ -43,7 +43,7 @@ def test_the_estimate_is_the_peak_of_a_step_or_up_to_a_third_more(stand_in, rng,
     try:
         params = to_device(init_unet(rng, **network), "gpu")
         config = Config(tile=tile, depth=network["depth"], optimiser="sgd")
-        run = Run(config, params, init_velocity(params), Normalisation("image"), [])
+        run = Run(config, params, init_velocity(params), Normalisation("image"), [], None, {}, np.zeros(2))
         tracemalloc.reset_peak()
         train_step(run, (x, labels, None), 0, 0.01)
         peak = tracemalloc.get_traced_memory()[1]

@@ -13,13 +13,15 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minunet.backend import flatten, is_whole_number
+from minunet.data.image_statistics import check_statistics
 from minunet.data.normalisation import SCOPES, Normalisation, as_normalisation
 from minunet.errors import InputError, shown
 from minunet.network.checks import check_arrays
 from minunet.network.running_averages import fold_unet
 
-FORMAT, VERSION, WITHOUT_NORM = "minunet checkpoint", 3, 2
+FORMAT, VERSION = "minunet checkpoint", 3
 KEYS = {"format", "version", "config", "history"}  # of `about`; since version 2 "normalisation", too
+NEW_KEYS = {"statistics"}  # of `about`, which may be there from version 3 on
 PREFIXES = {frozenset({""}), frozenset({"mean.", "square."})}  # of the names in a state: momentum's, or Adam's
 NEW_SETTINGS = {"optimiser": "sgd", "batch": 1}  # not said in version 1: there was nothing else
 
@@ -39,8 +41,10 @@ def read_about(arrays: Arrays, path: Path) -> dict:
     if about["version"] < 1:
         _refuse("version 1, 2 or 3", shown(about["version"]), path)
     expected = KEYS if about["version"] == 1 else {*KEYS, "normalisation"}
-    if odd := sorted(expected ^ set(about)):
+    if odd := sorted(expected ^ (set(about) - NEW_KEYS)):
         _refuse(f"{', '.join(sorted(expected))} in about", f"{shown(odd[0])} {_odd(odd[0], expected)}", path)
+    with _naming(path):
+        check_statistics(about.get("statistics"))
     config, history = about["config"], about["history"]
     if not isinstance(config, dict):
         _refuse("settings by their names as config", shown(config), path)
@@ -58,9 +62,9 @@ def read_about(arrays: Arrays, path: Path) -> dict:
 
 
 def read_groups(arrays: Arrays, version: int, path: Path) -> dict[str, Arrays]:
-    """Return params, normalisation, optimiser_state and running, each {name: array}; the last two may be empty."""
+    """Return {name: array} of params, normalisation, optimiser_state, running and correction; some may be empty."""
     state = "velocity" if version == 1 else "optimiser_state"
-    groups: dict[str, Arrays] = {"params": {}, "normalisation": {}, state: {}, "running": {}}
+    groups: dict[str, Arrays] = {name: {} for name in ("params", "normalisation", state, "running", "correction")}
     for name, x in arrays.items():
         group, _, rest = name.partition("/")
         if group in groups and rest:
@@ -139,6 +143,17 @@ def read_folded(params: dict, running: dict, path: Path) -> dict:
         if not np.isfinite(x).all():
             _refuse(f"finite numbers in {name} once the batch normalisation is folded in", "NaN or infinity", path)
     return folded
+
+
+def read_shift(flat: Arrays, params: Arrays, path: Path) -> np.ndarray | None:
+    """Return what is subtracted from the head's bias; None without. Raise InputError unless it has the bias's shape."""
+    if not flat:
+        return None
+    x, K = flat.get("head.bias"), len(params["head.bias"])
+    if x is None or len(flat) > 1 or x.shape != (K,) or x.dtype.kind != "f":
+        got = ", ".join(f"{shown(name)}: {array.dtype} {array.shape}" for name, array in flat.items())
+        _refuse(f"head.bias with {K} numbers alone as correction", got, path)
+    return x
 
 
 @contextlib.contextmanager
