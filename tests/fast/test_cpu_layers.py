@@ -1,4 +1,4 @@
-"""Layers in parts give what the readable layers give, and raise the same errors: pool, up-convolution, batch norm ..."""
+"""Layers in parts give what the readable layers give, and raise the same errors: pool, up-convolution, batch norm."""
 
 import numpy as np
 import pytest
