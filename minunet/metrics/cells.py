@@ -13,8 +13,8 @@ STRIP = 2**18  # pixels that are counted at a time
 def label_cells(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray:
     """Return one number per cell, 1, 2, ..., and 0 for background: int32, (H, W).
 
-    A cell is a 4-connected component of pixels whose probability of cell is above the threshold: the cells that
-    `seg_score` is measured on. With several classes of cells, a cell's pixels are also of one class.
+    A cell is a 4-connected component of the pixels whose probability of cell is above the threshold: these are the
+    cells that `evaluate` measures SEG on, at 0.5. With several classes of cells, a cell's pixels are also of one class.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ def label_cells(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray
 def classes_of(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray:
     """Return the class of each pixel, uint8 (H, W); arguments and errors as for `label_cells`.
 
-    It is 0, background, unless the probability of all other classes together is above the threshold; then it is the
-    most probable of them.
+    It is the most probable class, where the probability of background counts threshold / (1 - threshold) times. So of
+    two classes it is cell where the probability of cell is above the threshold.
     """
     p = _checked(probabilities)
     if not 0 <= threshold <= 1:
@@ -43,9 +43,11 @@ def classes_of(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray:
     xp = array_module(p)
     if p.ndim == 2:
         return (p > threshold).astype(xp.uint8)
+    factors = xp.full((len(p), 1), 1.0 - threshold)
+    factors[0] = threshold
     classes = xp.empty(p.shape[1:], xp.uint8)
     for row in range(p.shape[1]):  # one row at a time: argmax takes 8 bytes for each pixel
-        classes[row] = xp.where(1 - p[0, row] > threshold, 1 + p[1:, row].argmax(axis=0), 0)
+        classes[row] = (p[:, row] * factors).argmax(axis=0)
     return classes
 
 

@@ -8,9 +8,10 @@ import pytest
 from minunet import InputError
 from minunet.data import Normalisation, Sample, fit_normalisation, synthetic_cells
 from minunet.data.image_statistics import (
-    LEAST_MARGIN,
+    MARGIN,
     WORDS,
     check_statistics,
+    differences,
     image_statistics,
     statistics_of_training,
     what_is_foreign,
@@ -58,8 +59,8 @@ def test_noise_has_detail_and_no_size(rng):
 def test_brightness_counts_where_one_normalisation_holds_for_all(samples):
     normalisation = fit_normalisation(samples)
     found = image_statistics(samples[0].image, normalisation)
-    assert abs(found["brightness"]) < 0.5 and found["contrast"] == pytest.approx(1, abs=0.5)
-    assert set(found) == set(WORDS) == set(LEAST_MARGIN)
+    assert abs(found["brightness"]) < 0.5 and found["contrast"] == pytest.approx(0, abs=0.5)
+    assert set(found) == set(WORDS) == set(MARGIN)
     ranges = statistics_of_training(samples, normalisation)
     assert "brightness" in names_of(what_is_foreign(samples[0].image + 900, normalisation, ranges))
     assert what_is_foreign(samples[0].image * 16 + 900, BY_IMAGE, statistics_of_training(samples, BY_IMAGE)) == []
@@ -82,7 +83,9 @@ def test_another_image_of_the_kind_is_not_foreign(ranges):
 )
 def test_what_is_foreign_is_said(ranges, change, name, words):
     found = what_is_foreign(change(cells(100, 256)), BY_IMAGE, ranges)
-    assert any(said.startswith(f"{words} ({name} ") and ", in training " in said for said in found), found
+    assert any(
+        said.startswith(f"{words} ({name} ") and " in the training image most like it)" in said for said in found
+    ), found
 
 
 def test_a_network_without_ranges_calls_nothing_foreign(samples):
@@ -107,28 +110,40 @@ def test_any_image_has_numbers(shape, value):
     json.dumps(found)
 
 
-def test_few_images_leave_wider_margins(samples):
-    image = samples[0].image
-    one = {"images": 1, "median": [0.4, 0.4]}
-    median = image_statistics(image, BY_IMAGE)["median"]
-    assert 0.1 < 0.4 - median < 0.5
-    assert what_is_foreign(image, BY_IMAGE, one) == []
-    assert names_of(what_is_foreign(image, BY_IMAGE, {**one, "images": 100})) == ["median"]
-    assert what_is_foreign(image, BY_IMAGE, {"images": 100, "median": [0.4, 3]}) == []  # the range is wide
+def test_few_images_leave_wider_margins():
+    assert differences({"median": 0.4}, {"median": [0.1]}) == []
+    assert differences({"median": 0.4}, {"median": [0.1] * 100}) == [
+        "more of it bright (median 0.40, and 0.10 in the training image most like it)"
+    ]
+    assert differences({"median": 0.4, "size": 0.2}, {"median": [0.1] * 50 + [0.45] * 50}) == []
+
+
+def test_all_numbers_must_be_those_of_one_training_image():
+    """Each number alone has been seen before, the two together have not."""
+    two_kinds = {"median": [0.1] * 50 + [0.8] * 50, "size": [0.2] * 50 + [0.7] * 50}
+    assert differences({"median": 0.1, "size": 0.2}, two_kinds) == []
+    assert len(differences({"median": 0.1, "size": 0.7}, two_kinds)) == 1
+    assert [words[:6] for words in differences({"median": 0.45, "size": 0.0}, two_kinds)] == ["more o", "smalle"]
+
+
+def test_of_many_images_some_are_kept(samples, monkeypatch):
+    monkeypatch.setattr("minunet.data.image_statistics.MOST", 5)
+    kept, every = (statistics_of_training(some, BY_IMAGE) for some in (samples, samples[::3]))
+    assert kept == every and len(kept["median"]) == 4
 
 
 @pytest.mark.parametrize(
     "statistics",
     [
         [],
-        {"median": [0, 1]},
-        {"images": 0},
-        {"images": True},
-        {"images": 3, "median": [1, 0]},
-        {"images": 3, "median": [0, float("nan")]},
-        {"images": 3, "median": [0, 1, 2]},
-        {"images": 3, "median": "01"},
-        {"images": 3, "shape": [0, 1]},
+        {},
+        {"median": []},
+        {"median": 0.1},
+        {"median": [0.1, float("nan")]},
+        {"median": [0.1, True]},
+        {"median": [0.1], "size": [0.1, 0.2]},
+        {"median": "0"},
+        {"shape": [0.1]},
     ],
 )
 def test_what_are_no_statistics_is_refused(statistics):

@@ -32,11 +32,13 @@ def test_the_probability_of_cell_alone_is_enough(rng):
         np.testing.assert_array_equal(label_cells(np.stack([1 - p, p]), threshold), expected)
 
 
-def test_all_classes_together_are_above_the_threshold():
-    p = np.array([0.4, 0.35, 0.25]).reshape(3, 1, 1)
-    assert classes_of(p) == 1 and classes_of(p, 0.55) == 1
-    assert classes_of(p, 0.65) == 0
-    assert classes_of(p[[0, 2, 1]]) == 2
+def test_at_one_half_it_is_the_most_probable_class_and_below_there_is_more_cell(rng):
+    p = rng.dirichlet([1, 1, 1], (20, 30)).transpose(2, 0, 1)
+    np.testing.assert_array_equal(classes_of(p), p.argmax(axis=0))
+    p = np.array([0.5, 0.35, 0.15]).reshape(3, 1, 1)
+    assert classes_of(p) == classes_of(p, 0.42) == 0  # 0.35 / (0.5 + 0.35) = 0.412
+    assert classes_of(p, 0.4) == 1 and classes_of(p[[0, 2, 1]], 0.4) == 2
+    assert classes_of(p, 1) == 0 and classes_of(p, 0) == 1
 
 
 def test_no_cell():
