@@ -29,12 +29,13 @@ def plot_contact_sheet(
     columns = 1 if len(worst) <= 3 else 2
     rows = math.ceil(len(worst) / columns)
     width = 14 / columns  # inches, of three pictures side by side
-    tallest = max(samples[i].image.shape[1] / samples[i].image.shape[2] for i in worst)  # H / W
-    height = width / 3 * min(2, tallest) + 0.3
-    figure = Figure(figsize=(columns * width, rows * height + 0.9), layout="constrained", facecolor=PAPER)
-    all_axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    tall = [samples[i].image.shape[1] / samples[i].image.shape[2] for i in worst]  # H / W
+    heights = [width / 3 * min(2, max(tall[r * columns : (r + 1) * columns])) + 0.3 for r in range(rows)]
+    figure = Figure(figsize=(columns * width, sum(heights) + 0.9), layout="constrained", facecolor=PAPER)
+    all_axes = figure.subplots(rows, columns, squeeze=False, height_ratios=heights).ravel()
     for axes in all_axes:
         axes.set_axis_off()
+        axes.set_anchor("NW")  # pictures of other shapes begin at the left, too
     for axes, i in zip(all_axes, worst, strict=False):  # with an odd number, the last axes stay empty
         axes.imshow(strip(samples[i], probabilities[i]), interpolation="antialiased")
         axes.set_title(f"{shortened(samples[i].name)}   pixel error {errors[i]:.4f}", fontsize=10, loc="left")
