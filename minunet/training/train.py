@@ -69,11 +69,12 @@ class Run(NamedTuple):
     history: list[dict]  # a row for each step: step, seconds, wait, learning_rate, loss; at times, validation_error
     statistics: dict | None = None  # of the training images; see `minunet/data/image_statistics.py`
     shift: np.ndarray | None = None  # (K,), what the loss weights add to the logits; 0 before the first step
+    threshold: float = 0.5  # of the probability of cell; chosen at the end of a run
 
     @property
     def network(self) -> Network:
         """What `predict` takes: as the run is now, without what the loss weights add to the logits."""
-        return Network(corrected(self.params, self.shift), self.normalisation, self.statistics)
+        return Network(corrected(self.params, self.shift), self.normalisation, self.statistics, self.threshold)
 
 
 def start(config: Config, dataset: Dataset) -> Run:

@@ -68,15 +68,18 @@ def part_to_measure(config: Config, history: list[dict], samples: list[Sample]) 
 
 def validate(run: "Run", samples: list[Sample]) -> dict:
     """Return the mean pixel error on held-out images, or a part of them, and that of the majority class."""
+    means = mean(pixel_errors(*predict_part(run, samples), run.threshold))
+    return {"validation_error": means["pixel_error"], "majority_error": means["majority_pixel_error"]}
+
+
+def predict_part(run: "Run", samples: list[Sample]) -> tuple[list[Sample], list[np.ndarray]]:
+    """Return the part to measure as samples, and their probabilities (K, H, W)."""
     part = part_to_measure(run.config, run.history, samples)
     with quietly():
         if part.side is None:
-            probabilities = predict_samples(run.network, samples, tile=prediction_tile(run.config))
-        else:
-            pairs = [window(run, samples[i], part.side, [run.config.seed, i]) for i in part.chosen]
-            samples, probabilities = map(list, zip(*pairs, strict=True))
-        means = mean(pixel_errors(samples, probabilities))
-    return {"validation_error": means["pixel_error"], "majority_error": means["majority_pixel_error"]}
+            return samples, predict_samples(run.network, samples, tile=prediction_tile(run.config))
+        pairs = [window(run, samples[i], part.side, [run.config.seed, i]) for i in part.chosen]
+    return [sample for sample, _ in pairs], [p for _, p in pairs]
 
 
 def window(run: "Run", sample: Sample, side: int, seed: list[int]) -> tuple[Sample, np.ndarray]:

@@ -5,7 +5,8 @@
     optimiser_state/encode.0.conv1.weight ...    of a run only: the velocity or, with Adam, mean and square
     uncorrected/head.bias                        of a run only: the bias to go on training with, if it is another one
     about                                        JSON: format, version, config, history, scope of the normalisation;
-                                                 statistics of the training images, where they are known
+                                                 statistics of the training images, where they are known; threshold,
+                                                 which is 0.5 where it is not said
 
 In version 1 the optimiser's state was called velocity, and the scope of the normalisation was not said; such files
 are read, too.
@@ -25,6 +26,7 @@ from minunet.data.normalisation import Normalisation, as_normalisation
 from minunet.data.npz import read_npz
 from minunet.errors import InputError
 from minunet.files import replace_atomically
+from minunet.metrics.chosen_threshold import check_threshold
 from minunet.network.checks import check_params
 from minunet.network.trained.reading import (
     FORMAT,
@@ -44,20 +46,23 @@ class Network(NamedTuple):
     params: dict  # as from `init_unet`
     normalisation: Normalisation  # how the grey values of its training images were normalised
     statistics: dict | None = None  # what its training images look like; see `minunet/data/image_statistics.py`
+    threshold: float = 0.5  # a pixel is cell where the probability of cell is above it: `probabilities[1] > threshold`
 
     def __repr__(self) -> str:
         try:
             check_params(self.params)
             scope = as_normalisation(self.normalisation).scope
+            check_threshold(self.threshold)
         except InputError as error:
             return f"Network(not usable: {error})"
         weights = flatten(self.params)
         channels = weights["encode.0.conv1.weight"].shape[1]
         classes, base_channels = weights["head.weight"].shape[:2]
+        threshold = "" if self.threshold == 0.5 else f", threshold {self.threshold:g}"
         depth, count = len(self.params["encode"]), sum(x.size for x in weights.values())
         return (
             f"Network({channels} in, {classes} classes, {base_channels} base channels, depth {depth}, "
-            f"{count:,} parameters, normalisation by {scope})"
+            f"{count:,} parameters, normalisation by {scope}{threshold})"
         )
 
 
@@ -94,6 +99,7 @@ def save_checkpoint(
     """
     check_params(network.params)
     check_statistics(network.statistics)
+    check_threshold(network.threshold)
     path = Path(path)
     if path.suffix != ".npz":
         raise InputError(f"a checkpoint must end with .npz, got {path}; try {path}.npz")
@@ -108,6 +114,7 @@ def save_checkpoint(
     about = {"format": FORMAT, "version": VERSION, "config": config, "history": history, "normalisation": scope}
     if network.statistics is not None:
         about["statistics"] = network.statistics
+    about["threshold"] = float(network.threshold)
     arrays: dict[str, Any] = {"about": np.array(json.dumps(about))}
     for group, tree in groups.items():
         arrays.update({f"{group}/{name}": x for name, x in flatten(map_tree(to_host, tree)).items()})
@@ -133,6 +140,6 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     channels = params["encode"][0]["conv1"]["weight"].shape[1]
     normalisation = read_normalisation(groups["normalisation"], about.get("normalisation"), channels, path)
     state = read_state(groups["optimiser_state"], groups["params"], path)
-    network = Network(params, normalisation, about.get("statistics"))
+    network = Network(params, normalisation, about.get("statistics"), about.get("threshold", 0.5))
     head_bias = read_head_bias(groups["uncorrected"], groups["params"], path)
     return Checkpoint(network, about["config"], state, about["history"], head_bias)
