@@ -17,6 +17,7 @@ from minunet.data.weighting import KINDS
 from minunet.errors import InputError
 from minunet.metrics.chosen_threshold import choose_threshold
 from minunet.metrics.table import table
+from minunet.network.checks import NORMS
 from minunet.prediction.predict import predict_samples
 from minunet.scale.ranks import check_equal, ending_together, in_agreement, join_ranks
 from minunet.training import run_folder
@@ -87,6 +88,11 @@ def _add_network_options(group, default: Config) -> None:
     group.add_argument("--tile", type=int, metavar="N", help=tile)
     batch = "squares in a step; default 1, or with mpirun one for each process"
     group.add_argument("--batch", type=int, metavar="N", help=batch)
+    norm = (
+        "batch: normalise each channel after each 3x3 convolution in training, which a prediction does without; none: "
+        f"the paper's network; default {default.norm}"
+    )
+    group.add_argument("--norm", choices=("none", *NORMS), help=norm)
     dropout = f"share of the bottom level that is dropped in a step; default {default.dropout_rate}"
     group.add_argument("--dropout-rate", type=float, metavar="P", help=dropout)
 

@@ -17,7 +17,7 @@ from minunet.data.readers.hold_out import NONE
 from minunet.data.readers.masks import MEANINGS
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError, shown
-from minunet.network.checks import MOST_CHANNELS, check_numbers
+from minunet.network.checks import MOST_CHANNELS, NORMS, check_numbers
 from minunet.network.sizes import DEEPEST, LARGEST_TILE, output_size
 from minunet.training.optimisers import OPTIMISERS
 from minunet.training.recipes import RECIPES
@@ -57,6 +57,7 @@ class Config(NamedTuple):
     invert: bool = False  # swap cell and background of binary masks
     hold_out: str | None = None  # None: as the reader says, for most the last fifth
     field_of_interest: int | None = None  # pixels at the border of ctc: frames; None: as the challenge says
+    norm: str = "none"
 
 
 def resolve(options: Mapping, recipe: str = "quick", stored: Mapping | None = None) -> Config:
@@ -100,6 +101,11 @@ def reading_of(config: Config) -> dict:
 def peak_learning_rate(config: Config) -> float:
     """Return the learning rate of a run, before its schedule: the given one or, without, the optimiser's own."""
     return OPTIMISERS[config.optimiser].learning_rate if config.learning_rate is None else config.learning_rate
+
+
+def norm_of(config: Config) -> str | None:
+    """Return the normalisation of a network as `init_unet` takes it."""
+    return None if config.norm == "none" else config.norm
 
 
 class Length(NamedTuple):
@@ -177,6 +183,7 @@ RULES = {
     "invert": Rule(lambda x: isinstance(x, bool), "True or False"),
     "hold_out": Rule(lambda x: isinstance(x, str) and x not in ("", NONE), "a number, a share or names, as text"),
     "field_of_interest": _whole_number(0, at_most=LARGEST_TILE),
+    "norm": _one_of(("none", *NORMS)),
 }
 MAY_BE_NONE = ("steps", "minutes", "learning_rate", "classes", "hold_out", "field_of_interest")
 

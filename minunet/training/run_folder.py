@@ -125,9 +125,9 @@ def save_run(run: Run, folder: Path) -> None:
         raise OSError(f"the folder {folder} is gone: somebody has moved or removed it")
     check_network(run)
     config = run.config._asdict()
-    network, head_bias = run.network, run.params["head"]["bias"]
-    kept = None if network.params is run.params else head_bias
-    save_checkpoint(folder / "checkpoint.npz", network, config, run.optimiser_state, run.history, kept)
+    network = run.network._replace(params=run.params)  # as it trains, not as it predicts
+    shift = run.shift if run.shift.any() else None
+    save_checkpoint(folder / "checkpoint.npz", network, config, run.optimiser_state, run.history, run.running, shift)
     write_json(folder / "config.json", config)
     replace_atomically(folder / "log.csv", lambda path: _write_log(run.history, path))
     if run.history:
@@ -148,14 +148,11 @@ def resume_run(folder: Path, **changes) -> Run:
     done = len(stored.history)
     if config.steps is not None and config.steps < done:
         raise InputError(f"steps must be at least the {done} that are done, got {config.steps}; leave --steps out")
-    params = stored.network.params
-    if stored.head_bias is not None:
-        params["head"]["bias"] = stored.head_bias
-    params, optimiser_state = to_device([params, stored.optimiser_state], config.device)
+    params, state, running = to_device([stored.params, stored.optimiser_state, stored.running], config.device)
     allow_tf32_if_asked(params["head"]["bias"])
     _, normalisation, statistics, threshold = stored.network
-    shift = np.zeros(len(params["head"]["bias"]))
-    return Run(config, params, optimiser_state, normalisation, stored.history, statistics, shift, threshold)
+    shift = np.zeros(len(params["head"]["bias"])) if stored.shift is None else stored.shift
+    return Run(config, params, state, normalisation, stored.history, statistics, running, shift, threshold)
 
 
 def step_of_checkpoint(folder: Path) -> int | None:

@@ -195,6 +195,8 @@ def test_validation_while_training_asks_for_pixel_errors_only(samples, monkeypat
     monkeypatch.setattr("minunet.metrics.evaluation._slow_measures", pytest.fail)
     monkeypatch.setattr("minunet.metrics.evaluation.best_over_thresholds", pytest.fail)
     params = m.init_unet(np.random.default_rng(0), base_channels=2, depth=1)
-    run = train.Run(train.Config(), params, {}, {"mean": np.float32([0.5]), "std": np.float32([0.2])}, [])
+    run = train.Run(
+        train.Config(), params, {}, {"mean": np.float32([0.5]), "std": np.float32([0.2])}, [], None, {}, np.zeros(2)
+    )
     found = train.validate(run, samples)
     assert set(found) == {"validation_error", "majority_error"}
