@@ -51,7 +51,10 @@ def rows_of(images: Images, normalisation: Normalisation, channels: int | None =
     }
 
 
-def same_channels(images: Images, name: str, other: str) -> bool:
+def is_another(images: Images, name: str, other: str) -> bool:
+    """Tell whether a network for one kind can be given images of the other, and has not seen them."""
+    if name == "mixed":
+        return other not in MIXED
     return len(images[name][0]) == len(images[other][0])
 
 
@@ -73,9 +76,7 @@ def by_image(images: Images) -> None:
     for name, rows in {**all_rows, "mixed": [row for kind in MIXED for row in all_rows[kind]]}.items():
         parts = [[row for i, row in enumerate(rows) if i % FOLDS != fold] for fold in range(FOLDS)]
         held_out = np.mean([share(rows[fold::FOLDS], as_columns(parts[fold])) for fold in range(FOLDS)])
-        others = {
-            other: them for other, them in all_rows.items() if name == "mixed" or same_channels(images, name, other)
-        }
+        others = {other: them for other, them in all_rows.items() if is_another(images, name, other)}
         print(line(name, held_out, others, as_columns(parts[0]), list(images)))
     print("\n| images trained on | " + " | ".join(images) + " |\n|---|" + "---|" * len(images))
     rng = np.random.default_rng(0)

@@ -15,6 +15,7 @@ from minunet.data.normalisation import SCOPES
 from minunet.data.readers.hold_out import names_in_file
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError
+from minunet.metrics.chosen_threshold import choose_threshold
 from minunet.metrics.table import table
 from minunet.network.checks import NORMS
 from minunet.prediction.predict import predict_samples
@@ -111,8 +112,8 @@ def _add_learning_options(group, default: Config) -> None:
     )
     group.add_argument("--weights", choices=KINDS, help=weights)
     correction = (
-        "odds: take back what --weights does to the odds of cells, so that probabilities are true; none: leave it; "
-        "default " + default.correction
+        "odds: take back what --weights does to the odds of cells, so that probabilities fit the images; none: leave "
+        "it; default " + default.correction
     )
     group.add_argument("--correction", choices=CORRECTIONS, help=correction)
     augmentation = (
@@ -207,9 +208,14 @@ def _train(run: Run, dataset: Dataset, folder: Path, stop: Stop, ranks: Ranks) -
 
 
 def _evaluate(run: Run, dataset: Dataset, folder: Path) -> None:
-    tile = prediction_tile(run.config)
-    probabilities = predict_samples(run.network, dataset.validation, tile=tile, progress=True)
-    print_line(table(run_folder.write_evaluation(dataset.validation, probabilities, folder)))
+    """Measure the network on all held-out images, and store the threshold that suits them."""
+    samples, tile = dataset.validation, prediction_tile(run.config)
+    probabilities = predict_samples(run.network, samples, tile=tile, progress=True)
+    choice = choose_threshold(samples, probabilities)
+    run = run._replace(threshold=choice.threshold)
+    run_folder.save_run(run, folder)
+    print_line(table(run_folder.write_evaluation(samples, probabilities, folder, run.threshold)))
+    print_line(choice.in_words(f"{len(samples)} held-out image{'s' if len(samples) > 1 else ''}"))
     print_line(f"look at {folder / 'contact_sheet.png'} and {folder / 'curves.png'}")
 
 

@@ -10,7 +10,7 @@ is smallest at
     p_k = q_k w_k / sum_j q_j w_j        so   log p_k = log q_k + log w_k + constant
 
 So the network does not learn the probability q, but its odds times the odds of the weights: log w_k is added to logit
-k. To subtract it from the head's bias k gives q. Training needs the biases as they are; what is corrected is a copy,
+k. Subtracted from the head's bias k, it gives q. Training needs the biases as they are; what is corrected is a copy,
 the network that predicts.
 
 Which w_k? With w_c of eq. 2 each class has one weight in an image, and w_k is exact. But the classes are balanced image

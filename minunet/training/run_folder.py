@@ -150,9 +150,9 @@ def resume_run(folder: Path, **changes) -> Run:
         raise InputError(f"steps must be at least the {done} that are done, got {config.steps}; leave --steps out")
     params, state, running = to_device([stored.params, stored.optimiser_state, stored.running], config.device)
     allow_tf32_if_asked(params["head"]["bias"])
-    _, normalisation, statistics = stored.network
+    _, normalisation, statistics, threshold = stored.network
     shift = np.zeros(len(params["head"]["bias"])) if stored.shift is None else stored.shift
-    return Run(config, params, state, normalisation, stored.history, statistics, running, shift)
+    return Run(config, params, state, normalisation, stored.history, statistics, running, shift, threshold)
 
 
 def step_of_checkpoint(folder: Path) -> int | None:
@@ -172,13 +172,13 @@ def weights_of_run(config: Config, samples: list[Sample], folder: Path) -> list[
     return weights
 
 
-def write_evaluation(samples, probabilities, folder: Path) -> dict:
+def write_evaluation(samples, probabilities, folder: Path, threshold: float = 0.5) -> dict:
     """Write metrics.json, predictions.png and contact_sheet.png; return the evaluation, as from `evaluate`."""
-    evaluation = evaluate(samples, probabilities, progress=True)
+    evaluation = evaluate(samples, probabilities, progress=True, threshold=threshold)
     write_json(folder / "metrics.json", _without_nan(evaluation))
-    plot_predictions(samples, probabilities, folder / "predictions.png")
+    plot_predictions(samples, probabilities, folder / "predictions.png", threshold=threshold)
     errors = [row["pixel_error"] for row in evaluation["images"]]
-    plot_contact_sheet(samples, probabilities, errors, folder / "contact_sheet.png")
+    plot_contact_sheet(samples, probabilities, errors, folder / "contact_sheet.png", threshold=threshold)
     return evaluation
 
 

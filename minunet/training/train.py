@@ -74,12 +74,13 @@ class Run(NamedTuple):
     statistics: dict | None  # of the training images; see `minunet/data/image_statistics.py`
     running: dict  # of batch normalisation, as from `first_running`; empty without
     shift: np.ndarray  # (K,), what the loss weights add to the logits; 0 before the first step
+    threshold: float = 0.5  # of the probability of cell; chosen at the end of a run
 
     @property
     def network(self) -> Network:
         """What `predict` takes: as the run is now, without batch normalisation, and without the loss weights' odds."""
         params = fold_unet(self.params, self.running) if self.running else self.params
-        return Network(corrected(params, self.shift), self.normalisation, self.statistics)
+        return Network(corrected(params, self.shift), self.normalisation, self.statistics, self.threshold)
 
 
 def start(config: Config, dataset: Dataset) -> Run:

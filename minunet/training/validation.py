@@ -19,6 +19,7 @@ from minunet.data import Sample, normalisation_of, normalise
 from minunet.data.tiles import cut
 from minunet.metrics.evaluation import mean, pixel_errors
 from minunet.network.sizes import border, output_size, smallest_input_size
+from minunet.network.trained import Network
 from minunet.prediction.predict import predict_samples, tile_probabilities
 from minunet.training.config import Config
 from minunet.training.health import quietly
@@ -68,18 +69,21 @@ def part_to_measure(config: Config, history: list[dict], samples: list[Sample]) 
 
 def validate(run: "Run", samples: list[Sample]) -> dict:
     """Return the mean pixel error on held-out images, or a part of them, and that of the majority class."""
-    part = part_to_measure(run.config, run.history, samples)
-    with quietly():
-        if part.side is None:
-            probabilities = predict_samples(run.network, samples, tile=prediction_tile(run.config))
-        else:
-            pairs = [window(run, samples[i], part.side, [run.config.seed, i]) for i in part.chosen]
-            samples, probabilities = map(list, zip(*pairs, strict=True))
-        means = mean(pixel_errors(samples, probabilities))
+    means = mean(pixel_errors(*predict_part(run, samples), run.threshold))
     return {"validation_error": means["pixel_error"], "majority_error": means["majority_pixel_error"]}
 
 
-def window(run: "Run", sample: Sample, side: int, seed: list[int]) -> tuple[Sample, np.ndarray]:
+def predict_part(run: "Run", samples: list[Sample]) -> tuple[list[Sample], list[np.ndarray]]:
+    """Return the part to measure as samples, and their probabilities (K, H, W)."""
+    part, network = part_to_measure(run.config, run.history, samples), run.network
+    with quietly():
+        if part.side is None:
+            return samples, predict_samples(network, samples, tile=prediction_tile(run.config))
+        pairs = [window(network, samples[i], part.side, [run.config.seed, i]) for i in part.chosen]
+    return [sample for sample, _ in pairs], [p for _, p in pairs]
+
+
+def window(network: Network, sample: Sample, side: int, seed: list[int]) -> tuple[Sample, np.ndarray]:
     """Return a random window of an image as a sample, and its probabilities (K, height, width).
 
     The network sees what surrounds the window, too. Some pixel of the window is known.
@@ -90,7 +94,7 @@ def window(run: "Run", sample: Sample, side: int, seed: list[int]) -> tuple[Samp
     y, x = divmod(int(np.random.default_rng(seed).choice(places)), W)
     top, left = min(max(0, y - height // 2), H - height), min(max(0, x - width // 2), W - width)
 
-    network, depth = run.network, run.config.depth
+    depth = len(network.params["encode"])
     margin, sizes = border(depth) // 2, [smallest_input_size(n, depth) for n in (height, width)]
     pixels = cut(sample.image, top - margin, left - margin, *sizes)  # (C, *sizes)
     pixels = normalise(pixels, normalisation_of(sample.image, network.normalisation))

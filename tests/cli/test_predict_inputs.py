@@ -43,7 +43,8 @@ def files_below(folder):
 def test_a_pattern_stands_for_its_files(folder):
     assert posix(files_in(["*/cell.png"])) == ["A/cell.png", "B/cell.png"]
     assert posix(files_in(["A/*.png", "B/*"])) == ["A/cell.png", "A/other.png", "B/cell.png", "B/notes.txt"]
-    assert posix(files_in(["**/o*.png"])) == ["A/other.png"]
+    save("A/deep/deeper/other.png")
+    assert posix(files_in(["**/o*.png"])) == ["A/deep/deeper/other.png", "A/other.png"]
     assert posix(files_in(["[AB]"])) == ["A/cell.png", "A/other.png", "B/cell.png"]  # folders, and the images in them
     with pytest.raises(InputError, match=r"expected files that match A/\*.tif, found none; check the path"):
         files_in(["A/cell.png", "A/*.tif"])

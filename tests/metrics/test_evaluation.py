@@ -165,7 +165,7 @@ def test_metrics_json_holds_the_means_the_rows_and_the_thresholds(samples, proba
     (tmp_path / "new").mkdir()
     evaluation = write_evaluation(samples, probabilities, tmp_path / "new")
     assert json.loads((tmp_path / "new" / "metrics.json").read_text()) == evaluation
-    assert set(MEASURES) | {"seg", "images", "best_over_thresholds"} == set(evaluation)
+    assert set(MEASURES) | {"seg", "images", "best_over_thresholds", "threshold"} == set(evaluation)
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
         "contact_sheet.png",
         "metrics.json",

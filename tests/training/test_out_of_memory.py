@@ -15,7 +15,8 @@ from minunet.network.summary import layer_rows
 from minunet.training.config import Config
 from minunet.training.optimisers import init_velocity
 from minunet.training.out_of_memory import data_bytes, largest_tile, step_bytes
-from minunet.training.train import Run, prediction_tile, train_step
+from minunet.training.train import Run, train_step
+from minunet.training.validation import prediction_tile
 
 NETWORK = {"in_channels": 1, "num_classes": 2, "base_channels": 16, "depth": 3}
 

@@ -6,7 +6,8 @@
     running/encode.0.norm1.mean ...              with batch normalisation only: the running averages
     correction/head.bias                         what the loss weights add to the logits, if anything
     about                                        JSON: format, version, config, history, scope of the normalisation;
-                                                 statistics of the training images, where they are known
+                                                 statistics of the training images, where they are known; threshold,
+                                                 which is 0.5 where it is not said
 
 `load_checkpoint` makes the plain network that predicts of the parameters, the running averages and the correction.
 In version 1 the optimiser's state was called velocity, and the scope of the normalisation was not said; version 3
@@ -27,6 +28,7 @@ from minunet.data.normalisation import Normalisation, as_normalisation
 from minunet.data.npz import read_npz
 from minunet.errors import InputError
 from minunet.files import replace_atomically
+from minunet.metrics.chosen_threshold import check_threshold
 from minunet.network.checks import check_is_plain, check_params, has_norm
 from minunet.network.correction import corrected
 from minunet.network.trained.reading import (
@@ -49,20 +51,23 @@ class Network(NamedTuple):
     params: dict  # as from `init_unet`
     normalisation: Normalisation  # how the grey values of its training images were normalised
     statistics: dict | None = None  # what its training images look like; see `minunet/data/image_statistics.py`
+    threshold: float = 0.5  # a pixel is cell where the probability of cell is above it: `probabilities[1] > threshold`
 
     def __repr__(self) -> str:
         try:
             check_params(self.params)
             scope = as_normalisation(self.normalisation).scope
+            check_threshold(self.threshold)
         except InputError as error:
             return f"Network(not usable: {error})"
         weights = flatten(self.params)
         channels = weights["encode.0.conv1.weight"].shape[1]
         classes, base_channels = weights["head.weight"].shape[:2]
+        threshold = "" if self.threshold == 0.5 else f", threshold {self.threshold:g}"
         depth, count = len(self.params["encode"]), sum(x.size for x in weights.values())
         return (
             f"Network({channels} in, {classes} classes, {base_channels} base channels, depth {depth}, "
-            f"{count:,} parameters, normalisation by {scope})"
+            f"{count:,} parameters, normalisation by {scope}{threshold})"
         )
 
 
@@ -105,6 +110,7 @@ def save_checkpoint(
     """
     check_params(network.params)
     check_statistics(network.statistics)
+    check_threshold(network.threshold)
     if has_norm(network.params) != bool(running):
         check_is_plain(network.params)
         raise InputError("running averages need parameters with batch normalisation, got those of a plain network")
@@ -123,6 +129,7 @@ def save_checkpoint(
     about = {"format": FORMAT, "version": VERSION, "config": config, "history": history, "normalisation": scope}
     if network.statistics is not None:
         about["statistics"] = network.statistics
+    about["threshold"] = float(network.threshold)
     arrays: dict[str, Any] = {"about": np.array(json.dumps(about))}
     for group, tree in groups.items():
         arrays.update({f"{group}/{name}": x for name, x in flatten(map_tree(to_host, tree)).items()})
@@ -151,5 +158,5 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     running = read_running(groups["running"], groups["params"], path)
     shift = read_shift(groups["correction"], groups["params"], path)
     predicting = corrected(read_folded(params, running, path), shift)
-    network = Network(predicting, normalisation, about.get("statistics"))
+    network = Network(predicting, normalisation, about.get("statistics"), about.get("threshold", 0.5))
     return Checkpoint(network, about["config"], state, about["history"], params, running, shift)
