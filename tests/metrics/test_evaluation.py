@@ -67,7 +67,7 @@ def test_seg_is_over_the_cells_of_all_images_not_cut_apart_and_known_or_not():
     one = np.zeros((12, 40), np.int32)
     one[2:10, 2:10] = 1
     found = three.copy()
-    found[:, 10:18] = 0  # 1 and 3 are found, 2 is not
+    found[:, 2:10] = 0  # 2 and 3 are found, 1 is not; of 1 and 2, which touch, 2 is the one that is cut
     samples = []
     for name, cells in (("three", three), ("one", one)):
         cut = m.separate_touching(cells)
