@@ -148,8 +148,8 @@ def resume_run(folder: Path, **changes) -> Run:
         raise InputError(f"steps must be at least the {done} that are done, got {config.steps}; leave --steps out")
     params, optimiser_state = to_device([stored.network.params, stored.optimiser_state], config.device)
     allow_tf32_if_asked(params["head"]["bias"])
-    _, normalisation, statistics = stored.network
-    return Run(config, params, optimiser_state, normalisation, stored.history, statistics)
+    normalisation, statistics = stored.network.normalisation, stored.network.statistics
+    return Run(config, params, optimiser_state, normalisation, stored.history, statistics=statistics)
 
 
 def step_of_checkpoint(folder: Path) -> int | None:

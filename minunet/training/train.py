@@ -92,7 +92,7 @@ def start(config: Config, dataset: Dataset) -> Run:
         normalisation = fit_normalisation(dataset.train)
     optimiser_state = OPTIMISERS[config.optimiser].init(params)
     statistics = statistics_of_training(dataset.train, normalisation)
-    return Run(config, params, optimiser_state, normalisation, [], statistics)
+    return Run(config, params, optimiser_state, normalisation, [], statistics=statistics)
 
 
 def learning_rate(config: Config, step: int, done: float) -> float:
