@@ -11,11 +11,13 @@ from minunet.cli.shared_options import (
     add_prediction_options,
     add_reading_options,
     add_scheduler_option,
+    add_threshold_option,
     checkpoint_of,
     print_note,
 )
 from minunet.data import Dataset, Sample
 from minunet.errors import InputError
+from minunet.metrics.chosen_threshold import check_threshold
 from minunet.metrics.table import table
 from minunet.network.trained import BUNDLED, Network
 from minunet.network.trained.checkpoint import load_checkpoint
@@ -53,6 +55,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     add_reading_options(command.add_argument_group("what the data mean; default: as when the network was trained"))
     add_prediction_options(command)
+    add_threshold_option(command)
     add_scheduler_option(command)
 
 
@@ -64,6 +67,8 @@ def run(options) -> int:
     data = options.data or config.data
     if data == "arrays":
         raise InputError("this network does not say which data it was trained on; name the data with --data")
+    if options.threshold is not None:
+        check_threshold(options.threshold)
     if options.tile is not None:
         check_tile(options.tile, len(stored.network.params["encode"]))
     run_folder.check_out(options.out)
@@ -71,12 +76,15 @@ def run(options) -> int:
     _check_classes(stored.network, dataset)
     if not options.scheduler:
         check_evaluation(stored.network.params, dataset.validation, options.tile)
+    threshold = stored.network.threshold if options.threshold is None else options.threshold
     with run_folder.new_folder(options.out, f"runs/evaluation-{data.partition(':')[0]}") as folder:
         print_note(dataset)
         print_line(f"measured: {which}")
         probabilities = _predict(stored.network, dataset.validation, options)
-        evaluation = run_folder.write_evaluation(dataset.validation, probabilities, folder)
+        evaluation = run_folder.write_evaluation(dataset.validation, probabilities, folder, threshold)
     print_line(table(evaluation))
+    whose = "as stored with the network" if options.threshold is None else "as asked for"
+    print_line(f"measured at threshold {threshold:g}, {whose}")
     print_line(f"written to {folder}")
     return 0
 

@@ -12,9 +12,16 @@ from minunet.cli.predict_files import predict_and_write, readable_images
 from minunet.cli.predict_inputs import files_in, names_of
 from minunet.cli.predict_results import ALWAYS, ENDINGS, FLOATS, result_paths
 from minunet.cli.predict_slide import add_block_option, is_slide, run_on_slide
-from minunet.cli.shared_options import DEFAULT_OUT, add_prediction_options, add_scheduler_option, checkpoint_of
+from minunet.cli.shared_options import (
+    DEFAULT_OUT,
+    add_prediction_options,
+    add_scheduler_option,
+    add_threshold_option,
+    checkpoint_of,
+)
 from minunet.errors import InputError
 from minunet.files import remove_unfinished
+from minunet.metrics.chosen_threshold import check_threshold
 from minunet.network.trained import load_network
 from minunet.prediction.checks import check_tile
 from minunet.scale.cluster import connected
@@ -51,6 +58,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     any_size = "read images of more than 179 million pixels too; small files can unpack to more than memory holds"
     command.add_argument("--any-size", action="store_true", help=any_size)
     add_prediction_options(command)
+    add_threshold_option(command)
     add_scheduler_option(command)
     add_block_option(command)
 
@@ -59,6 +67,9 @@ def run(options) -> int:
     """Write the results of each image; return 1 if some images could not be read."""
     name, paths = network_and_images(options.files)
     network = load_network(name)
+    if options.threshold is not None:
+        check_threshold(options.threshold)
+        network = network._replace(threshold=options.threshold)
     if is_slide(paths, options.out or ""):
         return run_on_slide(paths, network, options)
     if options.tile is not None:

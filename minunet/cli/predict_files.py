@@ -108,7 +108,6 @@ def predict_and_write(
     predict_all=predict_in_turn,
     *,
     kinds: Collection[str] = ALWAYS,
-    threshold: float = 0.5,
     **options,
 ) -> int:
     """Write the results of each image, of these kinds, and print their paths; return how many images there were.
@@ -128,7 +127,7 @@ def predict_and_write(
         name, image = waiting.pop(0)
         paths = result_paths(folder, name, kinds)
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        write_results(paths, name, image, probabilities, threshold)
+        write_results(paths, name, image, probabilities, network.threshold)
         print_line(" ".join(map(str, paths.values())))
         count += 1
         del image, probabilities  # before the next image is read

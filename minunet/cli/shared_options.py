@@ -58,6 +58,17 @@ def add_reading_options(group) -> None:
     group.add_argument("--field-of-interest", type=int, metavar="PIXELS", help=field)
 
 
+def add_threshold_option(command: argparse.ArgumentParser) -> None:
+    """Declare --threshold."""
+    command.add_argument(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help="a pixel is cell where the probability of cell is above it, from 0 to 1; default: the one stored with the "
+        "network, which suited its held-out images best",
+    )
+
+
 def add_scheduler_option(command: argparse.ArgumentParser) -> None:
     """Declare --scheduler."""
     command.add_argument(

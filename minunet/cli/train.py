@@ -15,17 +15,20 @@ from minunet.data.normalisation import SCOPES
 from minunet.data.readers.hold_out import names_in_file
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError
+from minunet.metrics.chosen_threshold import choose_threshold
 from minunet.metrics.table import table
+from minunet.network.checks import NORMS
 from minunet.prediction.predict import predict_samples
 from minunet.scale.ranks import check_equal, ending_together, in_agreement, join_ranks
 from minunet.training import run_folder
 from minunet.training.batch import Ranks, check_batch
-from minunet.training.config import Config, reading_of, resolve
+from minunet.training.config import CORRECTIONS, Config, reading_of, resolve
 from minunet.training.memory import check_run
 from minunet.training.optimisers import OPTIMISERS
 from minunet.training.out_of_memory import name_a_tile_that_fits
 from minunet.training.recipes import RECIPES
-from minunet.training.train import Run, is_over, prediction_tile, start, train_steps
+from minunet.training.train import Run, is_over, start, train_steps
+from minunet.training.validation import prediction_tile
 
 EXAMPLE = "minunet train --data isbi:DIR --base-channels 16 --depth 3 --tile 220 --minutes 5 --out runs/em"
 
@@ -85,6 +88,11 @@ def _add_network_options(group, default: Config) -> None:
     group.add_argument("--tile", type=int, metavar="N", help=tile)
     batch = "squares in a step; default 1, or with mpirun one for each process"
     group.add_argument("--batch", type=int, metavar="N", help=batch)
+    norm = (
+        "batch: normalise each channel after each 3x3 convolution in training, which a prediction does without; none: "
+        f"the paper's network; default {default.norm}"
+    )
+    group.add_argument("--norm", choices=("none", *NORMS), help=norm)
     dropout = f"share of the bottom level that is dropped in a step; default {default.dropout_rate}"
     group.add_argument("--dropout-rate", type=float, metavar="P", help=dropout)
 
@@ -103,6 +111,11 @@ def _add_learning_options(group, default: Config) -> None:
         "same (none); auto is map where the data tell cells apart, else none; default " + default.weights
     )
     group.add_argument("--weights", choices=KINDS, help=weights)
+    correction = (
+        "odds: take back what --weights does to the odds of cells, so that probabilities fit the images; none: leave "
+        "it; default " + default.correction
+    )
+    group.add_argument("--correction", choices=CORRECTIONS, help=correction)
     augmentation = (
         "symmetries: tiles are flipped and turned by quarters; elastic: turned by any angle, bent, lighter or darker; "
         "default " + default.augmentation
@@ -195,9 +208,14 @@ def _train(run: Run, dataset: Dataset, folder: Path, stop: Stop, ranks: Ranks) -
 
 
 def _evaluate(run: Run, dataset: Dataset, folder: Path) -> None:
-    tile = prediction_tile(run.config)
-    probabilities = predict_samples(run.network, dataset.validation, tile=tile, progress=True)
-    print_line(table(run_folder.write_evaluation(dataset.validation, probabilities, folder)))
+    """Measure the network on all held-out images, and store the threshold that suits them."""
+    samples, tile = dataset.validation, prediction_tile(run.config)
+    probabilities = predict_samples(run.network, samples, tile=tile, progress=True)
+    choice = choose_threshold(samples, probabilities)
+    run = run._replace(threshold=choice.threshold)
+    run_folder.save_run(run, folder)
+    print_line(table(run_folder.write_evaluation(samples, probabilities, folder, run.threshold)))
+    print_line(choice.in_words(f"{len(samples)} held-out image{'s' if len(samples) > 1 else ''}"))
     print_line(f"look at {folder / 'contact_sheet.png'} and {folder / 'curves.png'}")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from minunet.backend import as_array, as_list, check_finite
 from minunet.data.sample import Sample, check_samples
 from minunet.errors import InputError
+from minunet.metrics.cells import classes_of
 from minunet.metrics.classes import class_measures
 from minunet.metrics.pixels import iou, majority_pixel_error, pixel_error, pixel_error_f_score
 from minunet.metrics.regions import components
@@ -17,7 +18,7 @@ from minunet.metrics.warping import warping_error
 from minunet.progress import ProgressBar
 
 
-def pixel_errors(samples: list[Sample], probabilities: list[np.ndarray]) -> list[dict]:
+def pixel_errors(samples: list[Sample], probabilities: list[np.ndarray], threshold: float = 0.5) -> list[dict]:
     """Return one row per sample: name, pixel_error and majority_pixel_error; quick enough to be used while training.
 
     The majority baseline gives every pixel the more common class. A network that is no better has learned nothing.
@@ -37,15 +38,17 @@ def pixel_errors(samples: list[Sample], probabilities: list[np.ndarray]) -> list
     return [
         {
             "name": sample.name,
-            "pixel_error": pixel_error(sample.labels > 0, p.argmax(axis=0) > 0, sample.known),
+            "pixel_error": pixel_error(sample.labels > 0, classes_of(p, threshold) > 0, sample.known),
             "majority_pixel_error": majority_pixel_error(sample.labels > 0, sample.known),
         }
         for sample, p in zip(samples, probabilities, strict=True)
     ]
 
 
-def evaluate(samples: list[Sample], probabilities: list[np.ndarray], progress: bool = False) -> dict:
-    """Return what metrics.json holds: the mean of each measure, `images`, and `best_over_thresholds`.
+def evaluate(
+    samples: list[Sample], probabilities: list[np.ndarray], progress: bool = False, threshold: float = 0.5
+) -> dict:
+    """Return what metrics.json holds: the mean of each measure, `images`, `best_over_thresholds` and `threshold`.
 
     The cells of the proposal are the 4-connected components of what is not class 0. Those of the truth are its
     instances where there are any; otherwise they are the components of the truth, and there is no `seg`.
@@ -60,6 +63,8 @@ def evaluate(samples: list[Sample], probabilities: list[np.ndarray], progress: b
     probabilities : arrays, (K, H, W) each
     progress : bool
         Show a progress bar by images.
+    threshold : float
+        A pixel is cell where the probability of cell is above it; see `classes_of`.
 
     Returns
     -------
@@ -68,11 +73,11 @@ def evaluate(samples: list[Sample], probabilities: list[np.ndarray], progress: b
         with; such an image is left out of the mean. `best_over_thresholds` is for all images together; see the function
         of that name. With more than two classes, `classes` has a row for each, over all images: see `class_measures`.
     """
-    rows = pixel_errors(samples, probabilities)  # which checks both
+    rows = pixel_errors(samples, probabilities, threshold)  # which checks both
     probabilities = [as_array(p, "probabilities") for p in probabilities]
     rows_with_bar = ProgressBar(rows, unit="image", disable=None if progress else True, leave=False)
     for row, sample, p in zip(rows_with_bar, samples, probabilities, strict=True):
-        row.update(_slow_measures(sample, p))
+        row.update(_slow_measures(sample, p, threshold))
     true_cells = [_true_cells(sample) for sample in samples]
     knowns = [sample.known for sample in samples]
     whole = [truth for truth in map(_seg_truth, samples) if truth is not None]
@@ -82,8 +87,8 @@ def evaluate(samples: list[Sample], probabilities: list[np.ndarray], progress: b
     means = mean(rows)
     if "seg" in means:
         means["seg"] = pooled_seg([row["seg"] for row in rows if "seg" in row], [cell_count(cells) for cells in whole])
-    by_class = {"classes": class_measures(samples, probabilities)} if len(probabilities[0]) > 2 else {}
-    return {**means, "images": rows, "best_over_thresholds": best, **by_class}
+    by_class = {"classes": class_measures(samples, probabilities, threshold)} if len(probabilities[0]) > 2 else {}
+    return {**means, "images": rows, "best_over_thresholds": best, "threshold": threshold, **by_class}
 
 
 def mean(rows: list[dict]) -> dict:
@@ -92,9 +97,9 @@ def mean(rows: list[dict]) -> dict:
     return {name: mean_of_numbers([row.get(name, math.nan) for row in rows]) for name in names}
 
 
-def _slow_measures(sample: Sample, p: np.ndarray) -> dict:
+def _slow_measures(sample: Sample, p: np.ndarray, threshold: float) -> dict:
     """Return the measures that take longer, for one image and its probabilities (K, H, W)."""
-    truth, proposal, known = sample.labels > 0, p.argmax(axis=0) > 0, sample.known
+    truth, proposal, known = sample.labels > 0, classes_of(p, threshold) > 0, sample.known
     true_cells, cells = _true_cells(sample), components(proposal)
     measures = {
         "pixel_error_f_score": pixel_error_f_score(truth, proposal, known),

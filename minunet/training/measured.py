@@ -36,6 +36,9 @@ def data_to_measure(config: Config, data: str, options: dict) -> tuple[Dataset, 
             f"the {_count(dataset.validation, 'held-out ')} of {data}; on the other {len(dataset.train)} the network "
             "was trained"
         )
+    as_trained.pop("field_of_interest", None)  # which is that of other data
+    if as_trained.get("labels") == "guess":
+        del as_trained["labels"]
     dataset = load_data(data, config.seed, **{**as_trained, **given, "hold_out": NONE})
     seen = _seen(config, data)
     samples = [sample for sample in dataset.train if sample.name not in seen]

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from minunet.backend import flatten, is_whole_number
 from minunet.errors import InputError, shown
+from minunet.network.checks import has_norm
 from minunet.network.trained.checkpoint import Checkpoint
 from minunet.training.config import Config, check, fault_of
 
@@ -24,7 +25,7 @@ IN_EVERY_FILE = (  # the settings of version 0.2.0
     "data base_channels depth tile batch steps minutes device seed optimiser learning_rate momentum dropout_rate "
     "weights augmentation init normalisation"
 ).split()
-BEFORE: dict[str, Any] = {"labels": "guess", "field_of_interest": 0}
+BEFORE: dict[str, Any] = {"labels": "guess", "field_of_interest": 0, "norm": "none", "correction": "none"}
 
 
 def stored_config(stored: Checkpoint, path: str | Path) -> Config:
@@ -47,7 +48,10 @@ def stored_config(stored: Checkpoint, path: str | Path) -> Config:
 def check_stored_run(stored: Checkpoint, path: str | Path) -> Config:
     """Return the settings of a run that goes on; raise InputError unless all that it goes on from fits together."""
     config = stored_config(stored, path)
-    _check_widths(stored.network.params, config, path)
+    _check_widths(stored.params, config, path)
+    if has_norm(stored.params) != (config.norm != "none"):
+        found = "with" if has_norm(stored.params) else "without"
+        _refuse(f"a network with norm {config.norm}, as the settings say", f"one {found} batch normalisation", path)
     optimiser = "adam" if set(stored.optimiser_state or {}) == {"mean", "square"} else "sgd"
     if optimiser != config.optimiser:
         _refuse(f"the state of {config.optimiser}, as the settings say", f"that of {optimiser}", path)
@@ -64,7 +68,7 @@ def _check_widths(params: dict, config: Config, path: str | Path) -> None:
     if len(params["encode"]) != config.depth:
         _refuse(f"a network of depth {config.depth}, as the settings say", f"depth {len(params['encode'])}", path)
     for name, x in flatten(params).items():
-        if name.endswith(".bias") and name != "head.bias":
+        if name.endswith((".bias", ".beta")) and name != "head.bias":
             part, level = name.split(".")[:2]
             width = config.base_channels * 2 ** (config.depth if part == "bottom" else int(level))
             if len(x) != width:

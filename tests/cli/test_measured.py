@@ -9,6 +9,7 @@ from PIL import Image
 
 from minunet.cli.main import main
 from minunet.data import load_data
+from minunet.errors import InputError
 from minunet.training.config import Config
 from minunet.training.measured import data_to_measure
 from minunet.training.run_folder import resume_run
@@ -34,6 +35,19 @@ def test_all_images_of_other_data_and_the_held_out_ones_of_the_same(tmp_path, mo
         dataset, which = data_to_measure(config, same, {})
         assert names(dataset) == ["cell0", "cell2"]
         assert which == f"the 2 held-out images of {same}; on the other 2 the network was trained"
+
+
+def test_of_masks_that_are_not_those_of_the_run_nothing_is_guessed(tmp_path):
+    """A run of version 0.2.0 reads its own masks as it did then: of 3 values, 2 are cells."""
+    train, test = write_cells(tmp_path / "train"), write_cells(tmp_path / "test")
+    for path in [*(train / "masks").iterdir(), *(test / "masks").iterdir()]:
+        mask = np.array(Image.open(path))
+        mask[30:36, 10:14] = 128
+        Image.fromarray(mask).save(path)
+    config = Config(data=f"folder:{train}", labels="guess")
+    assert len(np.unique(data_to_measure(config, config.data, {})[0].validation[0].instances)) == 3
+    with pytest.raises(InputError, match="say what they mean"):
+        data_to_measure(config, f"folder:{test}", {})
 
 
 def test_a_sequence_that_was_trained_on_is_not_measured(tmp_path):

@@ -38,7 +38,8 @@ class RunFolder:
         for _ in train_steps(run, dataset._replace(validation=[])):
             pass
         path = folder / "whole.npz"
-        save_checkpoint(path, run.network, run.config._asdict(), run.optimiser_state, run.history)
+        bias = run.params["head"]["bias"]
+        save_checkpoint(path, run.network, run.config._asdict(), run.optimiser_state, run.history, bias)
         self.whole = path.read_bytes()
         with np.load(path) as archive:
             self.arrays = dict(archive)

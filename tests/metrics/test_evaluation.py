@@ -165,7 +165,7 @@ def test_metrics_json_holds_the_means_the_rows_and_the_thresholds(samples, proba
     (tmp_path / "new").mkdir()
     evaluation = write_evaluation(samples, probabilities, tmp_path / "new")
     assert json.loads((tmp_path / "new" / "metrics.json").read_text()) == evaluation
-    assert set(MEASURES) | {"seg", "images", "best_over_thresholds"} == set(evaluation)
+    assert set(MEASURES) | {"seg", "images", "best_over_thresholds", "threshold"} == set(evaluation)
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
         "contact_sheet.png",
         "metrics.json",
@@ -195,6 +195,8 @@ def test_validation_while_training_asks_for_pixel_errors_only(samples, monkeypat
     monkeypatch.setattr("minunet.metrics.evaluation._slow_measures", pytest.fail)
     monkeypatch.setattr("minunet.metrics.evaluation.best_over_thresholds", pytest.fail)
     params = m.init_unet(np.random.default_rng(0), base_channels=2, depth=1)
-    run = train.Run(train.Config(), params, {}, {"mean": np.float32([0.5]), "std": np.float32([0.2])}, [])
+    run = train.Run(
+        train.Config(), params, {}, {"mean": np.float32([0.5]), "std": np.float32([0.2])}, [], None, {}, np.zeros(2)
+    )
     found = train.validate(run, samples)
     assert set(found) == {"validation_error", "majority_error"}

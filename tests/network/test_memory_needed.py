@@ -13,9 +13,9 @@ from minunet.cli.main import main
 from minunet.data import Normalisation
 from minunet.errors import InputError
 from minunet.fast.cpu import limits, memory
+from minunet.network.initialise import init_unet
 from minunet.network.memory_needed import backward_bytes, check_memory, forward_bytes, network_of
 from minunet.network.sizes import output_size
-from minunet.network.unet import init_unet
 from minunet.prediction.predict import tile_probabilities
 from minunet.training.config import Config
 from minunet.training.optimisers import init_moments
@@ -62,7 +62,7 @@ def free(monkeypatch):
 @pytest.mark.parametrize(("network", "tile"), CASES)
 def test_a_prediction_takes_what_is_predicted(rng, network, tile):
     params = init_unet(rng, **network)
-    assert network_of(params) == network
+    assert network_of(params) == {"norm": None, **network}
     x = rng.standard_normal((network["in_channels"], tile, tile)).astype(np.float32)
     check(
         f"forward, {network}, tile {tile}", forward_bytes(tile, tile, **network), lambda: tile_probabilities(params, x)
@@ -76,7 +76,7 @@ def test_a_training_step_takes_what_is_predicted(rng, network, tile):
     labels = rng.integers(0, 2, (output, output))
     x = rng.standard_normal((network["in_channels"], tile, tile)).astype(np.float32)
     config = Config(tile=tile, depth=network["depth"], optimiser="adam", learning_rate=0.001)
-    run = Run(config, params, init_moments(params), Normalisation("image"), [])
+    run = Run(config, params, init_moments(params), Normalisation("image"), [], None, {}, np.zeros(2))
     step = functools.partial(train_step, run, (x, labels, None), 0, 0.001)
     check(f"step, {network}, tile {tile}", backward_bytes(tile, **network), step)
 
