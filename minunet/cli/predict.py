@@ -47,7 +47,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     command.usage = "minunet predict [CHECKPOINT] IMAGE|FOLDER ... [--out DIR] [--tile N] [--rotations {1,4,7,8}] ..."
     where = (
-        f"folder for the pictures; default {DEFAULT_OUT} or, where it holds results for these images already, "
+        f"folder for the results; default {DEFAULT_OUT} or, where it holds results for these images already, "
         f"{DEFAULT_OUT}-2, -3, ..."
     )
     command.add_argument("--out", metavar="DIR", help=where)
