@@ -38,8 +38,8 @@ class RunFolder:
         for _ in train_steps(run, dataset._replace(validation=[])):
             pass
         path = folder / "whole.npz"
-        bias = run.params["head"]["bias"]
-        save_checkpoint(path, run.network, run.config._asdict(), run.optimiser_state, run.history, bias)
+        network, of_run = run.network._replace(params=run.params), (run.optimiser_state, run.history)
+        save_checkpoint(path, network, run.config._asdict(), *of_run, run.running, run.shift + 0.1)
         self.whole = path.read_bytes()
         with np.load(path) as archive:
             self.arrays = dict(archive)
