@@ -27,7 +27,9 @@ def images(tmp_path, monkeypatch, rng):
     """Go to a folder with three images, of which the second is damaged, and one of colours; return their names."""
     monkeypatch.chdir(tmp_path)
     for name in ("a.png", "c.png"):
-        Image.fromarray(rng.integers(0, 255, (20, 24), np.uint8)).save(name)
+        image = rng.normal(60, 10, (20, 24))
+        image[5:15, 6:18] += 127  # a bright square, as in the images of `finished_run`
+        Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(name)
     (tmp_path / "b.png").write_text("no image")
     Image.fromarray(rng.integers(0, 255, (20, 24, 3), np.uint8)).save("colour.png")
     return ["a.png", "b.png", "c.png", "colour.png"]
