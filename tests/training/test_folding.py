@@ -1,4 +1,4 @@
-"""Half a run with batch normalisation, then the plain network: folding changes neither the network nor its next step."""
+"""Half a run with batch normalisation, then the plain network: folding changes neither it nor its next step."""
 
 import numpy as np
 import pytest
