@@ -37,8 +37,7 @@ from minunet.data import load_data
 from minunet.data.normalisation import fit_normalisation, normalise
 from minunet.errors import InputError
 from minunet.metrics import majority_pixel_error
-from minunet.network.initialise import centre
-from minunet.network.unet import init_unet
+from minunet.network.initialise import centre, init_unet
 from minunet.training.config import Config, resolve
 from minunet.training.optimisers import adam_step, init_moments
 from minunet.training.train import draw_tile, learning_rate

@@ -35,6 +35,7 @@ from minunet.training.train import start, train_steps
 
 PATCH = 1024  # pixels: the slide repeats this image, turned at random
 NETWORK = {"base_channels": 16, "depth": 3}  # as `minunet train` makes it
+WATCHED_EVERY = 5  # seconds; each look takes some time from the workers, and the system keeps the peak of a process
 WARM_UP = 10  # steps that are not counted
 ROUNDS = 3
 MPIRUN = ["mpirun", "--allow-run-as-root", "--oversubscribe"]
@@ -136,7 +137,7 @@ class PeakMemory:
         self.thread.start()
 
     def watch(self) -> None:
-        while not self.over.wait(0.5):
+        while not self.over.wait(WATCHED_EVERY):
             for pid in [worker["pid"] for worker in self.client.run(process_of_worker).values()]:
                 self.peak = max(self.peak, peak_of(pid))
 

@@ -13,6 +13,7 @@ From arrays to a trained network and a prediction:
 
     network = train(images, labels, steps=200)
     probabilities = predict(network, image)
+    cells = label_cells(probabilities)
 """
 
 from importlib import metadata as _metadata
@@ -36,10 +37,11 @@ from minunet.layers.loss import softmax_cross_entropy_backward, softmax_cross_en
 from minunet.layers.pool import max_pool_backward, max_pool_forward
 from minunet.layers.relu import relu_backward, relu_forward
 from minunet.layers.up_conv import up_conv_backward, up_conv_forward
-from minunet.metrics import iou, pixel_error, seg_score, v_info, v_rand, warping_error
+from minunet.metrics import iou, label_cells, measure_cells, pixel_error, seg_score, v_info, v_rand, warping_error
+from minunet.network.initialise import init_unet
 from minunet.network.sizes import output_size, smallest_input_size
 from minunet.network.trained import Network, load_network, save_network
-from minunet.network.unet import init_unet, unet_backward, unet_forward
+from minunet.network.unet import unet_backward, unet_forward
 from minunet.prediction.predict import predict
 from minunet.training.on_arrays import train
 from minunet.training.optimisers import adam_step, init_moments, init_velocity, sgd_step
@@ -70,9 +72,11 @@ __all__ = [
     "init_unet",
     "init_velocity",
     "iou",
+    "label_cells",
     "load_network",
     "max_pool_backward",
     "max_pool_forward",
+    "measure_cells",
     "output_size",
     "pixel_error",
     "predict",

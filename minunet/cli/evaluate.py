@@ -1,4 +1,4 @@
-"""`minunet evaluate`: measure a network on held-out images, compared with calling every pixel the more common class."""
+"""`minunet evaluate`: measure a network on images it has not seen, with the majority class for comparison."""
 
 import argparse
 
@@ -7,13 +7,17 @@ import numpy as np
 from minunet.cli.messages import print_line
 from minunet.cli.shared_options import (
     DATA_HELP,
+    READING,
     add_prediction_options,
+    add_reading_options,
     add_scheduler_option,
+    add_threshold_option,
     checkpoint_of,
     print_note,
 )
-from minunet.data import Sample, load_data
+from minunet.data import Dataset, Sample
 from minunet.errors import InputError
+from minunet.metrics.chosen_threshold import check_threshold
 from minunet.metrics.table import table
 from minunet.network.trained import BUNDLED, Network
 from minunet.network.trained.checkpoint import load_checkpoint
@@ -23,6 +27,7 @@ from minunet.scale.cluster import connected
 from minunet.scale.many_images import predict_images
 from minunet.training import run_folder
 from minunet.training.config import Config
+from minunet.training.measured import data_to_measure
 from minunet.training.memory import check_evaluation
 from minunet.training.stored_run import stored_config
 
@@ -37,13 +42,20 @@ def add_options(command: argparse.ArgumentParser) -> None:
         metavar="CHECKPOINT",
         help="checkpoint.npz of a run, or the run's folder; default: the trained network that comes with minunet",
     )
-    command.add_argument("--data", metavar="DATA", help=f"{DATA_HELP}; default: the data that it was trained on")
+    command.add_argument(
+        "--data",
+        metavar="DATA",
+        help=f"{DATA_HELP}; default: the data that it was trained on, of which the held-out "
+        "images are measured; of other data all images are",
+    )
     command.add_argument(
         "--out",
         metavar="DIR",
         help="folder for metrics.json, contact_sheet.png and predictions.png; default runs/evaluation-DATA-1, -2, ...",
     )
+    add_reading_options(command.add_argument_group("what the data mean; default: as when the network was trained"))
     add_prediction_options(command)
+    add_threshold_option(command)
     add_scheduler_option(command)
 
 
@@ -55,19 +67,35 @@ def run(options) -> int:
     data = options.data or config.data
     if data == "arrays":
         raise InputError("this network does not say which data it was trained on; name the data with --data")
+    if options.threshold is not None:
+        check_threshold(options.threshold)
     if options.tile is not None:
         check_tile(options.tile, len(stored.network.params["encode"]))
     run_folder.check_out(options.out)
-    dataset = load_data(data, config.seed)
+    dataset, which = data_to_measure(config, data, {name: getattr(options, name) for name in READING})
+    _check_classes(stored.network, dataset)
     if not options.scheduler:
         check_evaluation(stored.network.params, dataset.validation, options.tile)
+    threshold = stored.network.threshold if options.threshold is None else options.threshold
     with run_folder.new_folder(options.out, f"runs/evaluation-{data.partition(':')[0]}") as folder:
         print_note(dataset)
+        print_line(f"measured: {which}")
         probabilities = _predict(stored.network, dataset.validation, options)
-        evaluation = run_folder.write_evaluation(dataset.validation, probabilities, folder)
+        evaluation = run_folder.write_evaluation(dataset.validation, probabilities, folder, threshold)
     print_line(table(evaluation))
+    whose = "as stored with the network" if options.threshold is None else "as asked for"
+    print_line(f"measured at threshold {threshold:g}, {whose}")
     print_line(f"written to {folder}")
     return 0
+
+
+def _check_classes(network: Network, dataset: Dataset) -> None:
+    K = len(network.params["head"]["bias"])
+    if dataset.num_classes > 2 and dataset.num_classes != K:
+        raise InputError(
+            f"expected data of {K} classes, as the network has, got {dataset.num_classes}; name the classes in the "
+            "order of the training with classes=, or take labels=binary"
+        )
 
 
 def _predict(network: Network, samples: list[Sample], options) -> list[np.ndarray]:

@@ -19,7 +19,7 @@ from minunet.fast.cpu.memory import keep_freed_memory
 
 COMMANDS = {  # what each one does, in the words of `minunet --help`
     "train": "train a network on your images or, with no options, on synthetic cells",
-    "predict": "write, for images of any size, the probability of cell and the class of each pixel",
+    "predict": "find the cells in images of any size; write them as numbers, outlines and a table",
     "evaluate": "measure a network on held-out images, compared with calling every pixel the more common class",
     "gradcheck": "check the gradients of every layer and a small U-Net",
     "summary": "print sizes, crops, parameters, FLOPs and memory of a network (Fig. 1)",

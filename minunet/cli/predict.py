@@ -1,4 +1,4 @@
-"""`minunet predict`: write, for images of any size, the probability of cell and the class of each pixel."""
+"""`minunet predict`: find the cells in images of any size; write them as numbers, outlines and a table."""
 
 import argparse
 import contextlib
@@ -7,13 +7,21 @@ import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from PIL import Image
-
 from minunet.cli.messages import print_error
-from minunet.cli.predict_files import names_of, predict_and_write, readable_images, result_paths
+from minunet.cli.predict_files import predict_and_write, readable_images
+from minunet.cli.predict_inputs import files_in, names_of
+from minunet.cli.predict_results import ALWAYS, ENDINGS, FLOATS, result_paths
 from minunet.cli.predict_slide import add_block_option, is_slide, run_on_slide
-from minunet.cli.shared_options import DEFAULT_OUT, add_prediction_options, add_scheduler_option, checkpoint_of
+from minunet.cli.shared_options import (
+    DEFAULT_OUT,
+    add_prediction_options,
+    add_scheduler_option,
+    add_threshold_option,
+    checkpoint_of,
+)
 from minunet.errors import InputError
+from minunet.files import remove_unfinished
+from minunet.metrics.chosen_threshold import check_threshold
 from minunet.network.trained import load_network
 from minunet.prediction.checks import check_tile
 from minunet.scale.cluster import connected
@@ -32,50 +40,72 @@ def add_options(command: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="FILE",
         help="optionally first the checkpoint.npz of a run, or the run's folder; without it, the trained network that "
-        "comes with minunet is used. Then image files, or folders of them; for each of them, and for each page of a "
-        "stack, NAME_probability.png and NAME_classes.png are written",
+        'comes with minunet is used. Then image files, folders of them, or patterns such as "cells/*.tif". For each '
+        "image, and for each page of a stack, these are written: NAME_cells.tif (one number per cell), "
+        "NAME_overlay.png (the image with outlines of the cells), NAME_cells.csv (area, place and mean grey value of "
+        "each cell), NAME_probability.png and NAME_classes.png",
     )
     command.usage = "minunet predict [CHECKPOINT] IMAGE|FOLDER ... [--out DIR] [--tile N] [--rotations {1,4,7,8}] ..."
     where = (
-        f"folder for the pictures; default {DEFAULT_OUT} or, where it holds results for these images already, "
+        f"folder for the results; default {DEFAULT_OUT} or, where it holds results for these images already, "
         f"{DEFAULT_OUT}-2, -3, ..."
     )
     command.add_argument("--out", metavar="DIR", help=where)
+    only = f"write these results only, any of {', '.join(ALWAYS)}, with commas between them; table is NAME_cells.csv"
+    command.add_argument("--only", type=_kinds, metavar="RESULTS", help=only)
+    floats = "write the probability of each class too, as NAME_probabilities.tif or .npy, float32 (K, H, W)"
+    command.add_argument("--probabilities", choices=FLOATS, help=floats)
     any_size = "read images of more than 179 million pixels too; small files can unpack to more than memory holds"
     command.add_argument("--any-size", action="store_true", help=any_size)
     add_prediction_options(command)
+    add_threshold_option(command)
     add_scheduler_option(command)
     add_block_option(command)
 
 
 def run(options) -> int:
-    """Write the probabilities and the classes of each image as PNG files; return 1 if some images could not be read."""
+    """Write the results of each image; return 1 if some images could not be read."""
     name, paths = network_and_images(options.files)
     network = load_network(name)
+    if options.threshold is not None:
+        check_threshold(options.threshold)
+        network = network._replace(threshold=options.threshold)
     if is_slide(paths, options.out or ""):
         return run_on_slide(paths, network, options)
     if options.tile is not None:
         check_tile(options.tile, len(network.params["encode"]))
-    paths = files_in(paths)
-    names = names_of(paths)
+    names, pages = names_of(files_in(paths))
     errors: list[str] = []
-    check_out(options.out, names)
-    images = readable_images(paths, network, options, errors)
-    choices = {"tile": options.tile, "rotations": options.rotations}
-    with folder_for(options.out, names) as folder:
+    check_out(options.out, pages)
+    kinds = [*(options.only or ALWAYS), *([options.probabilities] if options.probabilities else [])]
+    images = readable_images(names, network, options, errors, kinds)
+    choices = {"tile": options.tile, "rotations": options.rotations, "kinds": kinds}
+    with folder_for(options.out, pages) as folder:
+        for subfolder in {(folder / page).parent for page in pages} - {folder}:
+            remove_unfinished(subfolder)
         if options.scheduler:
             with connected(options.scheduler) as client:
                 send = functools.partial(predict_images, client=client)
                 count = predict_and_write(images, network, folder, send, **choices)
         else:
             count = predict_and_write(images, network, folder, **choices)
-    if len(paths) == len(errors) == 1:
+    if len(names) == len(errors) == 1:
         raise InputError(errors[0])
     if not count:
-        raise InputError(f"expected an image that can be predicted, got none among {len(paths)} files; see above")
+        raise InputError(f"expected an image that can be predicted, got none among {len(names)} files; see above")
     if errors:
-        print_error(f"minunet predict: {len(errors)} of {len(paths)} files left out, see above")
+        print_error(f"minunet predict: {len(errors)} of {len(names)} files left out, see above")
     return 1 if errors else 0
+
+
+def _kinds(text: str) -> list[str]:
+    """Return the kinds of results that --only names."""
+    kinds = [word.strip() for word in text.split(",")]
+    if unknown := [kind for kind in kinds if kind not in ALWAYS]:
+        raise argparse.ArgumentTypeError(
+            f"expected some of {', '.join(ALWAYS)}, with commas between them, got {unknown[0]!r}"
+        )
+    return [kind for kind in ALWAYS if kind in kinds]
 
 
 def network_and_images(files: list[str]) -> tuple[str, list[str]]:
@@ -92,25 +122,6 @@ def network_and_images(files: list[str]) -> tuple[str, list[str]]:
     if len(files) == 1:
         raise InputError(f"expected images after the checkpoint, got only {files[0]}; name at least one image")
     return first, files[1:]
-
-
-def files_in(paths: list[str]) -> list[str]:
-    """Return the paths, with the image files of a folder in its place; raise InputError if it holds none."""
-    files = []
-    for path in paths:
-        if not Path(path).is_dir():
-            files.append(path)
-            continue
-        found = [str(file) for file in sorted(Path(path).iterdir()) if file.suffix.lower() in _image_suffixes()]
-        if not found:
-            raise InputError(f"expected image files in the folder {path}, found none; check the path")
-        files += found
-    return files
-
-
-@functools.cache
-def _image_suffixes() -> set[str]:
-    return set(Image.registered_extensions())
 
 
 def check_out(out: str | None, names: Iterable[str]) -> None:
@@ -159,4 +170,4 @@ def _hold_a_default_folder(names: Iterable[str], held: contextlib.ExitStack) -> 
 
 
 def _taken(folder: Path, names: Iterable[str]) -> list[Path]:
-    return [path for name in names for path in result_paths(folder, name) if path.exists()]
+    return [path for name in names for path in result_paths(folder, name, ENDINGS).values() if path.exists()]

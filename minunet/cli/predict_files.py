@@ -1,20 +1,21 @@
 """The files of `minunet predict`, one after the other: look at the size, check the memory, read, predict, write."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from minunet.cli.messages import print_error, print_line
+from minunet.cli.predict_results import ALWAYS, result_bytes, result_paths, write_results
 from minunet.data import read_pages
+from minunet.data.colours import for_channels
+from minunet.data.image_statistics import what_is_foreign
 from minunet.data.readers.page_sizes import page_sizes
 from minunet.errors import InputError
 from minunet.fast.cpu import limits
-from minunet.files import replace_atomically
 from minunet.network.memory_needed import in_gb
 from minunet.network.trained import Network
-from minunet.prediction.checks import check_image, slices_of_rows
+from minunet.prediction.checks import check_image
 from minunet.prediction.memory import check_prediction
 from minunet.prediction.predict import predict
 
@@ -22,55 +23,57 @@ WORTH_SAYING = 1e9  # bytes: an image that needs as much is announced
 Images = Iterable[tuple[str, np.ndarray]]  # the name of each image, and the image, (C, H, W)
 
 
-def names_of(paths: list[str]) -> list[str]:
-    """Return the names of all pages, as `read_pages` gives them, as far as the files' headers tell.
-
-    Raises
-    ------
-    InputError
-        If two images have one name.
-    """
-    names: dict[str, None] = {}
-    for path in paths:
-        stem, count = Path(path).stem, len(page_sizes(path))
-        for name in [stem] if count <= 1 else [f"{stem}_{i:03d}" for i in range(count)]:
-            if name in names:
-                raise InputError(
-                    f"two images are called {name}, so one result would replace the other; predict them one by one"
-                )
-            names[name] = None
-    return list(names)
-
-
-def readable_images(paths: list[str], network: Network, options, errors: list[str]) -> Iterator:
+def readable_images(
+    names: dict[str, str], network: Network, options, errors: list[str], kinds: Collection[str] = ALWAYS
+) -> Iterator:
     """Yield (name, image) for every page of every file; only one file is in memory at a time.
 
-    `options` are those of `minunet predict`, of which tile and any_size count.
+    `names` are those of the results of each file, as from `names_of`; that of a page has its number behind it.
+    `options` are those of `minunet predict`, of which tile and any_size count; `kinds` of results are to be written.
 
     What is wrong with a file that cannot be used goes to `errors`, and is printed, unless it is the only file.
     """
-    for path in paths:
+    for path, name in names.items():
         try:
-            pages = _pages_for(path, network, options.tile, options.any_size)
+            pages = _pages_for(path, network, options.tile, options.any_size, result_bytes(kinds))
         except InputError as error:
             errors.append(str(error))
-            if len(paths) > 1:
+            if len(names) > 1:
                 print_error(f"minunet predict: left out: {error}")
             continue
         while pages:
-            yield pages.pop(0)  # which lets go of it
+            page, image = pages.pop(0)
+            page = name + page.removeprefix(Path(path).stem)
+            _warn_if_foreign(page, image, network)
+            yield page, image
+            del image  # before the next one is read
 
 
-def _pages_for(path: str, network: Network, tile: int | None, any_size: bool) -> list[tuple[str, np.ndarray]]:
-    """Return (name, image) for every page of a file; raise InputError if one cannot be read, or predicted."""
+def _warn_if_foreign(name: str, image: np.ndarray, network: Network) -> None:
+    """Say in one line what sets an image apart from those that the network was trained on, if anything does."""
+    if found := what_is_foreign(image, network.normalisation, network.statistics):
+        print_error(
+            f"minunet predict: warning: {name} is unlike the images that this network was trained on, so what is found "
+            f"in it may be wrong: {'; '.join(found)}"
+        )
+
+
+def _pages_for(
+    path: str, network: Network, tile: int | None, any_size: bool, writing: int
+) -> list[tuple[str, np.ndarray]]:
+    """Return (name, image) for every page of a file; raise InputError if one cannot be read, or predicted.
+
+    Writing its results takes so many bytes for each pixel.
+    """
     sizes, there = page_sizes(path), limits.memory()
     if sizes:
         _, H, W = max(sizes, key=lambda size: size[1] * size[2])
         what = f"{path}: {len(sizes)} pages of up to {H}x{W}" if len(sizes) > 1 else f"{path}: {H}x{W} pixels"
-        needed = check_prediction(f"{what}: this", network.params, sizes, tile)
+        needed = check_prediction(f"{what}: this", network.params, sizes, tile, writing)
         if needed > WORTH_SAYING and there is not None:
             print_error(f"{what}: this needs about {in_gb(needed)} of memory, {in_gb(there.free)} are free")
-    pages = read_pages(path, any_size)
+    channels = network.params["encode"][0]["conv1"]["weight"].shape[1]
+    pages = [(name, for_channels(image, channels)) for name, image in read_pages(path, any_size)]
     for _, image in pages:
         try:
             check_image(network.params, np.broadcast_to(np.uint8(0), image.shape), network.normalisation)
@@ -100,41 +103,34 @@ def predict_in_turn(network: Network, images: Iterable[np.ndarray], **options) -
         del probabilities
 
 
-def predict_and_write(images: Images, network: Network, folder: Path, predict_all=predict_in_turn, **options) -> int:
-    """Write the probabilities and the classes of each image as PNG files, and print their paths; return how many.
+def predict_and_write(
+    images: Images,
+    network: Network,
+    folder: Path,
+    predict_all=predict_in_turn,
+    *,
+    kinds: Collection[str] = ALWAYS,
+    **options,
+) -> int:
+    """Write the results of each image, of these kinds, and print their paths; return how many images there were.
 
     ``predict_all(network, images, **options)`` yields the probabilities of each, with options as for `predict`.
     """
-    names: list[str] = []
+    waiting: list[tuple[str, np.ndarray]] = []  # a scheduler takes all images before the first result is there
 
     def in_turn() -> Iterator[np.ndarray]:
         for name, image in images:
-            names.append(name)
+            waiting.append((name, image))
             yield image
             del image  # before the next one is read
 
     count = 0
     for probabilities in predict_all(network, in_turn(), **options):
-        paths = result_paths(folder, names.pop(0))
-        for path, grey in zip(paths, _grey_pictures(probabilities), strict=True):
-            replace_atomically(path, Image.fromarray(grey).save)
-        print_line(" ".join(map(str, paths)))
+        name, image = waiting.pop(0)
+        paths = result_paths(folder, name, kinds)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_results(paths, name, image, probabilities, network.threshold)
+        print_line(" ".join(map(str, paths.values())))
         count += 1
-        del probabilities  # before the next image is read
+        del image, probabilities  # before the next image is read
     return count
-
-
-def _grey_pictures(probabilities: np.ndarray) -> np.ndarray:
-    """Return the probability of any cell, and the class, as grey values from 0 to 255: (2, H, W) uint8."""
-    K, H, W = probabilities.shape
-    pictures = np.empty((2, H, W), np.uint8)
-    for rows in slices_of_rows(probabilities):
-        p = probabilities[:, rows]
-        pictures[0, rows] = np.round(255 * (1 - p[0]))
-        pictures[1, rows] = np.round(255 * (p.argmax(axis=0) / max(1, K - 1)))
-    return pictures
-
-
-def result_paths(folder: Path, name: str) -> list[Path]:
-    """Return the two files that are written for an image of this name."""
-    return [folder / f"{name}_probability.png", folder / f"{name}_classes.png"]

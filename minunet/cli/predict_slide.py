@@ -37,6 +37,8 @@ def run_on_slide(paths: list[str], network: Network, options) -> int:
             f"{options.out or DEFAULT_OUT}; "
             "write minunet predict CHECKPOINT IMAGE --out RESULT.zarr"
         )
+    if options.only or options.probabilities:
+        raise InputError("a slide's results are all in its Zarr store, got --only or --probabilities; leave them out")
     if options.rotations != 1:
         raise InputError(f"a slide is predicted without rotations, got --rotations {options.rotations}; leave it out")
     check_range("--block", options.block, 1, LARGEST_TILE)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from minunet.cli.messages import print_line
 from minunet.data import Dataset
+from minunet.data.readers.masks import MEANINGS
 from minunet.errors import InputError, shown
 from minunet.prediction.rotations import COUNTS
 
@@ -13,6 +14,7 @@ DATA_HELP = (
     "synthetic (drawn by minunet), isbi:DIR (train-volume.tif, train-labels.tif), ctc:DIR (01/, 01_GT/, 01_ST/, ...), "
     "dsb2018:DIR (ID/images/, ID/masks/) or folder:DIR (images/, masks/)"
 )
+READING = ("labels", "classes", "invert", "field_of_interest")  # options that say how data are read
 
 
 def add_prediction_options(command: argparse.ArgumentParser) -> None:
@@ -30,6 +32,40 @@ def add_prediction_options(command: argparse.ArgumentParser) -> None:
         choices=COUNTS,
         help="average over quarter turns (4), turns by 360/7 degrees as in the paper (7) or all symmetries of the "
         "square (8); default 1",
+    )
+
+
+def add_reading_options(group) -> None:
+    """Declare --labels, --classes, --invert and --field-of-interest."""
+    labels = (
+        "what the masks of folder: mean. binary: cell is above the middle of the values, so 255 of 0 and 255, and the "
+        "brighter of two colours; instances: each value is one cell, 0 background; classes: each value or colour is a "
+        "class; default: binary if all masks have at most two values, instances if a mask has 10 numbers or more and "
+        "nearly all are one piece each, else you are asked"
+    )
+    group.add_argument("--labels", choices=[word for word in MEANINGS if word not in ("auto", "guess")], help=labels)
+    classes = "values or colours of class 0, 1, ..., such as 0,128,255 or #000000,#ff0000; default: all, sorted"
+    group.add_argument("--classes", metavar="V,V,...", help=classes)
+    invert = (
+        "make the darker side of binary masks the object: white is what is looked for, also where it is the membrane "
+        "(isbi: has cells in white)"
+    )
+    group.add_argument("--invert", action="store_true", default=None, help=invert)
+    field = (
+        "width of the band at the border of ctc: frames in which nothing is annotated: not learnt, not measured; "
+        "default: the challenge's, by the folder's name, or 0"
+    )
+    group.add_argument("--field-of-interest", type=int, metavar="PIXELS", help=field)
+
+
+def add_threshold_option(command: argparse.ArgumentParser) -> None:
+    """Declare --threshold."""
+    command.add_argument(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help="a pixel is cell where the probability of cell is above it, from 0 to 1; default: the one stored with the "
+        "network, which suited its held-out images best",
     )
 
 

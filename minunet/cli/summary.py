@@ -4,7 +4,7 @@ import argparse
 
 from minunet.cli.shared_options import check_range
 from minunet.errors import InputError
-from minunet.network.checks import check_numbers
+from minunet.network.checks import NORMS, check_numbers
 from minunet.network.summary import summary
 
 LARGEST = 10**9  # pixels on a side
@@ -22,6 +22,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--depth", type=int, default=4, metavar="N", help="how many times an image is halved; default 4"
     )
+    norm = "batch: with a batch normalisation behind each 3x3 convolution, as in training; default none"
+    command.add_argument("--norm", choices=("none", *NORMS), default="none", help=norm)
 
 
 def run(options) -> int:
@@ -33,5 +35,5 @@ def run(options) -> int:
     height, width = options.input if len(options.input) == 2 else options.input * 2
     network = {name: getattr(options, name) for name in ("in_channels", "num_classes", "base_channels", "depth")}
     check_numbers(**network)
-    print(summary(height, width, **network))
+    print(summary(height, width, **network, norm=None if options.norm == "none" else options.norm))
     return 0

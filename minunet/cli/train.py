@@ -6,25 +6,29 @@ import shlex
 from pathlib import Path
 
 from minunet.cli.messages import print_line
-from minunet.cli.shared_options import DATA_HELP, print_note
+from minunet.cli.shared_options import DATA_HELP, add_reading_options, print_note
 from minunet.cli.stopping import Stop, noticing_signals
 from minunet.cli.train_and_save import train_and_save
 from minunet.data import Dataset, load_data
 from minunet.data.augment import AUGMENTATIONS
 from minunet.data.normalisation import SCOPES
+from minunet.data.readers.hold_out import names_in_file
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError
+from minunet.metrics.chosen_threshold import choose_threshold
 from minunet.metrics.table import table
+from minunet.network.checks import NORMS
 from minunet.prediction.predict import predict_samples
 from minunet.scale.ranks import check_equal, ending_together, in_agreement, join_ranks
 from minunet.training import run_folder
 from minunet.training.batch import Ranks, check_batch
-from minunet.training.config import Config, resolve
+from minunet.training.config import CORRECTIONS, Config, reading_of, resolve
 from minunet.training.memory import check_run
 from minunet.training.optimisers import OPTIMISERS
 from minunet.training.out_of_memory import name_a_tile_that_fits
 from minunet.training.recipes import RECIPES
-from minunet.training.train import Run, is_over, prediction_tile, start, train_steps
+from minunet.training.train import Run, is_over, start, train_steps
+from minunet.training.validation import prediction_tile
 
 EXAMPLE = "minunet train --data isbi:DIR --base-channels 16 --depth 3 --tile 220 --minutes 5 --out runs/em"
 
@@ -60,8 +64,19 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "setting; default quick"
     )
     add("--recipe", choices=RECIPES, help=recipe)
+    _add_data_options(command.add_argument_group("what the data mean"))
     _add_network_options(command.add_argument_group("the network"), default)
     _add_learning_options(command.add_argument_group("how it learns"), default)
+
+
+def _add_data_options(group) -> None:
+    add_reading_options(group)
+    hold_out = (
+        "images that are not trained on, but measured: a number or a share of them, the last ones by name; their "
+        "names, with commas between; or a text file with a name a line; default: the last fifth, of dsb2018: a "
+        "quarter, of isbi: a sixth"
+    )
+    group.add_argument("--hold-out", metavar="N|SHARE|NAMES|FILE", help=hold_out)
 
 
 def _add_network_options(group, default: Config) -> None:
@@ -73,6 +88,11 @@ def _add_network_options(group, default: Config) -> None:
     group.add_argument("--tile", type=int, metavar="N", help=tile)
     batch = "squares in a step; default 1, or with mpirun one for each process"
     group.add_argument("--batch", type=int, metavar="N", help=batch)
+    norm = (
+        "batch: normalise each channel after each 3x3 convolution in training, which a prediction does without; none: "
+        f"the paper's network; default {default.norm}"
+    )
+    group.add_argument("--norm", choices=("none", *NORMS), help=norm)
     dropout = f"share of the bottom level that is dropped in a step; default {default.dropout_rate}"
     group.add_argument("--dropout-rate", type=float, metavar="P", help=dropout)
 
@@ -91,6 +111,11 @@ def _add_learning_options(group, default: Config) -> None:
         "same (none); auto is map where the data tell cells apart, else none; default " + default.weights
     )
     group.add_argument("--weights", choices=KINDS, help=weights)
+    correction = (
+        "odds: take back what --weights does to the odds of cells, so that probabilities fit the images; none: leave "
+        "it; default " + default.correction
+    )
+    group.add_argument("--correction", choices=CORRECTIONS, help=correction)
     augmentation = (
         "symmetries: tiles are flipped and turned by quarters; elastic: turned by any angle, bent, lighter or darker; "
         "default " + default.augmentation
@@ -122,16 +147,19 @@ def run(options) -> int:
 def _begin(options, ranks: Ranks, until_the_end: contextlib.ExitStack) -> tuple[Path, Run, Dataset]:
     """Return the folder of the run, which rank 0 holds until the end, the run and its data; nothing is written yet."""
     given = {name: value for name, value in vars(options).items() if name in Config._fields and value is not None}
+    if "hold_out" in given:
+        given["hold_out"] = names_in_file(given["hold_out"])
     if options.resume:
         folder = _folder_to_resume(_named_folder(options), given, options.recipe)
         if ranks.rank == 0 and folder.is_dir():
             until_the_end.enter_context(run_folder.made_and_held(folder))
         run = run_folder.resume_run(folder, **given)
-        dataset = load_data(run.config.data, run.config.seed)
+        dataset = load_data(run.config.data, run.config.seed, **reading_of(run.config))
     else:
         config = resolve({"batch": ranks.size, **given}, options.recipe or "quick")
         run_folder.check_out(options.out)
-        dataset = load_data(config.data, config.seed)
+        dataset = load_data(config.data, config.seed, **reading_of(config))
+        config = config._replace(classes=dataset.classes)  # other masks may lack one of them
         with name_a_tile_that_fits(config, dataset):
             run = start(config, dataset)
     check_batch(run.config.batch, ranks)
@@ -180,9 +208,14 @@ def _train(run: Run, dataset: Dataset, folder: Path, stop: Stop, ranks: Ranks) -
 
 
 def _evaluate(run: Run, dataset: Dataset, folder: Path) -> None:
-    tile = prediction_tile(run.config)
-    probabilities = predict_samples(run.network, dataset.validation, tile=tile, progress=True)
-    print_line(table(run_folder.write_evaluation(dataset.validation, probabilities, folder)))
+    """Measure the network on all held-out images, and store the threshold that suits them."""
+    samples, tile = dataset.validation, prediction_tile(run.config)
+    probabilities = predict_samples(run.network, samples, tile=tile, progress=True)
+    choice = choose_threshold(samples, probabilities)
+    run = run._replace(threshold=choice.threshold)
+    run_folder.save_run(run, folder)
+    print_line(table(run_folder.write_evaluation(samples, probabilities, folder, run.threshold)))
+    print_line(choice.in_words(f"{len(samples)} held-out image{'s' if len(samples) > 1 else ''}"))
     print_line(f"look at {folder / 'contact_sheet.png'} and {folder / 'curves.png'}")
 
 

@@ -13,7 +13,8 @@ from minunet.layers.crop_concat import crop_concat_backward
 from minunet.layers.pool import CORNERS, max_pool_backward
 from minunet.layers.relu import relu_forward
 from minunet.layers.up_conv import up_conv_backward
-from minunet.network.unet import double_conv_backward, init_unet
+from minunet.network.initialise import init_unet
+from minunet.network.unet import double_conv_backward
 
 rng = np.random.default_rng(14)
 normal = rng.standard_normal

@@ -14,9 +14,12 @@ class Sample(NamedTuple):
 
     name: str
     image: np.ndarray  # (C, H, W) float32, the raw grey values
-    labels: np.ndarray  # (H, W) uint8, the class of each pixel: 0 background or membrane, 1 cell
+    labels: np.ndarray  # (H, W) uint8, the class of each pixel: 0 background or membrane, 1 cell; or more classes
     instances: np.ndarray | None  # (H, W) int32, one number per cell, 0 for background
     known: np.ndarray | None = None  # (H, W) bool, False where the truth is not known; None: known everywhere
+    uncut: np.ndarray | None = (
+        None  # (H, W) int32, the instances before touching cells were cut apart; SEG goes by them
+    )
 
 
 class Dataset(NamedTuple):
@@ -27,6 +30,7 @@ class Dataset(NamedTuple):
     validation: list[Sample]
     num_classes: int
     note: str = ""  # one line for the user about what the reader changed in the images
+    classes: str | None = None  # the values in the masks that are class 0, 1, ..., such as "0,128,255"
 
 
 def check_samples(samples: Any) -> list[Sample]:

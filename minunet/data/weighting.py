@@ -3,7 +3,7 @@
     none    1 everywhere
     map     the weight map of eq. 2: class balance and border term
     border  eq. 2 with w_c = 1: the border term alone
-    auto    map where the data tell one cell from another, else none
+    auto    AUTO where the data tell one cell from another, else none
 
 Where the truth is not known (`Sample.known` is False), the weight is always 0.
 """
@@ -23,6 +23,7 @@ from minunet.errors import InputError
 from minunet.files import replace_atomically
 
 KINDS = ("auto", "map", "border", "none")
+AUTO = "map"
 
 
 def loss_weights(samples: list[Sample], kind: str = "auto", cache: Path | None = None) -> list[np.ndarray | None]:
@@ -48,12 +49,15 @@ def loss_weights(samples: list[Sample], kind: str = "auto", cache: Path | None =
     maps: dict[str, Any] = {}
     weights = []
     for sample in samples:
-        if kind == "none" or (kind == "auto" and sample.instances is None):
+        its_kind = kind
+        if kind == "auto":
+            its_kind = "none" if sample.instances is None else AUTO
+        if its_kind == "none":
             weights.append(None if sample.known is None else sample.known.astype(np.float32))
             continue
         cells = sample.instances if sample.instances is not None else scipy.ndimage.label(sample.labels)[0]
-        key = _key(sample, cells, kind)
-        maps[key] = stored[key] if _fits(stored.get(key), cells) else _map(cells, sample.known, kind)
+        key = _key(sample, cells, its_kind)
+        maps[key] = stored[key] if _fits(stored.get(key), cells) else _map(cells, sample.known, its_kind)
         weights.append(maps[key])
     if cache is not None and any(stored.get(key) is not plane for key, plane in maps.items()):
         replace_atomically(cache, lambda path: np.savez_compressed(path, **maps))

@@ -1,19 +1,28 @@
-"""The convolution that the network uses, alone and with the ReLU that follows it; `plan.py` decides how.
+"""The convolution that the network uses, alone and with what follows it; `plan.py` decides how.
 
-The ReLU is done where the bias is added: there y is still in the CPU's cache, or in a register of the GPU, and the ReLU
-costs next to nothing.
+A ReLU is done where the bias is added: there y is still in the CPU's cache, or in a register of the GPU, and the ReLU
+costs next to nothing. A batch normalisation must wait for all of y. On a CPU it is done together with its ReLU; on a
+GPU it is the readable one.
 """
 
+import numpy as np
+
+from minunet.backend import array_module
+from minunet.fast.cpu import batch_norm as norm_on_cpu
 from minunet.fast.cpu import conv as on_cpu
 from minunet.fast.cuda import conv as kernels
+from minunet.fast.environment import convolution_choice
 from minunet.fast.plan import plan
 from minunet.fast.same_as import same_as
 from minunet.layers import conv as readable
+from minunet.layers import conv_norm_relu as readable_with_norm
 from minunet.layers import conv_relu as readable_with_relu
-from minunet.layers.cache_checks import check_cache, check_pair_of_caches
-from minunet.layers.checks import check_conv2d, check_gradient
+from minunet.layers.batch_norm import EPSILON, BatchNormCache, batch_norm_backward, batch_norm_forward
+from minunet.layers.cache_checks import check_cache, check_tuple_of_caches
+from minunet.layers.checks import check_batch_norm, check_conv2d, check_gradient
 from minunet.layers.conv import Conv2dCache
-from minunet.layers.relu import ReluCache
+from minunet.layers.conv_norm_relu import no_bias
+from minunet.layers.relu import ReluCache, relu_backward, relu_forward
 
 
 @same_as(readable.conv2d_forward)
@@ -54,7 +63,7 @@ def conv2d_relu_forward(x, weight, bias):
 
 @same_as(readable_with_relu.conv2d_relu_backward)
 def conv2d_relu_backward(dy, cache, with_dx=True):
-    check_pair_of_caches(cache, Conv2dCache, ReluCache)
+    check_tuple_of_caches(cache, Conv2dCache, ReluCache)
     conv_cache, relu_cache = cache
     x, weight = conv_cache
     check_gradient(dy, _output_shape(x, weight), x)
@@ -64,6 +73,40 @@ def conv2d_relu_backward(dy, cache, with_dx=True):
     if chosen.way == "cuda":
         return kernels.conv2d_relu_backward(dy, cache, with_dx)
     return on_cpu.backward(chosen, dy.astype(x.dtype, copy=False), relu_cache.y, x, weight, with_dx)
+
+
+@same_as(readable_with_norm.conv2d_norm_relu_forward)
+def conv2d_norm_relu_forward(x, weight, gamma, beta, epsilon=EPSILON):
+    y, conv_cache = conv2d_forward(x, weight, no_bias(weight))
+    if _is_by_rows(x):
+        check_batch_norm(y, gamma, beta, epsilon)
+        y, norm_cache = norm_on_cpu.norm_relu_forward(y, gamma, beta, epsilon)
+        return y, (conv_cache, norm_cache, ReluCache(y))
+    y, norm_cache = batch_norm_forward(y, gamma, beta, epsilon)
+    y, relu_cache = relu_forward(y)
+    return y, (conv_cache, norm_cache, relu_cache)
+
+
+@same_as(readable_with_norm.conv2d_norm_relu_backward)
+def conv2d_norm_relu_backward(dy, cache, with_dx=True):
+    check_tuple_of_caches(cache, Conv2dCache, BatchNormCache, ReluCache)
+    conv_cache, norm_cache, relu_cache = cache
+    x, weight = conv_cache
+    check_gradient(dy, _output_shape(x, weight), x)
+    if _is_by_rows(x):
+        dy = dy.astype(x.dtype, copy=False)
+        dy, dgamma, dbeta = norm_on_cpu.norm_relu_backward(dy, relu_cache.y, norm_cache)
+        chosen = plan(x, weight, backward=True)
+        dx, dweight, _ = on_cpu.backward(chosen, dy, None, x, weight, with_dx)
+        return dx, dweight, dgamma, dbeta
+    dy, dgamma, dbeta = batch_norm_backward(relu_backward(dy, relu_cache), norm_cache)
+    dx, dweight, _ = conv2d_backward(dy, conv_cache)
+    return dx if with_dx else None, dweight, dgamma, dbeta
+
+
+def _is_by_rows(x):
+    """Return whether the convolution of x returns an array that lies by rows; see `minunet/fast/cpu/by_rows.py`."""
+    return array_module(x) is np and convolution_choice() != "readable"
 
 
 def _output_shape(x, weight):

@@ -10,7 +10,14 @@ from types import ModuleType
 import numpy as np
 
 from minunet.backend import Array, array_module
-from minunet.fast.conv import conv2d_backward, conv2d_forward, conv2d_relu_backward, conv2d_relu_forward  # noqa: F401
+from minunet.fast.conv import (  # noqa: F401
+    conv2d_backward,
+    conv2d_forward,
+    conv2d_norm_relu_backward,
+    conv2d_norm_relu_forward,
+    conv2d_relu_backward,
+    conv2d_relu_forward,
+)
 from minunet.fast.cpu import crop_concat as crop_concat_on_cpu
 from minunet.fast.cpu import loss as loss_on_cpu
 from minunet.fast.cpu import pool as pool_on_cpu

@@ -13,6 +13,7 @@ from minunet.layers.batch_norm import (
     update_running,
 )
 from minunet.layers.conv import Conv2dCache, conv2d_backward, conv2d_forward
+from minunet.layers.conv_norm_relu import conv2d_norm_relu_backward, conv2d_norm_relu_forward
 from minunet.layers.conv_relu import conv2d_relu_backward, conv2d_relu_forward
 from minunet.layers.crop_concat import CropConcatCache, crop_concat_backward, crop_concat_forward
 from minunet.layers.dropout import DropoutCache, dropout_backward, dropout_forward

@@ -42,7 +42,7 @@ def check_cache(cache: Any, kind: type) -> None:
             )
 
 
-def check_pair_of_caches(cache: Any, *kinds: type) -> None:
+def check_tuple_of_caches(cache: Any, *kinds: type) -> None:
     """Raise unless `cache` is a tuple of a cache of each of these kinds."""
     if not isinstance(cache, tuple) or len(cache) != len(kinds):
         names = ", ".join(kind.__name__ for kind in kinds)

@@ -11,7 +11,7 @@ Nothing is new here. The two have a pair of their own because `minunet/fast` can
 """
 
 from minunet.backend import Array
-from minunet.layers.cache_checks import check_pair_of_caches
+from minunet.layers.cache_checks import check_tuple_of_caches
 from minunet.layers.conv import Conv2dCache, conv2d_backward, conv2d_forward
 from minunet.layers.relu import ReluCache, relu_backward, relu_forward
 
@@ -58,7 +58,7 @@ def conv2d_relu_backward(
     dweight : array, (F, C, KH, KW)
     dbias : array, (F,)
     """
-    check_pair_of_caches(cache, Conv2dCache, ReluCache)
+    check_tuple_of_caches(cache, Conv2dCache, ReluCache)
     conv_cache, relu_cache = cache
     dy = relu_backward(dy, relu_cache)
     dx, dweight, dbias = conv2d_backward(dy, conv_cache)

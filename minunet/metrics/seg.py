@@ -5,6 +5,8 @@
 
 Two cells that the proposal merges match the same object, and each counts by its share of that object only, a half on
 average: nearly touching cells that grow together cost much here, and next to nothing in the pixel error.
+
+The challenge takes the mean over the cells of all frames together, not the mean of the frames' means: `pooled_seg`.
 """
 
 import math
@@ -35,6 +37,17 @@ def seg_score(truth: np.ndarray, proposal: np.ndarray, known: np.ndarray | None 
         If the shapes differ, no pixel is known, or labels are not whole numbers from 0 on.
     """
     return seg_score_of(contingency(truth, proposal, known))
+
+
+def pooled_seg(scores: list[float], cells: list[int]) -> float:
+    """Return SEG over the cells of all images, as the challenge has it, from that of each image and its cells."""
+    total = sum(cells)
+    return float(sum(score * n for score, n in zip(scores, cells, strict=True) if n) / total) if total else math.nan
+
+
+def cell_count(truth: np.ndarray) -> int:
+    """Return how many cells a label image has."""
+    return int(np.count_nonzero(np.unique(truth)))
 
 
 def seg_score_of(table: tuple[np.ndarray, np.ndarray, np.ndarray]) -> float:

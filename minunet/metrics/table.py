@@ -23,7 +23,17 @@ def table(evaluation: dict) -> str:
     lines = [["", *(HEADINGS[name][0] for name in names)], ["image", *(HEADINGS[name][1] for name in names)]]
     lines += [[shortened(row["name"]), *(_shown(name, row) for name in names)] for row in rows]
     lines += [["mean", *(_shown(name, evaluation) for name in names)]]
-    return _aligned(lines) + "\n\n" + _aligned(_threshold_lines(evaluation["best_over_thresholds"]))
+    parts = [_aligned(lines)]
+    if "seg" in names:
+        parts[0] += "\nseg in the row mean is over the cells of all images, as in the Cell Tracking Challenge"
+    if "classes" in evaluation:
+        parts.append(_aligned(_class_lines(evaluation["classes"])))
+    return "\n\n".join([*parts, _aligned(_threshold_lines(evaluation["best_over_thresholds"]))])
+
+
+def _class_lines(rows: list[dict]) -> list[list[str]]:
+    names = ("share", "iou", "dice", "pixel_error")
+    return [["class", *names], *([str(row["class"]), *(_shown(name, row) for name in names)] for row in rows)]
 
 
 def _threshold_lines(best: dict) -> list[list[str]]:

@@ -15,7 +15,7 @@ from minunet.errors import InputError
 from minunet.metrics.contingency import contingency
 from minunet.metrics.pixels import pixel_error, pixel_error_f_score
 from minunet.metrics.regions import components, watershed
-from minunet.metrics.seg import seg_score_of
+from minunet.metrics.seg import cell_count, pooled_seg, seg_score
 from minunet.metrics.v_rand_v_info import info_scores_of, rand_scores_of
 from minunet.progress import ProgressBar
 
@@ -29,6 +29,7 @@ def best_over_thresholds(
     knowns: list[np.ndarray | None] | None = None,
     progress: bool = False,
     with_seg: bool = False,
+    seg_truths: list[np.ndarray] | None = None,
 ) -> dict[str, dict[str, float]]:
     """Return the best mean over the images of each score, and its threshold.
 
@@ -43,7 +44,10 @@ def best_over_thresholds(
     progress : bool
         Show a progress bar by images.
     with_seg : bool
-        Add SEG of the plain cells. It needs true instances; the components of a binary truth are not enough.
+        Add SEG of the plain cells. It needs true instances; the components of a binary truth are not enough. It is
+        over the cells of all images together, and over all pixels, known or not, as in the Cell Tracking Challenge.
+    seg_truths : integer arrays, (H, W) each, optional
+        The cells for SEG, where they are not those of `truths`, which may be cut apart where they touch.
 
     Returns
     -------
@@ -61,24 +65,27 @@ def best_over_thresholds(
     if not truths:
         raise InputError("truths must hold at least one image, got none; pass a list of label images")
     knowns = [None] * len(truths) if knowns is None else as_list(knowns, "knowns")
-    counts = len(truths), len(probabilities), len(knowns)
+    seg_cells = truths if seg_truths is None else as_list(seg_truths, "seg_truths")
+    counts = len(truths), len(probabilities), len(knowns), len(seg_cells)
     if len(set(counts)) > 1:
         raise InputError(f"truths, probabilities and knowns must be of one length, got {counts}; give one per image")
-    images = list(zip(truths, probabilities, knowns, strict=True))
+    images = list(zip(truths, probabilities, knowns, seg_cells if with_seg else [None] * len(truths), strict=True))
     images_with_bar = ProgressBar(images, unit="image", disable=None if progress else True, leave=False)
     scores = [
-        [_scores(truth, p, known, threshold, with_seg) for threshold in THRESHOLDS]
-        for truth, p, known in images_with_bar
+        [_scores(truth, p, known, threshold, cells) for threshold in THRESHOLDS]
+        for truth, p, known, cells in images_with_bar
     ]
+    cell_counts = [cell_count(cells) for cells in seg_cells] if with_seg else []
     best = {}
     for name in scores[0][0]:
-        by_threshold = [mean_of_numbers([rows[t][name] for rows in scores]) for t in range(len(THRESHOLDS))]
+        columns = [[rows[t][name] for rows in scores] for t in range(len(THRESHOLDS))]
+        by_threshold = [pooled_seg(c, cell_counts) if name == "seg" else mean_of_numbers(c) for c in columns]
         t = int(np.argmin(by_threshold) if name in SMALLEST_IS_BEST else np.argmax(by_threshold))
         best[name] = {"score": by_threshold[t], "threshold": THRESHOLDS[t]}
     return best
 
 
-def _scores(truth, probability, known, threshold: float, with_seg: bool) -> dict[str, float]:
+def _scores(truth, probability, known, threshold: float, seg_truth) -> dict[str, float]:
     """Return all scores of one image at one threshold."""
     truth, probability = as_array(truth, "truth"), as_array(probability, "probability")
     check_finite(probability, "probability")
@@ -101,7 +108,7 @@ def _scores(truth, probability, known, threshold: float, with_seg: bool) -> dict
         "v_rand_thinned": rand_scores_of(thinned_table).f_score,
         "v_info_thinned": info_scores_of(thinned_table).f_score,
     }
-    return {**scores, "seg": seg_score_of(plain_table)} if with_seg else scores
+    return scores if seg_truth is None else {**scores, "seg": seg_score(seg_truth, plain)}
 
 
 def mean_of_numbers(scores: list[float]) -> float:

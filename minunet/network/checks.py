@@ -12,19 +12,30 @@ from minunet.layers.cache_checks import check_cache
 from minunet.layers.checks import check_axes, check_rate
 from minunet.network.sizes import DEEPEST, border, trace
 
+DOUBLE_CONV = ("conv1", "relu1", "conv2", "relu2", "norm1", "norm2")  # the fields of the cache
 PARTS = ("encode", "bottom", "decode", "head")
+NORMS = ("batch",)
 MOST_CHANNELS = 65_536  # or classes
 MOST_PARAMETERS = 2**31  # 8.6 GB in float32, and three or four times that to train
 
 
-def check_network_size(rng: Any, dtype: Any, **numbers: Any) -> None:
+def check_network_size(rng: Any, dtype: Any, norm: Any, **numbers: Any) -> None:
     """Raise unless `init_unet` can make a network: `numbers` are its channels, classes and depth."""
     check_generator(rng)
+    check_norm(norm)
     check_numbers(**numbers)
     if not _is_floating(dtype):
         raise InputError(
             f"dtype must be a type of floating-point numbers, got {dtype!r}; use numpy.float32 to train, "
             "numpy.float64 to check gradients"
+        )
+
+
+def check_norm(norm: Any) -> None:
+    """Raise unless `norm` is a normalisation that a network can have."""
+    if norm is not None and not (isinstance(norm, str) and norm in NORMS):
+        raise InputError(
+            f"norm must be None or {' or '.join(map(repr, NORMS))}, got {shown(norm)}; None is the paper's network"
         )
 
 
@@ -40,18 +51,22 @@ def check_numbers(**numbers: Any) -> None:
             raise InputError(
                 f"{name} must be at most {most:,}, got {shown(number)}; leave it out for the paper's network"
             )
-    if (count := parameter_count(**{name: int(number) for name, number in numbers.items()})) > MOST_PARAMETERS:
+    whole: dict[str, Any] = {name: int(number) for name, number in numbers.items()}
+    if (count := parameter_count(**whole)) > MOST_PARAMETERS:
         raise InputError(
             f"base_channels must give a network of at most {MOST_PARAMETERS:,} parameters, got "
             f"{numbers.get('base_channels')} with {count:,} parameters; try fewer, or a smaller depth"
         )
 
 
-def parameter_count(in_channels: int = 1, num_classes: int = 2, base_channels: int = 64, depth: int = 4) -> int:
+def parameter_count(
+    in_channels: int = 1, num_classes: int = 2, base_channels: int = 64, depth: int = 4, norm: str | None = None
+) -> int:
     """Return how many parameters `init_unet` makes: 31,030,658 for the paper's network."""
+    B = 2 if norm is None else 4  # numbers for each channel of two convolutions: their biases, or gammas and betas
     widths = [base_channels * 2**level for level in range(depth + 1)]
-    down = sum(9 * F * (C + F) + 2 * F for C, F in pairwise([in_channels, *widths]))  # two convolutions a level
-    up = sum(4 * 2 * F * F + F + 9 * F * (2 * F + F) + 2 * F for F in widths[:-1])  # an up-convolution before them
+    down = sum(9 * F * (C + F) + B * F for C, F in pairwise([in_channels, *widths]))  # two convolutions a level
+    up = sum(4 * 2 * F * F + F + 9 * F * (2 * F + F) + B * F for F in widths[:-1])  # an up-convolution before them
     return down + up + num_classes * (base_channels + 1)
 
 
@@ -64,6 +79,20 @@ def check_params(params: Any) -> None:
             f"minunet.init_unet, got {_shown(params)}; {remedy}"
         )
     check_arrays(flatten(params), depth=max(_levels(params["encode"]), _levels(params["decode"]), 1))
+
+
+def check_is_plain(params: Params) -> None:
+    """Raise InputError if these are parameters with batch normalisation, which are for training."""
+    if has_norm(params):
+        raise InputError(
+            "a prediction needs a network without batch normalisation, got one with it, whose result would depend on "
+            "what else is in the batch; take run.network, or what minunet.network.running_averages.fold_unet returns"
+        )
+
+
+def has_norm(params: Params) -> bool:
+    """Tell whether a network has batch normalisation."""
+    return "norm1" in params["bottom"]
 
 
 def check_arrays(came: dict[str, Any], depth: int) -> None:
@@ -101,7 +130,11 @@ def _levels(part: Any) -> int:
 
 
 def _expected_shapes(came: dict[str, Any], depth: int) -> dict[str, tuple[int, ...]]:
-    """Return {dotted name: shape} of a U-Net whose first layer and each layer's features are those of `came`."""
+    """Return {dotted name: shape} of a U-Net whose first layer and each layer's features are those of `came`.
+
+    It has batch normalisation if the first convolution of `came` has it.
+    """
+    with_norm = "encode.0.norm1.gamma" in came
 
     def features(layer: str, axis: int = 0) -> int:
         shape = getattr(came.get(f"{layer}.weight"), "shape", ())
@@ -109,20 +142,26 @@ def _expected_shapes(came: dict[str, Any], depth: int) -> dict[str, tuple[int, .
 
     shapes: dict[str, tuple[int, ...]] = {}
 
-    def add_conv(layer: str, C: int, size: int = 3) -> int:
+    def add_conv(layer: str, C: int, size: int, with_norm: bool = False) -> int:
         F = features(layer)
-        shapes.update({f"{layer}.weight": (F, C, size, size), f"{layer}.bias": (F,)})
+        norm = layer.replace(".conv", ".norm")
+        vectors = [f"{norm}.gamma", f"{norm}.beta"] if with_norm else [f"{layer}.bias"]
+        shapes.update({f"{layer}.weight": (F, C, size, size), **dict.fromkeys(vectors, (F,))})
         return F
+
+    def add_double_conv(level: str, C: int) -> int:
+        F = add_conv(f"{level}.conv1", C, 3, with_norm)
+        return add_conv(f"{level}.conv2", F, 3, with_norm)
 
     skips = []
     C = features("encode.0.conv1", axis=1)
     for level in [*(f"encode.{i}" for i in range(depth)), "bottom"]:
-        C = add_conv(f"{level}.conv2", add_conv(f"{level}.conv1", C))
+        C = add_double_conv(level, C)
         skips.append(C)
     for i in reversed(range(depth)):
         F = features(f"decode.{i}.up", axis=1)
         shapes.update({f"decode.{i}.up.weight": (C, F, 2, 2), f"decode.{i}.up.bias": (F,)})
-        C = add_conv(f"decode.{i}.conv2", add_conv(f"decode.{i}.conv1", skips[i] + F))
+        C = add_double_conv(f"decode.{i}", skips[i] + F)
     add_conv("head", C, size=1)
     return shapes
 
@@ -170,7 +209,7 @@ def _is_whole(cache: Any) -> bool:
     if not all(_has_fields(level, "up", "concat", "conv") for level in decode):
         return False
     double_convs = [cache.bottom, *(level.conv for level in (*encode, *decode))]
-    return all(_has_fields(conv, "conv1", "relu1", "conv2", "relu2") for conv in double_convs)
+    return all(_has_fields(conv, *DOUBLE_CONV) for conv in double_convs)
 
 
 def _has_fields(x: Any, *names: str) -> bool:

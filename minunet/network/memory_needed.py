@@ -6,11 +6,13 @@ output come on top. `tests/network/test_memory_needed.py` compares both with mea
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from minunet.backend import Params
 from minunet.errors import InputError
 from minunet.fast.cpu import limits, parallel
 from minunet.fast.cpu import memory as kept
+from minunet.network.checks import has_norm
 from minunet.network.sizes import fits, output_size
 from minunet.network.summary import layer_rows, memory
 
@@ -19,7 +21,7 @@ IDLE_FORWARD, IDLE_BACKWARD = 0.25, 0.6  # of what a pass needs, measured
 SHARE = 0.9  # of the free memory: the estimate is not exact, and other programs go on
 
 
-def network_of(params: Params) -> dict[str, int]:
+def network_of(params: Params) -> dict[str, Any]:
     """Return the arguments with which `init_unet` has made the parameters."""
     base_channels, in_channels = params["encode"][0]["conv1"]["weight"].shape[:2]
     return {
@@ -27,10 +29,11 @@ def network_of(params: Params) -> dict[str, int]:
         "num_classes": len(params["head"]["bias"]),
         "base_channels": base_channels,
         "depth": len(params["encode"]),
+        "norm": "batch" if has_norm(params) else None,
     }
 
 
-def forward_bytes(height: int, width: int, **network: int) -> int:
+def forward_bytes(height: int, width: int, **network: Any) -> int:
     """Return how many bytes it takes to predict one input tile, in float32; `network` as for `init_unet`."""
     rows = layer_rows(height, width, **network)
     bands = min(BANDS * (1 + parallel.threads()), 3 * _largest_output(rows))
@@ -39,7 +42,7 @@ def forward_bytes(height: int, width: int, **network: int) -> int:
     return _with_idle(memory(rows, height, width)["cache"] + bands + 4 * largest_weight + 4 * 4 * logits, IDLE_FORWARD)
 
 
-def backward_bytes(tile: int, **network: int) -> int:
+def backward_bytes(tile: int, **network: Any) -> int:
     """Return how many bytes a training step takes in float32, parameters and the optimiser's arrays not counted."""
     rows = layer_rows(tile, tile, **network)
     largest = _largest_output(rows)

@@ -6,6 +6,7 @@ The plans depend on shapes and on the number of cores; `minunet/fast/plan.py` ex
 """
 
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -15,13 +16,13 @@ from minunet.fast.plan import Plan, plan
 from minunet.network.summary import layer_rows
 
 
-def plan_table(height: int = 572, width: int = 572, **network: int) -> str:
+def plan_table(height: int = 572, width: int = 572, **network: Any) -> str:
     """Return the table for an input of this size, by default that of Fig. 1; `network` as for `layer_rows`."""
     lines = [f"{'layer':<16} {'kernel':<6} {'channels':>12} {'output':>9}  {'forward':<30} backward"]
     for row in layer_rows(height, width, **network):
         if row.kind == "up-conv 2x2":
             continue
-        kernel = 3 if row.kind == "conv 3x3" else 1
+        kernel = 3 if row.kind.startswith("conv 3x3") else 1
         x = _shape_only(1, row.in_channels, row.height + kernel - 1, row.width + kernel - 1)
         weight = _shape_only(row.out_channels, row.in_channels, kernel, kernel)
         forward, backward = (_in_words(plan(x, weight, backward=way)) for way in (False, True))

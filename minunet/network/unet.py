@@ -7,23 +7,24 @@
 A level's output goes two ways, to the pool and to the skip connection. On the way back two gradients meet at that
 fork, and their sum is the gradient of the level's output.
 
-Departures from the paper: none in the network. Dropout "at the end of the contracting path" (section 3.1) is one
+Departures from the paper: none in the network, unless it is made with norm="batch": then a batch normalisation stands
+between each 3x3 convolution and its ReLU. Dropout "at the end of the contracting path" (section 3.1) is one
 layer, on the bottom's output. The authors' Caffe release differs from Fig. 1; this follows Fig. 1.
 
 All layers come from one import, of `minunet.fast.layers`. With `minunet.layers` there instead, the same network runs on
 the readable layers alone.
 """
 
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from minunet.backend import Array, Constant, Params
 from minunet.fast.layers import (
     conv2d_backward,
     conv2d_forward,
+    conv2d_norm_relu_backward,
+    conv2d_norm_relu_forward,
     conv2d_relu_backward,
     conv2d_relu_forward,
     crop_concat_backward,
@@ -35,9 +36,16 @@ from minunet.fast.layers import (
     up_conv_backward,
     up_conv_forward,
 )
-from minunet.layers import Conv2dCache, CropConcatCache, DropoutCache, MaxPoolCache, ReluCache, UpConvCache
-from minunet.network.checks import check_dlogits, check_input, check_network_size
-from minunet.network.initialise import init_conv2d, init_up_conv
+from minunet.layers import (
+    BatchNormCache,
+    Conv2dCache,
+    CropConcatCache,
+    DropoutCache,
+    MaxPoolCache,
+    ReluCache,
+    UpConvCache,
+)
+from minunet.network.checks import check_dlogits, check_input
 
 
 class DoubleConvCache(NamedTuple):
@@ -45,6 +53,8 @@ class DoubleConvCache(NamedTuple):
     relu1: ReluCache
     conv2: Conv2dCache
     relu2: ReluCache
+    norm1: BatchNormCache | None = None  # with the statistics of this batch; None in a network without normalisation
+    norm2: BatchNormCache | None = None
 
 
 class EncodeCache(NamedTuple):
@@ -66,43 +76,13 @@ class UnetCache(NamedTuple):
     head: Conv2dCache
 
 
-def init_unet(
-    rng: np.random.Generator,
-    in_channels: int = 1,
-    num_classes: int = 2,
-    base_channels: int = 64,
-    depth: int = 4,
-    dtype: DTypeLike = np.float32,
-) -> Params:
-    """Return freshly initialised parameters (He; see `initialise.py`) as nested dicts and lists.
-
-    The channels double at each level down, from `base_channels` to base_channels * 2**depth at the bottom. With the
-    default arguments this is the network of Fig. 1: 23 convolutional layers, 31,030,658 parameters.
-
-    Raises
-    ------
-    InputError
-        If a number of channels or classes, or the depth, is no whole number of at least 1; if `rng` is no generator, or
-        `dtype` no type of floating-point numbers.
-    """
-    check_network_size(
-        rng, dtype, in_channels=in_channels, num_classes=num_classes, base_channels=base_channels, depth=depth
-    )
-    widths = [int(base_channels) * 2**level for level in range(depth + 1)]  # NumPy's whole numbers may overflow
-    return {
-        "encode": [_init_double_conv(rng, C, F, dtype) for C, F in pairwise([in_channels, *widths[:-1]])],
-        "bottom": _init_double_conv(rng, widths[-2], widths[-1], dtype),
-        "decode": [
-            {"up": init_up_conv(rng, 2 * F, F, dtype), **_init_double_conv(rng, 2 * F, F, dtype)} for F in widths[:-1]
-        ],
-        "head": init_conv2d(rng, base_channels, num_classes, 1, dtype),
-    }
-
-
 def unet_forward(
     params: Params, x: Constant, dropout_rate: float = 0.0, rng: np.random.Generator | None = None
 ) -> tuple[Array, UnetCache]:
     """Run the network on a batch of tiles.
+
+    Batch normalisation, if the network has it, is that of training: by the statistics of this batch, over the pixels
+    of all its tiles.
 
     Parameters
     ----------
@@ -175,6 +155,8 @@ def unet_backward(dlogits: Array, cache: UnetCache, with_dx: bool = False) -> An
         dy, conv_grads = double_conv_backward(dy, decode_cache.conv)
         dskip, dy = crop_concat_backward(dy, decode_cache.concat)
         dy, up_grads = _conv_grads(up_conv_backward(dy, decode_cache.up))
+        if decode_cache.conv.norm1 is not None:
+            up_grads["bias"] *= 0  # the normalisation takes away what it adds: without rounding it would be 0
         dskips.append(dskip)
         decode.append({"up": up_grads, **conv_grads})
 
@@ -194,14 +176,25 @@ def unet_backward(dlogits: Array, cache: UnetCache, with_dx: bool = False) -> An
 
 
 def double_conv_forward(params: Params, x: Array) -> tuple[Array, DoubleConvCache]:
-    """Do a valid 3x3 convolution and a ReLU, twice: (N, C, H, W) -> (N, F, H - 4, W - 4)."""
+    """Do a valid 3x3 convolution, the normalisation if there is one, and a ReLU, twice.
+
+    (N, C, H, W) -> (N, F, H - 4, W - 4)
+    """
+    if "norm1" in params:
+        y, (conv1, norm1, relu1) = conv2d_norm_relu_forward(x, **params["conv1"], **params["norm1"])
+        y, (conv2, norm2, relu2) = conv2d_norm_relu_forward(y, **params["conv2"], **params["norm2"])
+        return y, DoubleConvCache(conv1, relu1, conv2, relu2, norm1, norm2)
     y, (conv1, relu1) = conv2d_relu_forward(x, **params["conv1"])
     y, (conv2, relu2) = conv2d_relu_forward(y, **params["conv2"])
     return y, DoubleConvCache(conv1, relu1, conv2, relu2)
 
 
 def double_conv_backward(dy: Array, cache: DoubleConvCache, with_dx: bool = True) -> tuple[Any, Params]:
-    """Return dx (N, C, H, W), or None without `with_dx`, and the gradients of conv1 and conv2."""
+    """Return dx (N, C, H, W), or None without `with_dx`, and the gradients of the parameters."""
+    if cache.norm1 is not None and cache.norm2 is not None:
+        dy, conv2, norm2 = _norm_grads(conv2d_norm_relu_backward(dy, (cache.conv2, cache.norm2, cache.relu2)))
+        dy, conv1, norm1 = _norm_grads(conv2d_norm_relu_backward(dy, (cache.conv1, cache.norm1, cache.relu1), with_dx))
+        return dy, {"conv1": conv1, "norm1": norm1, "conv2": conv2, "norm2": norm2}
     dy, conv2 = _conv_grads(conv2d_relu_backward(dy, (cache.conv2, cache.relu2)))
     dy, conv1 = _conv_grads(conv2d_relu_backward(dy, (cache.conv1, cache.relu1), with_dx))
     return dy, {"conv1": conv1, "conv2": conv2}
@@ -213,8 +206,7 @@ def _conv_grads(gradients: tuple[Any, Array, Array]) -> tuple[Any, Params]:
     return dx, {"weight": dweight, "bias": dbias}
 
 
-def _init_double_conv(rng: np.random.Generator, in_channels: int, out_channels: int, dtype: DTypeLike) -> Params:
-    return {
-        "conv1": init_conv2d(rng, in_channels, out_channels, 3, dtype),
-        "conv2": init_conv2d(rng, out_channels, out_channels, 3, dtype),
-    }
+def _norm_grads(gradients: tuple[Any, Array, Array, Array]) -> tuple[Any, Params, Params]:
+    """Split (dx, dweight, dgamma, dbeta) into dx, and the gradients of the convolution and of the normalisation."""
+    dx, dweight, dgamma, dbeta = gradients
+    return dx, {"weight": dweight}, {"gamma": dgamma, "beta": dbeta}

@@ -10,7 +10,7 @@ import numpy as np
 from minunet.backend import array_module, as_array, check_has_no_mask, is_whole_number, to_host
 from minunet.data.normalisation import Normalisation, as_normalisation, normalise
 from minunet.errors import InputError, shown
-from minunet.network.checks import check_params
+from minunet.network.checks import check_is_plain, check_params
 from minunet.network.sizes import LARGEST_TILE, output_size, smallest_input_size
 from minunet.network.trained import Network
 from minunet.prediction.memory_map import let_go
@@ -27,11 +27,10 @@ FEW = 2**14  # pixels, where several copies of them are made
 
 def check_network(network: Network | dict) -> tuple[dict, Normalisation | None]:
     """Return the parameters and, of a Network, its normalisation; raise InputError if it is neither."""
-    if isinstance(network, Network):
-        check_params(network.params)
-        return network.params, as_normalisation(network.normalisation)
-    check_params(network)
-    return network, None
+    params = network.params if isinstance(network, Network) else network
+    check_params(params)
+    check_is_plain(params)
+    return params, as_normalisation(network.normalisation) if isinstance(network, Network) else None
 
 
 def as_image(image: Any) -> Any:

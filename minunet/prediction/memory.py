@@ -2,6 +2,7 @@
 
 4 C      for each pixel: the image, float32
 4 K      the probabilities, float32; and K is the number of classes
+12       at most, to write the results: the cells' numbers, and a picture of three colours
 4 C + 8  while the image is normalised: it is clipped, and the variance is computed in float64, channel by channel
 the tile with which the network runs
 """
@@ -12,27 +13,35 @@ from minunet.backend import Params
 from minunet.network.memory_needed import check_memory, forward_bytes, network_of, smaller_tile
 from minunet.prediction.predict import default_tile
 
-PICTURES = 4  # bytes for each pixel: two pictures of 8 bits, and their compressed form
+SMALL = 4  # bytes for each pixel: a picture of grey values, and its compressed form
 
 
-def predict_bytes(params: Params, shapes: Iterable[Sequence[int]], tile: int | None = None) -> int:
-    """Return how many bytes it takes to hold images (C, H, W) of these shapes, and to predict one after the other."""
+def predict_bytes(params: Params, shapes: Iterable[Sequence[int]], tile: int | None = None, writing: int = 0) -> int:
+    """Return how many bytes it takes to hold images (C, H, W) of these shapes, and to predict one after the other.
+
+    `writing` is how many bytes for each pixel are needed to write the results.
+    """
     shapes, network = list(shapes), network_of(params)
     K = network["num_classes"]
     held = sum(4 * C * H * W for C, H, W in shapes)
     pixels = max(H * W for _, H, W in shapes)
     normalising = max((4 * C + 8) * H * W for C, H, W in shapes)
     height, width = (tile, tile) if tile else _largest_default_tile(shapes, network["depth"])
-    running = (4 * K + PICTURES) * pixels + forward_bytes(height, width, **network)
+    running = (4 * K + writing) * pixels + forward_bytes(height, width, **network)
     return held + max(normalising, running)
 
 
-def check_prediction(what: str, params: Params, shapes: Iterable[Sequence[int]], tile: int | None = None) -> int:
+def check_prediction(
+    what: str, params: Params, shapes: Iterable[Sequence[int]], tile: int | None = None, writing: int = 0
+) -> int:
     """Return `predict_bytes`; raise InputError if so much is not free, with the largest tile that would fit."""
     shapes, depth = list(shapes), len(params["encode"])
-    needed, below = predict_bytes(params, shapes, tile), tile or max(_largest_default_tile(shapes, depth))
-    otherwise = "close other programs, or cut the image up"
-    check_memory(what, needed, smaller_tile(lambda n: predict_bytes(params, shapes, n), below, depth, otherwise))
+    needed, below = predict_bytes(params, shapes, tile, writing), tile or max(_largest_default_tile(shapes, depth))
+    otherwise = "close other programs, or cut the image up" + (
+        ", or write --only probability" if writing > SMALL else ""
+    )
+    remedy = smaller_tile(lambda n: predict_bytes(params, shapes, n, writing), below, depth, otherwise)
+    check_memory(what, needed, remedy)
     return needed
 
 

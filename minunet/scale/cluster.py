@@ -33,7 +33,7 @@ def connected(scheduler: str | None = None, workers: int | None = None):
     with _processes(workers) if scheduler is None else contextlib.nullcontext(scheduler) as scheduler:
         with _client(scheduler) as client:
             _check_workers(client)
-            client.run(prepare_worker)
+            client.register_worker_callbacks(prepare_worker)  # also of workers that come later, for one that died
             yield client
 
 

@@ -70,7 +70,8 @@ def predict_slide(
         probabilities = predict(network, image.pixels.rechunk((-1, block, block)), tile)
         result = _open_result(out, about, image, probabilities)
         if not result.attrs["minunet"]["finished"]:
-            _write_blocks(probabilities, str(out), result["unfinished/count"][:], client, progress)
+            counts = result["unfinished/count"][:]
+            _write_blocks(probabilities, network.threshold, str(out), counts, client, progress)
             _finish(result, str(out), image.geometry)
             result.attrs["minunet"] = {**about, "finished": True}
             del result["unfinished"]
@@ -82,7 +83,8 @@ def digest(network: Network) -> str:
     content = [
         np.ascontiguousarray(to_host(x)).data for x in flatten([network.params, numbers]).values() if x is not None
     ]
-    return hashlib.sha256(b"".join([scope.encode(), *content])).hexdigest()[:16]
+    threshold = b"" if network.threshold == 0.5 else repr(network.threshold).encode()
+    return hashlib.sha256(b"".join([scope.encode(), *content, threshold])).hexdigest()[:16]
 
 
 def _open_result(out: Path, about: dict, image: LargeImage, probabilities):
@@ -118,12 +120,12 @@ def _old_result(out: Path, about: dict):
     return result
 
 
-def _write_blocks(probabilities, out: str, counts: np.ndarray, client, progress: bool) -> None:
+def _write_blocks(probabilities, threshold: float, out: str, counts: np.ndarray, client, progress: bool) -> None:
     """Compute and write the blocks that are not done."""
     dask, distributed = need("dask"), need("distributed")
     grid = probabilities.to_delayed()[0]
     places = [(i, j) for i, j in itertools.product(*map(range, grid.shape)) if counts[i, j] == NOT_DONE]
-    writing = client.compute([dask.delayed(write_block)(grid[place], out, place) for place in places])
+    writing = client.compute([dask.delayed(write_block)(grid[place], out, place, threshold) for place in places])
     with tqdm(
         total=counts.size, initial=counts.size - len(places), unit="block", disable=None if progress else True
     ) as bar:
@@ -140,12 +142,12 @@ def _write_blocks(probabilities, out: str, counts: np.ndarray, client, progress:
             client.cancel(writing)
 
 
-def write_block(probabilities: np.ndarray, out: str, place: tuple[int, int]) -> None:
+def write_block(probabilities: np.ndarray, out: str, place: tuple[int, int], threshold: float = 0.5) -> None:
     """Write a block of probabilities (K, h, w), and its cells, numbered from 1."""
     result = need("zarr").open_group(out, mode="r+")
     window = _window(result, place)
     of_each_class = (slice(None), *window)
-    cells = components(probabilities[0] < 0.5)
+    cells = components(probabilities[0] < 1 - threshold)
     result["0"][of_each_class] = _as_bytes(probabilities)
     result["unfinished/local"][window] = cells
     result["unfinished/count"][place] = cells.max(initial=0)

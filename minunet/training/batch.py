@@ -9,7 +9,7 @@ play the first rounds among themselves and the last ones together, and the resul
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from minunet.backend import Array, array_module, flatten
 from minunet.errors import InputError
@@ -44,25 +44,30 @@ def check_batch(batch: int, ranks: Ranks) -> None:
         )
 
 
-def mean_gradient(losses_and_grads: Sequence[tuple], ranks: Ranks) -> tuple[Array, dict[str, Array]]:
+def mean_gradient(tiles: Sequence[tuple], ranks: Ranks) -> tuple[Any, ...]:
     """Return the mean loss and the mean gradients, by their dotted names, over all tiles of all ranks.
 
-    All numbers travel in one vector, so that the ranks wait for each other only once in a step.
+    `tiles` holds the loss and the gradients of each tile of this rank; and, where a network has batch normalisation,
+    the statistics, whose mean is returned, too. All numbers travel in one vector, so that the ranks wait for each other
+    only once in a step.
     """
-    if len(losses_and_grads) == ranks.size == 1:
-        loss, grads = losses_and_grads[0]
-        return loss, flatten(grads)
-    vectors = [_as_vector(loss, grads) for loss, grads in losses_and_grads]
+    if len(tiles) == ranks.size == 1:
+        loss, *trees = tiles[0]
+        return loss, *map(flatten, trees)
+    vectors = [_as_vector(*tile) for tile in tiles]
     mean = ranks.sum(pairwise_sum(vectors)) / (len(vectors) * ranks.size)
-    grads, start = {}, 1
-    for name, gradient in flatten(losses_and_grads[0][1]).items():
-        grads[name] = mean[start : start + gradient.size].reshape(gradient.shape)
-        start += gradient.size
-    return mean[0], grads
+    means: list[dict[str, Array]] = []
+    start = 1
+    for tree in tiles[0][1:]:
+        means.append({})
+        for name, x in flatten(tree).items():
+            means[-1][name] = mean[start : start + x.size].reshape(x.shape)
+            start += x.size
+    return mean[0], *means
 
 
-def _as_vector(loss: Array, grads: dict) -> Array:
-    parts = [gradient.ravel() for gradient in flatten(grads).values()]
+def _as_vector(loss: Array, *trees: dict) -> Array:
+    parts = [x.ravel() for tree in trees for x in flatten(tree).values()]
     return array_module(parts[0]).concatenate([loss.reshape(1).astype(parts[0].dtype), *parts])
 
 

@@ -13,14 +13,17 @@ import numpy as np
 from minunet.backend import is_whole_number
 from minunet.data.augment import AUGMENTATIONS
 from minunet.data.normalisation import SCOPES
+from minunet.data.readers.hold_out import NONE
+from minunet.data.readers.masks import MEANINGS
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError, shown
-from minunet.network.checks import MOST_CHANNELS, check_numbers
+from minunet.network.checks import MOST_CHANNELS, NORMS, check_numbers
 from minunet.network.sizes import DEEPEST, LARGEST_TILE, output_size
 from minunet.training.optimisers import OPTIMISERS
 from minunet.training.recipes import RECIPES
 
 INITS = ("centred", "he")
+CORRECTIONS = ("odds", "none")  # odds: undo what the loss weights do to the odds of each class
 LONGEST_PATH = 4096  # characters
 STEPS = 800  # where neither steps nor minutes are given
 
@@ -45,9 +48,16 @@ class Config(NamedTuple):
     momentum: float = 0.9
     dropout_rate: float = 0.0
     weights: str = "auto"
+    correction: str = "odds"  # of the probabilities for the loss weights; see `correction.py`
     augmentation: str = "symmetries"
     init: str = "centred"
     normalisation: str = "dataset"
+    labels: str = "auto"  # what the masks of folder: mean
+    classes: str | None = None  # the values in the masks that are class 0, 1, ...; a run keeps those it has found
+    invert: bool = False  # swap cell and background of binary masks
+    hold_out: str | None = None  # None: as the reader says, for most the last fifth
+    field_of_interest: int | None = None  # pixels at the border of ctc: frames; None: as the challenge says
+    norm: str = "none"
 
 
 def resolve(options: Mapping, recipe: str = "quick", stored: Mapping | None = None) -> Config:
@@ -83,9 +93,19 @@ def resolve(options: Mapping, recipe: str = "quick", stored: Mapping | None = No
     return config._replace(learning_rate=peak_learning_rate(config))
 
 
+def reading_of(config: Config) -> dict:
+    """Return the settings that say how the data are read, for `load_data`."""
+    return {name: getattr(config, name) for name in ("labels", "classes", "invert", "hold_out", "field_of_interest")}
+
+
 def peak_learning_rate(config: Config) -> float:
     """Return the learning rate of a run, before its schedule: the given one or, without, the optimiser's own."""
     return OPTIMISERS[config.optimiser].learning_rate if config.learning_rate is None else config.learning_rate
+
+
+def norm_of(config: Config) -> str | None:
+    """Return the normalisation of a network as `init_unet` takes it."""
+    return None if config.norm == "none" else config.norm
 
 
 class Length(NamedTuple):
@@ -154,11 +174,18 @@ RULES = {
     "momentum": SHARE,
     "dropout_rate": SHARE,
     "weights": _one_of(KINDS),
+    "correction": _one_of(CORRECTIONS),
     "augmentation": _one_of(AUGMENTATIONS),
     "init": _one_of(INITS),
     "normalisation": _one_of(SCOPES),
+    "labels": _one_of(MEANINGS),
+    "classes": Rule(lambda x: isinstance(x, str) and x != "", "values such as 0,128,255"),
+    "invert": Rule(lambda x: isinstance(x, bool), "True or False"),
+    "hold_out": Rule(lambda x: isinstance(x, str) and x not in ("", NONE), "a number, a share or names, as text"),
+    "field_of_interest": _whole_number(0, at_most=LARGEST_TILE),
+    "norm": _one_of(("none", *NORMS)),
 }
-MAY_BE_NONE = ("steps", "minutes", "learning_rate")
+MAY_BE_NONE = ("steps", "minutes", "learning_rate", "classes", "hold_out", "field_of_interest")
 
 
 def check(config: Config) -> None:

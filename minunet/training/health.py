@@ -50,7 +50,7 @@ def check_loss(run: "Run", tiles: "list[Tile]", step: int, loss: float | Array, 
     if math.isfinite(loss) and loss < LARGEST_LOSS * max(ranks.gather(_mean_weight(tiles))):
         return
     xp = array_module(run.params["head"]["bias"])
-    where = _where(run.params, [xp.asarray(image[None]) for image, _, _ in tiles])
+    where = _where(run, [xp.asarray(image[None]) for image, _, _ in tiles])
     if not all(weights is None or bool(xp.isfinite(weights).all()) for _, _, weights in tiles):
         where = ", where the loss weights are not finite"
     expected = f"below {LARGEST_LOSS:g}" if math.isfinite(loss) else "finite"
@@ -64,7 +64,7 @@ def check_network(run: "Run") -> None:
     config, channels = run.config, run.params["encode"][0]["conv1"]["weight"].shape[1]
     xp = array_module(run.params["head"]["bias"])
     noise = np.random.default_rng(0).standard_normal((1, channels, config.tile, config.tile), np.float32)
-    if where := _where(run.params, [xp.asarray(noise, dtype=run.params["head"]["bias"].dtype)], HOPELESS):
+    if where := _where(run, [xp.asarray(noise, dtype=run.params["head"]["bias"].dtype)], HOPELESS):
         raise InputError(
             f"the network's numbers must stay in range, but do not after step {len(run.history)}{where}; "
             + lower_learning_rate(config)
@@ -87,12 +87,16 @@ def first_out_of_range(params: Params, x: Array, largest: float = LARGEST) -> tu
     return None
 
 
-def _where(params: Params, inputs: list[Array], largest: float = LARGEST) -> str:
-    """Return, in words, which parameters or which layer are out of range, for one of the inputs; "" if none are."""
-    for name, weight in flatten(params).items():
+def _where(run: "Run", inputs: list[Array], largest: float = LARGEST) -> str:
+    """Return, in words, which parameters or which layer are out of range, for one of the inputs; "" if none are.
+
+    The running averages count as parameters here.
+    """
+    running = flatten({"running": run.running}) if run.running else {}
+    for name, weight in {**flatten(run.params), **running}.items():
         if not array_module(weight).isfinite(weight).all():
             return f", where {name} is not finite"
-    for found in (first_out_of_range(params, x, largest) for x in inputs):
+    for found in (first_out_of_range(run.params, x, largest) for x in inputs):
         if found is not None:
             return ", where {} is the first layer out of range, with values up to {:.2g}".format(*found)
     return ""
@@ -125,13 +129,14 @@ def _look_at(run: "Run", samples: list[Sample]) -> tuple[list[str], set[int], se
 
     In a healthy network the first image shows that no layer is dead and two classes are called; that is enough.
     """
+    params = run.network.params
     dead: list[str] = []
     called: set[int] = set()
     true: set[int] = set()
     for i, sample in enumerate(samples):
         x, labels = _middle(run, sample)
         with quietly():
-            outputs = activations(run.params, x)
+            outputs = activations(params, x)
         relus = outputs if i == 0 else dead
         dead = [name for name in relus if ".conv" in name and not outputs[name].any()]
         called |= set(to_host(outputs["head"].argmax(axis=1)).ravel().tolist())

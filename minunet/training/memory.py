@@ -3,7 +3,7 @@
 from minunet.backend import Params
 from minunet.data import Dataset, Sample
 from minunet.network.checks import parameter_count
-from minunet.network.memory_needed import backward_bytes, check_memory, smaller_tile
+from minunet.network.memory_needed import backward_bytes, check_memory, network_of, smaller_tile
 from minunet.prediction.memory import predict_bytes
 from minunet.prediction.predict import default_tile
 from minunet.training.config import Config
@@ -16,12 +16,7 @@ FIGURES = 1.5e8  # bytes, for the pictures at the end
 
 def run_bytes(config: Config, dataset: Dataset, params: Params) -> int:
     """Return how many bytes it takes to train, and to evaluate the network at the end."""
-    network = {
-        "in_channels": len(dataset.train[0].image),
-        "num_classes": dataset.num_classes,
-        "base_channels": config.base_channels,
-        "depth": config.depth,
-    }
+    network = network_of(params)
     copies = sum(4 * sample.image.size + 4 * sample.labels.size for sample in dataset.train)  # normalised, and weights
     arrays = OPTIMISERS[config.optimiser].state_arrays  # for each parameter; the parameters are there already
     step = backward_bytes(config.tile, **network)

@@ -20,7 +20,7 @@ from minunet.errors import InputError
 from minunet.fast.cuda.loader import tile_size
 from minunet.network.sizes import fits
 from minunet.network.summary import layer_rows, memory
-from minunet.training.config import Config
+from minunet.training.config import Config, norm_of
 from minunet.training.optimisers import OPTIMISERS
 
 LARGE = {4: 8, 2: 12}  # by `tile_size`
@@ -40,6 +40,7 @@ def name_a_tile_that_fits(config: Config, dataset: Dataset):
             "num_classes": dataset.num_classes,
             "base_channels": config.base_channels,
             "depth": config.depth,
+            "norm": norm_of(config),
             "optimiser": config.optimiser,
         }
         needed, there = step_bytes(config.tile, **network) + data_bytes(dataset), gpu_memory()

@@ -125,7 +125,9 @@ def save_run(run: Run, folder: Path) -> None:
         raise OSError(f"the folder {folder} is gone: somebody has moved or removed it")
     check_network(run)
     config = run.config._asdict()
-    save_checkpoint(folder / "checkpoint.npz", run.network, config, run.optimiser_state, run.history)
+    network = run.network._replace(params=run.params)  # as it trains, not as it predicts
+    shift = run.shift if run.shift.any() else None
+    save_checkpoint(folder / "checkpoint.npz", network, config, run.optimiser_state, run.history, run.running, shift)
     write_json(folder / "config.json", config)
     replace_atomically(folder / "log.csv", lambda path: _write_log(run.history, path))
     if run.history:
@@ -146,9 +148,11 @@ def resume_run(folder: Path, **changes) -> Run:
     done = len(stored.history)
     if config.steps is not None and config.steps < done:
         raise InputError(f"steps must be at least the {done} that are done, got {config.steps}; leave --steps out")
-    params, optimiser_state = to_device([stored.network.params, stored.optimiser_state], config.device)
+    params, state, running = to_device([stored.params, stored.optimiser_state, stored.running], config.device)
     allow_tf32_if_asked(params["head"]["bias"])
-    return Run(config, params, optimiser_state, stored.network.normalisation, stored.history)
+    _, normalisation, statistics, threshold = stored.network
+    shift = np.zeros(len(params["head"]["bias"])) if stored.shift is None else stored.shift
+    return Run(config, params, state, normalisation, stored.history, statistics, running, shift, threshold)
 
 
 def step_of_checkpoint(folder: Path) -> int | None:
@@ -168,13 +172,13 @@ def weights_of_run(config: Config, samples: list[Sample], folder: Path) -> list[
     return weights
 
 
-def write_evaluation(samples, probabilities, folder: Path) -> dict:
+def write_evaluation(samples, probabilities, folder: Path, threshold: float = 0.5) -> dict:
     """Write metrics.json, predictions.png and contact_sheet.png; return the evaluation, as from `evaluate`."""
-    evaluation = evaluate(samples, probabilities, progress=True)
+    evaluation = evaluate(samples, probabilities, progress=True, threshold=threshold)
     write_json(folder / "metrics.json", _without_nan(evaluation))
-    plot_predictions(samples, probabilities, folder / "predictions.png")
+    plot_predictions(samples, probabilities, folder / "predictions.png", threshold=threshold)
     errors = [row["pixel_error"] for row in evaluation["images"]]
-    plot_contact_sheet(samples, probabilities, errors, folder / "contact_sheet.png")
+    plot_contact_sheet(samples, probabilities, errors, folder / "contact_sheet.png", threshold=threshold)
     return evaluation
 
 

@@ -9,6 +9,8 @@ learning rate   0.001 for Adam, 0.03 for momentum; warmed up over 50 steps, then
 momentum        0.9 instead of 0.99, which needs far more steps than a few minutes hold
 augmentation    symmetries: the tile's random place, and the eight symmetries of the square
                 elastic: any angle, elastic deformation and other grey values too; see `data/augment.py`
+norm            none; or batch: batch normalisation in the first half of a run, by the statistics over the pixels of one
+                tile, since each tile of a batch takes its own way through the network; see `folding.py`
 
 `recipes.py` has the paper's settings. The tile of step n is drawn from default_rng([seed, n]) and its dropout from
 default_rng([seed, n, 1]), so a step never depends on how the run came there: a resumed run equals an uninterrupted one,
@@ -26,11 +28,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minunet.backend import Array, allow_tf32_if_asked, array_module, to_device
+from minunet.backend import Array, allow_tf32_if_asked, array_module, flatten, to_device
 from minunet.data import (
     AUGMENTATIONS,
     Dataset,
-    Sample,
     augmented_tile,
     check_classes,
     fit_normalisation,
@@ -38,19 +39,23 @@ from minunet.data import (
     normalise,
     prefetch,
 )
+from minunet.data.image_statistics import statistics_of_training
 from minunet.data.normalisation import Normalisation
 from minunet.fast.cpu.parallel import side_by_side
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
-from minunet.metrics.evaluation import mean, pixel_errors
-from minunet.network.initialise import centre
+from minunet.network.correction import corrected
+from minunet.network.initialise import centre, init_unet
+from minunet.network.running_averages import first_running, fold_unet, statistics, update_running_averages
 from minunet.network.sizes import output_size
 from minunet.network.trained import Network
-from minunet.network.unet import init_unet, unet_backward, unet_forward
-from minunet.prediction.predict import predict_samples
+from minunet.network.unet import unet_backward, unet_forward
 from minunet.training.batch import ALONE, Ranks, check_batch, mean_gradient
-from minunet.training.config import Config, length_of_run, peak_learning_rate, resolve
+from minunet.training.config import Config, length_of_run, norm_of, peak_learning_rate, resolve
+from minunet.training.correction import shift_of_logits
+from minunet.training.folding import NORMALISED, fold_run
 from minunet.training.health import check_loss, quietly, warn_if_stuck
 from minunet.training.optimisers import OPTIMISERS
+from minunet.training.validation import validate
 
 WARM_UP = 50  # steps
 VALIDATIONS = 10  # over a whole run
@@ -67,11 +72,16 @@ class Run(NamedTuple):
     optimiser_state: dict  # as from the optimiser's `init`
     normalisation: Normalisation
     history: list[dict]  # a row for each step: step, seconds, wait, learning_rate, loss; at times, validation_error
+    statistics: dict | None  # of the training images; see `minunet/data/image_statistics.py`
+    running: dict  # of batch normalisation, as from `first_running`; empty without
+    shift: np.ndarray  # (K,), what the loss weights add to the logits; 0 before the first step
+    threshold: float = 0.5  # of the probability of cell; chosen at the end of a run
 
     @property
     def network(self) -> Network:
-        """What `predict` takes; its arrays change as the run goes on."""
-        return Network(self.params, self.normalisation)
+        """What `predict` takes: as the run is now, without batch normalisation, and without the loss weights' odds."""
+        params = fold_unet(self.params, self.running) if self.running else self.params
+        return Network(corrected(params, self.shift), self.normalisation, self.statistics, self.threshold)
 
 
 def start(config: Config, dataset: Dataset) -> Run:
@@ -80,7 +90,7 @@ def start(config: Config, dataset: Dataset) -> Run:
     check_classes(dataset)
     rng = np.random.default_rng(config.seed)
     channels = dataset.train[0].image.shape[0]
-    params = init_unet(rng, channels, dataset.num_classes, config.base_channels, config.depth)
+    params = init_unet(rng, channels, dataset.num_classes, config.base_channels, config.depth, norm=norm_of(config))
     if config.init == "centred":
         centre(params)
     params = to_device(params, config.device)
@@ -89,7 +99,9 @@ def start(config: Config, dataset: Dataset) -> Run:
     if config.normalisation == "dataset":
         normalisation = fit_normalisation(dataset.train)
     optimiser_state = OPTIMISERS[config.optimiser].init(params)
-    return Run(config, params, optimiser_state, normalisation, [])
+    of_images = statistics_of_training(dataset.train, normalisation)
+    shift = np.zeros(dataset.num_classes)
+    return Run(config, params, optimiser_state, normalisation, [], of_images, first_running(params), shift)
 
 
 def learning_rate(config: Config, step: int, done: float) -> float:
@@ -123,17 +135,19 @@ def train_steps(
     Yields
     ------
     row : dict
-        The step's row of the history: step, seconds since the start, wait (seconds that the step waited for its
+        The step's row of the history: step, seconds of training so far, wait (seconds that the step waited for its
         tile), learning_rate, loss and, VALIDATIONS times in a run, validation_error and majority_error, the pixel
-        errors on the held-out images.
+        errors on the held-out images. Validation, and what the caller does between the steps, do not count as training.
     """
     config, history = run.config, run.history
     images = [normalise(sample.image, run.normalisation) for sample in dataset.train]
     labels = [sample.labels for sample in dataset.train]
     if weights is None:
         weights = loss_weights(dataset.train, config.weights)
+    if config.correction == "odds":
+        run.shift[:] = shift_of_logits(dataset.train, weights, len(run.shift))
     planes = to_device(list(zip(images, labels, weights, strict=True)), config.device)
-    began = time.monotonic() - (history[-1]["seconds"] if history else 0.0)
+    seconds = history[-1]["seconds"] if history else 0.0
     check_batch(config.batch, ranks)
     is_known = False  # that the run is stuck
 
@@ -142,13 +156,15 @@ def train_steps(
 
     with contextlib.closing(prefetch(draw, first=len(history))) as batches:
         while (done := progress(config, history)) < 1:
-            step = len(history)
+            step, began = len(history), time.monotonic()
             rate = schedule(config, step, done)
+            if run.running and done >= NORMALISED:
+                fold_run(run.params, run.running, run.optimiser_state)
             tiles, wait = next(batches)
             with quietly():
                 loss = float(batch_step(run, tiles, step, rate, ranks))  # on a GPU, the one place where the host waits
                 check_loss(run, tiles, step, loss, ranks)
-            seconds = time.monotonic() - began
+            seconds += time.monotonic() - began
             history.append({"step": step + 1, "seconds": seconds, "wait": wait, "learning_rate": rate, "loss": loss})
             now = progress(config, history)
             if int(VALIDATIONS * now) > int(VALIDATIONS * done):
@@ -186,16 +202,20 @@ def batch_step(run: Run, tiles: list[Tile], step: int, rate: float, ranks: Ranks
     on_cpu = array_module(run.params["head"]["bias"]) is np
     each = side_by_side if on_cpu and is_small else map  # one tile for each core, or all cores for each tile
     gradients = list(each(lambda pair: tile_gradient(run, *pair), numbered))
-    loss, grads = mean_gradient(gradients, ranks)
+    loss, grads, means = mean_gradient(gradients, ranks)
     if array_module(loss) is np:  # on a GPU the host would wait here; there `train_steps` looks at it after the step
         check_loss(run, tiles, step, loss, ranks)
     optimiser = OPTIMISERS[run.config.optimiser]
     optimiser.step(run.params, grads, run.optimiser_state, rate, run.config.momentum, step + 1)
+    update_running_averages(flatten(run.running), means, step + 1)
     return loss
 
 
-def tile_gradient(run: Run, tile: Tile, number: int) -> tuple[Array, dict]:
-    """Go forward and backward with the tile of this number; return its loss and the gradients."""
+def tile_gradient(run: Run, tile: Tile, number: int) -> tuple[Array, dict, dict]:
+    """Go forward and backward with the tile of this number; return its loss, the gradients and the statistics.
+
+    With batch normalisation the statistics are those over the pixels of this one tile, whatever the batch.
+    """
     config = run.config
     xp = array_module(run.params["head"]["bias"])
     image, labels, weights = tile
@@ -207,7 +227,7 @@ def tile_gradient(run: Run, tile: Tile, number: int) -> tuple[Array, dict]:
     logits, cache = unet_forward(run.params, x, config.dropout_rate, rng)  # (1, K, output, output)
     loss, loss_cache = softmax_cross_entropy_forward(logits, labels, weights)
     dlogits = softmax_cross_entropy_backward(xp.ones((), x.dtype), loss_cache)
-    return loss, unet_backward(dlogits, cache)
+    return loss, unet_backward(dlogits, cache), statistics(cache)
 
 
 def progress(config: Config, history: list[dict]) -> float:
@@ -222,16 +242,3 @@ def progress(config: Config, history: list[dict]) -> float:
 def is_over(run: Run) -> bool:
     """Tell whether a run has reached its length."""
     return progress(run.config, run.history) >= 1
-
-
-def prediction_tile(config: Config) -> int | None:
-    """Return the tile to predict with: on a GPU the one that it trains with, since that fits into its memory."""
-    return config.tile if config.device == "gpu" else None
-
-
-def validate(run: Run, samples: list[Sample]) -> dict:
-    """Return the mean pixel error on held-out images, and that of the majority class."""
-    tile = prediction_tile(run.config)
-    with quietly():
-        means = mean(pixel_errors(samples, predict_samples(run.network, samples, tile=tile)))
-    return {"validation_error": means["pixel_error"], "majority_error": means["majority_pixel_error"]}

@@ -121,14 +121,15 @@ def test_ctrl_c_saves_and_resume_ends_as_if_nothing_had_happened(tmp_path, data)
             np.testing.assert_array_equal(whole[name], halves[name])
 
 
-def test_predict_writes_probability_and_classes_of_any_size(run, tmp_path, rng, capsys):
+def test_predict_writes_its_results_for_images_of_any_size(run, tmp_path, rng, capsys):
     Image.fromarray(rng.integers(0, 255, (23, 61), np.uint8)).save(tmp_path / "a.png")
     stack = [Image.fromarray(rng.integers(0, 255, (30, 20), np.uint8)) for _ in range(2)]
     stack[0].save(tmp_path / "b.tif", save_all=True, append_images=stack[1:])
     out = tmp_path / "out"
     arguments = ["predict", run / "checkpoint.npz", tmp_path / "a.png", tmp_path / "b.tif", "--out", out]
     assert main([str(argument) for argument in arguments]) == 0
-    names = [f"{name}_{kind}.png" for name in ("a", "b_000", "b_001") for kind in ("classes", "probability")]
+    endings = ("cells.csv", "cells.tif", "classes.png", "overlay.png", "probability.png")
+    names = [f"{name}_{ending}" for name in ("a", "b_000", "b_001") for ending in endings]
     assert sorted(path.name for path in out.iterdir()) == names
     probability, classes = (np.asarray(Image.open(out / f"a_{kind}.png")) for kind in ("probability", "classes"))
     assert probability.shape == (23, 61)

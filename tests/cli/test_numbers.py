@@ -44,8 +44,8 @@ CASES = [
 @pytest.mark.parametrize(("command", "option", "value"), CASES)
 def test_a_number_that_cannot_be_is_refused_in_one_line(command, option, value, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    for place in ("train", "evaluate"):
-        monkeypatch.setattr(f"minunet.cli.{place}.load_data", lambda *data: pytest.fail("the work was begun"))
+    for place in ("cli.train", "training.measured"):
+        monkeypatch.setattr(f"minunet.{place}.load_data", lambda *data: pytest.fail("the work was begun"))
     try:
         code = main([*command.split(), f"{option}={value}"])
     except SystemExit as stop:

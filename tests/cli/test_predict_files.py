@@ -10,7 +10,8 @@ from PIL import Image
 from minunet import Network, init_unet
 from minunet.cli import predict_files
 from minunet.cli.main import main
-from minunet.cli.predict_files import names_of, predict_and_write, readable_images
+from minunet.cli.predict_files import predict_and_write, readable_images
+from minunet.cli.predict_inputs import names_of
 from minunet.data import Normalisation
 from minunet.data.readers.page_sizes import page_sizes
 from minunet.fast.cpu import limits
@@ -40,9 +41,9 @@ def test_no_image_is_held_while_the_next_file_is_read(tmp_path, network, monkeyp
     monkeypatch.setattr(predict_files, "read_pages", reading)
     errors = []
     (tmp_path / "out").mkdir()
-    images = readable_images(paths, network, SimpleNamespace(tile=None, any_size=False), errors)
+    images = readable_images(names_of(paths)[0], network, SimpleNamespace(tile=None, any_size=False), errors)
     assert predict_and_write(images, network, tmp_path / "out") == 3
-    assert errors == [] and len(list((tmp_path / "out").iterdir())) == 6
+    assert errors == [] and len(list((tmp_path / "out").iterdir())) == 3 * 5
     assert alive == [[], [False], [False, False]]
 
 
@@ -52,9 +53,9 @@ def test_sizes_are_read_without_the_pixels(tmp_path):
     more = [Image.fromarray(np.zeros((7, 9), np.uint8))]
     stack = save(tmp_path / "stack.tif", (30, 40), save_all=True, append_images=more)
     assert page_sizes(stack) == [(1, 30, 40), (1, 7, 9)]
-    assert names_of([stack, save(tmp_path / "grey.png", (3, 4))]) == ["stack_000", "stack_001", "grey"]
+    assert names_of([stack, save(tmp_path / "grey.png", (3, 4))])[1] == ["stack_000", "stack_001", "grey"]
     (tmp_path / "none.png").write_bytes(b"no image")
-    assert page_sizes(tmp_path / "none.png") == [] and names_of([str(tmp_path / "none.png")]) == ["none"]
+    assert page_sizes(tmp_path / "none.png") == [] and names_of([str(tmp_path / "none.png")])[1] == ["none"]
 
 
 def test_a_large_image_is_announced_or_refused_before_it_is_read(tmp_path, monkeypatch, capsys):
@@ -63,13 +64,19 @@ def test_a_large_image_is_announced_or_refused_before_it_is_read(tmp_path, monke
     path.write_bytes(png_header(20000, 20000))
     monkeypatch.setattr(limits, "memory", lambda: limits.Memory(64 * 10**9, 3 * 10**9))
     assert main(["predict", str(path), "--any-size", "--out", str(tmp_path / "out")]) == 2
-    assert "large.png: 20000x20000 pixels: this needs about 6." in (line := capsys.readouterr().err)
-    assert "and 3.0 GB are free; no tile fits: close other programs, or cut the image up" in line
+    assert "large.png: 20000x20000 pixels: this needs about 9." in (line := capsys.readouterr().err)
+    assert (
+        "and 3.0 GB are free; no tile fits: close other programs, or cut the image up, or write --only probability"
+        in line
+    )
     monkeypatch.setattr(limits, "memory", lambda: limits.Memory(64 * 10**9, 32 * 10**9))
     assert main(["predict", str(path), "--any-size", "--out", str(tmp_path / "out")]) == 2  # it has no pixels after all
     said, error = capsys.readouterr().err.splitlines()
-    assert said.startswith(f"{path}: 20000x20000 pixels: this needs about 6.") and said.endswith("32.0 GB are free")
+    assert said.startswith(f"{path}: 20000x20000 pixels: this needs about 9.") and said.endswith("32.0 GB are free")
     assert error.startswith("minunet predict: error: ")
+    small = ["predict", str(path), "--any-size", "--out", str(tmp_path / "out"), "--only", "probability"]
+    assert main(small) == 2
+    assert ": this needs about 6." in capsys.readouterr().err
 
 
 def png_header(height, width):

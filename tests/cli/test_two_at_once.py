@@ -67,7 +67,7 @@ def test_three_of_a_kind_at_once_write_three_folders(arguments, tmp_path):
         three = [subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(3)]
         printed = [process.communicate(timeout=100)[0] for process in three]
         assert [process.returncode for process in three] == [0, 0, 0]
-        assert len(list(tmp_path.glob(f"{stem}*/*.png"))) == 3 * {"evaluate": 2, "predict": 2, "train": 3}[command]
+        assert len(list(tmp_path.glob(f"{stem}*/*.png"))) == 3 * {"evaluate": 2, "predict": 3, "train": 3}[command]
         assert len(set(printed)) == 3  # each names its own folder
 
 

@@ -186,6 +186,33 @@ def test_touching_cells_are_separated(tmp_path):
     np.testing.assert_array_equal(read_ctc(tmp_path).train[0].instances, expected)
 
 
+def test_the_band_outside_the_field_of_interest_is_unknown_but_cells_that_reach_out_of_it_are_whole(tmp_path):
+    shape = (120, 130)
+    truth = cells((1, 10, 40, 60, 90), (2, 5, 20, 100, 115), (3, 60, 70, 60, 75), shape=shape)
+    touching = cells((1, 60, 70, 60, 75), (2, 60, 70, 75, 90), shape=shape)
+    folders = {name: tmp_path / name for name in ("BF-C2DL-HSC", "phc-c2dh-u373", "mine")}
+    for folder in folders.values():
+        frames(folder, 2, shape=shape)
+        gold(folder, 0, truth)
+        gold(folder, 1, touching)
+    y, x = np.indices(shape)
+    for name, band in [("BF-C2DL-HSC", 25), ("phc-c2dh-u373", 50)]:  # from the challenge's list
+        dataset = read_ctc(folders[name])
+        inside = (y >= band) & (y < 120 - band) & (x >= band) & (x < 130 - band)
+        np.testing.assert_array_equal(dataset.train[0].known, inside)
+        assert f"a band of {band} px" in dataset.note
+        assert not loss_weights(dataset.train)[0][~inside].any()
+    sample = load_data(f"ctc:{folders['BF-C2DL-HSC'] / '01'}").train[0]
+    np.testing.assert_array_equal(sample.uncut, np.where(truth == 2, 0, truth))  # 1 is whole, 2 lies in the band alone
+    assert len(np.unique(sample.labels[5:20, 100:115])) == 1
+    assert read_ctc(folders["mine"]).train[0].known is None and read_ctc(folders["mine"]).note == ""
+    assert not read_ctc(folders["mine"], field_of_interest=30).train[0].known[29].any()
+    assert read_ctc(folders["BF-C2DL-HSC"], field_of_interest=0).train[0].known is None
+    np.testing.assert_array_equal(read_ctc(folders["mine"]).validation[0].uncut, touching)
+    with pytest.raises(InputError, match=r"01-t000: expected a frame of more than 120 pixels each way, .* got 120x130"):
+        read_ctc(folders["mine"], field_of_interest=60)
+
+
 def test_folder_errors(tmp_path):
     with pytest.raises(InputError, match=r"expected a folder with sequences .* found no folder .*nowhere; check"):
         read_ctc(tmp_path / "nowhere")

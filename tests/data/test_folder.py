@@ -44,20 +44,21 @@ def test_folder_of_binary_masks(tmp_path):
 
 def test_folder_of_instance_masks(tmp_path):
     touching, lone = mask((2, 2, 7), (2, 6, 9), (12, 6, 3)), mask((5, 5, 4))
-    dataset = read_folder(image_folder(tmp_path, [touching, lone, touching]))
+    dataset = read_folder(image_folder(tmp_path, [touching, lone, touching]), labels="instances")
     sample, (held_out,) = dataset.train[0], dataset.validation
     expected = mask((2, 2, 7), (2, 6, 9), (12, 6, 3))
     expected[2:8, 6] = 0  # of equal cells the one with the larger label gives way
     np.testing.assert_array_equal(sample.instances, expected)
     np.testing.assert_array_equal(sample.labels, expected > 0)
-    np.testing.assert_array_equal(dataset.train[1].instances, lone > 0)  # a single cell, beside instance masks
+    np.testing.assert_array_equal(sample.uncut, touching)
+    np.testing.assert_array_equal(dataset.train[1].instances, lone)  # a single cell, beside instance masks
     assert held_out.name == "im2"
 
 
 def test_labels_beyond_31_bits_stay_apart(tmp_path):
     cells = mask((2, 2, 1), (10, 12, 2)).astype(np.uint32)
     image_folder(tmp_path, [cells * 2**31 - (cells > 1)] * 2)  # 2^31 and 2^32 - 1
-    sample = read_folder(tmp_path).train[0]
+    sample = read_folder(tmp_path, labels="instances").train[0]
     np.testing.assert_array_equal(sample.instances, cells)
     np.testing.assert_array_equal(sample.labels, cells > 0)
 
@@ -80,7 +81,8 @@ def test_folder_errors(tmp_path):
     save(tmp_path / "masks" / "b.png", mask(size=(20, 21)))
     with pytest.raises(InputError, match="b: expected a mask of 20x20 like its image, got 20x21; redo"):
         read_folder(tmp_path)
-    (tmp_path / "masks" / "b.png").rename(tmp_path / "masks" / "b.jpg")
+    (tmp_path / "masks" / "b.png").unlink()
+    save(tmp_path / "masks" / "b.jpg", mask())
     with pytest.raises(InputError, match=r"b.jpg: expected a mask with exact values, got JPEG.* save it as PNG"):
         read_folder(tmp_path)
     save(tmp_path / "masks" / "a.tif", mask())

@@ -85,7 +85,7 @@ def test_isbi_errors(tmp_path):
     with pytest.raises(InputError, match="expected two values, 0 membrane and 255 cell, got 0, 128, 255; threshold"):
         read_isbi(tmp_path)
     isbi_folder(tmp_path, pages=1)
-    with pytest.raises(InputError, match="expected at least 2 slices, got 1"):
+    with pytest.raises(InputError, match=r"isbi: expected at least 2 images with truth, .* got 1; add more"):
         read_isbi(tmp_path)
 
 

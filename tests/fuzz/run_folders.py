@@ -16,9 +16,9 @@ from minunet import InputError, flatten, predict
 from minunet.cli.main import main
 from minunet.data import load_data, loss_weights
 from minunet.network.trained.checkpoint import load_checkpoint, save_checkpoint
-from minunet.training.config import MAY_BE_NONE, resolve
+from minunet.training.config import MAY_BE_NONE, reading_of, resolve
 from minunet.training.run_folder import resume_run
-from minunet.training.stored_run import stored_config
+from minunet.training.stored_run import IN_EVERY_FILE, stored_config
 from minunet.training.train import start, train_steps
 
 STEPS = 3
@@ -32,13 +32,14 @@ class RunFolder:
     def __init__(self, folder: Path):
         self.folder = folder
         cells = _write_cells(folder / "cells")
-        config = resolve({"data": f"folder:{cells}", **SMALL})
-        dataset = load_data(config.data, config.seed)
+        config = resolve({"data": f"folder:{cells}", "labels": "instances", **SMALL})
+        dataset = load_data(config.data, config.seed, **reading_of(config))
         run = start(config, dataset)
         for _ in train_steps(run, dataset._replace(validation=[])):
             pass
         path = folder / "whole.npz"
-        save_checkpoint(path, run.network, run.config._asdict(), run.optimiser_state, run.history)
+        network, of_run = run.network._replace(params=run.params), (run.optimiser_state, run.history)
+        save_checkpoint(path, network, run.config._asdict(), *of_run, run.running, run.shift + 0.1)
         self.whole = path.read_bytes()
         with np.load(path) as archive:
             self.arrays = dict(archive)
@@ -116,7 +117,8 @@ class RunFolder:
         stored = load_checkpoint(path)
         about = json.loads(text)
         config = stored_config(stored, path)._asdict()
-        if json.dumps(config, sort_keys=True) != json.dumps(about["config"], sort_keys=True):
+        expected = {**{name: value for name, value in config.items() if name not in IN_EVERY_FILE}, **about["config"]}
+        if json.dumps(config, sort_keys=True) != json.dumps(expected, sort_keys=True):
             raise MisreadError("settings are not those of the file")
         run = resume_run(path.parent)
         resolved = run.config._asdict()

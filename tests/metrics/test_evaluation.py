@@ -60,6 +60,48 @@ def test_every_measure_of_every_image(samples, probabilities):
     assert best["seg"]["score"] >= evaluation["seg"]
 
 
+def test_seg_is_over_the_cells_of_all_images_not_cut_apart_and_known_or_not():
+    """By hand: one image of three cells, of which two touch, and one image of a single cell."""
+    three = np.zeros((12, 40), np.int32)
+    three[2:10, 2:10], three[2:10, 10:18], three[2:10, 30:38] = 1, 2, 3
+    one = np.zeros((12, 40), np.int32)
+    one[2:10, 2:10] = 1
+    found = three.copy()
+    found[:, 2:10] = 0  # 2 and 3 are found, 1 is not; of 1 and 2, which touch, 2 is the one that is cut
+    samples = []
+    for name, cells in (("three", three), ("one", one)):
+        cut = m.separate_touching(cells)
+        samples.append(Sample(name, cells[None] + 0.0, (cut > 0).astype(np.uint8), cut, cells < 3, cells))
+    p = [np.stack([q == 0, q > 0]).astype(float) for q in (found, one[:, ::-1])]
+    evaluation = evaluate(samples, p)
+    assert [row["seg"] for row in evaluation["images"]] == [pytest.approx(2 / 3), 0]
+    assert evaluation["seg"] == pytest.approx(2 / 4)
+    assert evaluation["best_over_thresholds"]["seg"]["score"] == pytest.approx(2 / 4)
+
+
+def test_each_of_three_classes_by_hand():
+    truth = np.repeat([[0, 0, 0, 1, 1, 2]], 6, axis=0).astype(np.uint8)
+    proposal = np.repeat([[0, 0, 1, 1, 1, 0]], 6, axis=0)
+    p = np.eye(4)[proposal].transpose(2, 0, 1)  # (4, H, W), of which nobody has class 3
+    known = np.ones(truth.shape, bool)
+    known[:, 0] = False
+    evaluation = evaluate([Sample("a", truth[None] + 0.0, truth, None, known)], [p])
+    background, first, second, third = evaluation["classes"]
+    assert (background["iou"], background["dice"], background["pixel_error"]) == (1 / 3, 1 / 2, 2 / 5)
+    assert (first["share"], first["iou"], first["dice"], first["pixel_error"]) == (2 / 5, 2 / 3, 4 / 5, 1 / 5)
+    assert (second["iou"], second["dice"], second["pixel_error"]) == (0, 0, 1 / 5)
+    assert math.isnan(third["iou"]) and third["share"] == third["pixel_error"] == 0
+    lines = table(evaluation).splitlines()
+    assert lines[lines.index("class   share     iou    dice  pixel_error") + 2].split() == [
+        "1",
+        "0.4000",
+        "0.6667",
+        "0.8000",
+        "0.2000",
+    ]
+    assert "classes" not in evaluate([Sample("a", truth[None] + 0.0, truth > 0, None)], [p[:2]])
+
+
 def test_without_instances_the_components_are_the_cells_and_there_is_no_seg(samples, probabilities):
     binary = [sample._replace(instances=None) for sample in samples]
     by_components = [sample._replace(instances=components(sample.labels)) for sample in samples]
@@ -123,7 +165,7 @@ def test_metrics_json_holds_the_means_the_rows_and_the_thresholds(samples, proba
     (tmp_path / "new").mkdir()
     evaluation = write_evaluation(samples, probabilities, tmp_path / "new")
     assert json.loads((tmp_path / "new" / "metrics.json").read_text()) == evaluation
-    assert set(MEASURES) | {"seg", "images", "best_over_thresholds"} == set(evaluation)
+    assert set(MEASURES) | {"seg", "images", "best_over_thresholds", "threshold"} == set(evaluation)
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
         "contact_sheet.png",
         "metrics.json",
@@ -153,6 +195,8 @@ def test_validation_while_training_asks_for_pixel_errors_only(samples, monkeypat
     monkeypatch.setattr("minunet.metrics.evaluation._slow_measures", pytest.fail)
     monkeypatch.setattr("minunet.metrics.evaluation.best_over_thresholds", pytest.fail)
     params = m.init_unet(np.random.default_rng(0), base_channels=2, depth=1)
-    run = train.Run(train.Config(), params, {}, {"mean": np.float32([0.5]), "std": np.float32([0.2])}, [])
+    run = train.Run(
+        train.Config(), params, {}, {"mean": np.float32([0.5]), "std": np.float32([0.2])}, [], None, {}, np.zeros(2)
+    )
     found = train.validate(run, samples)
     assert set(found) == {"validation_error", "majority_error"}

@@ -146,10 +146,10 @@ def test_a_foreign_file_is_told(tmp_path, write):
 
 
 def test_a_newer_version_asks_for_an_update(tmp_path, small_unet, monkeypatch):
-    monkeypatch.setattr("minunet.network.trained.checkpoint.VERSION", 3)
+    monkeypatch.setattr("minunet.network.trained.checkpoint.VERSION", 4)
     save(tmp_path / "c.npz", small_unet)
     monkeypatch.undo()
-    with pytest.raises(InputError, match=r"version 2 or older, got version 3 .*; update minunet"):
+    with pytest.raises(InputError, match=r"version 3 or older, got version 4 .*; update minunet"):
         load_checkpoint(tmp_path / "c.npz")
 
 

@@ -13,9 +13,9 @@ from minunet.cli.main import main
 from minunet.data import Normalisation
 from minunet.errors import InputError
 from minunet.fast.cpu import limits, memory
+from minunet.network.initialise import init_unet
 from minunet.network.memory_needed import backward_bytes, check_memory, forward_bytes, network_of
 from minunet.network.sizes import output_size
-from minunet.network.unet import init_unet
 from minunet.prediction.predict import tile_probabilities
 from minunet.training.config import Config
 from minunet.training.optimisers import init_moments
@@ -62,7 +62,7 @@ def free(monkeypatch):
 @pytest.mark.parametrize(("network", "tile"), CASES)
 def test_a_prediction_takes_what_is_predicted(rng, network, tile):
     params = init_unet(rng, **network)
-    assert network_of(params) == network
+    assert network_of(params) == {"norm": None, **network}
     x = rng.standard_normal((network["in_channels"], tile, tile)).astype(np.float32)
     check(
         f"forward, {network}, tile {tile}", forward_bytes(tile, tile, **network), lambda: tile_probabilities(params, x)
@@ -76,7 +76,7 @@ def test_a_training_step_takes_what_is_predicted(rng, network, tile):
     labels = rng.integers(0, 2, (output, output))
     x = rng.standard_normal((network["in_channels"], tile, tile)).astype(np.float32)
     config = Config(tile=tile, depth=network["depth"], optimiser="adam", learning_rate=0.001)
-    run = Run(config, params, init_moments(params), Normalisation("image"), [])
+    run = Run(config, params, init_moments(params), Normalisation("image"), [], None, {}, np.zeros(2))
     step = functools.partial(train_step, run, (x, labels, None), 0, 0.001)
     check(f"step, {network}, tile {tile}", backward_bytes(tile, **network), step)
 
@@ -151,6 +151,7 @@ sys.exit(code)
 def test_predict_says_what_it_will_take(tmp_path, rng, kind, side):
     """A file of few bytes, with large images: 4000x4000 of one value but for some, and 4 pages of 1500x1500."""
     from minunet import load_network
+    from minunet.cli.predict_results import ALWAYS, result_bytes
     from minunet.prediction.memory import predict_bytes
 
     image = np.zeros((side, side), np.uint8)
@@ -166,6 +167,7 @@ def test_predict_says_what_it_will_take(tmp_path, rng, kind, side):
         check=True,
     )
     measured = int(done.stdout.split("PEAK ")[1])
-    predicted = predict_bytes(load_network("cells").params, [(1, side, side)] * len(pages))
+    shapes = [(1, side, side)] * len(pages)
+    predicted = predict_bytes(load_network("cells").params, shapes, writing=result_bytes(ALWAYS))
     print(f"{path.stat().st_size} bytes, predicted {predicted / 1e6:.0f} MB, measured {measured / 1e6:.0f} MB")
     assert measured == pytest.approx(predicted, rel=0.3)

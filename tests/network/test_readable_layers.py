@@ -27,15 +27,16 @@ def readable_unet():
 def test_all_layers_come_from_the_readable_module(readable_unet):
     pairs = {name: x for name, x in vars(readable_unet).items() if name.endswith(("_forward", "_backward"))}
     own = {name for name in pairs if name.startswith(("unet", "double_conv"))}
-    assert len(pairs) - len(own) == 12
+    assert len(pairs) - len(own) == 14
     for name in set(pairs) - own:
         assert pairs[name] is getattr(layers, name)
 
 
+@pytest.mark.parametrize("norm", [None, "batch"])
 @pytest.mark.parametrize("dropout_rate", [0.0, 0.4])
-def test_the_readable_network_equals_the_fast_one(readable_unet, dropout_rate):
+def test_the_readable_network_equals_the_fast_one(readable_unet, dropout_rate, norm):
     rng = np.random.default_rng(0)
-    params = m.init_unet(rng, in_channels=2, num_classes=3, base_channels=6, depth=2, dtype=np.float64)
+    params = m.init_unet(rng, in_channels=2, num_classes=3, base_channels=6, depth=2, dtype=np.float64, norm=norm)
     params = map_tree(lambda x: x if x.any() else 0.5 * rng.standard_normal(x.shape), params)
     x = rng.standard_normal((2, 2, 60, 52))
     dlogits = rng.standard_normal((2, 3, 20, 12))

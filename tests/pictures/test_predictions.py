@@ -1,7 +1,10 @@
 """The pictures of a run hold what they promise: read back from the file, pixel by pixel where it matters."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from minunet.data import Sample, read_image
 from minunet.pictures.colours import ALARM, HIT, MISS, UNKNOWN, right_and_wrong
@@ -94,3 +97,19 @@ def test_the_contact_sheet_says_that_truth_is_not_known(tmp_path):
     sample = sample._replace(known=known)
     np.testing.assert_allclose(strip(sample, p)[5, 70], rgb(UNKNOWN))
     plot_contact_sheet([sample], [p], [1.0], tmp_path / "sheet.png")
+
+
+@pytest.mark.parametrize("sizes", [[(30, 60)] * 3, [(60, 30)] * 2, [(30, 60), (60, 30), (20, 20)]])
+def test_the_four_pictures_of_an_image_lie_in_one_row_and_as_large(tmp_path, monkeypatch, sizes):
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **_: figures.append(figure) or Path(path).touch())
+    truths = [np.eye(*size, dtype=np.uint8) for size in sizes]
+    samples = [Sample("a", truth[None] + 0.0, truth, None) for truth in truths]
+    plot_predictions(samples, [np.stack([1.0 - truth, truth]) for truth in truths], tmp_path / "predictions.png")
+    (figure,) = figures
+    figure.draw_without_rendering()
+    boxes = [axes.get_position() for axes in figure.axes[: 4 * len(sizes)]]
+    for row in range(len(sizes)):
+        first, *others = boxes[4 * row : 4 * row + 4]
+        for box in others:
+            assert (box.y0, box.y1, box.width) == pytest.approx((first.y0, first.y1, first.width))

@@ -1,9 +1,28 @@
 """What the tests of `minunet.scale` share: a small network, an image, and a Dask client."""
 
+import copy
+
 import numpy as np
 import pytest
 
 from minunet import Network, Normalisation, flatten, init_unet
+
+
+@pytest.fixture(autouse=True)
+def dask_settings_as_before():
+    """Give back Dask's settings: of two clients in one process, that which is closed last restores those of the other.
+
+    Workers that are threads open clients of their own, and close them when they like.
+    """
+    try:
+        from dask import config
+    except ImportError:  # then the tests that need it skip
+        yield
+        return
+    before = copy.deepcopy(config.config)
+    yield
+    config.config.clear()
+    config.config.update(before)
 
 
 @pytest.fixture

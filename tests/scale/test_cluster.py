@@ -23,6 +23,7 @@ from minunet.scale.cluster import connected
 from minunet.scale.many_images import predict_images
 
 counted = []  # in each process, a number for each time that a network has arrived
+prepared = []  # a number for each worker that was prepared
 
 
 class CountedArray(np.ndarray):
@@ -33,6 +34,10 @@ class CountedArray(np.ndarray):
 
 def arrivals():
     return len(counted)
+
+
+def count_preparation():
+    prepared.append(1)
 
 
 def end_this_process(marker):
@@ -46,6 +51,18 @@ def test_many_images_in_their_order(network, rng, client):
     images = [rng.integers(0, 255, (1, height, 40)).astype(np.uint8) for height in (30, 70, 50)]
     for image, probabilities in zip(images, predict_images(network, images, client, rotations=4), strict=True):
         np.testing.assert_array_equal(probabilities, predict(network, image, rotations=4))
+
+
+def test_a_worker_that_comes_later_is_prepared_too(monkeypatch):
+    monkeypatch.setattr(cluster, "prepare_worker", count_preparation)
+    prepared.clear()
+    with distributed.LocalCluster(processes=False, n_workers=1, dashboard_address=":0") as growing:
+        with connected(growing.scheduler_address) as client:
+            assert len(prepared) == 1
+            growing.scale(2)
+            client.wait_for_workers(2, timeout=10)
+            client.run(os.getpid)  # which each worker answers only after its start
+            assert len(prepared) == 2
 
 
 def test_a_scheduler_without_workers(monkeypatch):

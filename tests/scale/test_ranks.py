@@ -33,7 +33,7 @@ def run(command, **options):
 def mpirun(count, command, other=None):
     """Start `count` processes and, if there is another command, one of it."""
     other = [] if other is None else [":", "-n", 1, *other]
-    return run(["mpirun", "--oversubscribe", "--quiet", "-n", count, *command, *other])
+    return run(["mpirun", "--oversubscribe", "-n", count, *command, *other])
 
 
 def errors(result):
@@ -41,9 +41,17 @@ def errors(result):
 
 
 @needs_mpi
-@pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow)])
-def test_ranks_equal_one_process_bit_for_bit_in_float64(tmp_path, cells_folder, count):
-    script = [sys.executable, Path(__file__).with_name("train_in_float64.py"), f"folder:{cells_folder}", count]
+@pytest.mark.parametrize(
+    ("count", "norm"),
+    [
+        (2, "batch"),
+        pytest.param(2, "none", marks=pytest.mark.slow),
+        pytest.param(3, "none", marks=pytest.mark.slow),
+        pytest.param(4, "batch", marks=pytest.mark.slow),
+    ],
+)
+def test_ranks_equal_one_process_bit_for_bit_in_float64(tmp_path, cells_folder, count, norm):
+    script = [sys.executable, Path(__file__).with_name("train_in_float64.py"), f"folder:{cells_folder}", count, norm]
     assert run([*script, tmp_path / "alone.npz"]).returncode == 0
     together = mpirun(count, [*script, tmp_path / "together.npz"])
     assert together.returncode == 0, together.stderr

@@ -135,6 +135,7 @@ def test_the_command_refuses_what_it_cannot_do(tmp_path, path, capsys, monkeypat
     assert "one Zarr store, got 2 images" in refused(capsys, "predict", path, path, "--out", out)
     assert "--out predictions" in refused(capsys, "predict", path)
     assert "without rotations" in refused(capsys, "predict", path, "--out", out, "--rotations", 4)
+    assert "in its Zarr store" in refused(capsys, "predict", path, "--out", out, "--only", "cells")
     assert "got no answer" in refused(capsys, "predict", path, "--out", out, "--scheduler", "tcp://127.0.0.1:1")
     assert "got no answer" in refused(capsys, "predict", path, "--out", out, "--scheduler", "nowhere")
     assert not out.exists()

@@ -1,4 +1,4 @@
-"""A run in float64, alone or under mpirun: python train_in_float64.py DATA BATCH OUT.npz [CHANGE]."""
+"""A run in float64, alone or under mpirun: python train_in_float64.py DATA BATCH NORM OUT.npz."""
 
 import sys
 
@@ -11,16 +11,19 @@ from minunet.scale.ranks import join_ranks
 from minunet.training import train
 from minunet.training.config import Config
 
-_, data, batch, out = sys.argv
+_, data, batch, norm, out = sys.argv
 ranks = join_ranks()
 in_float32 = train.normalise
 train.normalise = lambda image, normalisation: in_float32(image, normalisation).astype(np.float64)
 dataset = load_data(data)
-config = Config(base_channels=2, depth=1, tile=36, batch=int(batch), steps=5, dropout_rate=0.2, weights="none")
+config = Config(
+    base_channels=2, depth=1, tile=36, batch=int(batch), steps=5, dropout_rate=0.2, weights="none", norm=norm
+)
 run = train.start(config, dataset)
-params, state = map_tree(lambda x: x.astype(np.float64), [run.params, run.optimiser_state])
-run = run._replace(params=params, optimiser_state=state)
+params, state, running = map_tree(lambda x: x.astype(np.float64), [run.params, run.optimiser_state, run.running])
+run = run._replace(params=params, optimiser_state=state, running=running)
 losses = [row["loss"] for row in train.train_steps(run, dataset._replace(validation=[]), ranks=ranks)]
 if ranks.rank == 0:
-    assert all(x.dtype == np.float64 for x in flatten(run.params).values())
-    np.savez(out, losses=losses, **flatten(run.params))
+    arrays = {**flatten(run.params), **(flatten({"running": running}) if running else {})}
+    assert all(x.dtype == np.float64 for x in arrays.values())
+    np.savez(out, losses=losses, **arrays)

@@ -26,7 +26,7 @@ def test_a_batch_is_the_mean_of_its_tiles(dataset):
     planes = [(sample.image, sample.labels, None) for sample in dataset.train]
     tiles = [draw_tile(config, planes, number) for number in (3, 4, 5)]  # of step 1
     loss = batch_step(run, tiles, step=1, rate=0.1)
-    losses, grads = zip(*(tile_gradient(by_hand, tile, 3 + i) for i, tile in enumerate(tiles)), strict=True)
+    losses, grads, _ = zip(*(tile_gradient(by_hand, tile, 3 + i) for i, tile in enumerate(tiles)), strict=True)
     assert float(loss) == pytest.approx(float(np.mean(losses)))
     for name, weight in flatten(by_hand.params).items():
         moved = weight - 0.1 * np.mean([flatten(gradient)[name] for gradient in grads], axis=0)

@@ -9,13 +9,14 @@ from minunet.backend import to_device
 from minunet.cli.main import main
 from minunet.data import Normalisation, load_data
 from minunet.fast.cuda import conv, crop_concat, loss, pool, relu
+from minunet.network.initialise import init_unet
 from minunet.network.sizes import output_size
 from minunet.network.summary import layer_rows
-from minunet.network.unet import init_unet
 from minunet.training.config import Config
 from minunet.training.optimisers import init_velocity
 from minunet.training.out_of_memory import data_bytes, largest_tile, step_bytes
-from minunet.training.train import Run, prediction_tile, train_step
+from minunet.training.train import Run, train_step
+from minunet.training.validation import prediction_tile
 
 NETWORK = {"in_channels": 1, "num_classes": 2, "base_channels": 16, "depth": 3}
 
@@ -43,7 +44,7 @@ def test_the_estimate_is_the_peak_of_a_step_or_up_to_a_third_more(stand_in, rng,
     try:
         params = to_device(init_unet(rng, **network), "gpu")
         config = Config(tile=tile, depth=network["depth"], optimiser="sgd")
-        run = Run(config, params, init_velocity(params), Normalisation("image"), [])
+        run = Run(config, params, init_velocity(params), Normalisation("image"), [], None, {}, np.zeros(2))
         tracemalloc.reset_peak()
         train_step(run, (x, labels, None), 0, 0.01)
         peak = tracemalloc.get_traced_memory()[1]

@@ -9,6 +9,7 @@ import pytest
 from minunet.cli.main import main
 from minunet.errors import InputError
 from minunet.training.run_folder import resume_run
+from minunet.training.stored_run import BEFORE, IN_EVERY_FILE
 
 DELETED = object()
 
@@ -125,6 +126,19 @@ def test_a_checkpoint_as_0_1_0_wrote_it_goes_on(run):
     np.savez(run / "checkpoint.npz", **{**old, **velocity, "about": np.array(json.dumps(about))})
     config = resume_run(run).config
     assert (config.optimiser, config.batch, config.learning_rate) == ("sgd", 1, 0.03)
+
+
+def test_a_setting_that_came_later_has_in_an_older_file_the_value_that_changes_nothing(run, monkeypatch):
+    def forget(about):
+        about["config"] = {name: about["config"][name] for name in IN_EVERY_FILE}
+
+    kept = resume_run(run).config
+    change(run, forget)
+    assert resume_run(run).config == kept._replace(**BEFORE)
+    monkeypatch.setattr("minunet.training.stored_run.IN_EVERY_FILE", ["data"])
+    monkeypatch.setitem(BEFORE, "momentum", 0.5)
+    change(run, lambda about: about["config"].pop("momentum"))
+    assert resume_run(run).config.momentum == 0.5
 
 
 def test_a_prediction_needs_no_settings(run, tmp_path, cells_folder):

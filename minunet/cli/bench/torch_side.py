@@ -9,7 +9,7 @@ import torch
 from minunet.backend import flatten, tf32_is_allowed
 from minunet.cli.bench import torch_unet
 from minunet.cli.bench.minunet_side import input_shape
-from minunet.network.unet import init_unet
+from minunet.network.initialise import init_unet
 
 DEVICES = {"cpu": "cpu", "gpu": "cuda"}
 torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32_is_allowed()

@@ -5,7 +5,8 @@ import numpy as np
 from minunet.course import adam
 from minunet.course.exercise import Exercise
 from minunet.layers.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
-from minunet.network.unet import init_unet, unet_backward, unet_forward
+from minunet.network.initialise import init_unet
+from minunet.network.unet import unet_backward, unet_forward
 from minunet.training.optimisers import init_velocity, sgd_step
 
 rng = np.random.default_rng(8)

@@ -7,7 +7,8 @@
 
 A frame with neither gold nor silver truth is skipped. Where both exist, gold comes first: see `ctc_truth.py`. A marker
 without an outline shows a cell whose extent is unknown, so the pixels around it count as not known. In a frame without
-markers, every pixel without a label is background.
+markers, every pixel without a label is background. Near the border of a frame nothing may be annotated: see
+`ctc_field.py`.
 """
 
 import re
@@ -15,20 +16,26 @@ from pathlib import Path
 
 import numpy as np
 
+from minunet.data.readers.ctc_field import field_of_interest_of, in_the_field
 from minunet.data.readers.ctc_truth import gold_over_silver, known_pixels, largest_diagonal
+from minunet.data.readers.hold_out import split
 from minunet.data.readers.image_files import read_labels, read_pages
-from minunet.data.readers.shared import as_int32, existing_folder, hold_out_last, separated
+from minunet.data.readers.shared import as_int32, existing_folder, separated
 from minunet.data.sample import Dataset, Sample
 from minunet.errors import InputError
 
 LAYOUT = "sequences 01/t000.tif, ... and their truth 01_GT/SEG/man_seg000.tif, ..."
 
 
-def read_ctc(directory: str | Path) -> Dataset:
+def read_ctc(
+    directory: str | Path, hold_out: str | float | None = None, field_of_interest: int | None = None
+) -> Dataset:
     """Return the annotated frames of all sequences of a data set, or of one: `DIR` or `DIR/01`.
 
     Cells that touch are separated by a line of background. `known` is False where the truth is not known, and None
-    if all of it is known. The last fifth of the annotated frames is held out, and at least one frame: neighbouring
+    if all of it is known. So is the band at the border that lies outside the field of interest: `field_of_interest` is
+    its width in pixels, by default the challenge's for the data set of this name, see `ctc_field.py`. The last fifth of
+    the annotated frames is held out, and at least one frame, or what `hold_out` says (see `hold_out.py`): neighbouring
     frames look alike, so the held-out ones lie together.
 
     Raises
@@ -38,14 +45,16 @@ def read_ctc(directory: str | Path) -> Dataset:
         the frames are three-dimensional.
     """
     sequences = _sequences(existing_folder(directory, LAYOUT))
-    samples = [sample for sequence in sequences for sample in _annotated(sequence)]
+    band = field_of_interest_of(sequences[0].parent) if field_of_interest is None else field_of_interest
+    samples = [in_the_field(sample, band) for sequence in sequences for sample in _annotated(sequence)]
     if not samples:
         names = " or ".join(f"{sequences[0].name}_{kind}/SEG/man_seg000.tif" for kind in ("GT", "ST"))
         raise InputError(
             f"{sequences[0].parent}: expected truth in {names}, found none for any sequence; "
             "take the challenge's training data, since its test data have none"
         )
-    return hold_out_last("ctc", samples, share=5)
+    note = f"a band of {band} px at the border is outside the field of interest: not learnt, not measured"
+    return split("ctc", samples, 5, hold_out, note=note if band else "")
 
 
 def _sequences(directory: Path) -> list[Path]:
@@ -81,7 +90,7 @@ def _annotated(sequence: Path) -> list[Sample]:
         known = None if spots is None else known_pixels(truth, spots, reach)
         cells = separated(truth, f"truth of {frames[number]}")
         labels = (cells > 0).astype(np.uint8)
-        samples.append(Sample(f"{sequence.name}-{frames[number].stem}", images[number], labels, cells, known))
+        samples.append(Sample(f"{sequence.name}-{frames[number].stem}", images[number], labels, cells, known, truth))
     return samples
 
 

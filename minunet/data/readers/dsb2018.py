@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from minunet.data.readers.hold_out import split
 from minunet.data.readers.image_files import read_image, read_labels
-from minunet.data.readers.shared import existing_folder, hold_out_last, separated
+from minunet.data.readers.shared import existing_folder, separated
 from minunet.data.sample import Dataset, Sample
 from minunet.errors import InputError
 
@@ -17,12 +18,13 @@ LAYOUT = "ID/images/ID.png and ID/masks/*.png for each image"
 TOLERANCE = 0.05  # two masks may share at most this part of the smaller nucleus
 
 
-def read_dsb2018(directory: str | Path) -> Dataset:
+def read_dsb2018(directory: str | Path, hold_out: str | float | None = None) -> Dataset:
     """Return the images with their nuclei, by sorted ID.
 
     `directory` holds the folders of the images, or a folder stage1_train that holds them. Nuclei that touch are
     separated by a line of background, and so are nuclei that overlap by a few pixels, which happens in the public data.
-    An empty mask counts as no nucleus. The last quarter of the images is held out, and at least one.
+    An empty mask counts as no nucleus. The last quarter of the images is held out, and at least one, or what `hold_out`
+    says: see `hold_out.py`.
 
     Raises
     ------
@@ -36,7 +38,7 @@ def read_dsb2018(directory: str | Path) -> Dataset:
     folders = sorted(child for child in directory.iterdir() if (child / "images").is_dir())
     if not folders:
         raise InputError(f"{directory}: expected {LAYOUT}, found no folder with images in it; check the path")
-    return hold_out_last("dsb2018", [_sample(folder) for folder in folders], share=4)
+    return split("dsb2018", [_sample(folder) for folder in folders], 4, hold_out)
 
 
 def _sample(folder: Path) -> Sample:
@@ -47,8 +49,9 @@ def _sample(folder: Path) -> Sample:
             f"{folder}: expected masks/*.png, one per nucleus, found none; add them (the test data have none), "
             "or remove the folder"
         )
-    nuclei = separated(_nuclei(paths, image.shape[1:]), folder / "masks")
-    return Sample(folder.name, image, (nuclei > 0).astype(np.uint8), nuclei)
+    uncut = _nuclei(paths, image.shape[1:])
+    nuclei = separated(uncut, folder / "masks")
+    return Sample(folder.name, image, (nuclei > 0).astype(np.uint8), nuclei, uncut=uncut)
 
 
 def _nuclei(paths: list[Path], shape: tuple[int, int]) -> np.ndarray:

@@ -3,58 +3,92 @@
 from pathlib import Path
 
 import numpy as np
-import scipy  # scipy.ndimage is loaded at its first use
 
-from minunet.data.readers.image_files import read_image, read_labels
-from minunet.data.readers.shared import as_int32, existing_folder, hold_out_last, separated
+from minunet.data.readers.classes import as_classes
+from minunet.data.readers.hold_out import NONE, split
+from minunet.data.readers.image_files import read_image
+from minunet.data.readers.masks import Mask, as_binary, as_instances, meaning_of, read_mask
+from minunet.data.readers.shared import existing_folder, separated
 from minunet.data.sample import Dataset, Sample
 from minunet.errors import InputError
 
+SHARE = 5  # the last fifth is held out
 
-def read_folder(directory: str | Path) -> Dataset:
+
+def read_folder(
+    directory: str | Path,
+    labels: str = "auto",
+    classes: str | None = None,
+    invert: bool = False,
+    hold_out: str | float | None = None,
+) -> Dataset:
     """Return the images of a folder with their masks.
 
-    `images/a.tif` goes with `masks/a.png`: the names are equal, the extensions need not be. A mask is binary if it
-    has one value besides 0; its cells are then the connected components. With more values it is an instance mask, one
-    number per cell; cells that touch are separated by a line of background. If all masks are binary, the instances of
-    the samples are None. The last fifth of the sorted names is held out, and at least one.
+    `images/a.tif` goes with `masks/a.png`: the names are equal, the extensions need not be.
+
+    Parameters
+    ----------
+    directory : path
+    labels : "auto", "binary", "instances" or "classes"
+        What the values of the masks mean, see `masks.py`. Binary masks of cells that do not touch have no instances:
+        `Sample.instances` is None. Of instances, those that touch are separated by a line of background.
+    classes : str, optional
+        The values, or colours, that are class 0, 1, 2 ..., such as "0,128,255"; by default all that there are, sorted.
+    invert : bool
+        Swap cell and background of binary masks: of membranes drawn in white, the membranes are the object unless they
+        are inverted.
+    hold_out : number, share or names, optional
+        Which images are held out, see `hold_out.py`; by default the last fifth of the sorted names, and at least one.
+
+    Raises
+    ------
+    InputError
+        If files are missing or do not fit each other; if `labels` is "auto" and the masks do not tell what they mean.
     """
     pairs = _pairs(existing_folder(directory, "the folders images and masks"))
+    if len(pairs) < 2 and str(hold_out) != NONE:
+        raise InputError(
+            f"{Path(directory) / 'images'}: expected at least 2 images, one of them to hold out, got {len(pairs)}; "
+            "put more images there"
+        )
     images = {name: read_image(image) for name, (image, _) in pairs.items()}  # (C, H, W) each
-    masks = {name: read_labels(mask) for name, (_, mask) in pairs.items()}  # (H, W) each
+    masks = {name: read_mask(mask) for name, (_, mask) in pairs.items()}
     _check_sizes(images, masks)
-    has_instances = not all(map(_is_binary, masks.values()))
-    samples = [_sample(name, images[name], masks.pop(name), has_instances) for name in images]  # pop frees the mask
-    return hold_out_last("folder", samples, share=5)
+    where = Path(directory) / "masks"
+    meaning = meaning_of(masks, "classes" if labels == "auto" and classes else labels, where)
+    if classes and meaning != "classes":
+        raise InputError(f"classes={classes} is for labels=classes, got labels={labels}; leave one of them out")
+    if invert and meaning != "binary":
+        other = "the other side of instances is one background" if meaning != "classes" else "classes have no two sides"
+        raise InputError(f"invert is for binary masks, got {meaning}: {other}; leave it out")
+    if meaning == "binary":
+        planes, note = as_binary(masks, invert)
+        samples = [Sample(name, images[name], planes[name], None) for name in images]
+        return split("folder", samples, SHARE, hold_out, note=note)
+    if meaning == "classes":
+        planes, values, note = as_classes(masks, classes, where)
+        samples = [Sample(name, images[name], planes[name], None) for name in images]
+        about = {"num_classes": values.count(",") + 1, "note": note, "classes": values}
+        return split("folder", samples, SHARE, hold_out, **about)
+    cells = as_instances(masks, as_components=meaning == "guess")
+    samples = [_sample(name, images[name], cells.pop(name)) for name in images]  # pop frees the mask
+    return split("folder", samples, SHARE, hold_out)
 
 
-def _sample(name: str, image: np.ndarray, mask: np.ndarray, has_instances: bool) -> Sample:
-    if not has_instances:
-        return Sample(name, image, (mask > 0).astype(np.uint8), None)
-    instances = scipy.ndimage.label(mask)[0] if _is_binary(mask) else separated(mask, f"mask of {name}")
-    return Sample(name, image, (instances > 0).astype(np.uint8), as_int32(instances))
-
-
-def _is_binary(mask: np.ndarray) -> bool:
-    return len(np.unique(mask[mask != 0])) <= 1
+def _sample(name: str, image: np.ndarray, uncut: np.ndarray) -> Sample:
+    instances = separated(uncut, f"mask of {name}")
+    return Sample(name, image, (instances > 0).astype(np.uint8), instances, uncut=uncut)
 
 
 def _pairs(directory: Path) -> dict[str, tuple[Path, Path]]:
     """Return the files of each image and its mask by their name, sorted."""
     images, masks = _files(directory, "images"), _files(directory, "masks")
-    if len(images) < 2:
-        raise InputError(
-            f"{directory / 'images'}: expected at least 2 images, one of them to hold out, got {len(images)}; "
-            "put more images there"
-        )
     for name in images:
         if name not in masks:
             raise InputError(
                 f"{directory / 'masks'}: expected a mask for every image, found none for {images[name].name}; "
                 f"add {name}.png, or remove the image; a mask has the name of its image"
             )
-        if masks[name].suffix.lower() in (".jpg", ".jpeg"):
-            raise InputError(f"{masks[name]}: expected a mask with exact values, got JPEG, which blurs; save it as PNG")
     return {name: (images[name], masks[name]) for name in images}
 
 
@@ -75,9 +109,9 @@ def _files(directory: Path, kind: str) -> dict[str, Path]:
     return dict(sorted(files.items()))
 
 
-def _check_sizes(images: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> None:
+def _check_sizes(images: dict[str, np.ndarray], masks: dict[str, Mask]) -> None:
     for name in images:
-        (H, W), (mask_H, mask_W) = images[name].shape[1:], masks[name].shape
+        (H, W), (mask_H, mask_W) = images[name].shape[1:], masks[name].values.shape
         if (H, W) != (mask_H, mask_W):
             raise InputError(
                 f"{name}: expected a mask of {H}x{W} like its image, got {mask_H}x{mask_W}; "

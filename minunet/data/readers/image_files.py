@@ -50,7 +50,7 @@ def read_image(path: str | Path, any_size: bool = False) -> np.ndarray:
     image : float32 array, (C, H, W)
         C is 1 or 3.
     """
-    return _one_page(path, any_size).astype(np.float32, copy=False)
+    return one_page(path, any_size).astype(np.float32, copy=False)
 
 
 def read_pages(path: str | Path, any_size: bool = False) -> list[tuple[str, np.ndarray]]:
@@ -77,7 +77,7 @@ def read_stack(path: str | Path, any_size: bool = False) -> np.ndarray:
 
 def read_labels(path: str | Path, any_size: bool = False) -> np.ndarray:
     """Return the mask in a file, integers, (H, W); for an image with a palette, the stored numbers, not the colours."""
-    mask = _one_page(path, any_size, keep_palette=True)
+    mask = one_page(path, any_size, keep_palette=True)
     if len(mask) != 1:
         raise InputError(f"{path}: expected a grey mask, got colours; save one number per pixel, 0 for background")
     mask = mask[0]  # (H, W)
@@ -88,7 +88,8 @@ def read_labels(path: str | Path, any_size: bool = False) -> np.ndarray:
     return mask.astype(np.int64)
 
 
-def _one_page(path, any_size: bool, keep_palette: bool = False) -> np.ndarray:
+def one_page(path, any_size: bool = False, keep_palette: bool = False) -> np.ndarray:
+    """Return the page of a file with a single one, (C, H, W), in the dtype of the file."""
     pages = _pages(path, any_size, keep_palette)
     if len(pages) > 1:
         raise InputError(f"{path}: expected one image, got {len(pages)} pages; save each page in a file of its own")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minunet.data.readers.hold_out import held_out_names, split
 from minunet.data.readers.image_files import read_stack
 from minunet.data.readers.isbi_registration import label_offset, moved
 from minunet.data.readers.shared import existing_folder
@@ -13,12 +14,13 @@ from minunet.errors import InputError
 LAYOUT = "train-volume.tif and train-labels.tif (0 membrane, 255 cell)"
 
 
-def read_isbi(directory: str | Path) -> Dataset:
+def read_isbi(directory: str | Path, hold_out: str | float | None = None, invert: bool = False) -> Dataset:
     """Return the training stack of the EM challenge.
 
     The folder holds train-volume.tif and train-labels.tif, with 0 for membrane and 255 for cell. Slices 25 to 29 of
     the 30 are held out: neighbouring slices look alike, so the held-out ones lie together at the end. Of a stack of
-    another length, the last sixth is held out, and at least one slice.
+    another length, the last sixth is held out, and at least one slice; or what `hold_out` says: see `hold_out.py`.
+    With `invert`, the membranes are the object, class 1.
 
     The labels of this challenge lie half a pixel beside the membranes, all in the same direction. So all images, the
     held-out ones too, are moved by the offset of the training slices; the labels stay as they are. The `note` of the
@@ -35,16 +37,18 @@ def read_isbi(directory: str | Path) -> Dataset:
             f"{directory}: expected both stacks of one shape (pages, H, W), got volume {images.shape} and labels "
             f"{truth.shape}; take both from one data set"
         )
-    if len(images) < 2:
-        raise InputError(f"{directory}: expected at least 2 slices, got 1; one is held out, the others are trained on")
     images, labels = images.astype(np.float32), _cells(truth, directory / "train-labels.tif")
-    held_out = max(1, len(images) // 6)
-    offset = label_offset(images[:-held_out], labels[:-held_out])
+    names = [f"slice-{i:02d}" for i in range(len(images))]
+    held_out = held_out_names("isbi", names, 6, hold_out)
+    trained = [i for i, name in enumerate(names) if name not in held_out]
+    offset = label_offset(images[trained], labels[trained])
+    if invert:
+        labels = 1 - labels
     samples = [
-        Sample(f"slice-{i:02d}", moved(image, offset)[None], label, None)  # image (1, H, W)
-        for i, (image, label) in enumerate(zip(images, labels, strict=True))
+        Sample(name, moved(image, offset)[None], label, None)  # image (1, H, W)
+        for name, image, label in zip(names, images, labels, strict=True)
     ]
-    return Dataset("isbi", samples[:-held_out], samples[-held_out:], num_classes=2, note=_note(offset))
+    return split("isbi", samples, 6, hold_out, note=_note(offset))
 
 
 def _find(directory: Path, name: str) -> Path:

@@ -1,6 +1,7 @@
 """Load the data set that `--data` names: `synthetic`, or KIND:DIR."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from minunet.data.readers.ctc import read_ctc
@@ -11,7 +12,19 @@ from minunet.data.sample import Dataset
 from minunet.data.synthetic.cells import synthetic_dataset
 from minunet.errors import InputError
 
-FOLDER_READERS = {"isbi": read_isbi, "ctc": read_ctc, "dsb2018": read_dsb2018, "folder": read_folder}
+FOLDER_READERS: dict[str, Callable[..., Dataset]] = {
+    "isbi": read_isbi,
+    "ctc": read_ctc,
+    "dsb2018": read_dsb2018,
+    "folder": read_folder,
+}
+OPTIONS = {  # how each is read, by settings of a run; a value that says nothing is None, False or "auto"
+    "isbi": ("hold_out", "invert"),
+    "ctc": ("hold_out", "field_of_interest"),
+    "dsb2018": ("hold_out",),
+    "folder": ("hold_out", "invert", "labels", "classes"),
+    "synthetic": (),
+}
 SIGNS = {  # files that only one kind of folder has
     "isbi": ("train-volume.tif",),
     "ctc": ("[0-9]*/t[0-9]*.tif", "t[0-9]*.tif"),
@@ -20,19 +33,23 @@ SIGNS = {  # files that only one kind of folder has
 }
 
 
-def load_data(spec: str, seed: int = 0) -> Dataset:
+def load_data(spec: str, seed: int = 0, **options) -> Dataset:
     """Return the data set that `spec` names: "synthetic", or "isbi:DIR", "ctc:DIR", "dsb2018:DIR" or "folder:DIR".
 
-    `seed` is for the synthetic cells only. In DIR, ~ is the home folder.
+    `seed` is for the synthetic cells only. In DIR, ~ is the home folder. `options` are those of the readers: see
+    `read_folder`, `read_ctc`, `read_dsb2018` and `read_isbi`.
 
     Raises
     ------
     InputError
-        If the spec has another form, the folder is of another kind, or its reader refuses it.
+        If the spec has another form, the folder is of another kind, it has no such option, or its reader refuses it.
     """
+    kind, _, directory = spec.partition(":")
+    given = {name: value for name, value in options.items() if value not in (None, False, "auto")}
+    if kind in OPTIONS:
+        _check_options(kind, given)
     if spec == "synthetic":
         return synthetic_dataset(seed)
-    kind, _, directory = spec.partition(":")
     if kind not in FOLDER_READERS or not directory:
         forms = ", ".join(["synthetic", *(f"{name}:DIR" for name in FOLDER_READERS)])
         raise InputError(f"expected data in one of the forms {forms}, got {spec!r}; {_remedy(spec)}")
@@ -40,7 +57,19 @@ def load_data(spec: str, seed: int = 0) -> Dataset:
     found = [name for name in SIGNS if _has_signs(folder, name)]
     if found and kind not in found:
         raise InputError(f"expected a folder of kind {kind}, got one of kind {found[0]}; write {found[0]}:{directory}")
-    return FOLDER_READERS[kind](folder)
+    return FOLDER_READERS[kind](folder, **given)
+
+
+def _check_options(kind: str, given: dict) -> None:
+    for name in given:
+        if name not in OPTIONS[kind]:
+            kinds = " or ".join(f"{other}:" for other, names in OPTIONS.items() if name in names)
+            why = {
+                "invert": ", which has binary masks; instances and classes have no other side",
+                "field_of_interest": ", of which a band at the border may not be annotated",
+            }
+            option = name if given[name] is True else f"{name}={given[name]}"
+            raise InputError(f"{option} is for {kinds}{why.get(name, '')}, got {kind}; leave it out")
 
 
 def _remedy(spec: str) -> str:

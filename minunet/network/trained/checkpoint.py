@@ -3,10 +3,15 @@
     params/encode.0.conv1.weight ...             the parameters, by their dotted names
     normalisation/mean, std, low, high           how grey values are normalised; none if each image has its own numbers
     optimiser_state/encode.0.conv1.weight ...    of a run only: the velocity or, with Adam, mean and square
-    about                                        JSON: format, version, config, history, scope of the normalisation
+    running/encode.0.norm1.mean ...              with batch normalisation only: the running averages
+    correction/head.bias                         what the loss weights add to the logits, if anything
+    about                                        JSON: format, version, config, history, scope of the normalisation;
+                                                 statistics of the training images, where they are known; threshold,
+                                                 which is 0.5 where it is not said
 
-In version 1 the optimiser's state was called velocity, and the scope of the normalisation was not said; such files
-are read, too.
+`load_checkpoint` makes the plain network that predicts of the parameters, the running averages and the correction.
+In version 1 the optimiser's state was called velocity, and the scope of the normalisation was not said; version 3
+brought batch normalisation and statistics. Older files are read, too.
 
 Plain arrays and JSON, no pickle: reading a stranger's checkpoint cannot run a stranger's code.
 """
@@ -17,19 +22,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minunet.backend import flatten, map_tree, to_host
+from minunet.backend import Array, flatten, map_tree, to_host
+from minunet.data.image_statistics import check_statistics
 from minunet.data.normalisation import Normalisation, as_normalisation
 from minunet.data.npz import read_npz
 from minunet.errors import InputError
 from minunet.files import replace_atomically
-from minunet.network.checks import check_params
+from minunet.metrics.chosen_threshold import check_threshold
+from minunet.network.checks import check_is_plain, check_params, has_norm
+from minunet.network.correction import corrected
 from minunet.network.trained.reading import (
     FORMAT,
     VERSION,
     read_about,
+    read_folded,
     read_groups,
     read_normalisation,
     read_params,
+    read_running,
+    read_shift,
     read_state,
 )
 
@@ -39,20 +50,24 @@ class Network(NamedTuple):
 
     params: dict  # as from `init_unet`
     normalisation: Normalisation  # how the grey values of its training images were normalised
+    statistics: dict | None = None  # what its training images look like; see `minunet/data/image_statistics.py`
+    threshold: float = 0.5  # a pixel is cell where the probability of cell is above it: `probabilities[1] > threshold`
 
     def __repr__(self) -> str:
         try:
             check_params(self.params)
             scope = as_normalisation(self.normalisation).scope
+            check_threshold(self.threshold)
         except InputError as error:
             return f"Network(not usable: {error})"
         weights = flatten(self.params)
         channels = weights["encode.0.conv1.weight"].shape[1]
         classes, base_channels = weights["head.weight"].shape[:2]
+        threshold = "" if self.threshold == 0.5 else f", threshold {self.threshold:g}"
         depth, count = len(self.params["encode"]), sum(x.size for x in weights.values())
         return (
             f"Network({channels} in, {classes} classes, {base_channels} base channels, depth {depth}, "
-            f"{count:,} parameters, normalisation by {scope})"
+            f"{count:,} parameters, normalisation by {scope}{threshold})"
         )
 
 
@@ -63,6 +78,9 @@ class Checkpoint(NamedTuple):
     config: dict  # how the network was trained
     optimiser_state: dict | None  # this and the history are None if there is no run to resume
     history: list[dict] | None
+    params: dict  # those of the training; the network's are made of these, `running` and `shift`
+    running: dict  # empty without batch normalisation
+    shift: np.ndarray | None  # (K,)
 
 
 def save_checkpoint(
@@ -71,6 +89,8 @@ def save_checkpoint(
     config: dict,
     optimiser_state: dict | None = None,
     history: list[dict] | None = None,
+    running: dict | None = None,
+    shift: Array | None = None,
 ) -> None:
     """Write a checkpoint, whole or not at all.
 
@@ -82,8 +102,18 @@ def save_checkpoint(
     optimiser_state : as from the optimiser's `init`, optional
     history : list of dicts, optional
         State and history let a run be resumed; a checkpoint for prediction does without.
+    running : dict, optional
+        The running averages of a network whose parameters have batch normalisation.
+    shift : array, (K,), optional
+        What the loss weights add to the logits; see `network/correction.py`. The network's parameters are those before
+        it is taken back.
     """
     check_params(network.params)
+    check_statistics(network.statistics)
+    check_threshold(network.threshold)
+    if has_norm(network.params) != bool(running):
+        check_is_plain(network.params)
+        raise InputError("running averages need parameters with batch normalisation, got those of a plain network")
     path = Path(path)
     if path.suffix != ".npz":
         raise InputError(f"a checkpoint must end with .npz, got {path}; try {path}.npz")
@@ -93,8 +123,13 @@ def save_checkpoint(
         "params": network.params,
         "normalisation": {name: x for name, x in numbers.items() if x is not None},
         "optimiser_state": optimiser_state or {},
+        "running": running or {},
+        "correction": {} if shift is None else {"head.bias": shift},
     }
     about = {"format": FORMAT, "version": VERSION, "config": config, "history": history, "normalisation": scope}
+    if network.statistics is not None:
+        about["statistics"] = network.statistics
+    about["threshold"] = float(network.threshold)
     arrays: dict[str, Any] = {"about": np.array(json.dumps(about))}
     for group, tree in groups.items():
         arrays.update({f"{group}/{name}": x for name, x in flatten(map_tree(to_host, tree)).items()})
@@ -120,4 +155,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     channels = params["encode"][0]["conv1"]["weight"].shape[1]
     normalisation = read_normalisation(groups["normalisation"], about.get("normalisation"), channels, path)
     state = read_state(groups["optimiser_state"], groups["params"], path)
-    return Checkpoint(Network(params, normalisation), about["config"], state, about["history"])
+    running = read_running(groups["running"], groups["params"], path)
+    shift = read_shift(groups["correction"], groups["params"], path)
+    predicting = corrected(read_folded(params, running, path), shift)
+    network = Network(predicting, normalisation, about.get("statistics"), about.get("threshold", 0.5))
+    return Checkpoint(network, about["config"], state, about["history"], params, running, shift)

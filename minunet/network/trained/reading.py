@@ -12,13 +12,17 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from minunet.backend import is_whole_number
+from minunet.backend import flatten, is_whole_number
+from minunet.data.image_statistics import check_statistics
 from minunet.data.normalisation import SCOPES, Normalisation, as_normalisation
 from minunet.errors import InputError, shown
+from minunet.metrics.chosen_threshold import check_threshold
 from minunet.network.checks import check_arrays
+from minunet.network.running_averages import fold_unet
 
-FORMAT, VERSION = "minunet checkpoint", 2
+FORMAT, VERSION = "minunet checkpoint", 3
 KEYS = {"format", "version", "config", "history"}  # of `about`; since version 2 "normalisation", too
+NEW_KEYS = {"statistics", "threshold"}  # of `about`, which may be there from version 3 on
 PREFIXES = {frozenset({""}), frozenset({"mean.", "square."})}  # of the names in a state: momentum's, or Adam's
 NEW_SETTINGS = {"optimiser": "sgd", "batch": 1}  # not said in version 1: there was nothing else
 
@@ -36,10 +40,13 @@ def read_about(arrays: Arrays, path: Path) -> dict:
             "update minunet"
         )
     if about["version"] < 1:
-        _refuse("version 1 or 2", shown(about["version"]), path)
+        _refuse("version 1, 2 or 3", shown(about["version"]), path)
     expected = KEYS if about["version"] == 1 else {*KEYS, "normalisation"}
-    if odd := sorted(expected ^ set(about)):
+    if odd := sorted(expected ^ (set(about) - NEW_KEYS)):
         _refuse(f"{', '.join(sorted(expected))} in about", f"{shown(odd[0])} {_odd(odd[0], expected)}", path)
+    with _naming(path):
+        check_statistics(about.get("statistics"))
+        check_threshold(about.get("threshold", 0.5))
     config, history = about["config"], about["history"]
     if not isinstance(config, dict):
         _refuse("settings by their names as config", shown(config), path)
@@ -57,9 +64,9 @@ def read_about(arrays: Arrays, path: Path) -> dict:
 
 
 def read_groups(arrays: Arrays, version: int, path: Path) -> dict[str, Arrays]:
-    """Return params, normalisation and optimiser_state, each {name: array}; the last may be empty."""
+    """Return {name: array} of params, normalisation, optimiser_state, running and correction; some may be empty."""
     state = "velocity" if version == 1 else "optimiser_state"
-    groups: dict[str, Arrays] = {"params": {}, "normalisation": {}, state: {}}
+    groups: dict[str, Arrays] = {name: {} for name in ("params", "normalisation", state, "running", "correction")}
     for name, x in arrays.items():
         group, _, rest = name.partition("/")
         if group in groups and rest:
@@ -111,6 +118,44 @@ def read_state(flat: Arrays, params: Arrays, path: Path) -> dict | None:
         if name.startswith("square.") and x.min() < 0:
             _refuse(f"squares in optimiser_state {name}", f"{x.min():.3g}", path)
     return _unflatten(flat)
+
+
+def read_running(flat: Arrays, params: Arrays, path: Path) -> dict:
+    """Return the running averages; raise InputError unless they have a mean and a variance for each normalisation."""
+    gammas = {name.removesuffix("gamma"): x for name, x in params.items() if name.endswith(".gamma")}
+    expected = {norm + average: x for norm, x in gammas.items() for average in ("mean", "variance")}
+    for name in (*expected, *flat):
+        if name not in expected or name not in flat:
+            _refuse("running averages of each normalisation", f"{shown(name)} {_odd(name, expected)}", path)
+        x, like = flat[name], expected[name]
+        if (x.shape, x.dtype) != (like.shape, like.dtype):
+            _refuse(f"{like.dtype} {like.shape} in running {name}", f"{x.dtype} {x.shape}", path)
+        if name.endswith(".variance") and x.min() < 0:
+            _refuse(f"variances in running {name}", f"{x.min():.3g}", path)
+    return _unflatten(flat)
+
+
+def read_folded(params: dict, running: dict, path: Path) -> dict:
+    """Return the parameters that predict, without batch normalisation; raise InputError if they are not finite."""
+    if not running:
+        return params
+    with np.errstate(over="ignore", invalid="ignore"):
+        folded = fold_unet(params, running)
+    for name, x in flatten(folded).items():
+        if not np.isfinite(x).all():
+            _refuse(f"finite numbers in {name} once the batch normalisation is folded in", "NaN or infinity", path)
+    return folded
+
+
+def read_shift(flat: Arrays, params: Arrays, path: Path) -> np.ndarray | None:
+    """Return what is subtracted from the head's bias; None without. Raise InputError unless it has the bias's shape."""
+    if not flat:
+        return None
+    x, K = flat.get("head.bias"), len(params["head.bias"])
+    if x is None or len(flat) > 1 or x.shape != (K,) or x.dtype.kind != "f":
+        got = ", ".join(f"{shown(name)}: {array.dtype} {array.shape}" for name, array in flat.items())
+        _refuse(f"head.bias with {K} numbers alone as correction", got, path)
+    return x
 
 
 @contextlib.contextmanager

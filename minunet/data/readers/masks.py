@@ -1,0 +1,204 @@
+"""What the values of masks mean: background and cell, one number a cell, or classes.
+
+    binary     cell is what is above the middle of the values: of 0 and 255, what is above 127; smoothed outlines are
+               cut there. Of two colours, the brighter one is cell
+    instances  each value is one cell, 0 is background
+    classes    each value, or colour, is a class: see `classes.py`
+    auto       binary if all masks together have at most two values; instances if a mask has MANY numbers, and of all
+               numbers in all masks at least ONE_PIECE are one piece each; else the user is asked
+
+Three values may be three classes, or two cells with a number each, or background, cell and the grey between them: a
+wrong guess is not noticed, and costs much. So nothing is guessed. ("guess" is what version 0.2.0 did: a mask with one
+value besides 0 is binary, and any other has instances. Runs that it trained go on so.)
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy  # scipy.ndimage is loaded at its first use
+from PIL import Image
+
+from minunet.data.readers.image_files import one_page, read_labels
+from minunet.data.readers.kinds import kind_of
+from minunet.data.readers.shared import as_int32
+from minunet.errors import InputError
+
+MEANINGS = ("auto", "binary", "instances", "classes", "guess")
+MANY = 10  # numbers in one mask
+ONE_PIECE = 0.9  # some cells are cut in two, by another cell or by the border
+TOUCHING = np.ones((3, 3), int)  # pixels that touch at a corner are one piece, too
+LISTED = 6  # values in a message
+
+
+class Mask(NamedTuple):
+    """A mask as it is stored."""
+
+    values: np.ndarray  # (H, W) integers; a colour is 65536 R + 256 G + B
+    is_colour: bool
+    palette: np.ndarray | None  # (256,) the colour of each value, if the file has a palette with colours
+
+
+def read_mask(path) -> Mask:
+    """Return the mask in a file. Of a palette with grey values only, it has these; of any other, the stored numbers."""
+    if kind_of(path) == "JPEG":
+        raise InputError(f"{path}: expected a mask with exact values, got JPEG, which blurs; save it as PNG")
+    palette = _palette(path)
+    page = one_page(path, keep_palette=True)  # (C, H, W)
+    if len(page) == 1 and palette is None:
+        return Mask(read_labels(path) if page.dtype.kind == "f" else page[0], False, None)
+    if palette is not None and len(page) == 1:
+        greys = palette & 255
+        if np.array_equal(palette[np.unique(page)], 0x10101 * greys[np.unique(page)]):
+            return Mask(greys[page[0]], False, None)
+        return Mask(page[0], False, palette)
+    if page.dtype != np.uint8:
+        raise InputError(f"{path}: expected a grey mask, or colours of 8 bits, got {page.dtype}; save it as 8 bits")
+    return Mask(page[0].astype(np.int64) << 16 | page[1].astype(np.int64) << 8 | page[2], True, None)
+
+
+def _palette(path) -> np.ndarray | None:
+    """Return the colour of each of 256 numbers; None for a file without a palette, or a TIFF."""
+    if kind_of(path) not in ("PNG", "GIF", "BMP"):
+        return None
+    try:
+        with Image.open(path) as image:
+            colours = image.getpalette("RGB") if image.mode in ("P", "PA") else None
+    except Exception:  # a damaged file, which `one_page` names
+        return None
+    if not colours:
+        return None
+    red, green, blue = np.array(colours + [0] * (768 - len(colours)), np.int64).reshape(256, 3).T
+    return red << 16 | green << 8 | blue
+
+
+def meaning_of(masks: dict[str, Mask], labels: str, where) -> str:
+    """Return "binary", "instances" or "classes"; raise InputError if `labels` is "auto" and the values do not tell."""
+    if labels == "guess":
+        return "binary" if all(len(np.setdiff1d(mask.values, 0)) <= 1 for mask in masks.values()) else "guess"
+    if labels != "auto":
+        return labels
+    counts = value_counts(masks)
+    if len(counts) <= 2:
+        return "binary"
+    if _are_numbered(masks):
+        return "instances"
+    has_colours = any(mask.is_colour for mask in masks.values())
+    raise InputError(
+        f"{where}: expected masks of two values, or of {MANY} and more cells with a number each, got "
+        f"{listed(counts, has_colours)}; say what they mean: labels=classes (each value is a class), labels=binary "
+        "(cell is above the middle of the values, smoothed outlines are cut) or labels=instances (each value is a cell)"
+    )
+
+
+def value_counts(masks: dict[str, Mask]) -> dict[int, int]:
+    """Return how many pixels each value has in all masks together, by sorted values."""
+    counts: dict[int, int] = {}
+    for mask in masks.values():
+        for value, count in zip(*np.unique(mask.values, return_counts=True), strict=True):
+            counts[int(value)] = counts.get(int(value), 0) + int(count)
+    return dict(sorted(counts.items()))
+
+
+def listed(counts: dict[int, int], are_colours: bool) -> str:
+    """Return the most common values and their shares in words."""
+    total = sum(counts.values())
+    most = sorted(sorted(counts, key=lambda value: -counts[value])[:LISTED])
+    shares = ", ".join(f"{named(value, are_colours)} ({100 * counts[value] / total:.3g} % of pixels)" for value in most)
+    more = f" and {len(counts) - LISTED} more" if len(counts) > LISTED else ""
+    return f"{len(counts)} values: {shares}{more}"
+
+
+def named(value: int, is_colour: bool) -> str:
+    """Return a value as text; a colour like #ff0000."""
+    return f"#{value:06x}" if is_colour else str(value)
+
+
+def _are_numbered(masks: dict[str, Mask]) -> bool:
+    """Tell whether the values look like the numbers of cells."""
+    numbers = [len(np.setdiff1d(mask.values, 0)) for mask in masks.values()]
+    if max(numbers) < MANY:
+        return False
+    broken = 0
+    for mask in masks.values():
+        _, index = np.unique(np.append(mask.values, 0), return_inverse=True)
+        index = index[:-1].reshape(mask.values.shape)
+        if mask.values.min() < 0:
+            return False
+        for number, box in enumerate(scipy.ndimage.find_objects(index), start=1):
+            broken += scipy.ndimage.label(index[box] == number, TOUCHING)[1] > 1
+            if broken > (1 - ONE_PIECE) * sum(numbers):
+                return False
+    return True
+
+
+def as_binary(masks: dict[str, Mask], invert: bool) -> tuple[dict[str, np.ndarray], str]:
+    """Return 1 for cell and 0 for background, uint8, (H, W) each, and a note if more than two values were cut."""
+    if _are_numbered(masks):
+        raise InputError("expected binary masks, got a number for each cell; labels=instances reads them")
+    heights = _brightness(masks)
+    lows, highs = [h.min() for h in heights.values()], [h.max() for h in heights.values()]
+    middle = (float(min(lows)) + float(max(highs))) / 2 if min(lows) < max(highs) else 0.0
+    cells = {}
+    for name, height in heights.items():
+        if height.min() < height.max() <= middle:
+            raise InputError(
+                f"mask of {name}: expected binary masks of one range, with cell above {middle:g} as in the others, got "
+                f"values from {height.min()} to {height.max()}; save all masks with the same two values"
+            )
+        cells[name] = ((height > middle) != invert).astype(np.uint8)
+    count = len(value_counts(masks))
+    return cells, f"masks of {count} values, cut at {middle:g}" if count > 2 else ""
+
+
+def as_instances(masks: dict[str, Mask], as_components: bool) -> dict[str, np.ndarray]:
+    """Return the number of each pixel's cell, int32, (H, W) each.
+
+    With `as_components`, a mask with one value has a cell for each piece of it.
+    """
+    instances = {}
+    pieces = 0  # of the cells in masks that have one value only
+    has_numbers = False
+    for name, mask in masks.items():
+        if mask.values.min() < 0:
+            raise InputError(f"mask of {name}: expected numbers of cells from 0 on, got {mask.values.min()}; redo it")
+        instances[name] = as_int32(mask.values)
+        if len(np.setdiff1d(instances[name], 0)) > 1:
+            has_numbers = True
+            continue
+        components = scipy.ndimage.label(instances[name])[0]
+        pieces = max(pieces, components.max())
+        if as_components:
+            instances[name] = components
+    if not has_numbers and pieces > 1:
+        raise InputError(
+            f"expected masks with a number for each cell, got one value in {pieces} pieces; are they labels=binary?"
+        )
+    return instances
+
+
+def _brightness(masks: dict[str, Mask]) -> dict[str, np.ndarray]:
+    """Return the values of grey masks; of colours, the sum of red, green and blue, or 0 and 1 for two colours."""
+    if not any(mask.is_colour for mask in masks.values()):
+        return {name: mask.values for name, mask in masks.items()}
+    masks = in_colours(masks)
+    colours = sorted(value_counts(masks), key=lambda colour: (_sum(colour), colour))
+    if len(colours) == 2:
+        return {name: (mask.values == colours[1]).astype(int) for name, mask in masks.items()}
+    return {name: _sum(mask.values) for name, mask in masks.items()}
+
+
+def _sum(colour):
+    return (colour >> 16) + (colour >> 8 & 255) + (colour & 255)
+
+
+def in_colours(masks: dict[str, Mask]) -> dict[str, Mask]:
+    """Return the masks as colours: those with a palette too, and grey ones, such as a mask that is all black."""
+    colours = {}
+    for name, mask in masks.items():
+        values = mask.values if mask.palette is None else mask.palette[mask.values]
+        if not mask.is_colour and mask.palette is None:
+            if values.min() < 0 or values.max() > 255:
+                raise InputError(f"mask of {name}: expected colours as in other masks, got grey of more than 8 bits")
+            values = values.astype(np.int64) * 0x10101
+        colours[name] = Mask(values, True, None)
+    return colours

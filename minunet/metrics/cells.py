@@ -1,0 +1,158 @@
+"""The cells of a prediction: one number for each, and how large, how bright and where each is."""
+
+import numpy as np
+import scipy  # scipy.ndimage is loaded at its first use
+
+from minunet.backend import array_module, as_array, check_finite, check_same_device, to_host
+from minunet.errors import InputError, shown
+from minunet.metrics.regions import components
+
+STRIP = 2**18  # pixels that are counted at a time
+
+
+def label_cells(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray:
+    """Return one number per cell, 1, 2, ..., and 0 for background: int32, (H, W).
+
+    A cell is a 4-connected component of the pixels whose probability of cell is above the threshold: these are the
+    cells that `evaluate` measures SEG on, at 0.5. With several classes of cells, a cell's pixels are also of one class.
+
+    Parameters
+    ----------
+    probabilities : array, (K, H, W) as from `predict`, or (H, W)
+        Of each class, or of cell.
+    threshold : float
+        From 0 to 1.
+
+    Raises
+    ------
+    InputError
+        If there are other shapes, or values below 0 or above 1.
+    """
+    return label_classes(classes_of(probabilities, threshold))
+
+
+def classes_of(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray:
+    """Return the class of each pixel, uint8 (H, W); arguments and errors as for `label_cells`.
+
+    It is the most probable class, where the probability of background counts threshold / (1 - threshold) times. So of
+    two classes it is cell where the probability of cell is above the threshold.
+    """
+    p = _checked(probabilities)
+    if not 0 <= threshold <= 1:
+        raise InputError(f"threshold must be from 0 to 1, got {shown(threshold)}; 0.5 is usual")
+    xp = array_module(p)
+    if p.ndim == 2:
+        return (p > threshold).astype(xp.uint8)
+    factors = xp.full((len(p), 1), 1.0 - threshold)
+    factors[0] = threshold
+    classes = xp.empty(p.shape[1:], xp.uint8)
+    for row in range(p.shape[1]):  # one row at a time: argmax takes 8 bytes for each pixel
+        classes[row] = (p[:, row] * factors).argmax(axis=0)
+    return classes
+
+
+def label_classes(classes: np.ndarray) -> np.ndarray:
+    """Return the 4-connected components of equal class, int32 (H, W): 1, 2, ..., 0 where the class is 0."""
+    labels = components(classes == 1)
+    for number in range(2, int(classes.max(initial=0)) + 1):
+        count = labels.max()
+        others = components(classes == number)
+        labels += others + count * (others > 0)
+    return labels
+
+
+def measure_cells(
+    labels: np.ndarray, image: np.ndarray | None = None, classes: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Return a table of the cells, a column for each property and a row for each cell, by their numbers.
+
+    The columns have the names and the meaning of scikit-image's `regionprops_table`: label; area in pixels; the
+    centroid, centroid-0 from the top and centroid-1 from the left; intensity_mean, the mean grey value (of several
+    channels intensity_mean-0, ...); and the bounding box from row bbox-0 and column bbox-1 to just before row bbox-2
+    and column bbox-3.
+
+    Parameters
+    ----------
+    labels : integer array, (H, W)
+        One number per cell, as from `label_cells`.
+    image : array, (H, W) or (C, H, W), optional
+        Where it is left out, so is intensity_mean.
+    classes : integer array, (H, W), optional
+        The class of each pixel, the same all over a cell. It adds the column class.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, or the labels are no such numbers.
+    """
+    labels, planes, classes = _checked_table(labels, image, classes)
+    sums = _sums(labels, planes if classes is None else [*planes, classes])
+    numbers = np.flatnonzero(sums[0][1:]) + 1
+    area, row, column, *grey = (one[numbers] for one in sums)
+    table = {"label": numbers}
+    if classes is not None:
+        table["class"] = np.round(grey.pop() / area).astype(np.int64)
+    table |= {"area": area.astype(np.int64), "centroid-0": row / area, "centroid-1": column / area}
+    names = ["intensity_mean"] if len(grey) == 1 else [f"intensity_mean-{c}" for c in range(len(grey))]
+    table |= {name: total / area for name, total in zip(names, grey, strict=True)}
+    boxes = [box for box in scipy.ndimage.find_objects(labels) if box is not None]
+    corners = [(rows.start, columns.start, rows.stop, columns.stop) for rows, columns in boxes]
+    bounds = np.array(corners, np.int64).reshape(-1, 4)
+    return table | {f"bbox-{i}": bounds[:, i] for i in range(4)}
+
+
+def _sums(labels: np.ndarray, planes: list[np.ndarray]) -> list[np.ndarray]:
+    """Return for each number 0, 1, ...: its pixels, the sums of their rows and columns, and of each plane's values."""
+    H, W = labels.shape
+    sums = [np.zeros(int(labels.max(initial=0)) + 1) for _ in range(3 + len(planes))]
+    rows = max(1, STRIP // W)
+    for top in range(0, H, rows):
+        strip = labels[top : top + rows]
+        row, column = np.indices(strip.shape)
+        weights = [None, row + top, column, *(plane[top : top + rows] for plane in planes)]
+        for total, weight in zip(sums, weights, strict=True):
+            total += np.bincount(strip.ravel(), None if weight is None else weight.ravel(), len(total))
+    return sums
+
+
+def _checked(probabilities: np.ndarray) -> np.ndarray:
+    p = as_array(probabilities, "probabilities")
+    if p.ndim not in (2, 3) or 0 in p.shape or (p.ndim == 3 and not 2 <= len(p) <= 256):
+        raise InputError(
+            f"probabilities must be (H, W), of cell, or (K, H, W), of each class, got shape {p.shape}; predict returns "
+            "such arrays"
+        )
+    check_finite(p, "probabilities")
+    low, high = float(p.min()), float(p.max())
+    if low < -0.001 or high > 1.001:  # they may be rounded
+        raise InputError(
+            f"probabilities must be from 0 to 1, got {low:.4g} to {high:.4g}; divide those of an 8-bit picture by 255"
+        )
+    return p
+
+
+def _checked_table(labels, image, classes) -> tuple[np.ndarray, list[np.ndarray], np.ndarray | None]:
+    """Return labels, planes and classes on the host, checked against each other."""
+    labels = as_array(labels, "labels", "iu")
+    if labels.ndim != 2 or 0 in labels.shape:
+        raise InputError(f"labels must be an image (H, W), got shape {labels.shape}; label_cells returns one")
+    if labels.min() < 0 or labels.max() > labels.size:
+        raise InputError(
+            f"labels must number the cells 1, 2, ... in {labels.size} pixels, got {labels.min()} to {labels.max()}; "
+            "number them anew"
+        )
+    others = {"image": image, "classes": classes}
+    arrays = {name: as_array(x, name) for name, x in others.items() if x is not None}
+    check_same_device(labels=labels, **arrays)
+    for name, array in arrays.items():
+        if array.shape[-2:] != labels.shape or array.ndim > (3 if name == "image" else 2):
+            raise InputError(
+                f"{name} must have the size of the labels, {labels.shape}, got shape {array.shape}; take both of one "
+                "image"
+            )
+        check_finite(array, name)
+    arrays = {name: to_host(array) for name, array in arrays.items()}
+    planes = arrays.get("image", np.empty((0, *labels.shape)))
+    labels = to_host(labels)
+    labels = labels if labels.dtype == np.int32 else labels.astype(np.int64)
+    return labels, list(planes.reshape(-1, *labels.shape)), arrays.get("classes")

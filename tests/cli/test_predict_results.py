@@ -1,0 +1,114 @@
+"""The files that `minunet predict` writes for an image: what is in them, and which of them are asked for."""
+
+import csv
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from minunet import InputError, label_cells, load_network, measure_cells, predict, read_image
+from minunet.cli.main import main
+from minunet.cli.predict_results import ENDINGS, result_paths, write_results
+from minunet.data import synthetic_cells
+
+
+@pytest.fixture
+def image(tmp_path):
+    """Return the path of a 16-bit image of cells, wider than it is high."""
+    grey, _ = synthetic_cells(np.random.default_rng(3), 90, 140)
+    path = tmp_path / "image.png"
+    Image.fromarray((300 * grey + 500).astype(np.uint16)).save(path)
+    return str(path)
+
+
+def rows_of(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_numbers_outlines_and_table_agree(image, tmp_path):
+    out = tmp_path / "out"
+    assert main(["predict", image, "--out", str(out), "--probabilities", "npy"]) == 0
+    pixels = read_image(image)
+    probabilities = predict(load_network("cells"), pixels)
+    np.testing.assert_array_equal(np.load(out / "image_probabilities.npy"), probabilities)
+    labels = tifffile.imread(out / "image_cells.tif")
+    assert labels.dtype == np.uint16 and labels.max() > 3
+    np.testing.assert_array_equal(labels, label_cells(probabilities))
+    rows = rows_of(out / "image_cells.csv")
+    expected = measure_cells(labels, pixels)
+    assert list(rows[0]) == ["image", *expected]
+    assert {row["image"] for row in rows} == {"image"}
+    for name, column in expected.items():
+        np.testing.assert_allclose([float(row[name]) for row in rows], column, rtol=1e-6)
+    overlay = np.asarray(Image.open(out / "image_overlay.png"))
+    assert overlay.shape == (90, 140, 3)
+    coloured = overlay[..., 0] != overlay[..., 2]
+    assert coloured.any() and (labels[coloured] > 0).all()
+
+
+def test_only_what_is_asked_for_is_written(image, tmp_path):
+    out = tmp_path / "out"
+    only = ["--only", "table,probability", "--probabilities", "tiff"]
+    assert main(["predict", image, "--out", str(out), *only]) == 0
+    names = ["image_cells.csv", "image_probabilities.tif", "image_probability.png"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    with tifffile.TiffFile(out / "image_probabilities.tif") as file:
+        assert [page.shape for page in file.pages] == [(90, 140)] * 2
+        assert file.pages[1].dtype == np.float32
+        np.testing.assert_allclose(file.asarray().sum(axis=0), 1, atol=1e-6)
+
+
+def test_an_unknown_result_is_refused(image, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["predict", image, "--only", "cells,outlines"])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert "argument --only: expected some of probability, classes, cells, overlay, table, with commas" in said
+    assert "got 'outlines'" in said
+
+
+def test_more_cells_than_16_bits_can_number(tmp_path):
+    p = np.zeros((600, 600), np.float32)
+    p[::2, ::2] = 1  # 90,000 cells of one pixel
+    paths = result_paths(tmp_path, "many", ["cells", "table"])
+    write_results(paths, "many", np.ones((1, 600, 600)), np.stack([1 - p, p]))
+    labels = tifffile.imread(paths["cells"])
+    assert labels.dtype == np.uint32 and labels.max() == 90_000
+    assert len(rows_of(paths["table"])) == 90_000
+
+
+def test_with_several_classes_the_table_names_them(tmp_path):
+    classes = np.zeros((20, 30), int)
+    classes[2:6, 3:9], classes[2:6, 9:15] = 1, 2  # side by side
+    p = np.full((3, 20, 30), 0.1)
+    np.put_along_axis(p, classes[None], 0.8, axis=0)
+    paths = result_paths(tmp_path, "image")
+    write_results(paths, "image", np.arange(600.0).reshape(1, 20, 30), p)
+    assert [(row["label"], row["class"], row["area"]) for row in rows_of(paths["table"])] == [
+        ("1", "1", "24"),
+        ("2", "2", "24"),
+    ]
+    assert np.unique(Image.open(paths["classes"])).tolist() == [0, 128, 255]
+    assert len(np.unique(np.asarray(Image.open(paths["overlay"]))[3, 4:14], axis=0)) > 3
+
+
+def test_nothing_is_replaced_and_nothing_is_left_half_written(tmp_path, monkeypatch):
+    p = np.full((2, 8, 8), 0.5)
+    paths = result_paths(tmp_path, "image", ENDINGS)
+    paths["table"].write_text("mine")
+    with pytest.raises(InputError, match=r"image_cells\.csv is there already"):
+        write_results(paths, "image", np.ones((1, 8, 8)), p)
+    assert [path.name for path in tmp_path.iterdir()] == ["image_cells.csv"]
+    paths["table"].unlink()
+
+    def full(path, *_, **__):
+        with open(path, "wb") as file:
+            file.write(b"II*")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(tifffile, "imwrite", full)
+    with pytest.raises(OSError, match="disk full"):
+        write_results(paths, "image", np.ones((1, 8, 8)), p)
+    assert [path.name for path in tmp_path.iterdir()] == ["image_probability.png"]
