@@ -38,7 +38,6 @@ def main(options: list[str]) -> int:
             print(f"installing CuPy in {FOLDER}", flush=True)
             build.run(sys.executable, "-m", "venv", python.parents[1])
             build.run(python, "-m", "pip", "install", "-q", *PACKAGES)
-            build.run(python, "-m", "pip", "uninstall", "-q", "-y", "minunet")  # the tests take this folder's
         if is_stale(FOLDER / "built"):
             print(f"building the fake driver in {FOLDER}", flush=True)
             build.build(python, FOLDER)
