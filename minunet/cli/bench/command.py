@@ -107,7 +107,9 @@ def run_bench(
         limits = roofs(where, rounds)
         print(f"matrix product {limits['flops'] / 1e9:.0f} GFLOP/s, copy {limits['bytes'] / 1e9:.1f} GB/s\n")
         settings = both_layouts + ([f"{against}_fastest_cudnn"] if against and where == "gpu" else [])
-        print(step_table(time_step({**network, "batch": batch}, settings, where, rounds), batch), end="\n\n", flush=True)
+        print(
+            step_table(time_step({**network, "batch": batch}, settings, where, rounds), batch), end="\n\n", flush=True
+        )
         print(layer_title(names))
         rows = []
         for row in time_layers(layers, names, where, rounds):
