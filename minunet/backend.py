@@ -144,8 +144,8 @@ def _import_cupy() -> Any:
         what = "is not installed" if isinstance(error, ModuleNotFoundError) else f"cannot be imported ({error})"
         raise InputError(
             f"device 'gpu' needs CuPy, which {what}; install it with "
-            'python -m pip install -e ".[gpu]", python -m pip install "cupy-cuda12x[ctk]" or conda install -c conda-forge '
-            "cupy; where `import cupy` works already, nothing is to be installed"
+            'python -m pip install -e ".[gpu]", python -m pip install "cupy-cuda12x[ctk]" or '
+            "conda install -c conda-forge cupy"
         ) from error
     try:
         count = cupy.cuda.runtime.getDeviceCount()

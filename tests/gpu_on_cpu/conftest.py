@@ -4,8 +4,8 @@ import device as fake
 import numpy as np
 import pytest
 
-from minunet.backend import allow_tf32_if_asked, to_device
 from minunet import init_unet
+from minunet.backend import allow_tf32_if_asked, to_device
 
 
 @pytest.fixture
