@@ -33,7 +33,7 @@ def conv2d_forward(x, weight, bias):
 
 @same_as(readable.conv2d_backward)
 def conv2d_backward(dy, cache):
-    return _backward(dy, cache, None)
+    return _backward(dy, cache, None, with_dx=True)
 
 
 @same_as(readable_with_relu.conv2d_relu_forward)
@@ -45,8 +45,7 @@ def conv2d_relu_forward(x, weight, bias):
 @same_as(readable_with_relu.conv2d_relu_backward)
 def conv2d_relu_backward(dy, cache, with_dx=True):
     conv_cache, relu_cache = cache
-    dx, dweight, dbias = _backward(dy, conv_cache, contiguous(relu_cache.y, relu_cache.y.dtype))
-    return dx if with_dx else None, dweight, dbias
+    return _backward(dy, conv_cache, contiguous(relu_cache.y, relu_cache.y.dtype), with_dx)
 
 
 def _forward(x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
@@ -62,17 +61,20 @@ def _forward(x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
     return y
 
 
-def _backward(dy: Array, cache: Conv2dCache, y: Array | None) -> tuple[Array, Array, Array]:
-    """Return dx, dweight and dbias; `y` is the output of the ReLU that follows the convolution, or None without one."""
+def _backward(dy: Array, cache: Conv2dCache, y: Array | None, with_dx: bool) -> tuple[Array | None, Array, Array]:
+    """Return dx, or None without `with_dx`, dweight and dbias.
+
+    `y` is the output of the ReLU that follows the convolution, or None without one.
+    """
     x, weight = cache
     xp = array_module(x)
     N, C, H, W = x.shape
     F = len(weight)
     check_gradient(dy, (N, F, H - 2, W - 2), x)
     x, dy = contiguous(x, x.dtype), contiguous(dy, x.dtype)
-    U_transposed = _evaluate_kernels(weight.transpose(1, 0, 2, 3))  # (points, C, F)
+    U_transposed = _evaluate_kernels(weight.transpose(1, 0, 2, 3)) if with_dx else None  # (points, C, F)
     dU, dbias = xp.zeros((_side(x) ** 2, F, C), x.dtype), xp.zeros(F, x.dtype)
-    dx = xp.empty(x.shape, x.dtype)
+    dx = xp.empty(x.shape, x.dtype) if with_dx else None
     for images in _chunks(x, F):
         V = _evaluate_tiles(x[images])
         V_transposed = xp.ascontiguousarray(V.transpose(0, 2, 1))  # the layout that a product of CuPy reads
@@ -82,9 +84,10 @@ def _backward(dy: Array, cache: Conv2dCache, y: Array | None) -> tuple[Array, Ar
         _launch_on_tiles("interpolate_tiles_transposed", F, dy[images], dy[images], gate, dM)
         dU += dM @ V_transposed  # (F, T) @ (T, C) -> (F, C), at each point
         del V_transposed
-        dV = U_transposed @ dM  # (C, F) @ (F, T) -> (C, T), at each point
         dbias += dM[_side(x) + 1].sum(axis=1)  # the point 1 along h and along w
-        _launch_on_blocks(dV, dx[images])
+        if dx is not None and U_transposed is not None:
+            dV = U_transposed @ dM  # (C, F) @ (F, T) -> (C, T), at each point
+            _launch_on_blocks(dV, dx[images])
     dweight = xp.empty(weight.shape, x.dtype)
     launch(SOURCE, "evaluate_kernels_transposed", F * C, dU, dweight, F * C)
     return dx, dweight, dbias
