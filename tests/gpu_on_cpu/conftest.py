@@ -18,7 +18,8 @@ def driver():
 
 @pytest.fixture
 def step_at_572(driver):
-    """Return the parameters of the paper's network on the device, and a tile: x and labels."""
+    """Return a function that gives the parameters of the paper's network on the device, and a tile: x and labels."""
+    import cupy
 
     def make():
         with driver.counted(only_count=True):
@@ -27,4 +28,6 @@ def step_at_572(driver):
             allow_tf32_if_asked(params["head"]["bias"])
             return params, (*to_device((x, labels), "gpu"), None)
 
-    return make
+    yield make
+    cublas = cupy.cuda.cublas
+    cublas.setMathMode(cupy.cuda.get_cublas_handle(), cublas.CUBLAS_DEFAULT_MATH)  # TF32 would last

@@ -158,6 +158,10 @@ template <class T> inline T __shfl_down_sync(unsigned, T x, unsigned by, int wid
     const unsigned lane = fibers::current % width;
     return __shfl_from(x, lane + by < (unsigned)width ? fibers::current + by : fibers::current);
 }
+template <class T> inline T __shfl_up_sync(unsigned, T x, unsigned by, int width = 32)
+{
+    return __shfl_from(x, fibers::current % width >= by ? fibers::current - by : fibers::current);
+}
 template <class T> inline T __shfl_xor_sync(unsigned, T x, int mask, int = 32) { return __shfl_from(x, fibers::current ^ mask); }
 template <class T> inline T __shfl_sync(unsigned, T x, int lane, int width = 32)
 {
