@@ -21,6 +21,7 @@ Constant: TypeAlias = Annotated[Any, "the backward pass may leave out this argum
 Params: TypeAlias = dict[str, Any]  # nested dicts and lists of arrays, as from `init_unet`; gradients look the same
 LARGEST = 1e30
 KINDS = {"biuf": "numbers", "iub": "integers", "iu": "integers", "b": "booleans", "f": "floating-point numbers"}
+TF32_CAPABILITY = 80  # CuPy's way to write 8.0
 TF32_TENSOR_OP_MATH = 3  # in cuBLAS's enumeration cublasMath_t; CuPy 14.2 has no name for it
 
 
@@ -89,11 +90,18 @@ def ndimage_of(x: Array) -> Any:
 
 
 def tf32_is_allowed() -> bool:
-    """Return whether CUPY_TF32=1 in the environment lets the GPU multiply float32 matrices in TF32.
+    """Return whether CUPY_TF32=1 in the environment lets the GPU multiply float32 matrices in TF32, and it can.
 
-    TF32 keeps 10 bits of each factor after the point, where float32 keeps 23, and is several times as fast.
+    TF32 keeps 10 bits of each factor after the point, where float32 keeps 23, and is several times as fast. GPUs have
+    it from compute capability 8.0 on (Ampere, 2020); older ones multiply in full, whatever the environment says.
     """
-    return os.environ.get("CUPY_TF32") == "1"
+    return os.environ.get("CUPY_TF32") == "1" and _gpu_has_tf32()
+
+
+def _gpu_has_tf32() -> bool:
+    cupy = sys.modules.get("cupy")
+    device = getattr(getattr(cupy, "cuda", None), "Device", None)  # the course's pretend GPU has none
+    return device is None or int(device().compute_capability) >= TF32_CAPABILITY
 
 
 def allow_tf32_if_asked(x: Array) -> None:
@@ -136,14 +144,31 @@ def _import_cupy() -> Any:
         what = "is not installed" if isinstance(error, ModuleNotFoundError) else f"cannot be imported ({error})"
         raise InputError(
             f"device 'gpu' needs CuPy, which {what}; install it with "
-            'python -m pip install -e ".[gpu]" (CUDA 13), or cupy-cuda12x for CUDA 12'
+            'python -m pip install -e ".[gpu]", python -m pip install "cupy-cuda12x[ctk]" or conda install -c conda-forge '
+            "cupy; where `import cupy` works already, nothing is to be installed"
         ) from error
-    if not cupy.cuda.is_available():
-        raise InputError(
-            "device 'gpu' needs an NVIDIA GPU and its driver: CuPy is installed but finds none; "
-            "install the driver (nvidia.com/drivers; nvidia-smi shows whether it works), or use 'cpu'"
-        )
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:  # CUDARuntimeError: no driver, no device, or a driver too old for this CuPy
+        raise InputError(f"device 'gpu' needs a GPU that CuPy can use; it says {error}. {_driver_remedy(cupy)}") from error
+    if not count:
+        raise InputError(f"device 'gpu' needs a GPU that CuPy can use; it finds none. {_driver_remedy(cupy)}")
     return cupy
+
+
+def _driver_remedy(cupy: Any) -> str:
+    """Return what to do where CuPy cannot use a GPU: the driver may be missing, or older than CuPy's CUDA."""
+    runtime = cupy.cuda.runtime
+    try:
+        driver, needed = runtime.driverGetVersion() // 1000, runtime.runtimeGetVersion() // 1000
+    except Exception:  # there is no driver to be asked
+        driver = needed = 0
+    if 0 < driver < needed:
+        return (
+            f"The driver is for CUDA {driver}, this CuPy for CUDA {needed}: update the driver, or install "
+            f"cupy-cuda{driver}x[ctk] in CuPy's place"
+        )
+    return "Install the driver (nvidia.com/drivers; nvidia-smi shows whether it works), or use 'cpu'"
 
 
 def is_whole_number(x: Any) -> bool:
@@ -182,7 +207,15 @@ def check_array(x: Any, name: str) -> None:
     if isinstance(x, np.matrix):
         raise InputError(f"{name} must be an array, got a matrix, whose * is another one; convert it with np.asarray")
     if not isinstance(x, (np.ndarray, np.generic)) and array_module(x) is np:
-        raise InputError(f"{name} must be an array, got {type(x).__name__}; convert it with np.asarray")
+        raise InputError(f"{name} must be an array, got {type(x).__name__}; {_conversion(x, name)}")
+
+
+def _conversion(x: Any, name: str) -> str:
+    """Return how to make an array of `x`: a tensor of PyTorch and the like needs no copy."""
+    if not hasattr(x, "__dlpack__"):
+        return "convert it with np.asarray"
+    part = f"{name}.detach()" if getattr(x, "requires_grad", False) else name
+    return f"numpy.from_dlpack({part}) makes an array of it without a copy, and cupy.from_dlpack({part}) of one on a GPU"
 
 
 def as_array(x: Any, name: str, kinds: str = "biuf") -> Array:
