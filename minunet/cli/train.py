@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import shlex
+import time
 from pathlib import Path
 
 from minunet.cli.measure_and_save import measure_and_save
@@ -44,7 +45,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add("--resume", nargs="?", const=True, metavar="DIR", help=resume)
     length = command.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help=f"length of the run in steps; default {default.steps}")
-    length.add_argument("--minutes", type=float, metavar="M", help="length of the run in minutes")
+    length.add_argument(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="minutes of training; validation, writing and the measures at the end do not count",
+    )
     add(
         "--device",
         choices=("cpu", "gpu"),
@@ -172,10 +178,13 @@ def _begin(options, ranks: Ranks, until_the_end: contextlib.ExitStack) -> tuple[
 
 def _train_and_evaluate(run: Run, dataset: Dataset, folder: Path, stop: Stop, ranks: Ranks) -> int:
     """Train and evaluate; whatever ends it early, one line says where the run stands."""
+    began, before = time.monotonic(), run.history[-1]["seconds"] if run.history else 0.0
     try:
         _train(run, dataset, folder, stop, ranks)
         if stop.signal is None:
             measure_and_save(run, dataset, folder)
+            minutes = (run.history[-1]["seconds"] - before) / 60, (time.monotonic() - began) / 60
+            print_line("{:.1f} minutes of training; with validation, measures and pictures {:.1f}".format(*minutes))
             return 0
         print_line(f"stopped after step {len(run.history)}; {_where_it_stands(folder)}")
     except KeyboardInterrupt:
