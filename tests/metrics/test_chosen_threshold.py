@@ -72,5 +72,5 @@ def test_of_several_classes_the_most_probable_is_taken(rng):
 
 @pytest.mark.parametrize("odd", [0, 1, -0.1, 1.5, float("nan"), float("inf"), "0.5", None, True, [0.5], 10**400])
 def test_what_is_no_threshold_is_refused(odd):
-    with pytest.raises(InputError, match="threshold must be a number above 0 and below 1, got .*; 0.5 is usual"):
+    with pytest.raises(InputError, match=r"threshold must be a number above 0 and below 1, got .*; 0.5 is usual"):
         check_threshold(odd)

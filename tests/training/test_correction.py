@@ -1,4 +1,4 @@
-"""Probabilities without what the loss weights do to them: by hand, and on images that say nothing about their classes."""
+"""Probabilities without what the loss weights do to them: by hand, and on images of noise."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from minunet.training.run_folder import resume_run, save_run
 from minunet.training.stored_run import BEFORE
 from minunet.training.train import start, train_steps
 
-SMALL = {"base_channels": 2, "depth": 1, "tile": 52, "init": "he", "weights": "map"}
+SMALL = {"base_channels": 2, "depth": 1, "tile": 52, "weights": "map"}
 
 
 def sample(labels, instances=None):
@@ -54,7 +54,7 @@ def dataset():
 
 @pytest.fixture(scope="module")
 def run(dataset):
-    run = start(resolve({"data": "arrays", "steps": 60, "learning_rate": 0.01, **SMALL}), dataset)
+    run = start(resolve({"data": "arrays", "steps": 80, "learning_rate": 0.01, **SMALL}), dataset)
     for _ in train_steps(run, dataset):
         pass
     return run
@@ -63,7 +63,7 @@ def run(dataset):
 def test_a_network_that_cannot_know_calls_a_cell_as_probable_as_cells_are(run, dataset):
     share = np.mean([s.labels.mean() for s in dataset.train])
     corrected_p, p = (predict(n, dataset.train[0].image)[1].mean() for n in (run.network, _uncorrected(run)))
-    assert p > 3 * share  # as often as not, with equal totals for both classes, were it not for the border term
+    assert p > 2 * share
     assert corrected_p == pytest.approx(share, abs=0.03)
 
 
