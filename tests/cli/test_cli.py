@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minunet import Network, init_unet, relu_backward, save_network
+from minunet import Network, init_unet, load_network, relu_backward, save_network
 from minunet.cli.main import main
 from minunet.data import synthetic_cells
 from minunet.network.trained.checkpoint import load_checkpoint
@@ -134,8 +134,9 @@ def test_predict_writes_its_results_for_images_of_any_size(run, tmp_path, rng, c
     probability, classes = (np.asarray(Image.open(out / f"a_{kind}.png")) for kind in ("probability", "classes"))
     assert probability.shape == (23, 61)
     assert set(np.unique(classes)) <= {0, 255}
-    clear = np.abs(probability.astype(int) - 127) > 1
-    np.testing.assert_array_equal((probability > 127)[clear], (classes == 255)[clear])
+    grey = 255 * load_network(run / "checkpoint.npz").threshold
+    clear = np.abs(probability - grey) > 1
+    np.testing.assert_array_equal((probability > grey)[clear], (classes == 255)[clear])
 
 
 @pytest.mark.parametrize("rotations", [4, 7, 8])
