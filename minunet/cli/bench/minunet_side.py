@@ -67,6 +67,20 @@ def wait(device: str) -> None:
         cupy.cuda.Device().synchronize()
 
 
+def event():
+    """Return an event of the GPU, which can tell the time between itself and another."""
+    import cupy
+
+    return cupy.cuda.Event()
+
+
+def milliseconds(first, last) -> float:
+    """Return the time from one event to another."""
+    import cupy
+
+    return cupy.cuda.get_elapsed_time(first, last)
+
+
 def peak_bytes(device: str) -> int | None:
     """Return the most memory that the arrays on the GPU have taken; None on a CPU, where the process is asked."""
     if device == "cpu":

@@ -56,6 +56,19 @@ def wait(device: str) -> None:
         torch.cuda.synchronize()
 
 
+def event():
+    """Return an event of the GPU, which can tell the time between itself and another."""
+    return torch.cuda.Event(enable_timing=True)
+
+
+def milliseconds(first, last) -> float:
+    """Return the time from one event to another."""
+    return first.elapsed_time(last)
+
+
 def peak_bytes(device: str) -> int | None:
-    """Return the most memory that tensors on the GPU have taken; None on a CPU, where the process is asked."""
-    return torch.cuda.max_memory_allocated() if device == "gpu" else None
+    """Return the most memory that PyTorch's pool has taken of the GPU; None on a CPU, where the process is asked.
+
+    CuPy tells how large its pool is, so it is the pools that are compared, and not what the arrays fill of them.
+    """
+    return torch.cuda.max_memory_reserved() if device == "gpu" else None
