@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from minunet.backend import gpu_is_there, tf32_is_allowed
 from minunet.cli.bench.layer import layers_of
 from minunet.cli.bench.report import layer_line, layer_title, plot_roofline, step_table
 from minunet.cli.bench.sides import roofs, time_layers, time_step
 from minunet.cli.shared_options import check_range
 from minunet.errors import InputError
 from minunet.files import picture_path
+from minunet.gpu import gpu_is_there, tf32_is_allowed
 from minunet.network.checks import check_numbers
 from minunet.network.sizes import LARGEST_TILE
 
@@ -107,7 +107,9 @@ def run_bench(
         limits = roofs(where, rounds)
         print(f"matrix product {limits['flops'] / 1e9:.0f} GFLOP/s, copy {limits['bytes'] / 1e9:.1f} GB/s\n")
         settings = both_layouts + ([f"{against}_fastest_cudnn"] if against and where == "gpu" else [])
-        print(step_table(time_step({**network, "batch": batch}, settings, where, rounds), batch), end="\n\n", flush=True)
+        print(
+            step_table(time_step({**network, "batch": batch}, settings, where, rounds), batch), end="\n\n", flush=True
+        )
         print(layer_title(names))
         rows = []
         for row in time_layers(layers, names, where, rounds):

@@ -82,9 +82,7 @@ def time_step(network: dict, names: list[str], device: str, rounds: int) -> dict
     """Return for each side the median seconds of forward and backward, and the peak memory in bytes."""
     with _sides(names, device) as sides:
         medians = _in_turn(sides, rounds, 1, prepare="step", network=network)
-        return {
-            side.name: {"seconds": medians[side.name], "peak": side.ask(peak=True)["bytes"]} for side in sides
-        }
+        return {side.name: {"seconds": medians[side.name], "peak": side.ask(peak=True)["bytes"]} for side in sides}
 
 
 @contextlib.contextmanager
