@@ -31,6 +31,7 @@ RECIPES = {
         "init": "he",
         "norm": "none",
         "weights": "map",
+        "correction": "none",
         "augmentation": "elastic",
         "dropout_rate": 0.5,
         "learning_rate": 0.001,
