@@ -150,9 +150,7 @@ def _import_cupy() -> Any:
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:  # CUDARuntimeError: no driver, no device, or a driver too old for this CuPy
-        raise InputError(
-            f"device 'gpu' needs a GPU that CuPy can use; it says {error}. {_driver_remedy(cupy)}"
-        ) from error
+        raise InputError(f"device 'gpu' needs a GPU that CuPy can use; it says {error}. {_driver_remedy(cupy)}") from error
     if not count:
         raise InputError(f"device 'gpu' needs a GPU that CuPy can use; it finds none. {_driver_remedy(cupy)}")
     return cupy
@@ -217,9 +215,7 @@ def _conversion(x: Any, name: str) -> str:
     if not hasattr(x, "__dlpack__"):
         return "convert it with np.asarray"
     part = f"{name}.detach()" if getattr(x, "requires_grad", False) else name
-    return (
-        f"numpy.from_dlpack({part}) makes an array of it without a copy, and cupy.from_dlpack({part}) of one on a GPU"
-    )
+    return f"numpy.from_dlpack({part}) makes an array of it without a copy, and cupy.from_dlpack({part}) of one on a GPU"
 
 
 def as_array(x: Any, name: str, kinds: str = "biuf") -> Array:

@@ -83,9 +83,7 @@ def test_a_layer_in_tf32(monkeypatch, math_mode, rng, cupy):
     errors = errors_on_the_gpu(layer, *arrays)
     assert math_mode() == TF32_TENSOR_OP_MATH and errors.pop("dbias") < 1e-5  # a sum, no product
     assert max(errors.values()) < 2e-3  # 5e-4, or twice that if factors are cut off
-    if on_stand_in(
-        cupy
-    ):  # cuBLAS takes TF32 where rows begin at multiples of 16 bytes, and may multiply in full elsewhere
+    if on_stand_in(cupy):  # cuBLAS takes TF32 where rows begin at multiples of 16 bytes, and may multiply in full elsewhere
         assert min(errors.values()) > 1e-4
 
 
