@@ -22,7 +22,7 @@ from minunet.training.stored_run import IN_EVERY_FILE, stored_config
 from minunet.training.train import start, train_steps
 
 STEPS = 3
-SMALL = {"base_channels": 2, "depth": 1, "tile": 36, "weights": "map", "steps": STEPS}
+SMALL = {"base_channels": 2, "depth": 1, "tile": 36, "weights": "map", "norm": "batch", "steps": STEPS}
 BY_COMMAND = 0.03  # the share that goes through the command line, which takes longer
 
 
@@ -96,10 +96,10 @@ class RunFolder:
 
     def _judge_checkpoint(self, path: Path, truth: dict) -> None:
         stored = load_checkpoint(path)
-        groups = {"params": stored.params, "optimiser_state": stored.optimiser_state or {}}
+        groups = {"params": stored.params, "optimiser_state": stored.optimiser_state or {}, "running": stored.running}
         for group, tree in groups.items():
             expected = {name: x for name, x in truth.items() if name.startswith(f"{group}/")}
-            flat = {f"{group}/{name}": x for name, x in flatten(tree).items()}
+            flat = {f"{group}/{name}": x for name, x in flatten(tree).items()} if tree else {}
             if flat.keys() != expected.keys() or not all(np.array_equal(x, expected[name]) for name, x in flat.items()):
                 raise MisreadError(f"{group} are not those of the file")
         if stored.config != self.about["config"] or stored.history != self.about["history"]:
