@@ -90,12 +90,58 @@ def test_trees_go_to_the_device_and_back(cupy, small_unet):
     assert small_unet["head"]["weight"].any()
 
 
-def test_gpu_without_a_gpu_says_what_is_missing(monkeypatch):
-    cuda = types.SimpleNamespace(is_available=lambda: False)
+class CUDARuntimeError(RuntimeError):
+    """CuPy's, as far as its text goes."""
+
+
+@pytest.mark.parametrize(
+    ("says", "driver", "message"),
+    [
+        (0, 12090, r"finds none\. Install the driver .* or use 'cpu'"),
+        ("cudaErrorNoDevice: no device", 12090, r"says cudaErrorNoDevice: no device\. Install the driver"),
+        ("cudaErrorInsufficientDriver: too old", 11040, r"for CUDA 11, this CuPy for CUDA 12: .* cupy-cuda11x\[ctk\]"),
+        ("cudaErrorInsufficientDriver: too old", 0, "Install the driver"),
+    ],
+)
+def test_gpu_without_a_gpu_shows_the_error_and_what_is_missing(monkeypatch, says, driver, message):
+    def count():
+        if says:
+            raise CUDARuntimeError(says)
+        return 0
+
+    runtime = types.SimpleNamespace(
+        getDeviceCount=count, driverGetVersion=lambda: driver, runtimeGetVersion=lambda: 12090
+    )
+    cuda = types.SimpleNamespace(runtime=runtime)
     monkeypatch.setitem(sys.modules, "cupy", types.SimpleNamespace(cuda=cuda, ndarray=type(None)))
-    message = "needs an NVIDIA GPU and its driver: CuPy is installed but finds none; install the driver .* or use 'cpu'"
-    with pytest.raises(m.InputError, match=message):
+    with pytest.raises(m.InputError, match=f"needs a GPU that CuPy can use; it .*{message}"):
         m.to_device(np.ones(3), "gpu")
+
+
+class Tensor:
+    """As a tensor of PyTorch looks from outside."""
+
+    dtype, shape, requires_grad = "float32", (2, 3), True
+
+    def __dlpack__(self):
+        raise NotImplementedError
+
+
+def test_a_tensor_is_refused_with_how_to_make_an_array_of_it():
+    message = r"x must be an array, got Tensor; numpy\.from_dlpack\(x\.detach\(\)\) .*cupy\.from_dlpack\(x\.detach"
+    with pytest.raises(m.InputError, match=message):
+        m.relu_forward(Tensor())
+
+
+def test_a_tensor_of_pytorch_becomes_an_array_and_back_without_a_copy():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    with pytest.raises(m.InputError, match=r"numpy\.from_dlpack\(x\) makes an array of it without a copy"):
+        m.relu_forward(torch.ones(2, 3))
+    tensor = torch.tensor([[-1.0, 2.0]])
+    y, _ = m.relu_forward(np.from_dlpack(tensor))
+    np.testing.assert_array_equal(torch.from_dlpack(y), [[0, 2]])
+    tensor[0, 0] = 5
+    assert np.from_dlpack(tensor)[0, 0] == 5
 
 
 def test_gpu_with_a_cupy_that_is_broken_says_why(monkeypatch, tmp_path):

@@ -52,6 +52,13 @@ def test_what_cupy_refuses_is_a_type_error(cp, a, attempt, message):
         attempt(cp, a)
 
 
+def test_windows_to_write_to_are_refused_as_by_cupy(cp, a):
+    windows = cp.lib.stride_tricks.sliding_window_view
+    assert windows(a, 2, axis=1).shape == (2, 2, 2)
+    with pytest.raises(NotImplementedError):
+        windows(a, 2, axis=1, writeable=True)
+
+
 @pytest.mark.parametrize(
     ("attempt", "name"),
     [

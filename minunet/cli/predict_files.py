@@ -8,6 +8,7 @@ import numpy as np
 from minunet.cli.messages import print_error, print_line
 from minunet.cli.predict_results import ALWAYS, result_bytes, result_paths, write_results
 from minunet.data import read_pages
+from minunet.data.colours import for_channels
 from minunet.data.image_statistics import what_is_foreign
 from minunet.data.readers.page_sizes import page_sizes
 from minunet.errors import InputError
@@ -71,7 +72,8 @@ def _pages_for(
         needed = check_prediction(f"{what}: this", network.params, sizes, tile, writing)
         if needed > WORTH_SAYING and there is not None:
             print_error(f"{what}: this needs about {in_gb(needed)} of memory, {in_gb(there.free)} are free")
-    pages = read_pages(path, any_size)
+    channels = network.params["encode"][0]["conv1"]["weight"].shape[1]
+    pages = [(name, for_channels(image, channels)) for name, image in read_pages(path, any_size)]
     for _, image in pages:
         try:
             check_image(network.params, np.broadcast_to(np.uint8(0), image.shape), network.normalisation)

@@ -110,8 +110,9 @@ def _add_learning_options(group, default: Config) -> None:
     momentum = f"share of the last step's motion that the next one keeps, from 0 to below 1; default {default.momentum}"
     group.add_argument("--momentum", type=float, metavar="M", help=momentum)
     weights = (
-        "how much each pixel counts in the loss: by the paper's map (eq. 2), by its border term alone, or all the "
-        "same (none); auto is map where the data tell cells apart, else none; default " + default.weights
+        "how much each pixel counts in the loss: by the paper's map (eq. 2), by its border term alone, by a "
+        "light border term, or all the same (none); auto is light where the data tell cells apart, else none; default "
+        + default.weights
     )
     group.add_argument("--weights", choices=KINDS, help=weights)
     correction = (

@@ -96,7 +96,8 @@ class PretendModule:
     __name__ = "pretend cupy"
     ndarray = PretendArray
     cublas = SimpleNamespace(setMathMode=lambda handle, mode: None)  # it always multiplies in full precision
-    cuda = SimpleNamespace(is_available=lambda: True, get_cublas_handle=lambda: None, cublas=cublas)
+    runtime = SimpleNamespace(getDeviceCount=lambda: 1)
+    cuda = SimpleNamespace(is_available=lambda: True, get_cublas_handle=lambda: None, cublas=cublas, runtime=runtime)
 
     def __getattr__(self, name):
         if name in MISSING:

@@ -18,11 +18,12 @@ from functools import partial
 
 import numpy as np
 
-from minunet.backend import allow_tf32_if_asked, array_module, to_host
+from minunet.backend import array_module, to_host
 from minunet.data.normalisation import Normalisation, as_normalisation, normalisation_of, normalise
 from minunet.data.sample import Sample
 from minunet.data.tiles import cut
 from minunet.errors import InputError
+from minunet.gpu import allow_tf32_if_asked
 from minunet.network.sizes import border, output_size, smallest_input_size
 from minunet.network.trained import Network
 from minunet.network.unet import unet_forward

@@ -49,9 +49,8 @@ def check_stored_run(stored: Checkpoint, path: str | Path) -> Config:
     """Return the settings of a run that goes on; raise InputError unless all that it goes on from fits together."""
     config = stored_config(stored, path)
     _check_widths(stored.params, config, path)
-    if has_norm(stored.params) != (config.norm != "none"):
-        found = "with" if has_norm(stored.params) else "without"
-        _refuse(f"a network with norm {config.norm}, as the settings say", f"one {found} batch normalisation", path)
+    if has_norm(stored.params) and config.norm == "none":  # the other way round it has been folded
+        _refuse("a network with norm none, as the settings say", "one with batch normalisation", path)
     optimiser = "adam" if set(stored.optimiser_state or {}) == {"mean", "square"} else "sgd"
     if optimiser != config.optimiser:
         _refuse(f"the state of {config.optimiser}, as the settings say", f"that of {optimiser}", path)

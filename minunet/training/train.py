@@ -9,8 +9,8 @@ learning rate   0.001 for Adam, 0.03 for momentum; warmed up over 50 steps, then
 momentum        0.9 instead of 0.99, which needs far more steps than a few minutes hold
 augmentation    symmetries: the tile's random place, and the eight symmetries of the square
                 elastic: any angle, elastic deformation and other grey values too; see `data/augment.py`
-norm            none; or batch: batch normalisation, by the statistics over the pixels of one tile, since each tile of
-                a batch takes its own way through the network; see `network/running_averages.py`
+norm            none; or batch: batch normalisation in the first half of a run, by the statistics over the pixels of one
+                tile, since each tile of a batch takes its own way through the network; see `folding.py`
 
 `recipes.py` has the paper's settings. The tile of step n is drawn from default_rng([seed, n]) and its dropout from
 default_rng([seed, n, 1]), so a step never depends on how the run came there: a resumed run equals an uninterrupted one,
@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minunet.backend import Array, allow_tf32_if_asked, array_module, flatten, to_device
+from minunet.backend import Array, array_module, flatten, to_device
 from minunet.data import (
     AUGMENTATIONS,
     Dataset,
@@ -43,6 +43,7 @@ from minunet.data.image_statistics import statistics_of_training
 from minunet.data.normalisation import Normalisation
 from minunet.fast.cpu.parallel import side_by_side
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
+from minunet.gpu import allow_tf32_if_asked
 from minunet.network.correction import corrected
 from minunet.network.initialise import centre, init_unet
 from minunet.network.running_averages import first_running, fold_unet, statistics, update_running_averages
@@ -52,6 +53,7 @@ from minunet.network.unet import unet_backward, unet_forward
 from minunet.training.batch import ALONE, Ranks, check_batch, mean_gradient
 from minunet.training.config import Config, length_of_run, norm_of, peak_learning_rate, resolve
 from minunet.training.correction import shift_of_logits
+from minunet.training.folding import NORMALISED, fold_run
 from minunet.training.health import check_loss, quietly, warn_if_stuck
 from minunet.training.optimisers import OPTIMISERS
 from minunet.training.validation import validate
@@ -157,6 +159,8 @@ def train_steps(
         while (done := progress(config, history)) < 1:
             step, began = len(history), time.monotonic()
             rate = schedule(config, step, done)
+            if run.running and done >= NORMALISED:
+                fold_run(run.params, run.running, run.optimiser_state)
             tiles, wait = next(batches)
             with quietly():
                 loss = float(batch_step(run, tiles, step, rate, ranks))  # on a GPU, the one place where the host waits

@@ -86,10 +86,18 @@ def modules() -> dict[str, types.ModuleType]:
     nothing = types.SimpleNamespace()
     made = {
         "cupy": Module("cupy", np, **own),
-        "cupy.cuda": Module("cupy.cuda", nothing, is_available=lambda: True, get_cublas_handle=lambda: cublas.HANDLE),
+        "cupy.cuda": Module(
+            "cupy.cuda",
+            nothing,
+            is_available=lambda: True,
+            get_cublas_handle=lambda: cublas.HANDLE,
+            Device=lambda: types.SimpleNamespace(compute_capability="90"),
+        ),
         "cupy.cuda.cublas": Module("cupy.cuda.cublas", cublas),
         "cupy.cuda.memory": Module("cupy.cuda.memory", nothing, OutOfMemoryError=OutOfMemoryError),
-        "cupy.cuda.runtime": Module("cupy.cuda.runtime", nothing, memGetInfo=lambda: (FREE, TOTAL)),
+        "cupy.cuda.runtime": Module(
+            "cupy.cuda.runtime", nothing, memGetInfo=lambda: (FREE, TOTAL), getDeviceCount=lambda: 1
+        ),
         "cupy.lib": Module("cupy.lib", nothing),
         "cupy.lib.stride_tricks": Module("cupy.lib.stride_tricks", np.lib.stride_tricks),
         "cupy.linalg": Module("cupy.linalg", np.linalg),

@@ -120,8 +120,11 @@ def _windows(image: Array, size: int) -> Array:
 
     windows[h, w, c, row, column] = image[c, 4 row + h, 4 column + w]     (size, size, C, rows, columns)
     """
-    slide = array_module(image).lib.stride_tricks.sliding_window_view
-    return slide(image, (size, size), axis=(1, 2), writeable=True)[:, ::4, ::4].transpose(3, 4, 0, 1, 2)
+    C, H, W = image.shape
+    c, h, w = image.strides
+    shape = size, size, C, (H - size) // 4 + 1, (W - size) // 4 + 1
+    as_strided = array_module(image).lib.stride_tricks.as_strided  # CuPy's sliding_window_view cannot be written to
+    return as_strided(image, shape, (h, w, c, 4 * h, 4 * w))
 
 
 def _put(tiles: Array, places: Array) -> None:

@@ -1,0 +1,18 @@
+// What driver.cpp asks of a kernel, and tells it; kernel.h answers.
+#pragma once
+
+#include <cstddef>
+
+struct Seen {
+    const void *pointer;
+    size_t bytes;  // 0: as many as the array has from there on
+};
+
+struct Call {
+    unsigned grid[3], block[3];
+    void **arguments;
+    int count;      // of the kernel's arguments
+    int sizes[64];  // of each argument in bytes
+    Seen seen[64];  // the array behind each argument, if it is one
+    bool is_dry;    // do nothing but fill in the last three
+};

@@ -1,0 +1,185 @@
+// Enough of CUDA to run a kernel on a CPU. Its source, ours or CuPy's, is compiled by g++ with this file in front of it;
+// hooks.py adds a line ENTRY(name) for each kernel, by which driver.cpp calls it.
+//
+// Blocks run one after the other, and so do the threads of a block, from the last to the first: no order is promised.
+// Where threads talk to each other (WITH_FIBERS), each is a fiber, which goes on when all have come to the barrier.
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "call.h"
+#ifdef WITH_FIBERS
+#include <setjmp.h>
+#include <ucontext.h>
+#endif
+
+#define __global__
+#define __device__
+#define __host__
+#define __constant__ static
+#define __shared__ static  // blocks run one after the other
+#define __forceinline__ inline
+#define __noinline__
+#define __restrict__
+#define __launch_bounds__(...)
+#define __CUDA_ARCH__ 900
+
+struct dim3 { unsigned x, y, z; };
+static dim3 gridDim, blockDim, blockIdx, threadIdx;
+static const int warpSize = 32;
+
+using std::abs; using std::acos; using std::acosh; using std::asin; using std::asinh; using std::atan; using std::atan2;
+using std::atanh; using std::cbrt; using std::ceil; using std::copysign; using std::cos; using std::cosh; using std::erf;
+using std::erfc; using std::exp; using std::exp2; using std::expm1; using std::fabs; using std::floor; using std::fma;
+using std::fmax; using std::fmin; using std::fmod; using std::frexp; using std::hypot; using std::isfinite; using std::isinf;
+using std::isnan; using std::ldexp; using std::lgamma; using std::log; using std::log10; using std::log1p; using std::log2;
+using std::modf; using std::nan; using std::nextafter; using std::pow; using std::remainder; using std::rint; using std::round;
+using std::signbit; using std::sin; using std::sinh; using std::sqrt; using std::tan; using std::tanh; using std::tgamma;
+using std::trunc;
+
+template <class A, class B> inline std::common_type_t<A, B> min(A a, B b) { return b < a ? b : a; }
+template <class A, class B> inline std::common_type_t<A, B> max(A a, B b) { return a < b ? b : a; }
+inline float rsqrt(float x) { return 1 / std::sqrt(x); }
+inline double rsqrt(double x) { return 1 / std::sqrt(x); }
+template <class T> inline T __ldg(const T *p) { return *p; }
+inline int __popc(unsigned x) { return __builtin_popcount(x); }
+inline int __clz(int x) { return x ? __builtin_clz(x) : 32; }
+inline int __popcll(unsigned long long x) { return __builtin_popcountll(x); }
+template <class To, class From> inline To bits_as(From x) { To y; memcpy(&y, &x, sizeof y); return y; }
+inline int __float_as_int(float x) { return bits_as<int>(x); }
+inline float __int_as_float(int x) { return bits_as<float>(x); }
+inline long long __double_as_longlong(double x) { return bits_as<long long>(x); }
+inline double __longlong_as_double(long long x) { return bits_as<double>(x); }
+inline void __threadfence() {}
+inline void __trap() { assert(false); }
+
+template <class T, class U> inline T atomicAdd(T *p, U x) { T old = *p; *p = old + (T)x; return old; }
+template <class T, class U> inline T atomicMax(T *p, U x) { T old = *p; if (old < (T)x) *p = (T)x; return old; }
+template <class T, class U> inline T atomicMin(T *p, U x) { T old = *p; if ((T)x < old) *p = (T)x; return old; }
+template <class T, class U> inline T atomicExch(T *p, U x) { T old = *p; *p = (T)x; return old; }
+template <class T, class U, class V> inline T atomicCAS(T *p, U seen, V x) { T old = *p; if (old == (T)seen) *p = (T)x; return old; }
+
+// float16 is not run: a kernel that needs it does not compile here.
+
+#ifdef WITH_FIBERS
+namespace fibers {
+// A fiber is made by makecontext, and then reached by longjmp, which makes no call of the system.
+const size_t STACK = 64 * 1024;
+static ucontext_t start;
+static jmp_buf scheduler;
+static std::vector<char> stacks;
+static std::vector<jmp_buf *> places;
+static std::vector<char> state;  // of each thread: NEW, HALFWAY or DONE
+enum { NEW, HALFWAY, DONE };
+static unsigned current;
+static char slots[1024][16];  // what a thread hands to the others of its warp
+static void (*body)(void *);
+static void *argument;
+
+static void yield() { if (!_setjmp(*places[current])) _longjmp(scheduler, 1); }
+static void begin() { body(argument); state[current] = DONE; _longjmp(scheduler, 1); }
+
+static void go_on(unsigned thread)
+{
+    current = thread;
+    threadIdx = {thread % blockDim.x, thread / blockDim.x % blockDim.y, thread / blockDim.x / blockDim.y};
+    if (_setjmp(scheduler)) return;  // here a fiber comes back
+    if (state[thread] == HALFWAY) _longjmp(*places[thread], 1);
+    state[thread] = HALFWAY;
+    getcontext(&start);
+    start.uc_stack.ss_sp = &stacks[thread * STACK];
+    start.uc_stack.ss_size = STACK;
+    makecontext(&start, begin, 0);
+    setcontext(&start);
+}
+
+static void run_block(unsigned threads, void (*f)(void *), void *x)
+{
+    body = f;
+    argument = x;
+    if (stacks.size() < threads * STACK) stacks.resize(threads * STACK);
+    while (places.size() < threads) places.push_back(new jmp_buf[1]);
+    state.assign(threads, NEW);
+    for (bool busy = true; busy;) {  // once for each barrier
+        busy = false;
+        for (unsigned thread = threads; thread-- > 0;)
+            if (state[thread] != DONE) {
+                go_on(thread);
+                busy = busy || state[thread] != DONE;
+            }
+    }
+}
+}  // namespace fibers
+
+inline void __syncthreads() { fibers::yield(); }
+inline void __syncwarp(unsigned = ~0u) { fibers::yield(); }
+template <class T> inline T __shfl_from(T x, unsigned thread)
+{
+    memcpy(fibers::slots[fibers::current], &x, sizeof(T));
+    fibers::yield();
+    T other;
+    memcpy(&other, fibers::slots[thread], sizeof(T));
+    fibers::yield();
+    return other;
+}
+template <class T> inline T __shfl_down_sync(unsigned, T x, unsigned by, int width = 32)
+{
+    const unsigned lane = fibers::current % width;
+    return __shfl_from(x, lane + by < (unsigned)width ? fibers::current + by : fibers::current);
+}
+template <class T> inline T __shfl_xor_sync(unsigned, T x, int mask, int = 32) { return __shfl_from(x, fibers::current ^ mask); }
+template <class T> inline T __shfl_sync(unsigned, T x, int lane, int width = 32)
+{
+    return __shfl_from(x, fibers::current / width * width + lane % width);
+}
+#endif
+
+#include <cupy/complex.cuh>
+#include <cupy/carray.cuh>
+#include <cupy/atomics.cuh>
+
+template <class T> Seen seen(T *p) { return {(const void *)p, 0}; }
+template <class T, int n, bool c, bool i> Seen seen(const CArray<T, n, c, i> &a) { return {*(void *const *)&a, a.size() * sizeof(T)}; }
+template <class T> std::enable_if_t<!std::is_pointer<T>::value, Seen> seen(const T &) { return {nullptr, 0}; }
+
+template <class... Args, size_t... k>
+void enter(void (*kernel)(Args...), Call *call, std::index_sequence<k...>)
+{
+    const int sizes[] = {(int)sizeof(Args)..., 0};
+    call->count = sizeof...(Args);
+    std::copy(sizes, sizes + call->count, call->sizes);
+    if (!call->arguments) return;
+    const Seen all[] = {seen(*(Args *)call->arguments[k])..., Seen{}};
+    std::copy(all, all + call->count, call->seen);
+    if (call->is_dry) return;
+    gridDim = {call->grid[0], call->grid[1], call->grid[2]};
+    blockDim = {call->block[0], call->block[1], call->block[2]};
+    const unsigned threads = blockDim.x * blockDim.y * blockDim.z;
+    auto body = [&] { kernel(*(Args *)call->arguments[k]...); };
+    for (unsigned z = gridDim.z; z-- > 0;)
+        for (unsigned y = gridDim.y; y-- > 0;)
+            for (unsigned x = gridDim.x; x-- > 0;) {
+                blockIdx = {x, y, z};
+#ifdef WITH_FIBERS
+                fibers::run_block(threads, [](void *f) { (*(decltype(body) *)f)(); }, &body);
+#else
+                for (unsigned t = threads; t-- > 0;) {
+                    threadIdx = {t % blockDim.x, t / blockDim.x % blockDim.y, t / blockDim.x / blockDim.y};
+                    body();
+                }
+#endif
+            }
+}
+
+template <class... Args> void enter(void (*kernel)(Args...), Call *call) { enter(kernel, call, std::index_sequence_for<Args...>()); }
+#define ENTRY(name) \
+    extern "C" void enter_##name(Call *call) { enter(name, call); }
