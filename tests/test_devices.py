@@ -97,8 +97,8 @@ class CUDARuntimeError(RuntimeError):
 @pytest.mark.parametrize(
     ("says", "driver", "message"),
     [
-        (0, 12090, r"it finds none\. Install the driver .* or use 'cpu'"),
-        ("cudaErrorNoDevice: no device", 12090, r"it says cudaErrorNoDevice: no device\. Install the driver"),
+        (0, 12090, r"finds none\. Install the driver .* or use 'cpu'"),
+        ("cudaErrorNoDevice: no device", 12090, r"says cudaErrorNoDevice: no device\. Install the driver"),
         ("cudaErrorInsufficientDriver: too old", 11040, r"for CUDA 11, this CuPy for CUDA 12: .* cupy-cuda11x\[ctk\]"),
         ("cudaErrorInsufficientDriver: too old", 0, "Install the driver"),
     ],

@@ -17,7 +17,7 @@ FOLDERS = sorted({path.parent for path in FILES})
 # A room is a folder or a file at the top of the package. It imports from lower floors only.
 # "minunet" is the package's own __init__.py, which hands on the public names.
 FLOORS = [
-    {"backend", "errors", "files", "progress"},
+    {"backend", "errors", "files", "gpu", "progress"},
     {"layers", "gradcheck", "data"},
     {"fast", "metrics"},
     {"network", "pictures"},

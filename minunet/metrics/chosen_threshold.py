@@ -17,7 +17,7 @@ from minunet.errors import InputError, shown
 
 HALF = 0.5
 GRID = np.arange(1, 20) / 20
-CERTAIN = 2.0  # standard errors
+CERTAIN = 3.0  # standard errors: the best of many thresholds is by chance some of them better
 WORTH_IT = 0.02  # of the pixel error
 MANY = 8  # images, whose errors show how far they scatter
 

@@ -9,11 +9,12 @@ import pytest
 
 from minunet.cli.bench import minunet_side
 from minunet.cli.bench.layer import Layer, layers_of
-from minunet.cli.bench.report import layer_table, step_table
+from minunet.cli.bench.report import layer_line, step_table
 from minunet.cli.bench.sides import Side
 from minunet.cli.bench.worker import arrays_of
 from minunet.cli.main import main
 from minunet.errors import InputError
+from minunet.gpu import gpu_is_there
 
 SMALL = {"height": 36, "width": 36, "base_channels": 2, "depth": 1}
 
@@ -49,8 +50,8 @@ def test_a_worker_times_and_tells_its_peak():
 def test_tables_hold_speeds_and_ratios():
     layer = Layer(64, 64, 66, 66)
     seconds = layer.flops / 1e9  # at 1 GFLOP/s
-    rows = [{"layer": layer, "minunet": [seconds / 100, seconds / 50], "torch": [seconds / 80, seconds / 40]}]
-    line = layer_table(rows, ["minunet", "torch"], {"flops": 200e9}).splitlines()[1]
+    row = {"layer": layer, "minunet": [seconds / 100, seconds / 50], "torch": [seconds / 80, seconds / 40]}
+    line = layer_line(row, ["minunet", "torch"], {"flops": 200e9})
     assert line.split() == ["64", "->", "64", "at", "66", "100", "80", "100", "80", "50%,", "50%"]
     step = {"minunet": {"seconds": [1.0, 2.0], "peak": 1e9}, "torch": {"seconds": [2.0, 4.0], "peak": 4e9}}
     title, ours, theirs, ratios = (line.split() for line in step_table(step, batch=6).splitlines())
@@ -58,10 +59,22 @@ def test_tables_hold_speeds_and_ratios():
     assert ratios == ["/", "torch", "0.50", "0.50", "0.50", "2.00", "0.25"]
 
 
+@pytest.mark.gpu
+def test_a_worker_times_on_a_gpu_by_events():
+    pytest.importorskip("cupy", reason="CuPy is not installed")
+    if not gpu_is_there():
+        pytest.skip("CuPy finds no GPU")
+    with Side("minunet", "gpu") as side:
+        side.ask(prepare="layer", shape=[2, 3, 6, 6])
+        assert side.seconds(0, calls=3) >= 0 and side.seconds(1, calls=3) >= 0
+        side.ask(prepare="step", network=SMALL)
+        assert side.seconds(0) >= 0 and side.seconds(1) >= 0 and side.ask(peak=True)["bytes"] >= 0
+
+
 @pytest.mark.slow
 def test_bench_prints_and_draws(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("minunet.cli.bench.sides.PRODUCT", 256)
-    monkeypatch.setattr("minunet.cli.bench.sides.COPY", 10**6)
+    monkeypatch.setattr("minunet.cli.bench.sides.COPY", {"cpu": 10**6})
     out = tmp_path / "bench.png"
     arguments = ["--input", "36", "--base-channels", "2", "--depth", "1", "--rounds", "1", "--device", "cpu"]
     assert main(["bench", *arguments, "--out", str(out)]) == 0

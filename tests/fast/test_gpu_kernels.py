@@ -48,7 +48,7 @@ def pairs(dtype, H=37, W=21):
     weights = rng.random((2, H, W))
     weights[:, :2] = 0
     labels[:, :2] = 255
-    ties = rng.integers(-1, 2, (3, 5, 2 * H, 2 * W)).astype(dtype)
+    ties = rng.integers(-1, 2, (2, 3, 2 * H, 2 * W)).astype(dtype)
     convolution = normal(2, 5, H, W), normal(7, 5, 3, 3), normal(7)
     return {
         "relu": (
@@ -137,7 +137,8 @@ def test_with_small_tiles_it_equals_the_readable_layer(monkeypatch, index, name,
 @pytest.mark.parametrize("mode", ["elements", "directions"])
 @NAMES
 def test_its_gradient(name, mode):
-    (forward, backward), _, args = pairs(np.float64, 9, 7)[name]
+    H, W = (4, 3) if name == "max_pool" else (9, 7)  # each tie takes many forward passes
+    (forward, backward), _, args = pairs(np.float64, H, W)[name]
     report = gradcheck(forward, backward, to_gpu(args), mode=mode)
     assert report.ok, report
 

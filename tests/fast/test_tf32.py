@@ -17,7 +17,7 @@ from minunet import (
     unet_backward,
     unet_forward,
 )
-from minunet.backend import TF32_CAPABILITY, TF32_TENSOR_OP_MATH, allow_tf32_if_asked, map_tree, tf32_is_allowed
+from minunet.backend import map_tree
 from minunet.cli.bench import minunet_side, worker
 from minunet.cli.bench.layer import Layer
 from minunet.course import pretend_gpu
@@ -25,6 +25,7 @@ from minunet.data import load_data
 from minunet.fast.conv import conv2d_backward, conv2d_forward
 from minunet.fast.cuda import conv as conv_kernels
 from minunet.fast.cuda import loader
+from minunet.gpu import TF32_CAPABILITY, TF32_TENSOR_OP_MATH, allow_tf32_if_asked, tf32_is_allowed
 from minunet.training.config import Config
 from minunet.training.run_folder import resume_run, save_run
 from minunet.training.train import start
@@ -83,7 +84,9 @@ def test_a_layer_in_tf32(monkeypatch, math_mode, rng, cupy):
     errors = errors_on_the_gpu(layer, *arrays)
     assert math_mode() == TF32_TENSOR_OP_MATH and errors.pop("dbias") < 1e-5  # a sum, no product
     assert max(errors.values()) < 2e-3  # 5e-4, or twice that if factors are cut off
-    if on_stand_in(cupy):  # cuBLAS takes TF32 where rows begin at multiples of 16 bytes, and may multiply in full elsewhere
+    if on_stand_in(
+        cupy
+    ):  # cuBLAS takes TF32 where rows begin at multiples of 16 bytes, and may multiply in full elsewhere
         assert min(errors.values()) > 1e-4
 
 

@@ -24,7 +24,7 @@ class Counts(NamedTuple):
 
 
 class _Counts(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_long) for name in NAMES]  # noqa: RUF012 - the name is that of ctypes
+    _fields_ = [(name, ctypes.c_long) for name in NAMES]
 
 
 def driver() -> ctypes.CDLL:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from minunet.backend import gpu_is_there, tf32_is_allowed
 from minunet.cli.bench.layer import layers_of
-from minunet.cli.bench.report import layer_table, plot_roofline, step_table
+from minunet.cli.bench.report import layer_line, layer_title, plot_roofline, step_table
 from minunet.cli.bench.sides import roofs, time_layers, time_step
 from minunet.cli.shared_options import check_range
 from minunet.errors import InputError
 from minunet.files import picture_path
+from minunet.gpu import gpu_is_there, tf32_is_allowed
 from minunet.network.checks import check_numbers
 from minunet.network.sizes import LARGEST_TILE
 
@@ -60,7 +60,8 @@ def run_bench(
     """Time every shape of 3x3 layer and a training step on each device, print tables, and draw a roofline of each.
 
     Each side is a process of its own; they take turns, and the numbers are medians, in float32. A layer has a batch of
-    one. PyTorch makes the training step twice: with its usual layout of memory, and with channels last.
+    one. PyTorch makes the training step twice, with its usual layout of memory and with channels last; on a GPU once
+    more, when cuDNN has tried which of its convolutions is fastest. There the GPU's own events tell the time.
 
     Parameters
     ----------
@@ -105,9 +106,16 @@ def run_bench(
         print(f"{_machine(where)}; {case}, medians of {rounds}")
         limits = roofs(where, rounds)
         print(f"matrix product {limits['flops'] / 1e9:.0f} GFLOP/s, copy {limits['bytes'] / 1e9:.1f} GB/s\n")
-        rows = time_layers(layers, names, where, rounds)
-        print(layer_table(rows, names, limits), end="\n\n")
-        print(step_table(time_step({**network, "batch": batch}, both_layouts, where, rounds), batch), end="\n\n")
+        settings = both_layouts + ([f"{against}_fastest_cudnn"] if against and where == "gpu" else [])
+        print(
+            step_table(time_step({**network, "batch": batch}, settings, where, rounds), batch), end="\n\n", flush=True
+        )
+        print(layer_title(names))
+        rows = []
+        for row in time_layers(layers, names, where, rounds):
+            print(layer_line(row, names, limits), flush=True)
+            rows.append(row)
+        print()
         path = out if where == devices[0] else out.with_stem(f"{out.stem}-{where}")
         plot_roofline(rows, names, limits, path)
         print(f"look at {path}")

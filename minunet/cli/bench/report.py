@@ -9,15 +9,17 @@ from minunet.files import replace_atomically
 COLOURS = {"minunet": "#0072B2", "torch": "#D55E00"}
 
 
-def layer_table(rows: list[dict], names: list[str], roofs: dict[str, float]) -> str:
-    """Return the speed of each layer in GFLOP/s of the direct convolution, and minunet's share of the product's."""
+def layer_title(names: list[str]) -> str:
+    """Return the first line of the table."""
     passes = [f"{name} {which}" for which in ("forward", "backward") for name in names]
-    lines = [f"{'GFLOP/s, direct':<24}" + "".join(f"{p:>18}" for p in passes) + f"{'share of product':>18}"]
-    for row in rows:
-        speeds = [speed(row, name, which) for which in (0, 1) for name in names]
-        share = f"{speeds[0] / roofs['flops']:.0%}, {speeds[len(names)] / roofs['flops']:.0%}"
-        lines.append(f"{row['layer']!s:<24}" + "".join(f"{s / 1e9:>18.0f}" for s in speeds) + f"{share:>18}")
-    return "\n".join(lines)
+    return f"{'GFLOP/s, direct':<24}" + "".join(f"{p:>18}" for p in passes) + f"{'share of product':>18}"
+
+
+def layer_line(row: dict, names: list[str], roofs: dict[str, float]) -> str:
+    """Return the line of one layer."""
+    speeds = [speed(row, name, which) for which in (0, 1) for name in names]
+    share = f"{speeds[0] / roofs['flops']:.0%}, {speeds[len(names)] / roofs['flops']:.0%}"
+    return f"{row['layer']!s:<24}" + "".join(f"{s / 1e9:>18.0f}" for s in speeds) + f"{share:>18}"
 
 
 def step_table(step: dict[str, dict], batch: int = 1) -> str:

@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 from tqdm import tqdm
 
@@ -14,7 +15,8 @@ from minunet.errors import InputError
 
 PAUSE = 0.05  # seconds after each pass, so that one side's threads have gone to sleep before the other's start
 PRODUCT = 4096  # rows and columns of the matrices whose product shows the processor's limit
-COPY = 50_000_000  # numbers whose copy shows the memory's limit
+COPY = {"cpu": 50_000_000, "gpu": 500_000_000}  # numbers whose copy shows the memory's limit: 2 GB on a GPU
+CALLS = {"cpu": 1, "gpu": 10}  # of a layer between two looks at the clock: one call on a GPU is too short for it
 
 
 class Side:
@@ -49,8 +51,8 @@ class Side:
             raise InputError(f"{self.name} on {self.device} stopped: {lines[-1]}")
         return json.loads(reply)
 
-    def seconds(self, which: int) -> float:
-        seconds = self.ask(time=which)["seconds"]
+    def seconds(self, which: int, calls: int = 1) -> float:
+        seconds = self.ask(time=which, calls=calls)["seconds"]
         time.sleep(PAUSE)
         return seconds
 
@@ -60,40 +62,43 @@ def roofs(device: str, rounds: int) -> dict[str, float]:
     with Side("minunet", device) as side:
         side.ask(prepare="product", size=PRODUCT)
         flops = 2 * PRODUCT**3 / min(side.seconds(0) for _ in range(rounds))
-        side.ask(prepare="copy", size=COPY)
-        moved = 2 * 4 * COPY / min(side.seconds(0) for _ in range(rounds))
+        side.ask(prepare="copy", size=COPY[device])
+        moved = 2 * 4 * COPY[device] / min(side.seconds(0) for _ in range(rounds))
     return {"flops": flops, "bytes": moved}
 
 
-def time_layers(layers: list[Layer], names: list[str], device: str, rounds: int) -> list[dict]:
-    """Return a row for each layer: the layer, and the median seconds of forward and backward of each side."""
-    rows = []
-    for layer in tqdm(layers, unit="layer", disable=None, leave=False):
-        medians = _in_turn(names, device, rounds, prepare="layer", shape=list(layer))
-        rows.append({"layer": layer, **{name: medians[name]["seconds"] for name in names}})
-    return rows
+def time_layers(layers: list[Layer], names: list[str], device: str, rounds: int) -> Iterator[dict]:
+    """Yield a row for each layer: the layer, and the median seconds of forward and backward of each side.
+
+    A side has one process for all layers.
+    """
+    with _sides(names, device) as sides:
+        for layer in tqdm(layers, unit="layer", disable=None, leave=False):
+            medians = _in_turn(sides, rounds, CALLS[device], prepare="layer", shape=list(layer))
+            yield {"layer": layer, **medians}
 
 
 def time_step(network: dict, names: list[str], device: str, rounds: int) -> dict[str, dict]:
     """Return for each side the median seconds of forward and backward, and the peak memory in bytes."""
-    return _in_turn(names, device, rounds, prepare="step", network=network)
+    with _sides(names, device) as sides:
+        medians = _in_turn(sides, rounds, 1, prepare="step", network=network)
+        return {side.name: {"seconds": medians[side.name], "peak": side.ask(peak=True)["bytes"]} for side in sides}
 
 
-def _in_turn(names: list[str], device: str, rounds: int, **case) -> dict[str, dict]:
-    """Start all sides, let each prepare the case, and time forward and backward in turn."""
+@contextlib.contextmanager
+def _sides(names: list[str], device: str):
+    """Start a process for each side, and end them."""
     with contextlib.ExitStack() as stack:
-        sides = [stack.enter_context(Side(name, device)) for name in names]
-        times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in names}
+        yield [stack.enter_context(Side(name, device)) for name in names]
+
+
+def _in_turn(sides: list[Side], rounds: int, calls: int, **case) -> dict[str, list[float]]:
+    """Let each side prepare the case, time forward and backward in turn, and return the medians."""
+    times: dict[str, tuple[list[float], list[float]]] = {side.name: ([], []) for side in sides}
+    for side in sides:
+        side.ask(**case)
+    for _ in tqdm(range(rounds), unit="round", disable=None if case["prepare"] == "step" else True, leave=False):
         for side in sides:
-            side.ask(**case)
-        for _ in tqdm(range(rounds), unit="round", disable=None if case["prepare"] == "step" else True, leave=False):
-            for side in sides:
-                for which in (0, 1):
-                    times[side.name][which].append(side.seconds(which))
-        return {
-            side.name: {
-                "seconds": [statistics.median(passes) for passes in times[side.name]],
-                "peak": side.ask(peak=True)["bytes"],
-            }
-            for side in sides
-        }
+            for which in (0, 1):
+                times[side.name][which].append(side.seconds(which, calls))
+    return {name: [statistics.median(passes) for passes in both] for name, both in times.items()}

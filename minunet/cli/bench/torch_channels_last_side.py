@@ -3,7 +3,13 @@
 import torch
 
 from minunet.cli.bench import torch_side
-from minunet.cli.bench.torch_side import layer_passes, peak_bytes, wait  # noqa: F401 - the same as there
+from minunet.cli.bench.torch_side import (  # noqa: F401 - the same as there
+    event,
+    layer_passes,
+    milliseconds,
+    peak_bytes,
+    wait,
+)
 
 
 def step_passes(network: dict, device: str) -> list:

@@ -6,9 +6,10 @@ On a GPU it computes in full float32, unless CUPY_TF32=1 allows TF32; see benchm
 import numpy as np
 import torch
 
-from minunet.backend import flatten, tf32_is_allowed
+from minunet.backend import flatten
 from minunet.cli.bench import torch_unet
 from minunet.cli.bench.minunet_side import input_shape
+from minunet.gpu import tf32_is_allowed
 from minunet.network.initialise import init_unet
 
 DEVICES = {"cpu": "cpu", "gpu": "cuda"}
@@ -56,6 +57,19 @@ def wait(device: str) -> None:
         torch.cuda.synchronize()
 
 
+def event():
+    """Return an event of the GPU, which can tell the time between itself and another."""
+    return torch.cuda.Event(enable_timing=True)
+
+
+def milliseconds(first, last) -> float:
+    """Return the time from one event to another."""
+    return first.elapsed_time(last)
+
+
 def peak_bytes(device: str) -> int | None:
-    """Return the most memory that tensors on the GPU have taken; None on a CPU, where the process is asked."""
-    return torch.cuda.max_memory_allocated() if device == "gpu" else None
+    """Return the most memory that PyTorch's pool has taken of the GPU; None on a CPU, where the process is asked.
+
+    CuPy tells how large its pool is, so it is the pools that are compared, and not what the arrays fill of them.
+    """
+    return torch.cuda.max_memory_reserved() if device == "gpu" else None

@@ -5,7 +5,7 @@ NumPy and of PyTorch would slow each other down in one.
 
     {"prepare": "layer", "shape": [C, F, height, width]}    ->  {}
     {"prepare": "step", "network": {...}}                   ->  {}
-    {"time": 0}                                             ->  {"seconds": 0.01}     0 forward, 1 backward
+    {"time": 0, "calls": 1}                                 ->  {"seconds": 0.01}     0 forward, 1 backward; of one call
     {"peak": true}                                          ->  {"bytes": 1400000000}
 """
 
@@ -33,7 +33,7 @@ def main() -> None:
             passes = []  # frees the last case before the next one is made
             passes = prepared(side, device, command)
         elif "time" in command:
-            reply["seconds"] = seconds(passes[command["time"]], side, device)
+            reply["seconds"] = seconds(passes[command["time"]], side, device, command["calls"])
         else:
             reply["bytes"] = side.peak_bytes(device) or peak_of_process()
         print(json.dumps(reply), flush=True)
@@ -61,11 +61,20 @@ def arrays_of(layer: Layer) -> dict[str, np.ndarray]:
     return {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
 
 
-def seconds(run: Callable, side, device: str) -> float:
+def seconds(run: Callable, side, device: str, calls: int) -> float:
+    """Return the seconds of one call: by the GPU's own events, or by the clock on a CPU."""
+    if device == "gpu":
+        first, last = side.event(), side.event()
+        first.record()
+        for _ in range(calls):
+            run()
+        last.record()
+        last.synchronize()
+        return side.milliseconds(first, last) / 1e3 / calls
     began = time.perf_counter()
-    run()
-    side.wait(device)
-    return time.perf_counter() - began
+    for _ in range(calls):
+        run()
+    return (time.perf_counter() - began) / calls
 
 
 def peak_of_process() -> int:

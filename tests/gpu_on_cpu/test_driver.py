@@ -1,0 +1,105 @@
+"""The fake driver is strict: it finds what a GPU would do silently, and counts what is done."""
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.gpu
+KERNEL = """
+extern "C" __global__ void fill(float *x, int size, float value)
+{
+    const int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < size) x[i] = value;
+}
+extern "C" __global__ void reverse(float *x)
+{
+    __shared__ float all[64];
+    all[threadIdx.x] = x[threadIdx.x];
+    __syncthreads();
+    x[threadIdx.x] = all[blockDim.x - 1 - threadIdx.x];
+}
+"""
+
+
+@pytest.fixture
+def cp(driver):
+    import cupy
+
+    return cupy
+
+
+def kernel(cp, name, code=KERNEL):
+    return cp.RawModule(code=code).get_function(name)
+
+
+def test_a_kernel_runs_and_is_counted(cp, driver):
+    x = cp.empty(300, np.float32)
+    with driver.counted() as counts:
+        kernel(cp, "fill")((2,), (256,), (x, np.int32(300), np.float32(7)))
+        assert counts().launches == 1 and counts().by_name == {"fill": (1, 1200)} and counts().bytes == 1200
+    assert (x.get() == 7).all()
+
+
+def test_threads_wait_for_each_other_at_a_barrier(cp):
+    x = cp.arange(64, dtype=np.float32)
+    kernel(cp, "reverse")((1,), (64,), (x,))
+    np.testing.assert_array_equal(x.get(), np.arange(64)[::-1])
+
+
+def test_a_write_beyond_an_array_is_found(cp):
+    x = cp.empty(300, np.float32)
+    with pytest.raises(cp.cuda.driver.CUDADriverError, match="fill has written beyond the array"):
+        kernel(cp, "fill")((2,), (256,), (x, np.int32(301), np.float32(7)))
+
+
+def test_fresh_memory_is_not_a_number(cp):
+    assert np.isnan(cp.empty(5, np.float32).get()).all() and np.isnan(cp.empty(5).get()).all()
+
+
+def test_a_source_that_does_not_compile_for_a_gpu_is_an_error_of_nvrtc(cp):
+    with pytest.raises(cp.cuda.compiler.CompileException, match="nothing_such"):
+        kernel(cp, "fill", KERNEL.replace("x[i] = value", "x[i] = nothing_such"))
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda cp, x: float(x.sum()),
+        lambda cp, x: x.get(),
+        lambda cp, x: x[x > 1],
+        lambda cp, x: cp.cuda.Device().synchronize(),
+    ],
+)
+def test_what_waits_for_the_gpu_is_an_error_where_it_is_forbidden_and_only_there(cp, driver, wait):
+    x = cp.arange(6.0)
+    with driver.no_waits(), pytest.raises(cp.cuda.runtime.CUDARuntimeError, match="makes the host wait for the GPU"):
+        wait(cp, x)
+    wait(cp, x)
+    with driver.no_waits():
+        x += 2 * x
+
+
+def test_copies_and_products_are_counted(cp, driver):
+    host = np.ones((20, 30), np.float32)
+    with driver.counted() as counts:
+        x = cp.asarray(host)
+        y = x @ x.T
+        y.get()
+        seen = counts()
+    assert (seen.to_device, seen.to_host, seen.products, seen.launches) == (1, 1, 1, 0)
+    assert seen.by_name["gemm"] == (1, 4 * (2 * 600 + 400))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shapes", [((5, 7), (7, 300)), ((3, 5, 7), (3, 7, 300)), ((7, 5), (5,)), ((2, 3, 4), (4, 3))])
+def test_products_are_right(cp, shapes, dtype):
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
+    result = cp.asarray(a) @ cp.asarray(b)
+    np.testing.assert_allclose(result.get(), a @ b, rtol=1e-5 if dtype == np.float32 else 1e-12, atol=1e-5)
+
+
+def test_with_nothing_but_counting_nothing_is_computed(cp, driver):
+    with driver.counted(only_count=True) as counts:
+        x = cp.ones((1000, 1000, 1000), np.float32)
+        x += 1
+        assert counts().launches == 2 and counts().bytes == 3 * 4 * 10**9
