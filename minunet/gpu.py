@@ -67,7 +67,7 @@ def import_cupy() -> Any:
         raise InputError(
             f"device 'gpu' needs CuPy, which {what}; install it with "
             'python -m pip install -e ".[gpu]", python -m pip install "cupy-cuda12x[ctk]" or '
-            "conda install -c conda-forge cupy; where `import cupy` works already, nothing is to be installed"
+            "conda install -c conda-forge cupy"
         ) from error
     try:
         count = cupy.cuda.runtime.getDeviceCount()

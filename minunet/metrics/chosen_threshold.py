@@ -80,7 +80,7 @@ def _by_quarters(sample: Sample, probabilities: np.ndarray) -> tuple[np.ndarray,
         rows, columns = ((slice(n // 2), slice(n // 2, None))[side] for n, side in ((H, i // 2), (W, i % 2)))
         inside = known[rows, columns]
         count[i] = np.count_nonzero(inside)
-        passed = np.searchsorted(GRID.astype(p.dtype), p[rows, columns][inside])  # thresholds below p: it is above them
+        passed = np.searchsorted(GRID, p[rows, columns][inside])  # thresholds below p: it is above them
         is_cell = truth[rows, columns][inside]
         cells, others = (np.bincount(passed[which], minlength=len(GRID) + 1) for which in (is_cell, ~is_cell))
         wrong[i] = np.cumsum(cells)[:-1] + others.sum() - np.cumsum(others)[:-1]  # missed cells, and false alarms

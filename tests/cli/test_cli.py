@@ -340,10 +340,9 @@ def test_a_checkpoint_that_cannot_be_read(command, run, tmp_path, cells_folder, 
 
 def test_images_that_do_not_fit_the_network(run, tmp_path, rng, capsys):
     checkpoint, out = run / "checkpoint.npz", tmp_path / "out"
-    grey = rng.integers(0, 255, (2, 20, 20), np.uint8)
-    Image.merge("LA", [Image.fromarray(plane) for plane in grey]).save(tmp_path / "two.png")
-    line = refused(capsys, "predict", checkpoint, tmp_path / "two.png", "--out", out)
-    assert "two.png: image must have shape (H, W) or (1, H, W) for this network, got (2, 20, 20)" in line
+    Image.fromarray(rng.integers(0, 255, (20, 20, 4), np.uint8), "CMYK").save(tmp_path / "four.tif")
+    line = refused(capsys, "predict", checkpoint, tmp_path / "four.tif", "--out", out)
+    assert "four.tif: image must have shape (H, W) or (1, H, W) for this network, got (4, 20, 20)" in line
     assert "found none" in refused(capsys, "predict", checkpoint, tmp_path / "nothing.png", "--out", out)
     Image.fromarray(rng.integers(0, 255, (20, 20), np.uint8)).save(tmp_path / "grey.png")
     Image.fromarray(np.full((20, 20), np.nan, np.float32)).save(tmp_path / "nan.tif")

@@ -1,6 +1,6 @@
 """Build the fake driver, and CuPy's module `runtime` against it: build(python, folder).
 
-fake.so      driver.cpp, blas.cpp and, for each other function that CuPy is linked with, one that answers "not supported"
+fake.so      driver.cpp, blas.cpp and, for each other function that CuPy is linked with, one that says "not supported"
 runtime.so   CuPy's own source, from its archive, linked with fake.so in place of CUDA's runtime
 lib/         fake.so under the names by which CuPy looks for CUDA's libraries
 kernel.h     with all that it includes, compiled ahead of time

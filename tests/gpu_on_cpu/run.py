@@ -1,8 +1,8 @@
 """Run the tests marked `gpu` on the real CuPy without a GPU: python tests/gpu_on_cpu/run.py [options of pytest]
 
-CuPy is the wheel that a GPU would get. Below it lies a driver of our own (driver.cpp, blas.cpp) whose GPU is the CPU: each
-kernel, minunet's and CuPy's, is compiled by g++ and runs there. So the tests meet CuPy's own checks, names and copies, and
-launches and bytes can be counted (device.py). They say nothing of speed, of races, of how cuBLAS rounds.
+CuPy is the wheel that a GPU would get. Below it lies a driver of our own (driver.cpp, blas.cpp) whose GPU is the CPU:
+each kernel, minunet's and CuPy's, is compiled by g++ and runs there. So the tests meet CuPy's own checks, names and
+copies, and launches and bytes can be counted (device.py). They say nothing of speed, of races, of how cuBLAS rounds.
 
 The first run makes a virtual environment and builds all that is needed, which takes some minutes; both are kept in
 MINUNET_GPU_ON_CPU, by default ~/.cache/minunet/gpu_on_cpu. Where there is no Linux, g++ or network, it says so and ends
@@ -38,7 +38,6 @@ def main(options: list[str]) -> int:
             print(f"installing CuPy in {FOLDER}", flush=True)
             build.run(sys.executable, "-m", "venv", python.parents[1])
             build.run(python, "-m", "pip", "install", "-q", *PACKAGES)
-            build.run(python, "-m", "pip", "uninstall", "-q", "-y", "minunet")  # the tests take this folder's
         if is_stale(FOLDER / "built"):
             print(f"building the fake driver in {FOLDER}", flush=True)
             build.build(python, FOLDER)

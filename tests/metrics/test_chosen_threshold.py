@@ -6,6 +6,7 @@ import pytest
 from minunet.data import Sample
 from minunet.errors import InputError
 from minunet.metrics import pixel_error
+from minunet.metrics.cells import classes_of
 from minunet.metrics.chosen_threshold import check_threshold, choose_threshold
 
 
@@ -54,11 +55,9 @@ def test_one_image_that_gains_does_not_decide_for_all(rng):
 
 def test_errors_are_counted_as_the_measures_count_them(rng):
     known = rng.random((40, 50)) < 0.7
-    sample, p = image(
-        rng, lambda truth, noise: np.round(np.where(truth, 0.2 + 0.6 * noise, 0.5 * noise), 2), known=known
-    )
-    choice = choose_threshold([sample], [p])  # many probabilities are thresholds
-    expected = {t / 20: pixel_error(sample.labels, p[1] > np.float32(t / 20), known) for t in range(1, 20)}
+    sample, p = image(rng, lambda truth, noise: np.where(truth, 0.2 + 0.6 * noise, 0.5 * noise), known=known)
+    choice = choose_threshold([sample], [p])
+    expected = {t / 20: pixel_error(sample.labels, classes_of(p, t / 20), known) for t in range(1, 20)}
     assert choice.error == pytest.approx(expected[choice.threshold])
     assert choice.threshold == 0.5 or choice.error == pytest.approx(min(expected.values()))
     assert choice.error_at_half == pytest.approx(expected[0.5])

@@ -12,7 +12,7 @@ from minunet.training.run_folder import resume_run, save_run
 from minunet.training.stored_run import BEFORE
 from minunet.training.train import start, train_steps
 
-SMALL = {"base_channels": 2, "depth": 1, "tile": 52, "weights": "map"}
+SMALL = {"base_channels": 2, "depth": 1, "tile": 52, "weights": "map", "norm": "none"}
 
 
 def sample(labels, instances=None):

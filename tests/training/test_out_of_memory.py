@@ -14,7 +14,7 @@ from minunet.network.sizes import output_size
 from minunet.network.summary import layer_rows
 from minunet.training.config import Config
 from minunet.training.optimisers import init_velocity
-from minunet.training.out_of_memory import data_bytes, largest_tile, step_bytes
+from minunet.training.out_of_memory import SHARE, data_bytes, largest_tile, step_bytes
 from minunet.training.train import Run, train_step
 from minunet.training.validation import prediction_tile
 
@@ -82,10 +82,10 @@ def train_out_of_memory(monkeypatch, cupy, cells_folder, free, where="minunet.tr
 def test_train_names_a_tile_that_fits_in_one_line(stand_in, monkeypatch, capsys, cells_folder, where):
     network = {**NETWORK, "depth": 2}
     data = data_bytes(load_data(f"folder:{cells_folder}"))
-    free = int((step_bytes(108, "adam", **network) + data) / 0.9) + 10
+    free = int(step_bytes(108, "adam", **network) / SHARE) + data + 10
     assert train_out_of_memory(monkeypatch, stand_in, cells_folder, free, where) == 2
     error = capsys.readouterr().err.strip().split("\n")[-1]
-    needed = (step_bytes(140, "adam", **network) + data) / 1e9
+    needed = (step_bytes(140, "adam", **network) / SHARE + data) / 1e9
     expected = (
         f"with tile 140 a run needs about {needed:.1f} GB, and {free / 1e9:.1f} GB are free; --tile 108 would fit"
     )

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 BUILD = Path(os.environ["GPU_ON_CPU"])
-KERNEL = re.compile(r"__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\s*\(")
+BOUNDS = r"(?:__launch_bounds__\([^)]*\)\s*)?"
+KERNEL = re.compile(rf"__global__\s+{BOUNDS}void\s+{BOUNDS}(\w+)\s*\(")
 BARRIERS = re.compile(r"__syncthreads|__syncwarp|__shfl")
 FLAGS = (BUILD / "flags.txt").read_text().split("\n")  # of g++: those that kernel.h was compiled with ahead of time
 
