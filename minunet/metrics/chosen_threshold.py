@@ -7,7 +7,7 @@ The standard error is that of the difference between images or, where these are 
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class Choice(NamedTuple):
         )
 
 
-def check_threshold(threshold: object) -> None:
+def check_threshold(threshold: Any) -> None:
     """Raise InputError unless this is a threshold of a probability: a number above 0 and below 1."""
     if not is_number(threshold) or not 0 < threshold < 1:
         raise InputError(f"threshold must be a number above 0 and below 1, got {shown(threshold)}; {HALF} is usual")

@@ -1,6 +1,7 @@
 """A progress bar over the steps of a run, with the time left."""
 
 from collections.abc import Generator, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def with_progress_bar(run: Run, rows: Iterable[dict], progress: bool = True) -> 
 
     unit = "step" if by_steps else "s"
     validation_errors = [row["validation_error"] for row in history if "validation_error" in row]
-    options = {"desc": "training", "unit": unit, "disable": None if progress else True}
+    options: dict[str, Any] = {"desc": "training", "unit": unit, "disable": None if progress else True}
     with ProgressBar(total=total, initial=done(), **options) as bar:
         for row in rows:
             shown = {} if by_steps else {"step": row["step"]}

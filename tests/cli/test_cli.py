@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minunet import Network, init_unet, load_network, relu_backward, save_network
+from minunet import Network, Normalisation, init_unet, load_network, relu_backward, save_network
 from minunet.cli.main import main
 from minunet.data import synthetic_cells
 from minunet.network.trained.checkpoint import load_checkpoint
@@ -340,9 +340,13 @@ def test_a_checkpoint_that_cannot_be_read(command, run, tmp_path, cells_folder, 
 
 def test_images_that_do_not_fit_the_network(run, tmp_path, rng, capsys):
     checkpoint, out = run / "checkpoint.npz", tmp_path / "out"
-    Image.fromarray(rng.integers(0, 255, (20, 20, 4), np.uint8), "CMYK").save(tmp_path / "four.tif")
-    line = refused(capsys, "predict", checkpoint, tmp_path / "four.tif", "--out", out)
-    assert "four.tif: image must have shape (H, W) or (1, H, W) for this network, got (4, 20, 20)" in line
+    colour = tmp_path / "colours.npz"
+    save_network(
+        colour, Network(init_unet(np.random.default_rng(0), 3, base_channels=2, depth=1), Normalisation("image"))
+    )
+    Image.fromarray(rng.integers(0, 255, (20, 20), np.uint8)).save(tmp_path / "one.png")
+    line = refused(capsys, "predict", colour, tmp_path / "one.png", "--out", out)
+    assert "one.png: image must have shape (3, H, W) for this network, got (1, 20, 20)" in line
     assert "found none" in refused(capsys, "predict", checkpoint, tmp_path / "nothing.png", "--out", out)
     Image.fromarray(rng.integers(0, 255, (20, 20), np.uint8)).save(tmp_path / "grey.png")
     Image.fromarray(np.full((20, 20), np.nan, np.float32)).save(tmp_path / "nan.tif")
