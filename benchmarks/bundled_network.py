@@ -3,9 +3,9 @@
     python benchmarks/bundled_network.py FOLDER --minutes 20 --out cells.npz
 
 FOLDER holds images of nuclei (BBBC038, CC0): dsb2018, nuclei/grey256, nuclei/grey and nuclei/colour, in the layout of
-`minunet train --data dsb2018:DIR`. The last fifth of each, by name, is held out. Colour images are read as grey. To these
-come the 24 synthetic images that `minunet train` trains on. One network sees all of them, each kind as often as it has
-images, and colour three times as often, so that it is not lost among the others.
+`minunet train --data dsb2018:DIR`. The last fifth of each, by name, is held out. Colour images are read as grey. To
+these come the 24 synthetic images that `minunet train` trains on. One network sees all of them, each kind as often as
+it has images, and colour three times as often, so that it is not lost among the others.
 """
 
 import argparse

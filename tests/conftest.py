@@ -12,8 +12,8 @@ from on_device import move_the_layers_to_the_device
 from strict_cupy import raw_module
 
 from minunet import flatten, init_unet
-from minunet.backend import gpu_is_there
 from minunet.cli.main import main
+from minunet.gpu import gpu_is_there
 
 SMALL = ["--base-channels", "2", "--depth", "1", "--tile", "36"]
 

@@ -10,12 +10,13 @@ import pytest
 import strict_cupy
 
 from minunet import InputError, flatten, gradcheck, init_unet, metrics, predict, to_device
-from minunet.backend import array_module, gpu_is_there, map_tree, to_host
+from minunet.backend import array_module, map_tree, to_host
 from minunet.cli.gradcheck_cases import cases
 from minunet.cli.main import main
 from minunet.data import load_data
 from minunet.fast import conv
 from minunet.fast.plan import plan
+from minunet.gpu import gpu_is_there
 from minunet.layers import conv as readable
 from minunet.training.config import Config
 from minunet.training.optimisers import adam_step, init_moments, init_velocity, sgd_step

@@ -23,6 +23,7 @@ from minunet.network.trained import BUNDLED, Network
 from minunet.network.trained.checkpoint import load_checkpoint
 from minunet.prediction.checks import check_tile
 from minunet.prediction.predict import predict_samples
+from minunet.progress import ProgressBar
 from minunet.scale.cluster import connected
 from minunet.scale.many_images import predict_images
 from minunet.training import run_folder
@@ -104,4 +105,5 @@ def _predict(network: Network, samples: list[Sample], options) -> list[np.ndarra
     if not options.scheduler:
         return predict_samples(network, samples, progress=True, **choices)
     with connected(options.scheduler) as client:
-        return list(predict_images(network, [sample.image for sample in samples], client, **choices))
+        images = predict_images(network, [sample.image for sample in samples], client, **choices)
+        return list(ProgressBar(images, desc="predicting", total=len(samples), unit="image", leave=False))

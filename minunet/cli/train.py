@@ -3,8 +3,10 @@
 import argparse
 import contextlib
 import shlex
+import time
 from pathlib import Path
 
+from minunet.cli.measure_and_save import measure_and_save
 from minunet.cli.messages import print_line
 from minunet.cli.shared_options import DATA_HELP, add_reading_options, print_note
 from minunet.cli.stopping import Stop, noticing_signals
@@ -15,10 +17,7 @@ from minunet.data.normalisation import SCOPES
 from minunet.data.readers.hold_out import names_in_file
 from minunet.data.weighting import KINDS
 from minunet.errors import InputError
-from minunet.metrics.chosen_threshold import choose_threshold
-from minunet.metrics.table import table
 from minunet.network.checks import NORMS
-from minunet.prediction.predict import predict_samples
 from minunet.scale.ranks import check_equal, ending_together, in_agreement, join_ranks
 from minunet.training import run_folder
 from minunet.training.batch import Ranks, check_batch
@@ -28,7 +27,6 @@ from minunet.training.optimisers import OPTIMISERS
 from minunet.training.out_of_memory import name_a_tile_that_fits
 from minunet.training.recipes import RECIPES
 from minunet.training.train import Run, is_over, start, train_steps
-from minunet.training.validation import prediction_tile
 
 EXAMPLE = "minunet train --data isbi:DIR --base-channels 16 --depth 3 --tile 220 --minutes 5 --out runs/em"
 
@@ -47,7 +45,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add("--resume", nargs="?", const=True, metavar="DIR", help=resume)
     length = command.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help=f"length of the run in steps; default {default.steps}")
-    length.add_argument("--minutes", type=float, metavar="M", help="length of the run in minutes")
+    length.add_argument(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="minutes of training; validation, writing and the measures at the end do not count",
+    )
     add(
         "--device",
         choices=("cpu", "gpu"),
@@ -88,10 +91,7 @@ def _add_network_options(group, default: Config) -> None:
     group.add_argument("--tile", type=int, metavar="N", help=tile)
     batch = "squares in a step; default 1, or with mpirun one for each process"
     group.add_argument("--batch", type=int, metavar="N", help=batch)
-    norm = (
-        "batch: normalise each channel after each 3x3 convolution in training, which a prediction does without; none: "
-        f"the paper's network; default {default.norm}"
-    )
+    norm = f"batch: batch normalisation after each 3x3 convolution; a prediction needs none; default {default.norm}"
     group.add_argument("--norm", choices=("none", *NORMS), help=norm)
     dropout = f"share of the bottom level that is dropped in a step; default {default.dropout_rate}"
     group.add_argument("--dropout-rate", type=float, metavar="P", help=dropout)
@@ -107,8 +107,9 @@ def _add_learning_options(group, default: Config) -> None:
     momentum = f"share of the last step's motion that the next one keeps, from 0 to below 1; default {default.momentum}"
     group.add_argument("--momentum", type=float, metavar="M", help=momentum)
     weights = (
-        "how much each pixel counts in the loss: by the paper's map (eq. 2), by its border term alone, or all the "
-        "same (none); auto is map where the data tell cells apart, else none; default " + default.weights
+        "how much each pixel counts in the loss: by the paper's map (eq. 2), by its border term alone, by a "
+        "light border term, or all the same (none); auto is light where the data tell cells apart, else none; default "
+        + default.weights
     )
     group.add_argument("--weights", choices=KINDS, help=weights)
     correction = (
@@ -175,10 +176,13 @@ def _begin(options, ranks: Ranks, until_the_end: contextlib.ExitStack) -> tuple[
 
 def _train_and_evaluate(run: Run, dataset: Dataset, folder: Path, stop: Stop, ranks: Ranks) -> int:
     """Train and evaluate; whatever ends it early, one line says where the run stands."""
+    began, before = time.monotonic(), run.history[-1]["seconds"] if run.history else 0.0
     try:
         _train(run, dataset, folder, stop, ranks)
         if stop.signal is None:
-            _evaluate(run, dataset, folder)
+            measure_and_save(run, dataset, folder)
+            minutes = (run.history[-1]["seconds"] - before) / 60, (time.monotonic() - began) / 60
+            print_line("{:.1f} minutes of training; with validation, measures and pictures {:.1f}".format(*minutes))
             return 0
         print_line(f"stopped after step {len(run.history)}; {_where_it_stands(folder)}")
     except KeyboardInterrupt:
@@ -205,18 +209,6 @@ def _train(run: Run, dataset: Dataset, folder: Path, stop: Stop, ranks: Ranks) -
     weights = run_folder.weights_of_run(run.config, dataset.train, folder)
     with name_a_tile_that_fits(run.config, dataset):
         train_and_save(run, dataset, weights, lambda: run_folder.save_run(run, folder), stop, ranks)
-
-
-def _evaluate(run: Run, dataset: Dataset, folder: Path) -> None:
-    """Measure the network on all held-out images, and store the threshold that suits them."""
-    samples, tile = dataset.validation, prediction_tile(run.config)
-    probabilities = predict_samples(run.network, samples, tile=tile, progress=True)
-    choice = choose_threshold(samples, probabilities)
-    run = run._replace(threshold=choice.threshold)
-    run_folder.save_run(run, folder)
-    print_line(table(run_folder.write_evaluation(samples, probabilities, folder, run.threshold)))
-    print_line(choice.in_words(f"{len(samples)} held-out image{'s' if len(samples) > 1 else ''}"))
-    print_line(f"look at {folder / 'contact_sheet.png'} and {folder / 'curves.png'}")
 
 
 def _where_it_stands(folder: Path) -> str:

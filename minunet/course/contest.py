@@ -25,7 +25,7 @@ COLUMNS = ["rank", "entry", "seg", "worst_image", "worst_seg", "remark"]
 
 
 def write_held_out(samples: list[Sample], folder: str | Path) -> None:
-    """Write grey images and their cells as the folder of a contest; `minunet train --data folder:DIR` reads it, too."""
+    """Write grey images and their cells as the folder of a contest; `--data folder:DIR --labels instances` reads it."""
     for sample in samples:
         if sample.instances is None:
             raise InputError(f"expected one number per cell, got {sample.name} with classes only")

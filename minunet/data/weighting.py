@@ -3,6 +3,7 @@
     none    1 everywhere
     map     the weight map of eq. 2: class balance and border term
     border  eq. 2 with w_c = 1: the border term alone
+    light   as border, but w0 = 2 in place of 10: touching cells come apart, and outlines stay where they are
     auto    AUTO where the data tell one cell from another, else none
 
 Where the truth is not known (`Sample.known` is False), the weight is always 0.
@@ -22,8 +23,9 @@ from minunet.data.weight_maps import as_instances, balanced_weights, weight_map
 from minunet.errors import InputError
 from minunet.files import replace_atomically
 
-KINDS = ("auto", "map", "border", "none")
-AUTO = "map"
+KINDS = ("auto", "map", "border", "light", "none")
+AUTO = "light"
+LIGHT = 2.0  # w0
 
 
 def loss_weights(samples: list[Sample], kind: str = "auto", cache: Path | None = None) -> list[np.ndarray | None]:
@@ -83,8 +85,8 @@ def _checked(sample: Sample) -> Sample:
 def _map(cells: np.ndarray, known: np.ndarray | None, kind: str) -> np.ndarray:
     """Return the weight map, (H, W); the classes are balanced over the known pixels, and all others weigh 0."""
     known_cells = cells if known is None else cells[known]
-    class_weights = (1.0, 1.0) if kind == "border" else balanced_weights(known_cells != 0)
-    weights = weight_map(cells, class_weights=class_weights)
+    class_weights = balanced_weights(known_cells != 0) if kind == "map" else (1.0, 1.0)
+    weights = weight_map(cells, class_weights=class_weights, **({"w0": LIGHT} if kind == "light" else {}))
     return weights if known is None else weights * known
 
 
@@ -93,7 +95,7 @@ def _key(sample: Sample, cells: np.ndarray, kind: str) -> str:
     checksum = zlib.crc32(np.ascontiguousarray(cells).data)
     if sample.known is not None:
         checksum = zlib.crc32(np.ascontiguousarray(sample.known).data, checksum)
-    return f"{sample.name}-{'border' if kind == 'border' else 'map'}-{checksum:08x}"
+    return f"{sample.name}-{kind}-{checksum:08x}"
 
 
 def _read(cache: Path | None) -> dict[str, np.ndarray]:

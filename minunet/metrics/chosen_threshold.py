@@ -7,7 +7,7 @@ The standard error is that of the difference between images or, where these are 
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from minunet.errors import InputError, shown
 
 HALF = 0.5
 GRID = np.arange(1, 20) / 20
-CERTAIN = 2.0  # standard errors
+CERTAIN = 3.0  # standard errors: the best of many thresholds is by chance some of them better
 WORTH_IT = 0.02  # of the pixel error
 MANY = 8  # images, whose errors show how far they scatter
 
@@ -39,7 +39,7 @@ class Choice(NamedTuple):
         )
 
 
-def check_threshold(threshold: object) -> None:
+def check_threshold(threshold: Any) -> None:
     """Raise InputError unless this is a threshold of a probability: a number above 0 and below 1."""
     if not is_number(threshold) or not 0 < threshold < 1:
         raise InputError(f"threshold must be a number above 0 and below 1, got {shown(threshold)}; {HALF} is usual")
@@ -80,7 +80,7 @@ def _by_quarters(sample: Sample, probabilities: np.ndarray) -> tuple[np.ndarray,
         rows, columns = ((slice(n // 2), slice(n // 2, None))[side] for n, side in ((H, i // 2), (W, i % 2)))
         inside = known[rows, columns]
         count[i] = np.count_nonzero(inside)
-        passed = np.searchsorted(GRID.astype(p.dtype), p[rows, columns][inside])  # thresholds below p: it is above them
+        passed = np.searchsorted(GRID, p[rows, columns][inside])  # thresholds below p: it is above them
         is_cell = truth[rows, columns][inside]
         cells, others = (np.bincount(passed[which], minlength=len(GRID) + 1) for which in (is_cell, ~is_cell))
         wrong[i] = np.cumsum(cells)[:-1] + others.sum() - np.cumsum(others)[:-1]  # missed cells, and false alarms

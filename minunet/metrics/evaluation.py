@@ -75,7 +75,7 @@ def evaluate(
     """
     rows = pixel_errors(samples, probabilities, threshold)  # which checks both
     probabilities = [as_array(p, "probabilities") for p in probabilities]
-    rows_with_bar = ProgressBar(rows, unit="image", disable=None if progress else True, leave=False)
+    rows_with_bar = ProgressBar(rows, desc="measuring", unit="image", disable=None if progress else True, leave=False)
     for row, sample, p in zip(rows_with_bar, samples, probabilities, strict=True):
         row.update(_slow_measures(sample, p, threshold))
     true_cells = [_true_cells(sample) for sample in samples]

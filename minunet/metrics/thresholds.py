@@ -8,6 +8,8 @@ At a threshold t, the probability p of cell is turned into cells in two ways:
 Plain scores depend on how broad the predicted borders are, thinned scores do not.
 """
 
+from typing import Any
+
 import numpy as np
 
 from minunet.backend import as_array, as_list, check_finite
@@ -70,7 +72,8 @@ def best_over_thresholds(
     if len(set(counts)) > 1:
         raise InputError(f"truths, probabilities and knowns must be of one length, got {counts}; give one per image")
     images = list(zip(truths, probabilities, knowns, seg_cells if with_seg else [None] * len(truths), strict=True))
-    images_with_bar = ProgressBar(images, unit="image", disable=None if progress else True, leave=False)
+    options: dict[str, Any] = {"desc": "trying thresholds", "unit": "image", "disable": None if progress else True}
+    images_with_bar = ProgressBar(images, leave=False, **options)
     scores = [
         [_scores(truth, p, known, threshold, cells) for threshold in THRESHOLDS]
         for truth, p, known, cells in images_with_bar

@@ -21,7 +21,7 @@ from minunet.layers.batch_norm import BatchNormCache, fold_batch_norm
 from minunet.network.checks import has_norm
 from minunet.network.unet import UnetCache
 
-MOMENTUM = 0.02  # of the average: about the last 1 / MOMENTUM steps count; those of single tiles differ much
+MOMENTUM = 0.05  # about the last 1 / MOMENTUM steps count: tiles differ, but old ones lag behind the parameters
 PAIRS = (("conv1", "norm1"), ("conv2", "norm2"))  # of a double convolution
 
 

@@ -18,11 +18,12 @@ from functools import partial
 
 import numpy as np
 
-from minunet.backend import allow_tf32_if_asked, array_module, to_host
+from minunet.backend import array_module, to_host
 from minunet.data.normalisation import Normalisation, as_normalisation, normalisation_of, normalise
 from minunet.data.sample import Sample
 from minunet.data.tiles import cut
 from minunet.errors import InputError
+from minunet.gpu import allow_tf32_if_asked
 from minunet.network.sizes import border, output_size, smallest_input_size
 from minunet.network.trained import Network
 from minunet.network.unet import unet_forward
@@ -177,6 +178,10 @@ def _default_length(length: int, depth: int) -> int:
     return smallest_input_size(step * math.ceil(output / step), depth)
 
 
-def predict_samples(network: Network | dict, samples: list[Sample], **options) -> list[np.ndarray]:
-    """Return the probabilities (K, H, W) of each sample; `network` and `options` as for `predict`."""
-    return [predict(network, sample.image, **options) for sample in samples]
+def predict_samples(
+    network: Network | dict, samples: list[Sample], progress: bool = False, **options
+) -> list[np.ndarray]:
+    """Return the probabilities (K, H, W) of each sample; `network`, `progress` and `options` as for `predict`."""
+    disable = None if progress and len(samples) > 1 else True
+    samples_with_bar = ProgressBar(samples, desc="predicting", unit="image", disable=disable, leave=False)
+    return [predict(network, sample.image, progress=progress, **options) for sample in samples_with_bar]

@@ -145,9 +145,16 @@ def write_smaller_levels(group, shrink) -> int:
 
 def means_of_four(level):
     """Return a Dask array (C, H, W) of bytes at half the resolution: means of 2 x 2 pixels."""
-    H, W = (n // 2 * 2 for n in level.shape[1:])
-    corners = [level[:, top:H:2, left:W:2] for top in (0, 1) for left in (0, 1)]
-    return ((sum(corner.astype(np.uint16) for corner in corners) + 2) // 4).astype(np.uint8)
+    chunks = [tuple(n // 2 for n in lengths) for lengths in level.chunks[1:]]
+    return level.map_blocks(_mean_of_four, chunks=(level.chunks[0], *chunks), dtype=np.uint8)
+
+
+def _mean_of_four(x: np.ndarray) -> np.ndarray:
+    """Return the mean of 2 x 2 bytes, rounded: of neighbouring rows first, as they lie one after the other."""
+    H, W = (n // 2 * 2 for n in x.shape[1:])
+    two = x[:, 0:H:2].astype(np.uint16) + x[:, 1:H:2]
+    four = two[:, :, 0:W:2] + two[:, :, 1:W:2]
+    return ((four + 2) // 4).astype(np.uint8)
 
 
 def first_of_four(level):

@@ -57,7 +57,7 @@ class Config(NamedTuple):
     invert: bool = False  # swap cell and background of binary masks
     hold_out: str | None = None  # None: as the reader says, for most the last fifth
     field_of_interest: int | None = None  # pixels at the border of ctc: frames; None: as the challenge says
-    norm: str = "none"
+    norm: str = "batch"
 
 
 def resolve(options: Mapping, recipe: str = "quick", stored: Mapping | None = None) -> Config:

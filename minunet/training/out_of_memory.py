@@ -18,10 +18,10 @@ import contextlib
 
 import numpy as np
 
-from minunet.backend import gpu_memory, is_out_of_gpu_memory
 from minunet.data import Dataset
 from minunet.errors import InputError
 from minunet.fast.cuda.loader import tile_size
+from minunet.gpu import gpu_memory, is_out_of_gpu_memory
 from minunet.network.sizes import fits
 from minunet.network.summary import layer_rows, memory
 from minunet.training.config import Config, norm_of

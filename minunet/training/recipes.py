@@ -10,7 +10,7 @@ paper   What the paper says, and where it is silent, a choice:
 
         64 base channels, depth 4, tile 572          Fig. 1
         batch of one tile, momentum 0.99             section 3
-        plain He weights                             section 3
+        plain He weights, no batch normalisation     section 3
         weight map, w0 = 10, sigma = 5               eq. 2
         elastic deformation, rotation, shift, grey   section 3.1
         dropout at the end of the contracting path   section 3.1; the rate, 0.5, is the authors' release's
@@ -29,7 +29,9 @@ RECIPES = {
         "optimiser": "sgd",
         "momentum": 0.99,
         "init": "he",
+        "norm": "none",
         "weights": "map",
+        "correction": "none",
         "augmentation": "elastic",
         "dropout_rate": 0.5,
         "learning_rate": 0.001,

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from minunet.backend import allow_tf32_if_asked, to_device
+from minunet.backend import to_device
 from minunet.data import Sample, loss_weights
 from minunet.errors import InputError
 from minunet.files import looks_empty, remove_unfinished, replace_atomically
+from minunet.gpu import allow_tf32_if_asked
 from minunet.metrics.evaluation import evaluate
 from minunet.network.trained.checkpoint import load_checkpoint, save_checkpoint
 from minunet.pictures.contact_sheet import plot_contact_sheet

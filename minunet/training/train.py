@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minunet.backend import Array, allow_tf32_if_asked, array_module, flatten, to_device
+from minunet.backend import Array, array_module, flatten, to_device
 from minunet.data import (
     AUGMENTATIONS,
     Dataset,
@@ -43,6 +43,7 @@ from minunet.data.image_statistics import statistics_of_training
 from minunet.data.normalisation import Normalisation
 from minunet.fast.cpu.parallel import side_by_side
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
+from minunet.gpu import allow_tf32_if_asked
 from minunet.network.correction import corrected
 from minunet.network.initialise import centre, init_unet
 from minunet.network.running_averages import first_running, fold_unet, statistics, update_running_averages

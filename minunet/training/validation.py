@@ -100,7 +100,7 @@ def window(network: Network, sample: Sample, side: int, seed: list[int]) -> tupl
     pixels = normalise(pixels, normalisation_of(sample.image, network.normalisation))
     bias = network.params["head"]["bias"]
     p = tile_probabilities(network.params, array_module(bias).asarray(pixels, dtype=bias.dtype))
-    inside = np.s_[top : top + height, left : left + width]
-    known = None if sample.known is None else sample.known[inside]
-    labels = sample.labels[inside]
-    return Sample(sample.name, sample.image[(slice(None), *inside)], labels, None, known), p[:, :height, :width]
+    rows, columns = slice(top, top + height), slice(left, left + width)
+    known = None if sample.known is None else sample.known[rows, columns]
+    image, labels = sample.image[:, rows, columns], sample.labels[rows, columns]
+    return Sample(sample.name, image, labels, None, known), p[:, :height, :width]

@@ -241,7 +241,8 @@ def training_step(params, velocity, tile, learning_rate, momentum=0.9):
 # divides each gradient by its own usual size, so that every weight moves by about the learning rate.) It is in three
 # functions. `tile_gradient` goes forward and backward with one tile. `batch_step` takes the mean of the gradients of
 # a batch of tiles, which several machines may share (notebook 15), and lets the optimiser step. `train_step` calls it
-# with a batch of a single tile, as here.
+# with a batch of a single tile, as here. (`statistics` and the running averages belong to batch normalisation, of which
+# notebook 17 tells; this network has none, and both are empty.)
 
 # %%
 course.show_source(tile_gradient, batch_step, train_step)

@@ -479,7 +479,7 @@ SEEDS = (0,) if QUICK else (0, 1, 2)
 held_out = synthetic_dataset(1000, num_train=0, num_validation=4, height=128, width=128).validation
 
 # %%
-config = Config(base_channels=8, depth=2, tile=104, steps=30 if QUICK else 500, optimiser="sgd")
+config = Config(base_channels=8, depth=2, tile=104, steps=30 if QUICK else 500, optimiser="sgd", norm="none")
 MEASURED_EVERY = 15 if QUICK else 50
 
 

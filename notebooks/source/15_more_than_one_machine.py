@@ -97,7 +97,7 @@ course.check("block_with_halo", my_block_with_halo)
 # %%
 cells = synthetic_dataset(77, num_train=0, num_validation=1, height=148, width=212).validation[0]
 training = synthetic_dataset(0, num_train=8, num_validation=0, height=128, width=128).train
-settings = {"base_channels": 4, "depth": 2, "tile": 108, "weights": "none", "progress": False}
+settings = {"base_channels": 4, "depth": 2, "tile": 108, "weights": "none", "norm": "none", "progress": False}
 network = train(
     [sample.image for sample in training],
     [sample.labels for sample in training],
@@ -363,7 +363,7 @@ def ranks_played_by_threads(rank):
 
 # %%
 dataset = synthetic_dataset(0, num_train=8, num_validation=0, height=128, width=128)
-config = Config(base_channels=4, depth=2, tile=76, batch=COUNT, steps=4, weights="none")
+config = Config(base_channels=4, depth=2, tile=76, batch=COUNT, steps=4, weights="none", norm="none")
 
 
 def train_as(ranks):
@@ -474,6 +474,7 @@ def losses_of(batch, rate):
         batch=batch,
         steps=TILES // batch,
         weights="none",
+        norm="none",
         optimiser="sgd",
         momentum=0,
     )

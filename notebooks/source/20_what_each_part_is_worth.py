@@ -288,7 +288,7 @@ print(f"{cut_away:,} of {sum(sizes.values()):,} parameters are cut: {cut_away / 
 
 # %%
 STEPS, SEEDS = (8, (0,)) if QUICK else (150, (0, 1))
-PARTS = {"weights": "map", "dropout_rate": 0.5}
+PARTS = {"weights": "map", "dropout_rate": 0.5, "norm": "none"}
 VARIATIONS = {  # name: the settings, and whether there are skips
     "all parts": (PARTS, True),
     "without skips": (PARTS, False),

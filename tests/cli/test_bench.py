@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pytest
 
-from minunet.backend import gpu_is_there
 from minunet.cli.bench import minunet_side
 from minunet.cli.bench.layer import Layer, layers_of
 from minunet.cli.bench.report import layer_line, step_table
@@ -15,6 +14,7 @@ from minunet.cli.bench.sides import Side
 from minunet.cli.bench.worker import arrays_of
 from minunet.cli.main import main
 from minunet.errors import InputError
+from minunet.gpu import gpu_is_there
 
 SMALL = {"height": 36, "width": 36, "base_channels": 2, "depth": 1}
 

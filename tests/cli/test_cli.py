@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minunet import Network, init_unet, relu_backward, save_network
+from minunet import Network, Normalisation, init_unet, load_network, relu_backward, save_network
 from minunet.cli.main import main
 from minunet.data import synthetic_cells
 from minunet.network.trained.checkpoint import load_checkpoint
@@ -134,8 +134,9 @@ def test_predict_writes_its_results_for_images_of_any_size(run, tmp_path, rng, c
     probability, classes = (np.asarray(Image.open(out / f"a_{kind}.png")) for kind in ("probability", "classes"))
     assert probability.shape == (23, 61)
     assert set(np.unique(classes)) <= {0, 255}
-    clear = np.abs(probability.astype(int) - 127) > 1
-    np.testing.assert_array_equal((probability > 127)[clear], (classes == 255)[clear])
+    grey = 255 * load_network(run / "checkpoint.npz").threshold
+    clear = np.abs(probability - grey) > 1
+    np.testing.assert_array_equal((probability > grey)[clear], (classes == 255)[clear])
 
 
 @pytest.mark.parametrize("rotations", [4, 7, 8])
@@ -339,9 +340,13 @@ def test_a_checkpoint_that_cannot_be_read(command, run, tmp_path, cells_folder, 
 
 def test_images_that_do_not_fit_the_network(run, tmp_path, rng, capsys):
     checkpoint, out = run / "checkpoint.npz", tmp_path / "out"
-    Image.fromarray(rng.integers(0, 255, (20, 20, 3), np.uint8)).save(tmp_path / "colour.png")
-    line = refused(capsys, "predict", checkpoint, tmp_path / "colour.png", "--out", out)
-    assert "colour.png: image must have shape (H, W) or (1, H, W) for this network, got (3, 20, 20)" in line
+    colour = tmp_path / "colours.npz"
+    save_network(
+        colour, Network(init_unet(np.random.default_rng(0), 3, base_channels=2, depth=1), Normalisation("image"))
+    )
+    Image.fromarray(rng.integers(0, 255, (20, 20), np.uint8)).save(tmp_path / "one.png")
+    line = refused(capsys, "predict", colour, tmp_path / "one.png", "--out", out)
+    assert "one.png: image must have shape (3, H, W) for this network, got (1, 20, 20)" in line
     assert "found none" in refused(capsys, "predict", checkpoint, tmp_path / "nothing.png", "--out", out)
     Image.fromarray(rng.integers(0, 255, (20, 20), np.uint8)).save(tmp_path / "grey.png")
     Image.fromarray(np.full((20, 20), np.nan, np.float32)).save(tmp_path / "nan.tif")

@@ -111,7 +111,8 @@ def test_a_signal_before_the_first_step_leaves_nothing(train, tmp_path, monkeypa
 @pytest.mark.slow
 def test_ctrl_c_after_the_last_step_keeps_the_run_which_can_then_be_evaluated(train, tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patched:
-        patched.setattr("minunet.cli.train.predict_samples", lambda *args, **o: signal.raise_signal(signal.SIGINT))
+        place = "minunet.cli.measure_and_save.predict_samples"
+        patched.setattr(place, lambda *args, **options: signal.raise_signal(signal.SIGINT))
         assert train(lambda: None) == 130
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("stopped at once; step 6 is in the checkpoint")

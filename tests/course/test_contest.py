@@ -46,7 +46,7 @@ def joined(cells):
 
 
 def test_the_folder_of_a_contest_is_one_to_train_on(held_out):
-    dataset = read_folder(held_out)
+    dataset = read_folder(held_out, labels="instances")
     read = [*dataset.train, *dataset.validation]
     assert [sample.name for sample in read] == [sample.name for sample in SAMPLES]
     for sample, written in zip(read, SAMPLES, strict=True):

@@ -27,10 +27,13 @@ def sample(instances, known=None, told_apart=True):
 
 def test_the_weight_map_of_instances_and_of_connected_components(instances):
     expected = weight_map(instances)
-    for kind, told_apart in (("auto", True), ("map", True), ("map", False)):
+    for kind, told_apart in (("map", True), ("map", False)):
         np.testing.assert_array_equal(loss_weights([sample(instances, None, told_apart)], kind)[0], expected)
     border = loss_weights([sample(instances)], "border")[0]
     np.testing.assert_array_equal(border, weight_map(instances, class_weights=(1.0, 1.0)))
+    for kind in ("light", "auto"):
+        light = loss_weights([sample(instances)], kind)[0]
+        np.testing.assert_array_equal(light, weight_map(instances, w0=2.0, class_weights=(1.0, 1.0)))
     assert loss_weights([sample(instances, None, False), sample(instances)], "none") == [None, None]
     assert loss_weights([sample(instances, None, False)], "auto") == [None]
 
@@ -54,7 +57,7 @@ def test_maps_are_made_once(instances, tmp_path, monkeypatch):
 
 
 def test_a_cache_of_one_kind_is_not_taken_for_another(instances, tmp_path):
-    for kind in ("map", "border", "auto"):
+    for kind in ("map", "border", "light", "auto"):
         cached = loss_weights([sample(instances)], kind, tmp_path / "weights.npz")[0]
         np.testing.assert_array_equal(cached, loss_weights([sample(instances)], kind)[0])
 
@@ -62,7 +65,7 @@ def test_a_cache_of_one_kind_is_not_taken_for_another(instances, tmp_path):
 def test_a_complete_cache_is_not_written_again(instances, tmp_path, monkeypatch):
     loss_weights([sample(instances)], "map", tmp_path / "weights.npz")
     monkeypatch.setattr("minunet.data.weighting.replace_atomically", lambda *call: pytest.fail("written again"))
-    loss_weights([sample(instances)], "auto", tmp_path / "weights.npz")  # auto means map here
+    loss_weights([sample(instances)], "map", tmp_path / "weights.npz")
 
 
 def test_a_damaged_cache_is_made_again(instances, tmp_path):
@@ -73,5 +76,5 @@ def test_a_damaged_cache_is_made_again(instances, tmp_path):
 
 
 def test_unknown_kind(instances):
-    with pytest.raises(InputError, match="weights must be one of auto, map, border, none, got 'paper'; auto suits"):
+    with pytest.raises(InputError, match="one of auto, map, border, light, none, got 'paper'; auto suits"):
         loss_weights([sample(instances)], "paper")

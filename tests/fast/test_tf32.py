@@ -17,7 +17,7 @@ from minunet import (
     unet_backward,
     unet_forward,
 )
-from minunet.backend import TF32_CAPABILITY, TF32_TENSOR_OP_MATH, allow_tf32_if_asked, map_tree, tf32_is_allowed
+from minunet.backend import map_tree
 from minunet.cli.bench import minunet_side, worker
 from minunet.cli.bench.layer import Layer
 from minunet.course import pretend_gpu
@@ -25,6 +25,7 @@ from minunet.data import load_data
 from minunet.fast.conv import conv2d_backward, conv2d_forward
 from minunet.fast.cuda import conv as conv_kernels
 from minunet.fast.cuda import loader
+from minunet.gpu import TF32_CAPABILITY, TF32_TENSOR_OP_MATH, allow_tf32_if_asked, tf32_is_allowed
 from minunet.training.config import Config
 from minunet.training.run_folder import resume_run, save_run
 from minunet.training.train import start

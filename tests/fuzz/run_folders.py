@@ -22,7 +22,7 @@ from minunet.training.stored_run import IN_EVERY_FILE, stored_config
 from minunet.training.train import start, train_steps
 
 STEPS = 3
-SMALL = {"base_channels": 2, "depth": 1, "tile": 36, "weights": "map", "steps": STEPS}
+SMALL = {"base_channels": 2, "depth": 1, "tile": 36, "weights": "map", "norm": "batch", "steps": STEPS}
 BY_COMMAND = 0.03  # the share that goes through the command line, which takes longer
 
 
@@ -38,7 +38,7 @@ class RunFolder:
         for _ in train_steps(run, dataset._replace(validation=[])):
             pass
         path = folder / "whole.npz"
-        network, of_run = run.network._replace(params=run.params), (run.optimiser_state, run.history)
+        network, of_run = run.network._replace(params=run.params, threshold=0.35), (run.optimiser_state, run.history)
         save_checkpoint(path, network, run.config._asdict(), *of_run, run.running, run.shift + 0.1)
         self.whole = path.read_bytes()
         with np.load(path) as archive:
@@ -96,14 +96,16 @@ class RunFolder:
 
     def _judge_checkpoint(self, path: Path, truth: dict) -> None:
         stored = load_checkpoint(path)
-        groups = {"params": stored.network.params, "optimiser_state": stored.optimiser_state or {}}
+        groups = {"params": stored.params, "optimiser_state": stored.optimiser_state or {}, "running": stored.running}
         for group, tree in groups.items():
             expected = {name: x for name, x in truth.items() if name.startswith(f"{group}/")}
-            flat = {f"{group}/{name}": x for name, x in flatten(tree).items()}
+            flat = {f"{group}/{name}": x for name, x in flatten(tree).items()} if tree else {}
             if flat.keys() != expected.keys() or not all(np.array_equal(x, expected[name]) for name, x in flat.items()):
                 raise MisreadError(f"{group} are not those of the file")
         if stored.config != self.about["config"] or stored.history != self.about["history"]:
             raise MisreadError("settings or history are not those of the file")
+        if stored.network.threshold != self.about["threshold"]:
+            raise MisreadError("the threshold is not that of the file")
         self._judge_prediction(stored.network)
         resume_run(path.parent)
 
@@ -125,6 +127,8 @@ class RunFolder:
         changed = [name for name, value in config.items() if resolved[name] != value and name not in MAY_BE_NONE]
         if changed or json.dumps(run.history) != json.dumps(about["history"]):
             raise MisreadError(f"the run goes on with another {changed or 'history'}")
+        if run.threshold != about.get("threshold", 0.5):
+            raise MisreadError("the run goes on with another threshold")
 
     def _judge_maps(self, data: bytes) -> None:
         path = self.folder / "weights.npz"

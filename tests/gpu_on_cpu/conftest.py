@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from minunet import init_unet
-from minunet.backend import allow_tf32_if_asked, to_device
+from minunet.backend import to_device
+from minunet.gpu import allow_tf32_if_asked
 
 
 @pytest.fixture

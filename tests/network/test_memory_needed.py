@@ -15,6 +15,7 @@ from minunet.errors import InputError
 from minunet.fast.cpu import limits, memory
 from minunet.network.initialise import init_unet
 from minunet.network.memory_needed import backward_bytes, check_memory, forward_bytes, network_of
+from minunet.network.running_averages import first_running
 from minunet.network.sizes import output_size
 from minunet.prediction.predict import tile_probabilities
 from minunet.training.config import Config
@@ -31,6 +32,7 @@ LARGE = [
     ({"in_channels": 1, "num_classes": 2, "base_channels": 32, "depth": 1}, 516),
     ({"in_channels": 1, "num_classes": 2, "base_channels": 16, "depth": 3}, 604),
 ]
+WITH_NORM = ({"in_channels": 1, "num_classes": 2, "base_channels": 16, "depth": 3, "norm": "batch"}, 220)
 CASES = [*NETWORKS, *(pytest.param(*case, marks=pytest.mark.slow) for case in LARGE)]
 GB = 10**9
 
@@ -69,14 +71,16 @@ def test_a_prediction_takes_what_is_predicted(rng, network, tile):
     )
 
 
-@pytest.mark.parametrize(("network", "tile"), CASES)
+@pytest.mark.parametrize(("network", "tile"), [*CASES, WITH_NORM])
 def test_a_training_step_takes_what_is_predicted(rng, network, tile):
     params = init_unet(rng, **network)
     output = output_size(tile, network["depth"])
     labels = rng.integers(0, 2, (output, output))
     x = rng.standard_normal((network["in_channels"], tile, tile)).astype(np.float32)
     config = Config(tile=tile, depth=network["depth"], optimiser="adam", learning_rate=0.001)
-    run = Run(config, params, init_moments(params), Normalisation("image"), [], None, {}, np.zeros(2))
+    run = Run(
+        config, params, init_moments(params), Normalisation("image"), [], None, first_running(params), np.zeros(2)
+    )
     step = functools.partial(train_step, run, (x, labels, None), 0, 0.001)
     check(f"step, {network}, tile {tile}", backward_bytes(tile, **network), step)
 

@@ -96,6 +96,22 @@ def test_the_cache_takes_as_many_bytes_as_foretold(network, H, W):
     assert memory(layer_rows(H, W, **network), H, W)["cache"] == sum(held.values())
 
 
+def test_batch_normalisation_is_foretold():
+    network = dict(depth=2, base_channels=2, in_channels=1, num_classes=2, norm="batch")
+    params, _, cache = run(network, 52, 44)
+    rows = layer_rows(52, 44, **network)
+    for row in rows:
+        vectors = 2 if row.kind == "conv 3x3, norm" else 1  # gamma and beta, or a bias
+        assert row.kind != "conv 3x3"
+        assert row.parameters == m.flatten(params)[f"{row.name}.weight"].size + vectors * row.out_channels
+    assert sum(row.parameters for row in rows) == sum(x.size for x in m.flatten(params).values())
+    held = bytes_held(cache)
+    statistics = sum(x.nbytes for name, x in m.flatten(cache).items() if name.endswith((".mean", ".variance")))
+    for parameter in bytes_held(params):
+        held.pop(parameter, None)
+    assert memory(rows, 52, 44)["cache"] == sum(held.values()) - statistics
+
+
 def test_height_and_width_are_not_mixed_up():
     tall, wide = layer_rows(92, 44, depth=2, base_channels=3), layer_rows(44, 92, depth=2, base_channels=3)
     assert [(row.height, row.width) for row in tall] == [(row.width, row.height) for row in wide]

@@ -81,16 +81,16 @@ written = []  # places of blocks: the workers are threads of this process
 write_block = slide.write_block
 
 
-def write_and_note(probabilities, out, place):
+def write_and_note(probabilities, out, place, threshold):
     written.append(place)
-    return write_block(probabilities, out, place)
+    return write_block(probabilities, out, place, threshold)
 
 
-def crash_in_the_third_block(probabilities, out, place):
+def crash_in_the_third_block(probabilities, out, place, threshold):
     if len(written) == 2:
         zarr.open_group(out, mode="r+")["0"][:, place[0] * 64, place[1] * 64] = 99
         raise RuntimeError("crash")
-    return write_and_note(probabilities, out, place)
+    return write_and_note(probabilities, out, place, threshold)
 
 
 def test_blocks_that_are_done_are_not_computed_again(tmp_path, path, network, client, monkeypatch):

@@ -95,7 +95,7 @@ def test_the_network_that_comes_with_minunet_is_far_from_any_limit():
 
 
 def test_a_dead_layer_is_said_once(small_unet):
-    run = start(Config(steps=20, **SMALL), DATA)
+    run = start(Config(steps=20, norm="none", **SMALL), DATA)
     run.params["decode"][0]["conv1"]["bias"][:] = -1e3
     message = r"after step 2 decode\.0\.conv1 is dead: its output is 0 everywhere in held-out images, so no gradient p"
     with pytest.warns(UserWarning, match=message) as said:
@@ -131,8 +131,13 @@ def test_a_network_that_learns_is_not_warned_about():
 
 # What users bring, and what they are told: an InputError with these words, a warning, or a network.
 BROUGHT = {
-    "a learning rate of 10": ({"learning_rate": 10.0}, "is dead: .* try learning_rate=0.001"),
-    "one of 1000": ({"learning_rate": 1000.0}, "is the first layer out of range.* try learning_rate=0.001"),
+    "a learning rate of 10": ({"learning_rate": 10.0, "norm": "none"}, "is dead: .* try learning_rate=0.001"),
+    "one of 1000": (
+        {"learning_rate": 1e3, "norm": "none"},
+        "is the first layer out of range.* try learning_rate=0.001",
+    ),
+    "10, with batch normalisation": ({"learning_rate": 10.0}, "is the first layer out of r.* try learning_rate=0.001"),
+    "1000, with it": ({"learning_rate": 1000.0}, "is dead: .* try learning_rate=0.001"),
     "16 bits": ({"images": [np.uint16(65_535 * image) for image in IMAGES]}, None),
     "constant images": ({"images": [np.ones_like(image) for image in IMAGES]}, "expected images with contrast"),
     "empty masks": ({"labels": [0 * labels for labels in LABELS]}, "expected cells and background .* only background"),
@@ -159,6 +164,7 @@ def test_what_users_bring_is_trained_on_or_refused_with_the_reason(brought):
 def test_the_command_says_it_in_one_line_and_keeps_the_last_good_step(cells_folder, tmp_path, capsys):
     options = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--steps", "50", "--learning-rate", "10"]
     folder = tmp_path / "run"
+    options += ["--norm", "none"]
     assert main(["train", "--data", f"folder:{cells_folder}", *options, "--out", str(folder)]) == 2
     err = capsys.readouterr().err
     assert len(err.splitlines()) == 1

@@ -88,7 +88,7 @@ def test_train_on_arrays_takes_it():
         images, [images[0] > 0.5], steps=1, base_channels=2, depth=1, tile=36, norm="batch", progress=False
     )
     assert isinstance(network, m.Network) and not any("norm" in name for name in flatten(network.params))
-    with pytest.raises(InputError, match="norm must be one of none, batch, got 'layer'; the default is none"):
+    with pytest.raises(InputError, match="norm must be one of none, batch, got 'layer'; the default is batch"):
         m.train(images, [images[0] > 0.5], norm="layer")
 
 

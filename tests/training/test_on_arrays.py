@@ -94,7 +94,7 @@ def test_the_bar_counts_the_steps_and_shows_the_loss(images_and_labels, monkeypa
     bars = []
 
     class Bar:
-        def __init__(self, total, initial, unit, disable):
+        def __init__(self, total, initial, desc, unit, disable):
             self.total, self.n, self.unit, self.disable, self.shown = total, initial, unit, disable, {}
             bars.append(self)
 

@@ -74,6 +74,7 @@ def train_out_of_memory(monkeypatch, cupy, cells_folder, free, where="minunet.tr
     monkeypatch.setattr(where, allocate)
     monkeypatch.setattr(cupy.cuda.runtime, "memGetInfo", lambda: (free, 2 * free))
     small = ["--base-channels", "16", "--depth", "2", "--tile", "140", "--steps", "3", "--device", "gpu"]
+    small += ["--norm", "none"]
     return main(["train", "--data", f"folder:{cells_folder}", *small, "--out", str(cells_folder / "run")])
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from minunet.backend import gpu_is_there, tf32_is_allowed
 from minunet.cli.bench.layer import layers_of
 from minunet.cli.bench.report import layer_line, layer_title, plot_roofline, step_table
 from minunet.cli.bench.sides import roofs, time_layers, time_step
 from minunet.cli.shared_options import check_range
 from minunet.errors import InputError
 from minunet.files import picture_path
+from minunet.gpu import gpu_is_there, tf32_is_allowed
 from minunet.network.checks import check_numbers
 from minunet.network.sizes import LARGEST_TILE
 

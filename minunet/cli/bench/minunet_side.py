@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from minunet.backend import Array, allow_tf32_if_asked, array_module, to_device
+from minunet.backend import Array, array_module, to_device
 from minunet.fast.conv import conv2d_backward, conv2d_forward
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
+from minunet.gpu import allow_tf32_if_asked
 from minunet.layers import SoftmaxCrossEntropyCache
 from minunet.network.initialise import init_unet
 from minunet.network.unet import UnetCache, unet_backward, unet_forward

@@ -6,9 +6,10 @@ On a GPU it computes in full float32, unless CUPY_TF32=1 allows TF32; see benchm
 import numpy as np
 import torch
 
-from minunet.backend import flatten, tf32_is_allowed
+from minunet.backend import flatten
 from minunet.cli.bench import torch_unet
 from minunet.cli.bench.minunet_side import input_shape
+from minunet.gpu import tf32_is_allowed
 from minunet.network.initialise import init_unet
 
 DEVICES = {"cpu": "cpu", "gpu": "cuda"}

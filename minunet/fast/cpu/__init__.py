@@ -9,6 +9,7 @@ What each file is for, and when it is taken:
     winograd.py         3x3 kernels, many channels on wide images: a quarter of the multiplications, in tiles of 4x4;
                         winograd_tiles.py has its transforms
     winograd_deep.py    the same for deep layers, of few pixels and many kernels: the cores share the transformed x
+    batch_norm.py       batch normalisation and ReLU in one, after any of these convolutions
     pool.py, up_conv.py, crop_concat.py, loss.py        always; loss.py leaves more than two classes to the readable one
 
     what they are made of

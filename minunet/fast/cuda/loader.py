@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minunet.backend import Array, array_module, tf32_is_allowed
+from minunet.backend import Array, array_module
+from minunet.gpu import tf32_is_allowed
 
 REAL = {"float32": "float", "float64": "double"}
 INDEX = {"int": np.int32, "long long": np.int64}

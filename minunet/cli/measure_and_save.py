@@ -1,0 +1,35 @@
+"""The end of `minunet train`: measure the network on all held-out images, and store the threshold that suits them."""
+
+from pathlib import Path
+
+from minunet.cli.messages import print_line
+from minunet.data import Dataset
+from minunet.metrics.chosen_threshold import choose_threshold
+from minunet.metrics.table import table
+from minunet.prediction.predict import predict_samples
+from minunet.training import run_folder
+from minunet.training.train import Run
+from minunet.training.validation import predict_part, prediction_tile
+
+
+def measure_and_save(run: Run, dataset: Dataset, folder: Path) -> None:
+    """Choose the threshold, and write the checkpoint with it, the measures and the pictures.
+
+    Without held-out images the threshold is chosen on training images, and nothing is measured.
+    """
+    samples = dataset.validation
+    if samples:
+        tile = prediction_tile(run.config)
+        probabilities = predict_samples(run.network, samples, tile=tile, progress=True)
+        images = f"{len(samples)} held-out image{'s' if len(samples) > 1 else ''}"
+    else:
+        chosen, probabilities = predict_part(run, dataset.train)
+        images = f"{len(chosen)} training image{'s' if len(chosen) > 1 else ''}, as none is held out"
+    choice = choose_threshold(samples or chosen, probabilities)
+    run = run._replace(threshold=choice.threshold)
+    run_folder.save_run(run, folder)
+    if samples:
+        print_line(table(run_folder.write_evaluation(samples, probabilities, folder, run.threshold)))
+    print_line(choice.in_words(images))
+    pictures = [folder / "contact_sheet.png"] if samples else []
+    print_line(f"look at {' and '.join(map(str, [*pictures, folder / 'curves.png']))}")
