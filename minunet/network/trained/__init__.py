@@ -17,7 +17,7 @@ def load_network(name: str | Path) -> Network:
     Parameters
     ----------
     name : "cells" or a path
-        "cells" comes with minunet: it finds bright cells on a dark ground, as under a fluorescence microscope. A path
+        "cells" comes with minunet: it finds nuclei and cells, above all bright ones on a dark ground. A path
         is that of a checkpoint, such as RUN/checkpoint.npz.
 
     Raises
