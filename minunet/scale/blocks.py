@@ -113,7 +113,7 @@ def predict_block(
 
     `size` is that of a block, and `block_id` its place among them, (0, row, column).
     """
-    params, normalisation = network
+    params, normalisation = network[:2]  # a Network has more
     _check_finite(x, block_id, size)
     bias, depth = params["head"]["bias"], len(params["encode"])
     x = (x if normalisation is None else normalise(x, normalisation)).astype(bias.dtype)
