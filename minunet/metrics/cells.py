@@ -153,6 +153,7 @@ def _checked_table(labels, image, classes) -> tuple[np.ndarray, list[np.ndarray]
         check_finite(array, name)
     arrays = {name: to_host(array) for name, array in arrays.items()}
     planes = arrays.get("image", np.empty((0, *labels.shape)))
+    planes = planes.astype(np.float64) if planes.dtype == np.longdouble else planes  # which scipy.ndimage does not take
     labels = to_host(labels)
     labels = labels if labels.dtype == np.int32 else labels.astype(np.int64)
     return labels, list(planes.reshape(-1, *labels.shape)), arrays.get("classes")

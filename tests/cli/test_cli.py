@@ -69,14 +69,27 @@ def test_train_on_told_apart_cells_draws_and_keeps_their_weights(tmp_path, cells
         mask[15:] //= 2  # two cells, which touch
         Image.fromarray(mask).save(path)
     folder = tmp_path / "run"
-    train = ["train", "--data", f"folder:{cells_folder}", *SMALL, "--steps", "1", "--out", str(folder)]
+    train = [
+        "train",
+        "--data",
+        f"folder:{cells_folder}",
+        *SMALL,
+        "--steps",
+        "1",
+        "--labels",
+        "instances",
+        "--weights",
+        "map",
+        "--out",
+        str(folder),
+    ]
     assert main(train) == 0
     with Image.open(folder / "weights.png") as picture:
         assert picture.width > picture.height > 100
     with np.load(folder / "weights.npz") as maps:
         assert len(maps.files) == 3 and maps[maps.files[0]].max() > 8
     assert main(["train", "--resume", "--out", str(folder), "--steps", "2"]) == 0
-    assert main([*train[:-1], str(tmp_path / "plain"), "--weights", "none"]) == 0
+    assert main([*train[:-1], str(tmp_path / "plain"), "--weights", "none"]) == 0  # the last of two options counts
     assert not list((tmp_path / "plain").glob("weights.*"))
 
 

@@ -67,8 +67,14 @@ def others() -> list[Call]:
              words={"truths": "truth", "probabilities": "probability", "knowns": "known"}),
         Call("evaluate", metrics.evaluate, {"samples": SAMPLES, "probabilities": [np.stack([1 - P, P])]},
              {"samples": lambda right: [*NOTHING, Variant("arrays", [P])],
-              "probabilities": in_place_of_list(in_place_of_finite)}, words={"probabilities": "probability"}),
+              "probabilities": in_place_of_list(in_place_of_finite)}, words={"probabilities": "probability"},
+             pick=without_classes),
     ]  # fmt: skip
+
+
+def without_classes(evaluation):
+    """Leave out the measures of each class: those of a class that is nowhere are NaN, as they should be."""
+    return {name: value for name, value in evaluation.items() if name != "classes"}
 
 
 CALLS = [*pairs(OF_PIXELS, BINARY, 1), *pairs(OF_LABELS, LABELS, 3), *others()]
