@@ -12,7 +12,6 @@ struct Call {
     unsigned grid[3], block[3];
     void **arguments;
     int count;      // of the kernel's arguments
-    int sizes[64];  // of each argument in bytes
     Seen seen[64];  // the array behind each argument, if it is one
-    bool is_dry;    // do nothing but fill in the last three
+    bool is_dry;    // do nothing but say which arrays it was given
 };

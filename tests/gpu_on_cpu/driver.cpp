@@ -254,19 +254,12 @@ int cuFuncSetAttribute(Function *, int, int) { return 0; }
 int cuOccupancyMaxPotentialBlockSize(int *grid, int *block, Function *, void *, size_t, int) { *grid = 132; *block = 256; return 0; }
 int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *n, Function *, int, size_t) { *n = 4; return 0; }
 
-int fake_argument_sizes(Function *function, int *sizes)  // returns how many arguments the kernel takes
-{
-    Call call = {};
-    function->enter(&call);
-    memcpy(sizes, call.sizes, sizeof call.sizes);
-    return call.count;
-}
 int cuLaunchKernel(Function *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned,
                    void *, void **arguments, void **)
 {
     std::lock_guard<std::recursive_mutex> guard(lock);
     if (!gx || !gy || !gz || !bx || bx * by * bz > 1024) { trouble = f->name + ": an empty grid, or a block of more than 1024"; return cudaErrorInvalidValue; }
-    Call call = {{gx, gy, gz}, {bx, by, bz}, arguments, 0, {}, {}, dry};
+    Call call = {{gx, gy, gz}, {bx, by, bz}, arguments, 0, {}, dry};
     f->enter(&call);
     counts.launches += 1;
     long bytes = 0;

@@ -180,10 +180,7 @@ template <class T> std::enable_if_t<!std::is_pointer<T>::value, Seen> seen(const
 template <class... Args, size_t... k>
 void enter(void (*kernel)(Args...), Call *call, std::index_sequence<k...>)
 {
-    const int sizes[] = {(int)sizeof(Args)..., 0};
     call->count = sizeof...(Args);
-    std::copy(sizes, sizes + call->count, call->sizes);
-    if (!call->arguments) return;
     const Seen all[] = {seen(*(Args *)call->arguments[k])..., Seen{}};
     std::copy(all, all + call->count, call->seen);
     if (call->is_dry) return;

@@ -23,7 +23,15 @@ import build  # noqa: E402
 
 FOLDER = Path(os.environ.get("MINUNET_GPU_ON_CPU") or Path.home() / ".cache" / "minunet" / "gpu_on_cpu")
 CUDA = [f"nvidia-cuda-{name}-cu12==12.9.*" for name in ("nvrtc", "runtime", "nvcc")]  # a compiler, and headers
-PACKAGES = [f"cupy-cuda12x=={build.VERSION}", *CUDA, "cython", f"{ROOT}[test]"]
+PACKAGES = [
+    f"cupy-cuda12x=={build.VERSION}",
+    *CUDA,
+    "cython",
+    "pytest>=8",
+    "pytest-xdist>=3.6",
+    "hypothesis>=6.100",
+    str(ROOT),
+]
 
 
 def main(options: list[str]) -> int:
