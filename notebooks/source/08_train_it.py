@@ -161,7 +161,7 @@ course.check("momentum_step", my_momentum_step)
 dataset = synthetic_dataset(seed=8, num_train=12, num_validation=3, height=160, width=160)
 normalisation = fit_normalisation(dataset.train)
 images = [normalise(sample.image, normalisation) for sample in dataset.train]
-weight_maps = loss_weights(dataset.train)
+weight_maps = loss_weights(dataset.train, "map")
 validation_images = [normalise(sample.image, normalisation) for sample in dataset.validation]
 print(f"an image {images[0].shape}, mean {images[0].mean():.2f}, standard deviation {images[0].std():.2f}")
 
