@@ -278,9 +278,13 @@ def test_a_loop_that_never_ends_is_stopped():
 def test_an_interrupt_by_the_user_is_not_swallowed():
     import signal
 
-    with pytest.raises(KeyboardInterrupt):
-        course.check("conv2d_dx", lambda *args: signal.raise_signal(signal.SIGINT))
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell starts with &
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            course.check("conv2d_dx", lambda *args: signal.raise_signal(signal.SIGINT))
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_the_first_difference_of_a_large_array_is_in_the_picture():
