@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 SHARE = 0.05  # of the time of a run
 STEP_COSTS = 2.5  # forward passes; 2.5 to 4.4 were measured on two cores
-LEAST = 2**17  # pixels: about one window
-SMALLEST, LARGEST = 256, 512  # pixels: the side of a window
+LEAST = 2**16  # pixels: about one window
+SMALLEST, LARGEST = 128, 512  # pixels: the side of a window
 
 
 class Part(NamedTuple):

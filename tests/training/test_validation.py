@@ -40,7 +40,7 @@ def test_a_part_keeps_within_its_share_of_what_the_steps_cost():
         cost = len(part.chosen) * (part.side + 88) ** 2
         assert 0.5 * 0.05 * forward_and_backward < cost <= max(LEAST, 0.05 * forward_and_backward)
         assert part.chosen == sorted(set(part.chosen)) and set(part.chosen) <= set(range(57))
-    assert part.in_words(57).startswith("windows of at most 256 x 256 pixels in ")
+    assert part.in_words(57).startswith("windows of at most 128 x 128 pixels in ")
 
 
 def test_something_is_measured_in_the_shortest_run():
@@ -50,7 +50,7 @@ def test_something_is_measured_in_the_shortest_run():
 
 def test_larger_windows_are_cut_where_few_images_are_held_out():
     part = part_to_measure(CONFIG, rows(200), samples(2, 2000, 2000))
-    assert part.chosen == [0, 1] and 256 < part.side <= 512
+    assert part.chosen == [0, 1] and 128 < part.side <= 512
 
 
 def test_the_part_stays_the_same_to_the_end_of_a_run_and_after_it_is_resumed():
