@@ -22,7 +22,7 @@ def plan_table(height: int = 572, width: int = 572, **network: Any) -> str:
     for row in layer_rows(height, width, **network):
         if row.kind == "up-conv 2x2":
             continue
-        kernel = 3 if row.kind.startswith("conv 3x3") else 1
+        kernel = 3 if row.is_3x3 else 1
         x = _shape_only(1, row.in_channels, row.height + kernel - 1, row.width + kernel - 1)
         weight = _shape_only(row.out_channels, row.in_channels, kernel, kernel)
         forward, backward = (_in_words(plan(x, weight, backward=way)) for way in (False, True))

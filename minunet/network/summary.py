@@ -6,6 +6,9 @@ from minunet.network.checks import check_norm, check_numbers
 from minunet.network.sizes import trace
 
 
+CONV_3X3, CONV_3X3_NORM = "conv 3x3", "conv 3x3, norm"
+
+
 class LayerRow(NamedTuple):
     """One convolutional layer: 18 of 3x3, 4 up-convolutions and one 1x1 make the paper's 23."""
 
@@ -17,6 +20,10 @@ class LayerRow(NamedTuple):
     width: int
     parameters: int
     macs: int  # multiply-accumulates of the forward pass; a FLOP count is twice that
+
+    @property
+    def is_3x3(self) -> bool:
+        return self.kind in (CONV_3X3, CONV_3X3_NORM)
 
 
 def layer_rows(
@@ -71,8 +78,8 @@ def memory(rows: list[LayerRow], height: int, width: int, itemsize: int = 4) -> 
     winners = 0
     for row in rows:
         pixels = row.height * row.width
-        if row.kind.startswith("conv 3x3"):
-            kept += row.out_channels * pixels * (2 if row.kind.endswith("norm") else 1)
+        if row.is_3x3:
+            kept += row.out_channels * pixels * (2 if row.kind == CONV_3X3_NORM else 1)
         if row.kind == "up-conv 2x2":
             kept += 2 * row.out_channels * pixels
         if row.name.startswith("encode") and row.name.endswith("conv2"):
@@ -111,7 +118,7 @@ def _crop_line(axes: str, n: int, depth: int) -> str:
 
 def _double_conv(name: str, C: int, F: int, size: tuple[int, int], norm: str | None) -> list[LayerRow]:
     before = (size[0] + 2, size[1] + 2)
-    kind, vectors = ("conv 3x3", 1) if norm is None else ("conv 3x3, norm", 2)  # a bias; or gamma and beta
+    kind, vectors = (CONV_3X3, 1) if norm is None else (CONV_3X3_NORM, 2)  # a bias; or gamma and beta
     return [
         _row(f"{name}.conv1", kind, C, F, before, 9, 9, vectors),
         _row(f"{name}.conv2", kind, F, F, size, 9, 9, vectors),

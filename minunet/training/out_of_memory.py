@@ -69,7 +69,7 @@ def step_bytes(tile: int, optimiser: str = "sgd", **network) -> int:
     """
     rows = layer_rows(tile, tile, **network)
     largest = max(max(row.in_channels, row.out_channels) * row.height * row.width for row in rows)
-    kernels = max(row.in_channels * row.out_channels for row in rows if row.kind == "conv 3x3")
+    kernels = max(row.in_channels * row.out_channels for row in rows if row.is_3x3)
     transformed = 2 * (tile_size(np.float32) + 2) ** 2 * kernels
     parameters = sum(row.parameters for row in rows)
     arrays = 2 + OPTIMISERS[optimiser].state_arrays  # weight, gradient, and the optimiser's
