@@ -5,7 +5,6 @@ from typing import NamedTuple
 from minunet.network.checks import check_norm, check_numbers
 from minunet.network.sizes import trace
 
-
 CONV_3X3, CONV_3X3_NORM = "conv 3x3", "conv 3x3, norm"
 
 

@@ -109,12 +109,8 @@ def read_state(flat: Arrays, params: Arrays, path: Path) -> dict | None:
     expected = {prefix + name: x for prefix in prefixes for name, x in params.items()}
     if prefixes not in PREFIXES:
         _refuse("an optimiser's state, or mean and square of each parameter", shown(min(flat)), path)
-    for name in (*expected, *flat):
-        if name not in expected or name not in flat:
-            _refuse("an optimiser's state for each parameter", f"{shown(name)} {_odd(name, expected)}", path)
-        x, like = flat[name], expected[name]
-        if (x.shape, x.dtype) != (like.shape, like.dtype):
-            _refuse(f"{like.dtype} {like.shape} in optimiser_state {name}", f"{x.dtype} {x.shape}", path)
+    _check_like(flat, expected, "optimiser_state", "an optimiser's state for each parameter", path)
+    for name, x in flat.items():
         if name.startswith("square.") and x.min() < 0:
             _refuse(f"squares in optimiser_state {name}", f"{x.min():.3g}", path)
     return _unflatten(flat)
@@ -124,15 +120,21 @@ def read_running(flat: Arrays, params: Arrays, path: Path) -> dict:
     """Return the running averages; raise InputError unless they have a mean and a variance for each normalisation."""
     gammas = {name.removesuffix("gamma"): x for name, x in params.items() if name.endswith(".gamma")}
     expected = {norm + average: x for norm, x in gammas.items() for average in ("mean", "variance")}
-    for name in (*expected, *flat):
-        if name not in expected or name not in flat:
-            _refuse("running averages of each normalisation", f"{shown(name)} {_odd(name, expected)}", path)
-        x, like = flat[name], expected[name]
-        if (x.shape, x.dtype) != (like.shape, like.dtype):
-            _refuse(f"{like.dtype} {like.shape} in running {name}", f"{x.dtype} {x.shape}", path)
+    _check_like(flat, expected, "running", "running averages of each normalisation", path)
+    for name, x in flat.items():
         if name.endswith(".variance") and x.min() < 0:
             _refuse(f"variances in running {name}", f"{x.min():.3g}", path)
     return _unflatten(flat)
+
+
+def _check_like(flat: Arrays, expected: Arrays, group: str, what: str, path: Path) -> None:
+    """Raise InputError unless a group has the expected names, each with an array of that shape and dtype."""
+    for name in (*expected, *flat):
+        if name not in expected or name not in flat:
+            _refuse(what, f"{shown(name)} {_odd(name, expected)}", path)
+        x, like = flat[name], expected[name]
+        if (x.shape, x.dtype) != (like.shape, like.dtype):
+            _refuse(f"{like.dtype} {like.shape} in {group} {name}", f"{x.dtype} {x.shape}", path)
 
 
 def read_folded(params: dict, running: dict, path: Path) -> dict:
