@@ -64,13 +64,22 @@ def fold_unet(params: Params, running: Params) -> Params:
 
     Fresh arrays for the 3x3 convolutions; the others are those of `params`.
     """
-    encode = [_folded(*levels) for levels in zip(params["encode"], running["encode"], strict=True)]
-    bottom = _folded(params["bottom"], running["bottom"])
-    decode = [
-        {"up": level["up"], **_folded(level, averages)}
-        for level, averages in zip(params["decode"], running["decode"], strict=True)
-    ]
-    return {"encode": encode, "bottom": bottom, "decode": decode, "head": params["head"]}
+    return fold_levels(_folded, params, running)
+
+
+def fold_levels(fold_level: Callable, tree: Params, norms: Params) -> Params:
+    """Return a tree in the structure of the plain network.
+
+    ``fold_level(level, of_norms)`` returns conv1 and conv2 of one level. `tree` is in the structure of the parameters,
+    and `norms` has something for each normalisation. What is not normalised stays as it is.
+    """
+
+    def of_level(pair: tuple[Params, Params]) -> Params:
+        level, of_norms = pair
+        return {**{name: level[name] for name in ("up",) if name in level}, **fold_level(level, of_norms)}
+
+    encode, decode = (list(zip(tree[part], norms[part], strict=True)) for part in ("encode", "decode"))
+    return {**_of_levels(of_level, encode, (tree["bottom"], norms["bottom"]), decode), "head": tree["head"]}
 
 
 def _folded(level: Params, running: Params) -> Params:

@@ -13,51 +13,38 @@ factor; so the optimiser's state is scaled, too, and the run goes on as if nothi
     Adam's mean, square      1 / factor, 1 / factor^2
 """
 
-from minunet.backend import Array, Params, flatten
+from functools import partial
+
+from minunet.backend import Params
 from minunet.layers.batch_norm import EPSILON
-from minunet.network.running_averages import PAIRS, fold_unet
+from minunet.network.running_averages import PAIRS, fold_levels, fold_unet
 
 NORMALISED = 0.5  # share of a run
 
 
 def fold_run(params: Params, running: Params, optimiser_state: Params) -> None:
     """Make the network of a run a plain one: `params` and `optimiser_state` change in place, `running` gets empty."""
-    factors = _factors(params, running)
+    factors = fold_levels(_factors, params, running)
     if set(optimiser_state) == {"mean", "square"}:
         for moment, power in (("mean", -1), ("square", -2)):
-            optimiser_state[moment] = _folded_state(optimiser_state[moment], factors, power)
+            optimiser_state[moment] = fold_levels(partial(_scaled, power=power), optimiser_state[moment], factors)
     else:
-        optimiser_state.update(_folded_state(optimiser_state, factors, 1))
+        optimiser_state.update(fold_levels(partial(_scaled, power=1), optimiser_state, factors))
     params.update(fold_unet(params, running))
     running.clear()
 
 
-def _factors(params: Params, running: Params) -> dict[str, Array]:
-    """Return for each normalisation, by its dotted name, what multiplies the weight before it: (F,)."""
-    averages = flatten(running)
+def _factors(level: Params, running: Params) -> Params:
+    """Return by what the weight of each convolution of a level is multiplied, (F,)."""
+    return {conv: level[norm]["gamma"] / (running[norm]["variance"] + EPSILON) ** 0.5 for conv, norm in PAIRS}
+
+
+def _scaled(level: Params, factors: Params, power: int) -> Params:
+    """Return the state of a level: scaled for the weights, and that of beta for the biases."""
     return {
-        (norm := name.removesuffix(".gamma")): gamma / (averages[f"{norm}.variance"] + EPSILON) ** 0.5
-        for name, gamma in flatten(params).items()
-        if name.endswith(".gamma")
-    }
-
-
-def _folded_state(state: Params, factors: dict[str, Array], power: int) -> Params:
-    """Return a state in the structure of the plain network: scaled for the weights, and of beta for the biases."""
-
-    def of_level(level: Params, name: str) -> Params:
-        folded = {key: branch for key, branch in level.items() if key == "up"}
-        for conv, norm in PAIRS:
-            factor = factors[f"{name}.{norm}"] ** power
-            folded[conv] = {
-                "weight": level[conv]["weight"] * factor[:, None, None, None],
-                "bias": level[norm]["beta"],
-            }
-        return folded
-
-    return {
-        "encode": [of_level(level, f"encode.{i}") for i, level in enumerate(state["encode"])],
-        "bottom": of_level(state["bottom"], "bottom"),
-        "decode": [of_level(level, f"decode.{i}") for i, level in enumerate(state["decode"])],
-        "head": state["head"],
+        conv: {
+            "weight": level[conv]["weight"] * (factors[conv] ** power)[:, None, None, None],
+            "bias": level[norm]["beta"],
+        }
+        for conv, norm in PAIRS
     }
