@@ -14,7 +14,8 @@ def label_cells(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray
     """Return one number per cell, 1, 2, ..., and 0 for background: int32, (H, W).
 
     A cell is a 4-connected component of the pixels whose probability of cell is above the threshold: these are the
-    cells that `evaluate` measures SEG on, at 0.5. With several classes of cells, a cell's pixels are also of one class.
+    cells that `evaluate` measures SEG on, at its threshold. With several classes of cells, a cell's pixels are also of
+    one class.
 
     Parameters
     ----------
@@ -153,7 +154,7 @@ def _checked_table(labels, image, classes) -> tuple[np.ndarray, list[np.ndarray]
         check_finite(array, name)
     arrays = {name: to_host(array) for name, array in arrays.items()}
     planes = arrays.get("image", np.empty((0, *labels.shape)))
-    planes = planes.astype(np.float64) if planes.dtype == np.longdouble else planes  # which scipy.ndimage does not take
+    planes = planes.astype(np.float64) if planes.dtype == np.longdouble else planes  # np.bincount takes no more
     labels = to_host(labels)
     labels = labels if labels.dtype == np.int32 else labels.astype(np.int64)
     return labels, list(planes.reshape(-1, *labels.shape)), arrays.get("classes")
