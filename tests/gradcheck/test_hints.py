@@ -80,7 +80,7 @@ DY = {
     "dy itself": (lambda dy, x: dy, "It is dy itself"),
     "squared": (lambda dy, x: dy * dy * np.cos(x), "It grows with the square of dy"),
     "unused": (lambda dy, x: np.cos(x), "It is the same whatever dy is"),
-    "cut off": (lambda dy, x: np.clip(dy, -1.5, 1.5) * np.cos(x), "It is not proportional to dy"),
+    "cut off": (lambda dy, x: np.clip(dy, -0.5, 0.5) * np.cos(x), "It is not proportional to dy"),
     "another name": (lambda upstream, x: np.cos(x), "It is the same whatever upstream is: is upstream used"),
     "proportional": (lambda dy, x: 2 * dy * np.cos(x), "It is 2 times the numeric gradient"),
 }
@@ -109,6 +109,6 @@ def test_in_a_large_argument_the_factor_and_the_other_wrong_ones_are_told():
     assert check(1, 0)["w"].startswith(f"As a whole it is zero. {small}")
     assert check(1, 1.5)["w"].startswith(f"As a whole it is about 1.5 times the numeric gradient. {small}")
     assert check(np.where(x > 1, 3, 1), 1)["x"].startswith(small)
-    both = check(1, 3) | check(-2, 3)
-    assert both["x"].startswith("As a whole it is about -2 times")
+    both = check(-20, 3)
+    assert both["x"].startswith("As a whole it is about -20 times")
     assert both["w"] == "It is wrong along a random direction too: mend x first, and check again."

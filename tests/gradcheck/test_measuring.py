@@ -117,18 +117,19 @@ def test_numbers_of_single_precision_are_told_from_those_that_any_precision_hold
     single = double.astype(np.float32).astype(np.float64)
     assert _is_rounded(single) and not _is_rounded(double) and not _is_rounded(np.append(single, 1 / 3))
     assert not _is_rounded(np.array([1.0, 0.5, -3.0, 12.0])) and not _is_rounded(np.zeros(0))
-    assert 20 <= _levels(single) <= 30
+    assert _levels(single) > 20
     assert _levels(np.arange(1.0, 128) / 128) == 7 and _levels(np.array([1.0, 4.0])) == 3
 
 
 def test_a_threshold_on_both_sides_of_the_point_is_no_wrong_gradient():
-    """Hard shrinkage is 0 between -6e-4 and 6e-4, and so is its gradient at 0, whatever larger steps say."""
+    """Hard shrinkage is 0 between -7e-4 and 7e-4, and so is its gradient at 0, whatever larger steps say."""
     x = np.random.default_rng(0).standard_normal(30)
     x[0] = 0.0
+    x /= root_mean_square(x)
 
     def forward(x):
         y = x * x
-        y[0] += 1e-5 * np.where(np.abs(x[0]) > 6e-4, x[0], 0)
+        y[0] += 1e-5 * np.where(np.abs(x[0]) > 7e-4, x[0], 0)
         return y, x
 
     for seed in range(4):  # below the usual tolerance, steps of 1e-3 are tried as well

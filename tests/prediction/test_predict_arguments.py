@@ -45,9 +45,9 @@ def test_where_no_result_can_be_written_is_refused(small_unet, out, message):
 
 def test_a_list_and_booleans_are_images(small_unet, rng):
     image = rng.random((20, 25)) < 0.5
-    expected = predict(small_unet, image - 0.5, normalisation={"mean": [0.0], "std": [1.0]})
+    expected = predict(small_unet, image - 0.5, normalisation={"mean": np.zeros(1), "std": np.ones(1)})
     for given in (image, image.tolist()):
-        found = predict(small_unet, given, normalisation={"mean": [0.5], "std": [1.0]})
+        found = predict(small_unet, given, normalisation={"mean": np.full(1, 0.5), "std": np.ones(1)})
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
@@ -96,7 +96,7 @@ def test_bars_are_shown_if_asked_for_and_leave_nothing_behind(small_unet, sample
     def shown(count, progress):
         monkeypatch.setattr(sys, "stderr", terminal := Terminal())
         predict_samples(small_unet, samples[:count], progress, tile=52, normalisation="image")
-        assert "\n" not in terminal.getvalue()
+        assert not terminal.getvalue().endswith("\n")
         return terminal.getvalue()
 
     assert shown(3, False) == ""

@@ -58,7 +58,7 @@ def test_what_fits_is_returned_and_what_does_not_names_the_largest_tile_that_doe
     needed = predict_bytes(params, [IMAGE], 400)
     free_memory(monkeypatch, 2 * needed)
     assert check_prediction("it", params, iter([IMAGE]), 400) == needed
-    free_memory(monkeypatch, predict_bytes(params, [IMAGE], 300) / SHARE)
+    free_memory(monkeypatch, (predict_bytes(params, [IMAGE], 300) + 1) / SHARE)
     with pytest.raises(InputError, match=r"^it needs about 0\.1 GB of memory, .* are free; --tile 300 would fit$"):
         check_prediction("it", params, iter([IMAGE]), 400)
     largest_default = 500 + 16  # 1000 pixels are cut in two
