@@ -54,14 +54,12 @@ def _place(gradients, arguments: Arguments) -> tuple[dict, list[Finding]]:
 
 
 def _is_its_gradient(gradients, name: str, candidates: list[str], arguments: Arguments) -> bool:
-    """Tell whether what came back, though it may be a tuple or dict, is the gradient of this one argument."""
+    """Tell whether what came back, though it may be a tuple, is the gradient of this one argument."""
     own = arguments.own(name)
     came = _leaves(gradients, name, own)
     if all(getattr(came.get(leaf), "shape", None) == arguments.leaves[leaf].shape for leaf in own):
         return True
     tree = arguments.trees[arguments.names.index(name)]
-    if isinstance(tree, dict):
-        return isinstance(gradients, dict) and not set(gradients) <= set(arguments.names)
     if not isinstance(tree, (tuple, list)) or not isinstance(gradients, (tuple, list)):
         return False
     has_one_for_each_argument = len(gradients) in (len(arguments.names), len(candidates))

@@ -12,7 +12,8 @@ matrix = np.random.default_rng(1).standard_normal((4, 5))
 
 def some(gradient, at, value=0.0):
     changed = gradient.copy()
-    changed[at] = value
+    for place in at if isinstance(at, list) else [at]:
+        changed[place] = value
     return changed
 
 
@@ -24,6 +25,11 @@ CASES = {
     "another argument's": (matrix, 0 * matrix, "does not depend on this argument"),
     "reversed mask": (np.where(matrix > 0, 0, matrix), half_zero, "the other way round"),
     "not reached": (np.where(matrix > 0, matrix, 0), matrix, "wrong elements are all zero"),
+    "two not reached": (some(matrix, [(0, 2), (1, 3)]), matrix, "The wrong elements are all zero"),
+    "twice, and let through": (2 * matrix, half_zero, "There is no simple rule in it"),
+    "a tiny factor": (matrix * np.pi / 1000, matrix, "It is 0.00314159 times"),
+    "a negative sixth": (matrix / -6, matrix, "It is -0.166667 (-1/6) times"),
+    "a negative factor": (matrix / -np.pi, matrix, "It is -0.31831 times"),
     "let through": (np.where(matrix > 0, matrix, 0.7 * matrix), half_zero, "it should be zero"),
     "one element": (some(matrix, (1, 2), 9.0), matrix, "Only this one of 20 elements"),
     "sign": (-matrix, matrix, "The sign is wrong"),
@@ -57,6 +63,8 @@ def test_hint_fits_the_mistake(name):
     analytic, right, words = CASES[name]
     hint = explain(analytic, right, ~np.isclose(analytic, right))
     assert words in hint and hint.endswith((".", "?")), hint
+    for scale in (1e-9, 1e9):
+        assert explain(scale * analytic, scale * right, ~np.isclose(analytic, right)) == hint
 
 
 def test_only_the_border():
@@ -73,6 +81,9 @@ def test_branch_that_is_wrong_is_named(words):
     hint = explain(analytic, right, ~np.isclose(analytic, right), matrix)
     assert f"where the argument is {words}" in hint
     assert "the argument is" not in explain(analytic, right, ~np.isclose(analytic, right), np.abs(matrix) - 0.5)
+    two, one = np.array([-1.0, -2, 3, 4]), np.array([-1.0, 2, 3, 4])
+    assert "where the argument is negative" in explain(np.where(two < 0, two**3 + 5, two), two, two < 0, two)
+    assert "the argument is" not in explain(np.where(one < 0, 5, one), one, one < 0, one)
     assert "the argument is" not in explain(matrix**3, matrix, np.ones(matrix.shape, bool), np.abs(matrix))
 
 

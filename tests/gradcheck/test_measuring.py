@@ -1,13 +1,18 @@
 """How gradcheck measures: moves, slopes and the rounding in them, in cases where each number is known."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from minunet import gradcheck
+from minunet.gradcheck.directions import along
 from minunet.gradcheck.moves import DirectionMove, ElementMove, norm, random_direction, root_mean_square, size_of
+from minunet.gradcheck.one_element import _ladder
 from minunet.gradcheck.pair import Pair
 from minunet.gradcheck.precision import _is_rounded, _levels, _rounding
 from minunet.gradcheck.slopes import EPS, Probe
+from minunet.gradcheck.smooth import _look
 
 
 def probe_of(forward, x, dy):
@@ -76,6 +81,20 @@ def test_bends_are_counted_at_each_output():
     np.testing.assert_array_equal(probe.dependent(ElementMove("x", pair.leaves["x"], 1, 0.0), 1.0), [False, True, False])
 
 
+def test_an_output_that_changes_on_one_side_only_depends_on_the_argument():
+    pair, probe = probe_of(lambda x: np.maximum(-x, 0), [0.0, 1.0], [1.0, 1.0])
+    np.testing.assert_array_equal(probe.dependent(ElementMove("x", pair.leaves["x"], 0, 0.0), 1.0), [True, False])
+
+    def with_a_domain(x):
+        if (x < 0).any():
+            raise ValueError("below 0")
+        return 3 * x
+
+    pair, probe = probe_of(with_a_domain, [0.5, 5.0], [1.0, 1.0])
+    np.testing.assert_array_equal(probe.dependent(ElementMove("x", pair.leaves["x"], 0, 0.0), 1.0), [True, False])
+    assert probe.dependent(DirectionMove(pair.leaves, {"x": np.array([1.0, -5.0])}), 2.0) is None
+
+
 def test_rounding_is_that_of_all_outputs_that_could_have_changed():
     pair, probe = probe_of(lambda x: np.append(1e8 + x, 2 * x), [1.0], [1.0, 1.0])
     move = ElementMove("x", pair.leaves["x"], 0, 3.0)
@@ -121,15 +140,75 @@ def test_numbers_of_single_precision_are_told_from_those_that_any_precision_hold
     assert _levels(np.arange(1.0, 128) / 128) == 7 and _levels(np.array([1.0, 4.0])) == 3
 
 
-def test_a_threshold_on_both_sides_of_the_point_is_no_wrong_gradient():
-    """Hard shrinkage is 0 between -7e-4 and 7e-4, and so is its gradient at 0, whatever larger steps say."""
+def test_the_steps_of_an_element_lie_apart_and_reach_far():
+    for own in (0.0, 1e-3, 1.0, 1e5):
+        for size in (1e-4, 1.0, 1e4):
+            for step in (1e-6, 1e-7, 1e-3):
+                first = step * max(own, size)
+                finer, coarser = _ladder(own, size, step, is_blurred=False)
+                steps = [*reversed(finer), first, *coarser]
+                assert all(coarse / fine >= 2.99 for fine, coarse in pairwise(steps))  # they rise, and none is near
+                for scale in {1.0, size, own} - {0.0}:
+                    assert steps[0] < 4e-8 * scale and steps[-1] > 3e-5 * scale
+                coarser_first, _ = _ladder(own, size, step, is_blurred=True)
+                assert coarser_first == sorted(coarser_first) and coarser_first[-1] > 3e3 * max(own, size)
+
+
+def test_a_gradient_a_hairs_breadth_from_a_kink_is_right():
+    """At 1 + 3e-8 a step of 1e-7 crosses the kink at 1, and one of 1e-8 does not."""
+    x = 1 + 3e-8 * np.array([1.0, -1.0, 2.0, 1e6])
+    report = gradcheck(lambda x: (np.maximum(x - 1, 0), x > 1), lambda dy, is_above: dy * is_above, (x,))
+    assert report.ok and not report.findings, report
+
+
+@pytest.mark.parametrize("step", [1e-8, 1e-7, 1e-5, 1e-3])
+def test_any_first_step_will_do(step):
+    x = np.array([0.0, 1.0, -2.0])
+    report = gradcheck(lambda x: (np.maximum(x, 0), x > 0), lambda dy, is_above: dy * is_above, (x,), step=step)
+    assert [finding.kind for finding in report.findings] == ["kink"], report
+
+
+@pytest.mark.parametrize("mode", ["elements", "directions"])
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+def test_errors_and_the_resolution_are_relative(mode, scale):
+    x = scale * np.random.default_rng(0).uniform(1, 2, 50)
+    report = gradcheck(lambda x: (x**3, x), lambda dy, x: 3 * x**2 * dy, (x,), mode=mode)
+    assert report.ok and report.rows[0].error < 1e-9
+    if mode == "directions":
+        said = float(report.resolution.partition("off by more than ")[2].split()[0])
+        assert 1e-11 < said < 1e-8
+        wrong = gradcheck(lambda x: (x**3, x), lambda dy, x: 3.1 * x**2 * dy, (x,), mode=mode)
+        assert wrong.resolution == "" and wrong.rows[0].compared == 1
+
+
+@pytest.mark.parametrize("mode", ["elements", "directions"])
+def test_a_large_constant_that_is_added_is_no_low_precision(mode):
+    x = np.random.default_rng(0).standard_normal(20)
+    right = gradcheck(lambda x: (1e6 + 1e-3 * x, None), lambda dy, cache: 1e-3 * dy, (x,), mode=mode)
+    assert right.ok, right
+    lost = gradcheck(lambda x: (1e12 + 1e-3 * x, None), lambda dy, cache: 1e-3 * dy, (x,), mode="directions")
+    assert [finding.kind for finding in lost.findings] == ["vacuous"], lost
+
+
+def test_rounding_of_all_three_slopes_counts_where_they_are_extrapolated():
+    """(4 a - b) / 3 is off by 4/3 of what a is, and 1/3 of what b is, at worst."""
+    pair, probe = probe_of(lambda x: 1e3 + x, [1.0, 2.0], [1.0, 3.0])
+    way = along(pair.leaves, {"x": np.array([1.0, 0.5])}, {"x": np.array([1.0, 3.0])})
+    look, once, twice = _look(probe, way, 1e-3), probe.slope(way.move, 1e-3), probe.slope(way.move, 2e-3)
+    assert look.tolerance >= (4 * once.rounding + twice.rounding) / 3 > abs(look.miss)
+    assert not look.is_wrong() and look.gap == 0
+
+
+@pytest.mark.parametrize("threshold", [7e-4, 3e-7])
+def test_a_threshold_on_both_sides_of_the_point_is_no_wrong_gradient(threshold):
+    """Hard shrinkage is 0 between two thresholds, and so is its gradient at 0, whatever larger steps say."""
     x = np.random.default_rng(0).standard_normal(30)
     x[0] = 0.0
     x /= root_mean_square(x)
 
     def forward(x):
         y = x * x
-        y[0] += 1e-5 * np.where(np.abs(x[0]) > 7e-4, x[0], 0)
+        y[0] += 1e-5 * np.where(np.abs(x[0]) > threshold, x[0], 0)
         return y, x
 
     for seed in range(4):  # below the usual tolerance, steps of 1e-3 are tried as well

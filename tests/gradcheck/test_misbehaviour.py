@@ -127,6 +127,11 @@ def test_too_many_gradients_too_few_and_those_of_another_shape():
     assert "must have its shape, (3, 4), got str" in found(words)[0][2]
 
 
+def test_a_tuple_that_is_the_only_argument_may_have_one_gradient_of_another_shape():
+    report = gradcheck(lambda p: (p[0] * p[1], p), lambda dy, p: (dy * p[1], (dy * p[0]).sum(0)), ((x, w),))
+    assert found(report)[0][:2] == ("shape", "p.1") and "(3, 4), got (4,)" in found(report)[0][2]
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_a_tuple_or_list_of_gradients_stands_for_the_lists_and_tuples_of_an_argument(mode):
     Two = namedtuple("Two", "a b")
@@ -191,6 +196,19 @@ def test_outputs_that_cannot_be_checked():
 
     with pytest.raises(InputError, match=r"y must keep its shape, \(13,\), as the arguments move"):
         gradcheck(grows, lambda dy, cache: dy[:12].reshape(3, 4), (x,))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_dy_is_0_where_an_output_has_no_gradient(mode):
+    def forward(x):
+        return (x * x, np.argsort(x, axis=1), x > 0, 3), x
+
+    def backward(dy, x):
+        assert (dy[1].dtype.kind, dy[1].shape, dy[2].dtype, dy[2].shape, dy[3]) == ("i", (3, 4), bool, (3, 4), 0)
+        return 2 * x * dy[0] + dy[1] + dy[2] + dy[3]
+
+    report = gradcheck(forward, backward, (x,), mode=mode)
+    assert report.ok and not report.findings, report
 
 
 @pytest.mark.parametrize(

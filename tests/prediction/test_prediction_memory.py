@@ -45,7 +45,7 @@ def test_images_are_held_together_and_predicted_one_after_the_other(params):
     assert both == predict_bytes(colour, [(3, SIDE, SIDE)], 100) + 12 * 300 * 200
 
 
-@pytest.mark.parametrize("shapes", [[(1, 400, 300)], [(1, 300, 400)], [(1, 400, 300), (1, 20, 500)]])
+@pytest.mark.parametrize("shapes", [[(1, 400, 300)], [(1, 300, 400)], [(1, 400, 300), (1, 20, 500), (1, 500, 20)]])
 def test_without_a_tile_it_is_the_one_that_predict_takes_for_the_largest_image(params, shapes):
     height, width = (shapes[0][1] + 16, shapes[0][2] + 16)  # these fit depth 1, whose border is 16
     assert fits(height, 1) and fits(width, 1)
