@@ -148,7 +148,7 @@ def test_the_steps_of_an_element_lie_apart_and_reach_far():
                 finer, coarser = _ladder(own, size, step, is_blurred=False)
                 steps = [*reversed(finer), first, *coarser]
                 assert all(coarse / fine >= 2.99 for fine, coarse in pairwise(steps))  # they rise, and none is near
-                for scale in {1.0, size, own} - {0.0}:
+                for scale in {1.0, max(own, size), own} - {0.0}:
                     assert steps[0] < 4e-8 * scale and steps[-1] > 3e-5 * scale
                 coarser_first, _ = _ladder(own, size, step, is_blurred=True)
                 assert coarser_first == sorted(coarser_first) and coarser_first[-1] > 3e3 * max(own, size)
@@ -208,7 +208,7 @@ def test_a_threshold_on_both_sides_of_the_point_is_no_wrong_gradient(threshold):
 
     def forward(x):
         y = x * x
-        y[0] += 1e-5 * np.where(np.abs(x[0]) > threshold, x[0], 0)
+        y[0] += 3e-4 * np.where(np.abs(x[0]) > threshold, x[0], 0)
         return y, x
 
     for seed in range(4):  # below the usual tolerance, steps of 1e-3 are tried as well
