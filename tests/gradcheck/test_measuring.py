@@ -77,8 +77,9 @@ def test_bends_are_counted_at_each_output():
     slope = probe.slope(move, 1e-6, count_bends=True)
     assert slope.bent == 2 and slope.bend == pytest.approx(2 * 1 + 2 * 2 * 5)  # right minus left, whatever dy's sign
     assert slope.right == pytest.approx(1 + 1 - 10) and slope.left == pytest.approx(-1 + 1 + 10)
+    alone = ElementMove("x", pair.leaves["x"], 1, 0.0)
     np.testing.assert_array_equal(probe.dependent(move, 1.0), [True, True, True])
-    np.testing.assert_array_equal(probe.dependent(ElementMove("x", pair.leaves["x"], 1, 0.0), 1.0), [False, True, False])
+    np.testing.assert_array_equal(probe.dependent(alone, 1.0), [False, True, False])
 
 
 def test_an_output_that_changes_on_one_side_only_depends_on_the_argument():

@@ -186,7 +186,7 @@ def test_lists_of_numbers_and_lists_of_rows():
 def test_outputs_that_cannot_be_checked():
     ((kind, argument, hint),) = found(gradcheck(lambda x: ((x > 0), x), lambda dy, x: 0 * x, (x,)))
     assert (kind, argument) == ("precision", "y") and hint.endswith("to check, but bool.")
-    with pytest.raises(InputError, match="arrays or numbers in y, got str for y.1"):
+    with pytest.raises(InputError, match=r"arrays or numbers in y, got str for y\.1"):
         gradcheck(lambda x: ((x, "text"), x), lambda dy, x: dy[0], (x,))
     calls = []
 

@@ -118,11 +118,11 @@ def test_the_resolution_of_directions_is_what_it_says(rng):
     assert off_by(said / 100).ok
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_no_element_may_be_off_by_more_than_the_resolution(seed):
     """Not even one that the random directions hardly move."""
     rng = np.random.default_rng(seed)
-    x = rng.uniform(1, 2, 40)
+    x = rng.uniform(1, 2, 20)
 
     def off_by(share, element):
         def backward(dy, x):
@@ -133,4 +133,4 @@ def test_no_element_may_be_off_by_more_than_the_resolution(seed):
         return gradcheck(lambda x: (x**3, x), backward, (x,), mode="directions", directions=1, seed=seed)
 
     said = float(re.search(r"off by more than (\S+) of the typical size", str(off_by(0.0, 0))).group(1))
-    assert all(not off_by(1.1 * said, element).ok for element in range(40))
+    assert all(not off_by(1.1 * said, element).ok for element in range(20))

@@ -121,7 +121,8 @@ def test_large_arguments_are_checked_along_as_many_directions_as_asked_for(rng):
     reports = [gradcheck(*pair, (rng.standard_normal(n),)) for n in (MAX_ELEMENTS, MAX_ELEMENTS + 1)]
     assert [report.mode for report in reports] == ["elements", "directions"]
     for count in (1, 5):
-        assert gradcheck(*pair, (rng.standard_normal(9),), mode="directions", directions=count).rows[0].compared == count
+        (row,) = gradcheck(*pair, (rng.standard_normal(9),), mode="directions", directions=count).rows
+        assert row.compared == count
 
 
 def test_a_finer_step_stays_clear_of_a_kink_nearby():

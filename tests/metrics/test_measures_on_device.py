@@ -27,11 +27,11 @@ def test_the_same_numbers_as_on_the_host(cupy, images, measure):
 def test_what_lies_elsewhere_is_named(cupy, images, measure):
     truth, proposal, known = images
     for moved in ((truth, to_device(proposal, "gpu")), (to_device(truth, "gpu"), proposal)):
-        with pytest.raises(InputError, match="^proposal must be on the device of truth"):
+        with pytest.raises(InputError, match=r"^proposal must be on the device of truth"):
             measure(*moved)
     with pytest.raises(InputError, match=r"^known must be on the device of truth \(host\), got an array on the GPU"):
         measure(truth, proposal, known=to_device(known, "gpu"))
-    with pytest.raises(InputError, match="^image must be on the device of labels"):
+    with pytest.raises(InputError, match=r"^image must be on the device of labels"):
         measure_cells(components(truth > 0), to_device(truth, "gpu"))
 
 

@@ -74,7 +74,7 @@ def test_files_are_let_go_of_after_each_slice_and_each_tile(small_unet, rng, tmp
 def test_slices_of_rows_are_each_row_once():
     for height, width, pixels in ((10, 4, 12), (9, 4, 12), (3, 50, 12), (1, 1, 12)):
         slices = list(checks.slices_of_rows(np.zeros((2, height, width)), pixels))
-        assert sum((list(range(height)[rows]) for rows in slices), []) == list(range(height))
+        assert [row for rows in slices for row in range(height)[rows]] == list(range(height))
         assert all(len(range(height)[rows]) == min(height, max(1, pixels // width)) for rows in slices[:-1])
 
 

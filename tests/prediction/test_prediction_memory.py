@@ -69,7 +69,7 @@ def test_what_fits_is_returned_and_what_does_not_names_the_largest_tile_that_doe
 
 def test_where_no_tile_fits_other_remedies_are_named(params, monkeypatch):
     free_memory(monkeypatch, 4 * PIXELS)
-    with pytest.raises(InputError, match="no tile fits: close other programs, or cut the image up$"):
+    with pytest.raises(InputError, match=r"no tile fits: close other programs, or cut the image up$"):
         check_prediction("it", params, [IMAGE], writing=4)
-    with pytest.raises(InputError, match="cut the image up, or write --only probability$"):
+    with pytest.raises(InputError, match=r"cut the image up, or write --only probability$"):
         check_prediction("it", params, [IMAGE], writing=12)
