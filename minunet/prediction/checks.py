@@ -35,7 +35,6 @@ def check_network(network: Network | dict) -> tuple[dict, Normalisation | None]:
 
 def as_image(image: Any) -> Any:
     """Return an image that can be read slice by slice: an array on the host, or a file as it is."""
-    check_has_no_mask(image, "image")
     is_on_gpu = array_module(image) is not np
     is_file = not is_on_gpu and not isinstance(image, np.ndarray) and _is_sliceable(image)
     return image if is_file or isinstance(image, np.memmap) else as_array(to_host(image), "image")
