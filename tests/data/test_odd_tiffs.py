@@ -192,3 +192,15 @@ def test_libtiff_writes_no_lines_of_its_own(tmp_path, capfd):
     with pytest.raises(InputError, match="a damaged one"):
         read_image(tmp_path / "a.tif")
     assert capfd.readouterr().err == ""
+
+
+def test_a_page_of_few_pixels_but_many_bytes_is_refused_unless_it_is_wanted(tmp_path, monkeypatch):
+    """A gigapixel is not the only way to fill the memory: four samples of eight bytes each do, too."""
+    monkeypatch.setattr("minunet.data.readers.tiff.MOST_BYTES", 31 * 30)
+    values = np.random.default_rng(0).standard_normal((5, 6, 4))
+    tifffile.imwrite(tmp_path / "deep.tif", values, photometric="rgb", extrasamples=["unspecified"])
+    with pytest.raises(InputError, match=r"pixels of 4 bytes, since .*, got 30 of 32 bytes on page 1 of 1; if you"):
+        read_image(tmp_path / "deep.tif")
+    with pytest.warns(UserWarning, match="left out: an extra sample of each pixel"):
+        image = read_image(tmp_path / "deep.tif", any_size=True)
+    np.testing.assert_array_equal(image, values[..., :3].transpose(2, 0, 1).astype(np.float32))
