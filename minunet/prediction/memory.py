@@ -21,11 +21,11 @@ def predict_bytes(params: Params, shapes: Iterable[Sequence[int]], tile: int | N
 
     `writing` is how many bytes for each pixel are needed to write the results.
     """
-    return max(_bytes_for_one(params, *shape, tile, writing) for shape in shapes)
+    return max(_bytes_for_one(params, shape, tile, writing) for shape in shapes)
 
 
-def _bytes_for_one(params: Params, C: int, H: int, W: int, tile: int | None, writing: int) -> int:
-    network = network_of(params)
+def _bytes_for_one(params: Params, shape: Sequence[int], tile: int | None, writing: int) -> int:
+    (C, H, W), network = shape, network_of(params)
     height, width = (tile, tile) if tile else default_tile((H, W), network["depth"])
     running = (4 * network["num_classes"] + writing) * H * W + forward_bytes(height, width, **network)
     return 4 * C * H * W + max((4 * C + 8) * H * W, running)

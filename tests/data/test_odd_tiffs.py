@@ -9,6 +9,7 @@ from odd_files import COLOUR, LABELS, raw_tiff, tiff
 from PIL import Image
 
 from minunet.data import read_image, read_labels, read_pages, read_stack
+from minunet.data.readers.page_sizes import page_sizes
 from minunet.errors import InputError
 
 SAMPLES = "int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 float32 float64".split()
@@ -204,3 +205,16 @@ def test_a_page_of_few_pixels_but_many_bytes_is_refused_unless_it_is_wanted(tmp_
     with pytest.warns(UserWarning, match="left out: an extra sample of each pixel"):
         image = read_image(tmp_path / "deep.tif", any_size=True)
     np.testing.assert_array_equal(image, values[..., :3].transpose(2, 0, 1).astype(np.float32))
+
+
+@pytest.mark.parametrize("step", [1, 2], ids=["of the same size", "smaller"])
+def test_images_within_a_page_are_no_pages(tmp_path, step):
+    """Files of tifftools have such images. tifffile makes a series of those of one size, which was read as a stack."""
+    values = np.random.default_rng(0).integers(0, 255, (2, 16, 16), dtype=np.uint8)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(values[0], photometric="minisblack", subifds=1, metadata=None)
+        file.write(values[1, ::step, ::step], photometric="minisblack", subfiletype=step - 1, metadata=None)
+    with pytest.warns(UserWarning, match="left out: the images within page 1 of 1, such as smaller versions"):
+        image = read_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(image, values[:1].astype(np.float32))
+    assert [size.shape for size in page_sizes(tmp_path / "a.tif")] == [(1, 16, 16)]

@@ -55,7 +55,7 @@ def _sizes_in_tiff(path) -> list[PageSize]:
     with tifffile.TiffFile(path, is_ome=False) as file:
         pages = [file.pages[index] for index in range(len(file.pages))]
         sizes = [_size_of_tiff_page(page) for page in pages]
-        if len(pages) == 1 and pages[0].size:  # a stack of ImageJ, or a volume, may be one page
+        if len(pages) == 1 and pages[0].size and not pages[0].subifds:  # a stack, or a volume, may be one page
             count = max(pages[0].imagedepth, file.series[0].size // pages[0].size)
             if count > 1:
                 sizes = count * [sizes[0]._replace(together=count * sizes[0].decoded)]
@@ -74,8 +74,8 @@ def _sizes_by_pillow(path) -> list[PageSize]:
         with Image.open(path) as image:
             for index in range(getattr(image, "n_frames", 1)):
                 image.seek(index)
-                channels = 1 if image.mode.startswith(GREY) else 3
-                sizes.append(PageSize(channels, *image.size[::-1], _bytes_of_pixel(image) * math.prod(image.size), 0))
+                channels, (W, H) = 1 if image.mode.startswith(GREY) else 3, image.size
+                sizes.append(PageSize(channels, H, W, _bytes_of_pixel(image) * H * W, 0))
         together = sum(size.decoded for size in sizes) if len(sizes) > 1 else 0
         return [size._replace(together=together) for size in sizes]
     finally:

@@ -64,6 +64,8 @@ def _shown_pages(file, path, any_size: bool, left_out: list[str]) -> Iterator[tu
         _check_page(page, where, path, any_size)
         if not all(page.databytecounts):
             left_out.append(f"parts of page {index + 1}, which are not in the file and read as 0")
+        if page.subifds:
+            left_out.append(f"the images within {where}, such as smaller versions")
         yield index, page
 
 
@@ -116,7 +118,8 @@ def _is_for_pillow(page) -> bool:
 
 def _planes(file, page) -> np.ndarray:
     """Return the planes of a page as stored: (planes, samples, H, W)."""
-    if len(file.pages) == 1 and file.series[0].size > page.size:  # ImageJ, for one, may store a stack as one page
+    # ImageJ, for one, may store a stack as one page; of images within a page, tifffile may make a series, too
+    if len(file.pages) == 1 and file.series[0].size > page.size and not page.subifds:
         stored = file.series[0].asarray().reshape(-1, *page.shaped)
     else:
         stored = page.asarray(squeeze=False)[None]  # (1, separate samples, depth, H, W, interleaved samples)
