@@ -1,6 +1,7 @@
 """One small TIFF of every odd kind that people bring: its values are read, or one line gives the right reason."""
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from odd_files import COLOUR, LABELS, raw_tiff, tiff
 from PIL import Image
 
 from minunet.data import read_image, read_labels, read_pages, read_stack
+from minunet.data.readers.image_files import each_page
 from minunet.data.readers.page_sizes import page_sizes
 from minunet.errors import InputError
 
@@ -218,3 +220,18 @@ def test_images_within_a_page_are_no_pages(tmp_path, step):
         image = read_image(tmp_path / "a.tif")
     np.testing.assert_array_equal(image, values[:1].astype(np.float32))
     assert [size.shape for size in page_sizes(tmp_path / "a.tif")] == [(1, 16, 16)]
+
+
+def test_one_page_at_a_time_is_in_memory(tmp_path):
+    stack = np.random.default_rng(0).integers(0, 60000, (5, 300, 400), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
+    read = [page.sum() for page in each_page(tmp_path / "stack.tif")]  # which loads what is needed for it
+    np.testing.assert_array_equal(read, stack.sum(axis=(1, 2)))
+    tracemalloc.start()
+    try:
+        for page in each_page(tmp_path / "stack.tif"):
+            assert tracemalloc.get_traced_memory()[0] < 1.5 * page.nbytes
+            del page  # before the next one is read
+        assert tracemalloc.get_traced_memory()[1] < 3.5 * stack[0].nbytes
+    finally:
+        tracemalloc.stop()
