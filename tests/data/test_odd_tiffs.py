@@ -1,6 +1,7 @@
 """One small TIFF of every odd kind that people bring: its values are read, or one line gives the right reason."""
 
 import io
+import struct
 import tracemalloc
 
 import numpy as np
@@ -235,3 +236,14 @@ def test_one_page_at_a_time_is_in_memory(tmp_path):
         assert tracemalloc.get_traced_memory()[1] < 3.5 * stack[0].nbytes
     finally:
         tracemalloc.stop()
+
+
+def test_a_tag_of_a_wrong_type_is_said_in_one_line(tmp_path):
+    """The kind of colour as text: the byte 1, which a terminal cannot show."""
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 5), np.uint8), photometric="minisblack")
+    content = (tmp_path / "a.tif").read_bytes()
+    number, text = (struct.pack("<HHI", 262, kind, 1) for kind in (3, 2))
+    assert content.count(number) == 1
+    (tmp_path / "a.tif").write_bytes(content.replace(number, text))
+    with pytest.raises(InputError, match=r"expected grey values or colours, got '\\x01' on page 1 of 1"):
+        read_image(tmp_path / "a.tif")

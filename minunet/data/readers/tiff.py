@@ -45,10 +45,9 @@ def read_tiff(path, keep_palette: bool, any_size: bool) -> Iterator[tuple[np.nda
         for index, page in shown:
             with _raising_damage():
                 decoded = _decoded(file, path, index, page, keep_palette)
+                decoded = [(planes, left_out + extra) for planes, extra in decoded]
             while decoded:
-                planes, extra = decoded.pop(0)
-                yield planes, [*left_out, *extra]
-                del planes  # before the next page is decoded
+                yield decoded.pop(0)  # so that nothing here keeps it
 
 
 def _shown_pages(file, path, any_size: bool, left_out: list[str]) -> Iterator[tuple[int, tifffile.TiffPage]]:
@@ -98,7 +97,7 @@ def _check_page(page, where: str, path, any_size: bool) -> None:
     if pixels * size > MOST_BYTES and not any_size:
         raise too_large(path, f"{pixels:,} of {size} bytes on {where}")
     if page.photometric not in {*COLOURS, *TO_RGB}:
-        kind = getattr(page.photometric, "name", page.photometric)
+        kind = getattr(page.photometric, "name", repr(page.photometric))
         raise InputError(f"{path}: expected grey values or colours, got {kind} on {where}; save it as grey or RGB")
     if page.dtype is not None and page.dtype.kind == "c":
         raise InputError(
