@@ -5,9 +5,9 @@
 Each file is read by `minunet.data.read_pages` and by each of the decoders below that is installed (OpenCV, tifffile,
 imagecodecs, imageio). All pages are compared, of palettes the colours: the same values, without alpha, and one channel
 where all colours are equal. imagecodecs gives the first page only. imageio reads by Pillow, as minunet reads most kinds
-but TIFF, so where it alone agrees, that proves little. A difference is not yet a fault of minunet: other decoders ignore
-orientation, or scale values. The files that they differ on, and the files that minunet refuses although others read
-them, are listed, to be looked at.
+but TIFF, so where it alone agrees, that proves little. A difference is not yet a fault of minunet: other decoders
+ignore orientation, or scale values. The files that they differ on, and the files that minunet refuses although others
+read them, are listed, to be looked at.
 """
 
 import argparse
