@@ -42,7 +42,8 @@ FOLDERS = ["layers", "network", "gradcheck", "metrics", "prediction"]
 SCRATCH = Path(tempfile.gettempdir()) / "minunet_mutants"
 KNOWN = SCRATCH / "verdicts.json"
 TESTS = [*(f"tests/{folder}" for folder in FOLDERS), "tests/test_devices.py"]
-COPIED = ["minunet", "tests", "notebooks", "benchmarks", "minunet_pytest.py", "setup.cfg", "pyproject.toml"]
+COPIED = ["minunet", "tests", "notebooks", "benchmarks", "minunet_command.py", "minunet_pytest.py"]
+COPIED += ["setup.cfg", "pyproject.toml"]
 NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*", "*.ipynb")
 OUTPUT = SCRATCH / "output.txt"
 PYTEST = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", f"--basetemp={SCRATCH / 'pytest'}"]
