@@ -1,8 +1,10 @@
 """What a gradient check found, and how it prints."""
 
+import textwrap
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+WIDTH = 100  # characters: a notebook in a browser has room for so many
 NOTHING = "nothing: zero, at a kink, or too small to compare"
 
 
@@ -63,11 +65,13 @@ class Report:
     def __str__(self):
         verdict = "ok" if self.ok else "FAILED: " + ", ".join(sorted({f.kind for f in self.findings} - {"kink"}))
         lines = [f"gradcheck {verdict}   ({self.forward_passes} forward passes, by {self.mode})"]
-        lines += self._table() + [f"  {finding}" for finding in self.findings]
+        lines += self._table()
+        notes = [str(finding) for finding in self.findings]
         if self.not_checked:
-            lines.append("  not checked: " + ", ".join(f"{name} ({why})" for name, why in self.not_checked.items()))
+            notes.append("not checked: " + ", ".join(f"{name} ({why})" for name, why in self.not_checked.items()))
         if self.resolution:
-            lines.append(f"  {self.resolution}")
+            notes.append(self.resolution)
+        lines += [_folded(note) for note in notes]
         if self.dy_from and not self.ok:
             lines.append(f"  dy from {self.dy_from}")  # to see the same numbers again
         return "\n".join(lines)
@@ -83,3 +87,15 @@ class Report:
             error = f"{row.error:.1e}" if row.compared else NOTHING
             lines.append(f"  {row.argument:<{width}}  {row.shape!s:<20} {row.compared:>9}  {error}")
         return lines
+
+
+def _folded(note: str) -> str:
+    """Return a note as lines of at most WIDTH characters, the first indented a little and the others more."""
+    return textwrap.fill(
+        note,
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="      ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
