@@ -7,9 +7,9 @@ import numpy as np
 
 from minunet.cli.messages import print_error, print_line
 from minunet.cli.predict_results import ALWAYS, result_bytes, result_paths, write_results
+from minunet.cli.shared_options import warn_of_foreign
 from minunet.data import read_pages
 from minunet.data.colours import for_channels
-from minunet.data.image_statistics import what_is_foreign
 from minunet.data.readers.page_sizes import page_sizes
 from minunet.errors import InputError
 from minunet.fast.cpu import limits
@@ -44,18 +44,9 @@ def readable_images(
         while pages:
             page, image = pages.pop(0)
             page = name + page.removeprefix(Path(path).stem)
-            _warn_if_foreign(page, image, network)
+            warn_of_foreign("predict", [(page, image)], network)
             yield page, image
             del image  # before the next one is read
-
-
-def _warn_if_foreign(name: str, image: np.ndarray, network: Network) -> None:
-    """Say in one line what sets an image apart from those that the network was trained on, if anything does."""
-    if found := what_is_foreign(image, network.normalisation, network.statistics):
-        print_error(
-            f"minunet predict: warning: {name} is unlike the images that this network was trained on, so what is found "
-            f"in it may be wrong: {'; '.join(found)}"
-        )
 
 
 def _pages_for(
