@@ -42,13 +42,8 @@ from minunet import (
     unet_forward,
 )
 from minunet.data import fit_normalisation, normalise, random_tile, synthetic_dataset
-from minunet.layers import (
-    batch_norm_predict,
-    conv2d_norm_relu_backward,
-    conv2d_norm_relu_forward,
-    fold_batch_norm,
-    update_running,
-)
+from minunet.layers import batch_norm_predict, conv_norm_relu, fold_batch_norm, update_running
+from minunet.layers.conv_norm_relu import conv2d_norm_relu_backward, conv2d_norm_relu_forward
 from minunet.network.running_averages import (
     MOMENTUM,
     first_running,
@@ -251,7 +246,12 @@ print(gradcheck(batch_norm_forward, with_constant_statistics, args))
 # at the start, with beta = 0 and gamma = 1, it is a gate that is open for about half of the pixels.
 
 # %%
-course.show_source(conv2d_norm_relu_forward, conv2d_norm_relu_backward)
+course.show_source(
+    conv2d_norm_relu_forward,
+    conv2d_norm_relu_backward,
+    conv_norm_relu.norm_relu_forward,
+    conv_norm_relu.norm_relu_backward,
+)
 
 # %% [markdown]
 # **Question 1.** The convolution has no bias here: zeros stand in its place. Why would a bias be of no use, and what
