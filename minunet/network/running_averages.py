@@ -21,7 +21,7 @@ from minunet.layers.batch_norm import BatchNormCache, fold_batch_norm
 from minunet.network.checks import has_norm
 from minunet.network.unet import UnetCache
 
-MOMENTUM = 0.05  # about the last 1 / MOMENTUM steps count: tiles differ, but old ones lag behind the parameters
+MOMENTUM = 0.05  # about the last 1 / MOMENTUM steps count: fewer are noisy, and older ones had other parameters
 PAIRS = (("conv1", "norm1"), ("conv2", "norm2"))  # of a double convolution
 
 
