@@ -4,9 +4,12 @@
 
 The three kinds of run differ in nothing else: He weights, centred He weights, He weights with batch normalisation.
 Each takes Adam's steps at its usual rate, one tile a step, with the schedule of `minunet train` and unweighted loss.
-The pixel error is that of the held-out images; the network with batch normalisation is folded first, once with the
-running averages of `minunet train`, and once with statistics averaged over AVERAGED training tiles, which its present
-weights see. Writes a row for each look at them, with the processor's seconds of the steps so far.
+The pixel error is that of the held-out images; the network with batch normalisation is folded first, once with its
+running averages, and once with statistics averaged over AVERAGED training tiles, which its present weights see. Writes
+a row for each look at them, with the processor's seconds of the steps so far.
+
+In one thing this is not `minunet train --norm batch`: the running averages begin at mean 0 and variance 1, and move by
+MOMENTUM in each step, as PyTorch's do.
 """
 
 import argparse
@@ -33,20 +36,15 @@ from minunet.data.normalisation import fit_normalisation, normalise
 from minunet.errors import InputError
 from minunet.metrics import majority_pixel_error
 from minunet.network.initialise import centre, init_unet
-from minunet.network.running_averages import (
-    MOMENTUM,
-    first_running,
-    fold_unet,
-    statistics,
-    update_running_averages,
-)
+from minunet.network.running_averages import first_running, fold_unet, statistics
 from minunet.training.config import Config, resolve
 from minunet.training.optimisers import adam_step, init_moments
 from minunet.training.train import draw_tile, learning_rate
 
-AVERAGED = round(1 / MOMENTUM)  # tiles; of so many, the average of update_running_averages is the plain mean
+AVERAGED = 40  # tiles
+MOMENTUM = 0.1  # share of a step's statistics in the running averages
 KINDS = ("He", "centred He", "batch norm")
-SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)  # of the run, at which the held-out images are looked at
+LOOKS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)  # of the run, at which the held-out images are looked at
 
 
 def main() -> int:
@@ -83,7 +81,7 @@ def run(kind: str, config: Config, dataset: Dataset) -> Iterator[dict]:
         centre(params)
     running = first_running(params)  # empty without batch normalisation
     moments, seconds = init_moments(params), 0.0
-    looks = {round(share * config.steps) for share in SHARES}
+    looks = {round(share * config.steps) for share in LOOKS}
     for step in range(1, config.steps + 1):
         tile = draw_tile(config, planes, step - 1)
         began = time.process_time()
@@ -108,7 +106,7 @@ def train_step(params: Params, running: Params, moments: dict, tile: tuple, step
     _, loss_cache = softmax_cross_entropy_forward(logits, labels[None])
     grads = unet_backward(softmax_cross_entropy_backward(1.0, loss_cache), cache)
     adam_step(params, grads, moments, learning_rate(config, step - 1, (step - 1) / config.steps), config.momentum, step)
-    update_running_averages(flatten(running), flatten(statistics(cache)), step)
+    move(running, statistics(cache), MOMENTUM)
 
 
 def networks_that_predict(kind: str, params: Params, running: Params, config: Config, planes: list) -> dict:
@@ -127,8 +125,14 @@ def averaged_statistics(params: Params, images: list[np.ndarray]) -> Params:
     running = first_running(params)
     for number, image in enumerate(images, start=1):
         _, cache = unet_forward(params, image[None])
-        update_running_averages(flatten(running), flatten(statistics(cache)), number)
+        move(running, statistics(cache), 1 / number)  # 1, 1/2, 1/3, ...: each tile has the same share
     return running
+
+
+def move(running: Params, now: Params, share: float) -> None:
+    """Move the running averages, in place, by this share of the way to the statistics of now."""
+    for average, value in zip(flatten(running).values(), flatten(now).values(), strict=True):
+        average += share * (value - average)
 
 
 def mean_pixel_error(params: Params, held_out: list) -> float:

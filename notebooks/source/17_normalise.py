@@ -599,6 +599,10 @@ plt.show()
 # *present* weights have seen: forward passes, and no training. It lowers the error at all five moments, though
 # hardly at step 300.
 #
+# Both are makeshifts: the network learns with the statistics of each tile, and predicts with others. `minunet train`
+# goes on from here in another way. In the middle of a run it folds the network, and the plain one learns on. So in the
+# second half it learns just what it predicts with.
+#
 # After 75 steps the network with batch normalisation makes about as few errors as the plain ones after 300, and after
 # 150 steps, averaged, nearly as few as they do after 600: at first it learns about four times as fast, at 1.1 times the
 # time for a step. Then it stands still, and at the end the plain networks are a little ahead. So the layer is worth
