@@ -456,7 +456,8 @@ course.show_source(fold_double_conv)
 # together without a seam, as in notebook 10.
 #
 # Try it: one step of the running averages, then fold. After step 1 they are the statistics of that batch. So the folded
-# network should give the logits of the training pass for it, but for M / (M - 1) in the variances.
+# network should give the logits of the training pass for it, but for M / (M - 1) in the variances: at the bottom M is
+# only 100 and 64, and the difference a few hundredths.
 
 # %%
 params = small_unet("batch")
