@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 WIDTH = 100  # characters: a notebook in a browser has room for so many
+DEEPER = " " * 6
 NOTHING = "nothing: zero, at a kink, or too small to compare"
 
 
@@ -66,12 +67,13 @@ class Report:
         verdict = "ok" if self.ok else "FAILED: " + ", ".join(sorted({f.kind for f in self.findings} - {"kink"}))
         lines = [f"gradcheck {verdict}   ({self.forward_passes} forward passes, by {self.mode})"]
         lines += self._table()
-        notes = [str(finding) for finding in self.findings]
+        for finding in self.findings:
+            lines += _lines_of(finding)
         if self.not_checked:
-            notes.append("not checked: " + ", ".join(f"{name} ({why})" for name, why in self.not_checked.items()))
+            left_out = ", ".join(f"{name} ({why})" for name, why in self.not_checked.items())
+            lines += _folded(f"not checked: {left_out}")
         if self.resolution:
-            notes.append(self.resolution)
-        lines += [_folded(note) for note in notes]
+            lines += _folded(self.resolution)
         if self.dy_from and not self.ok:
             lines.append(f"  dy from {self.dy_from}")  # to see the same numbers again
         return "\n".join(lines)
@@ -89,13 +91,21 @@ class Report:
         return lines
 
 
-def _folded(note: str) -> str:
-    """Return a note as lines of at most WIDTH characters, the first indented a little and the others more."""
-    return textwrap.fill(
-        note,
+def _lines_of(finding: Finding) -> list[str]:
+    """Return a finding as one line or, if that is too long, with its hint below it."""
+    line = f"  {finding}"
+    if len(line) <= WIDTH:
+        return [line]
+    return _folded(line.removesuffix(finding.hint).strip()) + _folded(finding.hint, first_indent=DEEPER)
+
+
+def _folded(text: str, first_indent: str = "  ") -> list[str]:
+    """Return a text as lines of at most WIDTH characters."""
+    return textwrap.wrap(
+        text,
         WIDTH,
-        initial_indent="  ",
-        subsequent_indent="      ",
+        initial_indent=first_indent,
+        subsequent_indent=DEEPER,
         break_long_words=False,
         break_on_hyphens=False,
     )
