@@ -34,6 +34,7 @@ from minunet.training.train import Run, start, train_steps
 ROOT = Path(__file__).resolve().parents[1]
 AUGMENTATIONS["no bending"] = Augmentation(elastic=0.0)  # still turned, mirrored, lighter or darker
 
+PAPER = {"init": "he", "norm": "none", "correction": "none"}  # what all rows have
 ALL = {"weights": "map", "augmentation": "elastic", "dropout_rate": 0.5}
 VARIATIONS = {  # name: the settings, and whether there are skips
     "all parts": (ALL, True),
@@ -117,7 +118,7 @@ def measure(data: str, settings: dict, name: str, seed: int) -> dict:
     parts, with_skips = VARIATIONS[name]
     dataset = dataset_of(data, settings["images"], seed)
     sizes = {key: settings[key] for key in ("steps", "base_channels", "depth", "tile")}
-    run = start(Config(**sizes, **parts, seed=seed, init="he"), dataset)
+    run = start(Config(**sizes, **parts, **PAPER, seed=seed), dataset)
     train(run, dataset, with_skips)
     scores = scores_of(dataset.validation, predict_samples(run.network, dataset.validation))
     seconds = round(time.process_time() - began, 1)

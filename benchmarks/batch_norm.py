@@ -7,17 +7,22 @@ Each takes Adam's steps at its usual rate, one tile a step, with the schedule of
 The pixel error is that of the held-out images; the network with batch normalisation is folded first, once with its
 running averages, and once with statistics averaged over AVERAGED training tiles, which its present weights see. Writes
 a row for each look at them, with the processor's seconds of the steps so far.
+
+In one thing this is not `minunet train --norm batch`: the running averages begin at mean 0 and variance 1, and move by
+MOMENTUM in each step, as PyTorch's do.
 """
 
 import argparse
 import csv
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from minunet import (
+    flatten,
     pixel_error,
     predict,
     softmax_cross_entropy_backward,
@@ -25,26 +30,21 @@ from minunet import (
     unet_backward,
     unet_forward,
 )
-from minunet.course.normalised_unet import (
-    first_running,
-    fold_unet,
-    next_running,
-    normalised_unet_backward,
-    normalised_unet_forward,
-    with_batch_norm,
-)
-from minunet.data import load_data
+from minunet.backend import Params
+from minunet.data import Dataset, load_data
 from minunet.data.normalisation import fit_normalisation, normalise
 from minunet.errors import InputError
 from minunet.metrics import majority_pixel_error
 from minunet.network.initialise import centre, init_unet
+from minunet.network.running_averages import first_running, fold_unet, statistics
 from minunet.training.config import Config, resolve
 from minunet.training.optimisers import adam_step, init_moments
 from minunet.training.train import draw_tile, learning_rate
 
 AVERAGED = 40  # tiles
+MOMENTUM = 0.1  # share of a step's statistics in the running averages
 KINDS = ("He", "centred He", "batch norm")
-SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)  # of the run, at which the held-out images are looked at
+LOOKS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)  # of the run, at which the held-out images are looked at
 
 
 def main() -> int:
@@ -69,61 +69,74 @@ def main() -> int:
     return 0
 
 
-def run(kind: str, config: Config, dataset):
+def run(kind: str, config: Config, dataset: Dataset) -> Iterator[dict]:
     """Train; yield a row for each look at the held-out images."""
     normalisation = fit_normalisation(dataset.train)
     planes = [(normalise(sample.image, normalisation), sample.labels, None) for sample in dataset.train]
     held_out = [(normalise(sample.image, normalisation), sample.labels) for sample in dataset.validation]
     rng = np.random.default_rng(config.seed)
-    params = init_unet(rng, len(planes[0][0]), dataset.num_classes, config.base_channels, config.depth)
+    norm = "batch" if kind == "batch norm" else None
+    params = init_unet(rng, len(planes[0][0]), dataset.num_classes, config.base_channels, config.depth, norm=norm)
     if kind == "centred He":
         centre(params)
-    normalised = kind == "batch norm"
-    if normalised:
-        params = with_batch_norm(params)
-        running = first_running(params)
-    forward, backward = (
-        (normalised_unet_forward, normalised_unet_backward) if normalised else (unet_forward, unet_backward)
-    )
+    running = first_running(params)  # empty without batch normalisation
     moments, seconds = init_moments(params), 0.0
-    for step in range(config.steps):
-        image, labels, _ = draw_tile(config, planes, step)
+    looks = {round(share * config.steps) for share in LOOKS}
+    for step in range(1, config.steps + 1):
+        tile = draw_tile(config, planes, step - 1)
         began = time.process_time()
-        logits, cache = forward(params, image[None])
-        loss, loss_cache = softmax_cross_entropy_forward(logits, labels[None])
-        grads = backward(softmax_cross_entropy_backward(1.0, loss_cache), cache)
-        rate = learning_rate(config, step, step / config.steps)
-        adam_step(params, grads, moments, rate, config.momentum, step + 1)
-        if normalised:
-            running = next_running(running, cache)
+        train_step(params, running, moments, tile, step, config)
         seconds += time.process_time() - began
-        if step + 1 in {round(share * config.steps) for share in SHARES}:
-            networks = {kind: params}
-            if normalised:
-                networks = {kind: fold_unet(params, running)}
-                averaged = averaged_statistics(
-                    params, [draw_tile(config, planes, number)[0] for number in range(AVERAGED)]
-                )
-                networks["batch norm, averaged"] = fold_unet(params, averaged)
-            for name, plain in networks.items():
-                errors = [pixel_error(labels, predict(plain, image).argmax(axis=0)) for image, labels in held_out]
+        if step in looks:
+            for name, plain in networks_that_predict(kind, params, running, config, planes).items():
                 yield {
                     "data": config.data.split(":")[0],
                     "seed": config.seed,
                     "weights": name,
-                    "step": step + 1,
+                    "step": step,
                     "seconds": round(seconds, 1),
-                    "pixel_error": round(float(np.mean(errors)), 4),
+                    "pixel_error": round(mean_pixel_error(plain, held_out), 4),
                 }
 
 
-def averaged_statistics(params: dict, images: list[np.ndarray]) -> list[tuple]:
-    """Return the mean of the statistics of all these tiles, for each normalisation of the network."""
+def train_step(params: Params, running: Params, moments: dict, tile: tuple, step: int, config: Config) -> None:
+    """Change the parameters and the running averages in place; `step` counts from 1."""
+    image, labels, _ = tile
+    logits, cache = unet_forward(params, image[None])
+    _, loss_cache = softmax_cross_entropy_forward(logits, labels[None])
+    grads = unet_backward(softmax_cross_entropy_backward(1.0, loss_cache), cache)
+    adam_step(params, grads, moments, learning_rate(config, step - 1, (step - 1) / config.steps), config.momentum, step)
+    move(running, statistics(cache), MOMENTUM)
+
+
+def networks_that_predict(kind: str, params: Params, running: Params, config: Config, planes: list) -> dict:
+    """Return {name: parameters of a plain U-Net}: one, or two of the network with batch normalisation."""
+    if not running:
+        return {kind: params}
+    tiles = [draw_tile(config, planes, number)[0] for number in range(AVERAGED)]
+    return {
+        kind: fold_unet(params, running),
+        f"{kind}, averaged": fold_unet(params, averaged_statistics(params, tiles)),
+    }
+
+
+def averaged_statistics(params: Params, images: list[np.ndarray]) -> Params:
+    """Return the mean of the statistics of these tiles, in the structure of the running averages."""
     running = first_running(params)
     for number, image in enumerate(images, start=1):
-        _, cache = normalised_unet_forward(params, image[None])
-        running = next_running(running, cache, momentum=1 / number)  # 1/2, 1/3, ...: each tile has the same share
+        _, cache = unet_forward(params, image[None])
+        move(running, statistics(cache), 1 / number)  # 1, 1/2, 1/3, ...: each tile has the same share
     return running
+
+
+def move(running: Params, now: Params, share: float) -> None:
+    """Move the running averages, in place, by this share of the way to the statistics of now."""
+    for average, value in zip(flatten(running).values(), flatten(now).values(), strict=True):
+        average += share * (value - average)
+
+
+def mean_pixel_error(params: Params, held_out: list) -> float:
+    return float(np.mean([pixel_error(labels, predict(params, image).argmax(axis=0)) for image, labels in held_out]))
 
 
 def write(row: dict, out: Path | None) -> None:

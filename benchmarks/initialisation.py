@@ -12,6 +12,7 @@ from minunet.training.config import Config
 from minunet.training.train import start, train_steps
 
 LEARNING_RATES = (0.01, 0.03)
+FIXED = {"optimiser": "sgd", "norm": "none"}  # batch normalisation would undo what the first weights do
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
     dataset = load_data(options.data, options.seed)
     for learning_rate in LEARNING_RATES:
         for init in ("he", "centred"):
-            config = Config(**vars(options), optimiser="sgd", learning_rate=learning_rate, init=init)
+            config = Config(**vars(options), **FIXED, learning_rate=learning_rate, init=init)
             history = train_steps(start(config, dataset), dataset)
             errors = [row["validation_error"] for row in history if "validation_error" in row]
             print(f"{init:8} {learning_rate:.2f}  " + " ".join(f"{error:.4f}" for error in errors), flush=True)

@@ -1,4 +1,6 @@
-"""One source of a notebook, in jupytext's percent format, as three editions: executed, student, solutions.
+"""One source of a notebook, in jupytext's percent format, and three of its editions: executed, student, solutions.
+
+The others are made of these: `colab.py` and `nbgrader_edition.py`; `build.py` writes all.
 
 Cells are told apart by a tag: `exercise` (one function, with its solution between two marks), `check` (course.check
 on that function) and `answer` (the answer to an open question, in markdown). All others are the lesson.

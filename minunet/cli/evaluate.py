@@ -14,6 +14,7 @@ from minunet.cli.shared_options import (
     add_threshold_option,
     checkpoint_of,
     print_note,
+    warn_of_foreign,
 )
 from minunet.data import Dataset, Sample
 from minunet.errors import InputError
@@ -81,6 +82,7 @@ def run(options) -> int:
     with run_folder.new_folder(options.out, f"runs/evaluation-{data.partition(':')[0]}") as folder:
         print_note(dataset)
         print_line(f"measured: {which}")
+        warn_of_foreign("evaluate", [(sample.name, sample.image) for sample in dataset.validation], stored.network)
         probabilities = _predict(stored.network, dataset.validation, options)
         evaluation = run_folder.write_evaluation(dataset.validation, probabilities, folder, threshold)
     print_line(table(evaluation))

@@ -8,8 +8,8 @@ import numpy as np
 
 from minunet.cli.messages import print_error, print_line
 from minunet.cli.predict_results import ALWAYS, result_bytes, result_paths, write_results
+from minunet.cli.shared_options import warn_of_foreign
 from minunet.data.colours import for_channels
-from minunet.data.image_statistics import what_is_foreign
 from minunet.data.readers.image_files import each_page
 from minunet.data.readers.page_sizes import page_sizes
 from minunet.errors import InputError
@@ -43,18 +43,9 @@ def readable_images(
                 print_error(f"minunet predict: left out: {error}")
             continue
         for number, image in pages:
-            _warn_if_foreign(name + number, image, network)
+            warn_of_foreign("predict", [(name + number, image)], network)
             yield name + number, image
             del image  # before the next one is read
-
-
-def _warn_if_foreign(name: str, image: np.ndarray, network: Network) -> None:
-    """Say in one line what sets an image apart from those that the network was trained on, if anything does."""
-    if found := what_is_foreign(image, network.normalisation, network.statistics):
-        print_error(
-            f"minunet predict: warning: {name} is unlike the images that this network was trained on, so what is found "
-            f"in it may be wrong: {'; '.join(found)}"
-        )
 
 
 def _pages_for(

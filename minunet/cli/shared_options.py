@@ -1,12 +1,16 @@
-"""What several commands share: the help for --data, and the options of a prediction."""
+"""What several commands share: the help for --data, the options of a prediction, and what is said of the images."""
 
 import argparse
 from pathlib import Path
 
-from minunet.cli.messages import print_line
+import numpy as np
+
+from minunet.cli.messages import print_error, print_line
 from minunet.data import Dataset
+from minunet.data.image_statistics import what_is_foreign
 from minunet.data.readers.masks import MEANINGS
 from minunet.errors import InputError, shown
+from minunet.network.trained import Network
 from minunet.prediction.rotations import COUNTS
 
 DEFAULT_OUT = "predictions"  # folder of `minunet predict`
@@ -96,3 +100,22 @@ def print_note(dataset: Dataset) -> None:
     """Print what a reader did to the images, if it did anything."""
     if dataset.note:
         print_line(f"{dataset.name}: {dataset.note}")
+
+
+def warn_of_foreign(command: str, images: list[tuple[str, np.ndarray]], network: Network) -> None:
+    """Say in one line what sets images apart from those that the network was trained on, if anything does.
+
+    `images` are (name, array (C, H, W)). Of several foreign ones, the first stands for all.
+    """
+    found = [(name, what_is_foreign(image, network.normalisation, network.statistics)) for name, image in images]
+    foreign = [(name, differences) for name, differences in found if differences]
+    if not foreign:
+        return
+    name, what = foreign[0][0], "; ".join(foreign[0][1])
+    who, it = f"{name} is", "it"
+    if len(foreign) > 1:
+        who, it, what = f"{len(foreign)} of {len(images)} images are", "them", f"{name}: {what}"
+    print_error(
+        f"minunet {command}: warning: {who} unlike the images that this network was trained on, so what is found in "
+        f"{it} may be wrong: {what}"
+    )

@@ -17,12 +17,12 @@ from minunet.fast.same_as import same_as
 from minunet.layers import conv as readable
 from minunet.layers import conv_norm_relu as readable_with_norm
 from minunet.layers import conv_relu as readable_with_relu
-from minunet.layers.batch_norm import EPSILON, BatchNormCache, batch_norm_backward, batch_norm_forward
+from minunet.layers.batch_norm import EPSILON, BatchNormCache
 from minunet.layers.cache_checks import check_cache, check_tuple_of_caches
 from minunet.layers.checks import check_batch_norm, check_conv2d, check_gradient
 from minunet.layers.conv import Conv2dCache
 from minunet.layers.conv_norm_relu import no_bias
-from minunet.layers.relu import ReluCache, relu_backward, relu_forward
+from minunet.layers.relu import ReluCache
 
 
 @same_as(readable.conv2d_forward)
@@ -82,8 +82,7 @@ def conv2d_norm_relu_forward(x, weight, gamma, beta, epsilon=EPSILON):
         check_batch_norm(y, gamma, beta, epsilon)
         y, norm_cache = norm_on_cpu.norm_relu_forward(y, gamma, beta, epsilon)
         return y, (conv_cache, norm_cache, ReluCache(y))
-    y, norm_cache = batch_norm_forward(y, gamma, beta, epsilon)
-    y, relu_cache = relu_forward(y)
+    y, (norm_cache, relu_cache) = readable_with_norm.norm_relu_forward(y, gamma, beta, epsilon)
     return y, (conv_cache, norm_cache, relu_cache)
 
 
@@ -99,7 +98,7 @@ def conv2d_norm_relu_backward(dy, cache, with_dx=True):
         chosen = plan(x, weight, backward=True)
         dx, dweight, _ = on_cpu.backward(chosen, dy, None, x, weight, with_dx)
         return dx, dweight, dgamma, dbeta
-    dy, dgamma, dbeta = batch_norm_backward(relu_backward(dy, relu_cache), norm_cache)
+    dy, dgamma, dbeta = readable_with_norm.norm_relu_backward(dy, (norm_cache, relu_cache))
     dx, dweight, _ = conv2d_backward(dy, conv_cache)
     return dx if with_dx else None, dweight, dgamma, dbeta
 

@@ -1,8 +1,11 @@
 """What a gradient check found, and how it prints."""
 
+import textwrap
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+WIDTH = 100  # characters: a notebook in a browser has room for so many
+DEEPER = " " * 6
 NOTHING = "nothing: zero, at a kink, or too small to compare"
 
 
@@ -63,11 +66,14 @@ class Report:
     def __str__(self):
         verdict = "ok" if self.ok else "FAILED: " + ", ".join(sorted({f.kind for f in self.findings} - {"kink"}))
         lines = [f"gradcheck {verdict}   ({self.forward_passes} forward passes, by {self.mode})"]
-        lines += self._table() + [f"  {finding}" for finding in self.findings]
+        lines += self._table()
+        for finding in self.findings:
+            lines += _lines_of(finding)
         if self.not_checked:
-            lines.append("  not checked: " + ", ".join(f"{name} ({why})" for name, why in self.not_checked.items()))
+            left_out = ", ".join(f"{name} ({why})" for name, why in self.not_checked.items())
+            lines += _folded(f"not checked: {left_out}")
         if self.resolution:
-            lines.append(f"  {self.resolution}")
+            lines += _folded(self.resolution)
         if self.dy_from and not self.ok:
             lines.append(f"  dy from {self.dy_from}")  # to see the same numbers again
         return "\n".join(lines)
@@ -83,3 +89,23 @@ class Report:
             error = f"{row.error:.1e}" if row.compared else NOTHING
             lines.append(f"  {row.argument:<{width}}  {row.shape!s:<20} {row.compared:>9}  {error}")
         return lines
+
+
+def _lines_of(finding: Finding) -> list[str]:
+    """Return a finding as one line or, if that is too long, with its hint below it."""
+    line = f"  {finding}"
+    if len(line) <= WIDTH:
+        return [line]
+    return _folded(line.removesuffix(finding.hint).strip()) + _folded(finding.hint, first_indent=DEEPER)
+
+
+def _folded(text: str, first_indent: str = "  ") -> list[str]:
+    """Return a text as lines of at most WIDTH characters."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=first_indent,
+        subsequent_indent=DEEPER,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -7,7 +7,8 @@ The convolution has no bias: the normalisation takes the mean of each channel aw
 shift beta does a bias's work.
 
 As in `conv_relu.py`, nothing is new here. The three have a pair of their own because `minunet/fast` can do them in
-fewer passes over the memory.
+fewer passes over the memory. What follows the convolution is a pair too, since a GPU has a convolution of its own, and
+after it these lines.
 """
 
 from minunet.backend import Array, array_module
@@ -42,8 +43,7 @@ def conv2d_norm_relu_forward(
         As `conv2d_forward` and `batch_norm_forward`.
     """
     y, conv_cache = conv2d_forward(x, weight, no_bias(weight))
-    y, norm_cache = batch_norm_forward(y, gamma, beta, epsilon)
-    y, relu_cache = relu_forward(y)
+    y, (norm_cache, relu_cache) = norm_relu_forward(y, gamma, beta, epsilon)
     return y, (conv_cache, norm_cache, relu_cache)
 
 
@@ -68,10 +68,24 @@ def conv2d_norm_relu_backward(
     """
     check_tuple_of_caches(cache, Conv2dCache, BatchNormCache, ReluCache)
     conv_cache, norm_cache, relu_cache = cache
-    dy = relu_backward(dy, relu_cache)
-    dy, dgamma, dbeta = batch_norm_backward(dy, norm_cache)
+    dy, dgamma, dbeta = norm_relu_backward(dy, (norm_cache, relu_cache))
     dx, dweight, _ = conv2d_backward(dy, conv_cache)
     return dx if with_dx else None, dweight, dgamma, dbeta
+
+
+def norm_relu_forward(
+    x: Array, gamma: Array, beta: Array, epsilon: float = EPSILON
+) -> tuple[Array, tuple[BatchNormCache, ReluCache]]:
+    """Normalise x (N, C, H, W), with gamma (C,) and beta (C,), and set everything negative to zero."""
+    y, norm_cache = batch_norm_forward(x, gamma, beta, epsilon)
+    y, relu_cache = relu_forward(y)
+    return y, (norm_cache, relu_cache)
+
+
+def norm_relu_backward(dy: Array, cache: tuple[BatchNormCache, ReluCache]) -> tuple[Array, Array, Array]:
+    """Return dx (N, C, H, W), dgamma (C,) and dbeta (C,) for dy (N, C, H, W)."""
+    norm_cache, relu_cache = cache
+    return batch_norm_backward(relu_backward(dy, relu_cache), norm_cache)
 
 
 def no_bias(weight: Array) -> Array:

@@ -11,20 +11,23 @@ import numpy as np
 
 from minunet.backend import as_array, to_host
 from minunet.data.sample import Sample
-from minunet.metrics.cells import classes_of
 
 
+<<<<<<< HEAD
 def class_measures(samples: list[Sample], probabilities: list[np.ndarray], threshold: float) -> list[dict]:
     """Return a row for each class: class, share of the pixels, iou, dice and pixel_error; IoU and Dice may be NaN.
+=======
+def class_measures(samples: list[Sample], proposals: list[np.ndarray], K: int) -> list[dict]:
+    """Return a row for each of K classes: class, share of the pixels, iou, dice and pixel_error.
+>>>>>>> house
 
-    The class of a pixel is as `classes_of` has it; pixels whose truth is not known are left out. A class that neither
-    the truth nor the proposal has gets NaN.
+    A proposal (H, W) has the class of each pixel, as from `classes_of`. Pixels whose truth is not known are left out.
+    IoU and Dice of a class that neither the truth nor the proposals have are NaN.
     """
-    K = max(len(p) for p in probabilities)
     counts = np.zeros((K, K), np.int64)  # pixels of class i in the truth and j in the proposal
-    for sample, p in zip(samples, probabilities, strict=True):
+    for sample, classes in zip(samples, proposals, strict=True):
         known = np.ones(sample.labels.shape, bool) if sample.known is None else to_host(sample.known)
-        truth, proposal = to_host(as_array(sample.labels, "labels")), to_host(classes_of(p, threshold))
+        truth, proposal = to_host(as_array(sample.labels, "labels")), to_host(classes)
         pairs = truth[known].astype(np.int64) * K + proposal[known]
         counts += np.bincount(pairs, minlength=K * K).reshape(K, K)
     return [_row(k, counts) for k in range(K)]

@@ -1,6 +1,7 @@
 """How good a network is on images that it has not seen, with the majority-class baseline beside it."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,13 @@ def pixel_errors(samples: list[Sample], probabilities: list[np.ndarray], thresho
 
     The majority baseline gives every pixel the more common class. A network that is no better has learned nothing.
     """
+    samples, probabilities = _checked(samples, probabilities)
+    proposals = [classes_of(p, threshold) for p in probabilities]
+    return [_pixel_errors(sample, classes > 0) for sample, classes in zip(samples, proposals, strict=True)]
+
+
+def _checked(samples: Any, probabilities: Any) -> tuple[list[Sample], list[np.ndarray]]:
+    """Return both as lists; raise InputError unless there are probabilities (K, H, W) for each sample."""
     samples, probabilities = check_samples(samples), as_list(probabilities, "probabilities")
     if len(samples) != len(probabilities):
         counts = f"{len(samples)} and {len(probabilities)}"
@@ -34,14 +42,7 @@ def pixel_errors(samples: list[Sample], probabilities: list[np.ndarray], thresho
                 f"probabilities must be (K, H, W) for labels (H, W) = {np.shape(sample.labels)}, got {p.shape}; "
                 "predict returns such arrays"
             )
-    return [
-        {
-            "name": sample.name,
-            "pixel_error": pixel_error(sample.labels > 0, classes_of(p, threshold) > 0, sample.known),
-            "majority_pixel_error": majority_pixel_error(sample.labels > 0, sample.known),
-        }
-        for sample, p in zip(samples, probabilities, strict=True)
-    ]
+    return samples, probabilities
 
 
 def evaluate(
@@ -72,11 +73,14 @@ def evaluate(
         with; such an image is left out of the mean. `best_over_thresholds` is for all images together; see the function
         of that name. With more than two classes, `classes` has a row for each, over all images: see `class_measures`.
     """
-    rows = pixel_errors(samples, probabilities, threshold)  # which checks both
-    probabilities = [as_array(p, "probabilities") for p in probabilities]
-    rows_with_bar = ProgressBar(rows, desc="measuring", unit="image", disable=None if progress else True, leave=False)
-    for row, sample, p in zip(rows_with_bar, samples, probabilities, strict=True):
-        row.update(_slow_measures(sample, p, threshold))
+    samples, probabilities = _checked(samples, probabilities)
+    proposals = [classes_of(p, threshold) for p in probabilities]
+    triples = list(zip(samples, proposals, probabilities, strict=True))
+    with_bar = ProgressBar(triples, desc="measuring", unit="image", disable=None if progress else True, leave=False)
+    rows = []
+    for sample, classes, p in with_bar:
+        proposal = classes > 0
+        rows.append({**_pixel_errors(sample, proposal), **_slow_measures(sample, proposal, 1 - p[0])})
     true_cells = [_true_cells(sample) for sample in samples]
     knowns = [sample.known for sample in samples]
     whole = [truth for truth in map(_seg_truth, samples) if truth is not None]
@@ -86,7 +90,8 @@ def evaluate(
     means = mean(rows)
     if "seg" in means:
         means["seg"] = pooled_seg([row["seg"] for row in rows if "seg" in row], [cell_count(cells) for cells in whole])
-    by_class = {"classes": class_measures(samples, probabilities, threshold)} if len(probabilities[0]) > 2 else {}
+    K = max(map(len, probabilities))
+    by_class = {"classes": class_measures(samples, proposals, K)} if K > 2 else {}
     return {**means, "images": rows, "best_over_thresholds": best, "threshold": threshold, **by_class}
 
 
@@ -96,15 +101,25 @@ def mean(rows: list[dict]) -> dict:
     return {name: mean_of_numbers([row.get(name, math.nan) for row in rows]) for name in names}
 
 
-def _slow_measures(sample: Sample, p: np.ndarray, threshold: float) -> dict:
-    """Return the measures that take longer, for one image and its probabilities (K, H, W)."""
-    truth, proposal, known = sample.labels > 0, classes_of(p, threshold) > 0, sample.known
+def _pixel_errors(sample: Sample, proposal: np.ndarray) -> dict:
+    """Return the row of one image that `pixel_errors` has; the proposal (H, W) is True where a cell is."""
+    truth, known = sample.labels > 0, sample.known
+    return {
+        "name": sample.name,
+        "pixel_error": pixel_error(truth, proposal, known),
+        "majority_pixel_error": majority_pixel_error(truth, known),
+    }
+
+
+def _slow_measures(sample: Sample, proposal: np.ndarray, probability: np.ndarray) -> dict:
+    """Return the measures that take longer, for one image, its proposal and the probability of cell, both (H, W)."""
+    truth, known = sample.labels > 0, sample.known
     true_cells, cells = _true_cells(sample), components(proposal)
     measures = {
         "pixel_error_f_score": pixel_error_f_score(truth, proposal, known),
         "v_rand": v_rand(true_cells, cells, known),
         "v_info": v_info(true_cells, cells, known),
-        "warping_error": warping_error(truth, proposal, 1 - p[0], known),
+        "warping_error": warping_error(truth, proposal, probability, known),
         "iou": iou(truth, proposal, known),
     }
     seg_truth = _seg_truth(sample)

@@ -21,7 +21,7 @@ from minunet.layers.batch_norm import BatchNormCache, fold_batch_norm
 from minunet.network.checks import has_norm
 from minunet.network.unet import UnetCache
 
-MOMENTUM = 0.05  # about the last 1 / MOMENTUM steps count: tiles differ, but old ones lag behind the parameters
+MOMENTUM = 0.05  # about the last 1 / MOMENTUM steps count: fewer are noisy, and older ones had other parameters
 PAIRS = (("conv1", "norm1"), ("conv2", "norm2"))  # of a double convolution
 
 
@@ -64,7 +64,19 @@ def fold_unet(params: Params, running: Params) -> Params:
 
     Fresh arrays for the 3x3 convolutions; the others are those of `params`.
     """
-    return fold_levels(_folded, params, running)
+    return fold_levels(fold_double_conv, params, running)
+
+
+def fold_double_conv(level: Params, running: Params) -> Params:
+    """Return conv1 and conv2 of the plain network, each with what the normalisation after it does."""
+    folded = {}
+    for conv, norm in PAIRS:
+        gamma, beta = level[norm]["gamma"], level[norm]["beta"]
+        no_bias, averages = array_module(beta).zeros_like(beta), running[norm]
+        mean, variance = averages["mean"], averages["variance"]
+        weight, bias = fold_batch_norm(level[conv]["weight"], no_bias, gamma, beta, mean, variance)
+        folded[conv] = {"weight": weight, "bias": bias}
+    return folded
 
 
 def fold_levels(fold_level: Callable, tree: Params, norms: Params) -> Params:
@@ -80,18 +92,6 @@ def fold_levels(fold_level: Callable, tree: Params, norms: Params) -> Params:
 
     encode, decode = (list(zip(tree[part], norms[part], strict=True)) for part in ("encode", "decode"))
     return {**_of_levels(of_level, encode, (tree["bottom"], norms["bottom"]), decode), "head": tree["head"]}
-
-
-def _folded(level: Params, running: Params) -> Params:
-    folded = {}
-    for conv, norm in PAIRS:
-        gamma, beta = level[norm]["gamma"], level[norm]["beta"]
-        no_bias, averages = array_module(beta).zeros_like(beta), running[norm]
-        weight, bias = fold_batch_norm(
-            level[conv]["weight"], no_bias, gamma, beta, averages["mean"], averages["variance"]
-        )
-        folded[conv] = {"weight": weight, "bias": bias}
-    return folded
 
 
 def _of_levels(of: Callable, encode: list, bottom: object, decode: list) -> Params:

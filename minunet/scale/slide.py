@@ -12,14 +12,15 @@ import contextlib
 import hashlib
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from minunet.backend import flatten, to_host
 from minunet.errors import InputError
 from minunet.metrics.regions import components
 from minunet.network.trained import Network
+from minunet.progress import ProgressBar
 from minunet.scale.blocks import predict
 from minunet.scale.extras import need
 from minunet.scale.ome_zarr import (
@@ -55,7 +56,7 @@ def predict_slide(
     tile : int or (height, width), optional
         Input size of the network.
     progress : bool
-        Show a progress bar by blocks.
+        Show a progress bar by blocks; in the log of a job, a line now and then.
 
     Raises
     ------
@@ -130,9 +131,8 @@ def _write_blocks(probabilities, threshold: float, out: str, counts: np.ndarray,
     grid = probabilities.to_delayed()[0]
     places = [(i, j) for i, j in itertools.product(*map(range, grid.shape)) if counts[i, j] == NOT_DONE]
     writing = client.compute([dask.delayed(write_block)(grid[place], out, place, threshold) for place in places])
-    with tqdm(
-        total=counts.size, initial=counts.size - len(places), unit="block", disable=None if progress else True
-    ) as bar:
+    options: dict[str, Any] = {"desc": "predicting", "unit": "block", "disable": None if progress else True}
+    with ProgressBar(total=counts.size, initial=counts.size - len(places), **options) as bar:
         try:
             for future in distributed.as_completed(writing):
                 future.result()

@@ -512,7 +512,7 @@ plt.show()
 # %%
 look_x = validation_images[2][None, :, 20:128, 30:138]
 look_labels = dataset.validation[2].labels[None, 40:108, 50:118]
-look_weights = loss_weights(dataset.validation)[2][None, 40:108, 50:118]
+look_weights = loss_weights(dataset.validation, "map")[2][None, 40:108, 50:118]
 forces = []
 for look_params in (fresh()[0], params):
     look_logits, _ = unet_forward(look_params, look_x)

@@ -9,7 +9,8 @@
 # Notebook 16 chose the first weights so that the activations keep one size. But from the first step on the weights
 # change, and nobody holds the size any more. *Batch normalisation* (Ioffe and Szegedy, 2015) makes it right in every
 # step: each channel is brought to mean 0 and variance 1, and then gets a scale and a shift that are learned. The paper
-# of the U-Net does not have it; most U-Nets since then do.
+# of the U-Net does not have it; most U-Nets since then do. minunet's has it on request: `init_unet(norm="batch")` and
+# `minunet train --norm batch`.
 #
 # Four questions. What is its gradient, since mean and variance depend on x, too? What does it do at prediction, when
 # there is no batch? What does it cost? And does a network learn faster with it? At the end there is *dropout*, the
@@ -30,6 +31,7 @@ from minunet import (
     course,
     dropout_backward,
     dropout_forward,
+    flatten,
     gradcheck,
     init_unet,
     init_velocity,
@@ -39,10 +41,17 @@ from minunet import (
     unet_backward,
     unet_forward,
 )
-from minunet.backend import map_tree
-from minunet.course import normalised_unet
 from minunet.data import fit_normalisation, normalise, random_tile, synthetic_dataset
-from minunet.layers import batch_norm_predict, fold_batch_norm, update_running
+from minunet.layers import batch_norm_predict, conv_norm_relu, fold_batch_norm, update_running
+from minunet.layers.conv_norm_relu import conv2d_norm_relu_backward, conv2d_norm_relu_forward
+from minunet.network.running_averages import (
+    MOMENTUM,
+    first_running,
+    fold_double_conv,
+    fold_unet,
+    statistics,
+    update_running_averages,
+)
 from minunet.network.sizes import output_size
 
 QUICK = "MINUNET_QUICK" in os.environ  # fewer steps, for the tests
@@ -237,7 +246,12 @@ print(gradcheck(batch_norm_forward, with_constant_statistics, args))
 # at the start, with beta = 0 and gamma = 1, it is a gate that is open for about half of the pixels.
 
 # %%
-course.show_source(normalised_unet.conv_norm_relu_forward, normalised_unet.conv_norm_relu_backward)
+course.show_source(
+    conv2d_norm_relu_forward,
+    conv2d_norm_relu_backward,
+    conv_norm_relu.norm_relu_forward,
+    conv_norm_relu.norm_relu_backward,
+)
 
 # %% [markdown]
 # **Question 1.** The convolution has no bias here: zeros stand in its place. Why would a bias be of no use, and what
@@ -257,30 +271,31 @@ course.show_source(normalised_unet.conv_norm_relu_forward, normalised_unet.conv_
 # %%
 STYLE = {0.5: ("#D55E00", "s", "half of He"), 1: ("black", "o", "He"), 2: ("#0072B2", "^", "twice He")}
 noise = rng.normal(size=(1, 1, 60, 60)).astype(np.float32)
-he = init_unet(np.random.default_rng(7), base_channels=16, depth=2)
 
 
-def rms_of_plain(params):
+def small_unet(norm, factor=1):
+    """Return the parameters of a small U-Net, its weights times factor; norm is None or "batch"."""
+    params = init_unet(np.random.default_rng(7), base_channels=16, depth=2, norm=norm)
+    for name, array in flatten(params).items():
+        if name.endswith("weight"):
+            array *= factor
+    return params
+
+
+def rms_of_relus(params):
     """Return the rms of each ReLU's output, in the forward order."""
     _, cache = unet_forward(params, noise)
     blocks = [*(level.conv for level in cache.encode), cache.bottom, *(level.conv for level in cache.decode[::-1])]
     return [np.sqrt(np.mean(relu.y**2)) for block in blocks for relu in (block.relu1, block.relu2)]
 
 
-def rms_of_normalised(params):
-    _, cache = normalised_unet.normalised_unet_forward(normalised_unet.with_batch_norm(params), noise)
-    doubles = [convs for convs, _ in cache.encode] + [cache.bottom] + [convs for *_, convs in cache.decode[::-1]]
-    return [np.sqrt(np.mean(relu.y**2)) for convs in doubles for _, _, relu in convs]
-
-
 # %%
 figure, all_axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained", sharey=True)
-for axes, (title, measure) in zip(
-    all_axes, {"plain": rms_of_plain, "with batch normalisation": rms_of_normalised}.items(), strict=True
-):
+titles = {None: "plain", "batch": "with batch normalisation"}
+for axes, (norm, title) in zip(all_axes, titles.items(), strict=True):
     for factor, (colour, marker, label) in STYLE.items():
-        start = map_tree(lambda weight, k=factor: k * weight, he)
-        axes.plot(range(1, 11), measure(start), color=colour, marker=marker, label=label)
+        rms = rms_of_relus(small_unet(norm, factor))
+        axes.plot(range(1, 11), rms, color=colour, marker=marker, label=label)
     axes.set(title=title, xlabel="ReLU", yscale="log")
 all_axes[0].set(ylabel="rms of its output")
 all_axes[0].legend()
@@ -296,11 +311,11 @@ plt.show()
 # %%
 def norm_of_dweight(factor):
     """Return the norm of the gradient of a convolution before a batch normalisation, its weight times factor."""
-    weight = factor * he["bottom"]["conv1"]["weight"].astype(np.float64)
+    weight = factor * small_unet(norm=None)["bottom"]["conv1"]["weight"].astype(np.float64)
     x = np.random.default_rng(1).normal(size=(1, weight.shape[1], 12, 12))
-    y, cache = normalised_unet.conv_norm_relu_forward(x, weight, np.ones(len(weight)), np.zeros(len(weight)))
+    y, cache = conv2d_norm_relu_forward(x, weight, np.ones(len(weight)), np.zeros(len(weight)))
     dy = np.random.default_rng(2).normal(size=y.shape)
-    _, dweight, _, _ = normalised_unet.conv_norm_relu_backward(dy, cache)
+    _, dweight, _, _ = conv2d_norm_relu_backward(dy, cache)
     return np.linalg.norm(dweight), abs((dweight * weight).sum())
 
 
@@ -361,18 +376,26 @@ course.check("running_averages", my_running_averages)
 
 # %% [markdown]
 # How fast do they get near the truth, and how near? The batches below are drawn from numbers with mean 3 and
-# variance 4. The averages begin at mean 0 and variance 1, as the library's and PyTorch's do.
+# variance 4. The averages begin at mean 0 and variance 1, as PyTorch's do. The dashed line takes all the new in step 1,
+# half of it in step 2, a third in step 3, and so on down to 1/20: up to there it is the plain mean of all batches so
+# far, and the 0 of the start is forgotten at once. This is what `minunet train` does.
 
 # %%
+momenta = {
+    "momentum 0.5": (lambda step: 0.5, "#D55E00", "-"),
+    "momentum 0.1": (lambda step: 0.1, "black", "-"),
+    "momentum 0.01": (lambda step: 0.01, "#0072B2", "-"),
+    f"1 / step, at least {MOMENTUM}": (lambda step: max(MOMENTUM, 1 / step), "#009E73", "--"),
+}
 figure, axes = plt.subplots(figsize=(7.5, 3), layout="constrained")
-for momentum, colour in ((0.5, "#D55E00"), (0.1, "black"), (0.01, "#0072B2")):
+for label, (momentum, colour, line) in momenta.items():
     running, means = (np.zeros(1), np.ones(1)), []
-    for step in range(120):
+    for step in range(1, 121):
         batch = 3 + 2 * np.random.default_rng([17, step]).normal(size=(1, 1, 4, 4))
         _, cache = batch_norm_forward(batch, gamma_1, beta_1)
-        running = update_running(*running, cache, momentum)
+        running = update_running(*running, cache, momentum(step))
         means.append(running[0][0])
-    axes.plot(means, color=colour, label=f"momentum {momentum}")
+    axes.plot(range(1, 121), means, color=colour, linestyle=line, label=label)
 axes.axhline(3, color="grey", linestyle=":")
 axes.set(title="a running mean; the true one is 3", xlabel="step", ylabel="running mean")
 axes.legend()
@@ -422,12 +445,33 @@ in_one, _ = conv2d_forward(x, *fold_batch_norm(weight, bias, *norm))
 print(f"largest difference {np.abs(in_one - in_two).max():.0e}, of numbers near {np.abs(in_two).max():.0f}")
 
 # %% [markdown]
-# A whole network that is folded is a plain U-Net, with the parameters that `init_unet` makes. `unet_forward` and
-# `predict` run it and know nothing of the normalisation. Since its pixels do not look at a batch any more, tiles fit
-# together without a seam, as in notebook 10.
+# A whole network is folded level by level, and each level has two convolutions to fold.
 
 # %%
-course.show_source(normalised_unet.fold_unet)
+course.show_source(fold_double_conv)
+
+# %% [markdown]
+# What comes out is a plain U-Net, with the parameters that `init_unet` makes without `norm`. `unet_forward` and
+# `predict` run it and know nothing of the normalisation. Since its pixels do not look at a batch any more, tiles fit
+# together without a seam, as in notebook 10.
+#
+# Try it: one step of the running averages, then fold. After step 1 they are the statistics of that batch. So the folded
+# network should give the logits of the training pass for it, but for M / (M - 1) in the variances: at the bottom M is
+# only 100 and 64, and the difference a few hundredths.
+
+# %%
+params = small_unet("batch")
+logits, cache = unet_forward(params, noise)
+running = first_running(params)  # mean 0 and variance 1 for each normalisation
+update_running_averages(flatten(running), flatten(statistics(cache)), step=1)
+folded = fold_unet(params, running)
+folded_logits, _ = unet_forward(folded, noise)
+
+print("bottom, in training:", *flatten(params["bottom"]))
+print("bottom, folded:     ", *flatten(folded["bottom"]))
+assert {k: v.shape for k, v in flatten(folded).items()} == {k: v.shape for k, v in flatten(small_unet(None)).items()}
+print(f"largest difference of the logits {np.abs(folded_logits - logits).max():.3f}", end=", ")
+print(f"of numbers up to {np.abs(logits).max():.2f}")
 
 # %% [markdown]
 # **Question 2.** Somebody predicts with the statistics of each tile, because "it is closer to the training". What does
@@ -469,16 +513,16 @@ def draw_batch(step):
     return tuple(np.stack(arrays) for arrays in zip(*tiles, strict=True))
 
 
-def losses_of(params, forward, backward, rate):
+def losses_of(params, rate):
     """Train params in place; return the loss of every step, or NaN from where it has overflowed."""
     velocity, losses = init_velocity(params), np.full(STEPS, np.nan)
     for step in range(STEPS):
         x, labels = draw_batch(step)
-        logits, cache = forward(params, x)
+        logits, cache = unet_forward(params, x)
         if not np.isfinite(logits).all():
             break
         loss, loss_cache = softmax_cross_entropy_forward(logits, labels)
-        grads = backward(softmax_cross_entropy_backward(1.0, loss_cache), cache)
+        grads = unet_backward(softmax_cross_entropy_backward(1.0, loss_cache), cache)
         sgd_step(params, grads, velocity, rate, 0.9)
         losses[step] = loss
     return losses
@@ -488,12 +532,10 @@ def losses_of(params, forward, backward, rate):
 RATES = {0.01: "#D55E00", 0.1: "black", 1.0: "#0072B2"}
 curves = {}
 for rate in RATES:
-    plain = init_unet(np.random.default_rng(0), base_channels=16, depth=DEPTH)
-    normalised = normalised_unet.with_batch_norm(init_unet(np.random.default_rng(0), base_channels=16, depth=DEPTH))
-    with np.errstate(all="ignore"):  # some of them overflow
-        curves["plain", rate] = losses_of(plain, unet_forward, unet_backward, rate)
-        passes = normalised_unet.normalised_unet_forward, normalised_unet.normalised_unet_backward
-        curves["batch norm", rate] = losses_of(normalised, *passes, rate)
+    for kind, norm in (("plain", None), ("batch norm", "batch")):
+        params = init_unet(np.random.default_rng(0), base_channels=16, depth=DEPTH, norm=norm)
+        with np.errstate(all="ignore"):  # some of them overflow
+            curves[kind, rate] = losses_of(params, rate)
 for (kind, rate), losses in curves.items():
     last = losses[-10:].mean()
     print(
@@ -557,6 +599,10 @@ plt.show()
 # weights that have changed since. "Averaged" is the same network with statistics averaged over 40 tiles, which its
 # *present* weights have seen: forward passes, and no training. It lowers the error at all five moments, though
 # hardly at step 300.
+#
+# Both are makeshifts: the network learns with the statistics of each tile, and predicts with others. `minunet train`
+# goes on from here in another way. In the middle of a run it folds the network, and the plain one learns on. So in the
+# second half it learns just what it predicts with.
 #
 # After 75 steps the network with batch normalisation makes about as few errors as the plain ones after 300, and after
 # 150 steps, averaged, nearly as few as they do after 600: at first it learns about four times as fast, at 1.1 times the
@@ -628,8 +674,9 @@ course.check("dropout_backward", my_dropout_backward)
 #
 # ## Where to read more
 #
-# [batch_norm.py](../minunet/layers/batch_norm.py) and [dropout.py](../minunet/layers/dropout.py); the network of this
-# page is [normalised_unet.py](../minunet/course/normalised_unet.py), and the run on the EM stack
+# [batch_norm.py](../minunet/layers/batch_norm.py) and [dropout.py](../minunet/layers/dropout.py); the network,
+# [unet.py](../minunet/network/unet.py), and what folds it,
+# [running_averages.py](../minunet/network/running_averages.py); the run on the EM stack,
 # [batch_norm.py](../benchmarks/batch_norm.py). Ioffe and Szegedy, *Batch Normalization: Accelerating Deep Network
 # Training by Reducing Internal Covariate Shift* ([arXiv 1502.03167](https://arxiv.org/abs/1502.03167)). Santurkar,
 # Tsipras, Ilyas and Madry, *How Does Batch Normalization Help Optimization?* (2018), doubt the reason that its title

@@ -1,4 +1,4 @@
-"""A network remembers what its training images look like, and `minunet predict` says so of others."""
+"""A network remembers what its training images look like; `minunet predict` and `evaluate` say so of others."""
 
 import json
 
@@ -44,6 +44,26 @@ def test_a_run_keeps_what_its_images_look_like_and_predict_warns_of_others(finis
         start = f"minunet predict: warning: {name} is unlike the images that this network was trained on, so what"
         assert line.startswith(start)
         assert "more of it bright (median 0." in line and " in the training image most like it)" in line
+
+
+def test_evaluate_warns_once_of_all_foreign_images(finished_run, tmp_path, capsys):
+    backgrounds = {"usual": 60, "bright": 195, "white": 215}
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for name, background in backgrounds.items():
+        image, mask = squares(1, background)
+        Image.fromarray(image).save(tmp_path / "images" / f"{name}.png")
+        Image.fromarray(255 * mask).save(tmp_path / "masks" / f"{name}.png")
+    command = ["evaluate", str(finished_run), "--data", f"folder:{tmp_path}", "--out"]
+    assert main([*command, str(tmp_path / "all")]) == 0
+    start = "minunet evaluate: warning: 2 of 3 images are unlike the images that this network was trained on, so what "
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert warning.startswith(start + "is found in them may be wrong: bright: ")
+    for name in ("bright", "white"):
+        (tmp_path / "images" / f"{name}.png").unlink()
+        (tmp_path / "masks" / f"{name}.png").unlink()
+    assert main([*command, str(tmp_path / "one")]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_network_of_arrays_keeps_it_too(tmp_path):

@@ -35,7 +35,7 @@ WHOLE_TABLE = [
     "*weight*(4, 3)*",
     "*bias*(3,)*",
 ]
-FINDINGS = ["*wrong in weight*3 times the numeric gradient*", "*wrong in bias*"]
+FINDINGS = ["*wrong in weight*", "*It is 3 times the numeric gradient*", "*wrong in bias*"]
 
 
 def forward(x):

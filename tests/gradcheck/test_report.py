@@ -29,6 +29,18 @@ def test_report_of_a_failure_names_kind_argument_index_and_both_numbers(rng):
     assert str(report).splitlines()[-1] == f"  dy from {report.dy_from}"
 
 
+def test_a_long_finding_has_its_hint_below_it_and_its_words_stay(rng):
+    def bent(dy, cache):
+        return tuple(gradient + 0.1 * gradient**2 for gradient in conv2d_backward(dy, cache))
+
+    report = gradcheck(conv2d_forward, bent, conv_args(rng))
+    lines = str(report).splitlines()
+    assert max(map(len, map(str, report.findings))) > 100 >= max(map(len, lines))
+    assert " ".join(str(report).split()).endswith(" ".join([*map(str, report.findings), "dy from", report.dy_from]))
+    first = lines.index(next(line for line in lines if line.startswith("  wrong in x")))
+    assert lines[first + 1].startswith("      " + report.findings[0].hint[:40])
+
+
 def test_numbers_have_six_digits_and_zero_has_no_sign():
     assert "analytic 0, numeric 1.23457 " in str(Finding("wrong", "x", "Why?", (0,), -0.0, 1.23456789, 1, 2))
 

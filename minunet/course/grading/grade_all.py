@@ -16,12 +16,11 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from minunet.course.grading.grade import Graded, grade, graded
 from minunet.course.grading.sandbox import Sandbox
 from minunet.course.grading.submission import Submission
 from minunet.errors import InputError
+from minunet.progress import ProgressBar
 
 SECONDS_TO_END = 5
 ENDED = "it ended the process that grades it; look at it yourself, in a container"
@@ -69,7 +68,7 @@ def _has(row: Any, types: dict[str, type]) -> bool:
 def grade_all(submissions: list[Submission], journal: Journal, seconds: float, where: Sandbox, jobs: int) -> None:
     """Grade what is not in the journal yet, `jobs` at a time, and show the progress with the time left."""
     open_ones = {submission.key: submission for submission in submissions if submission.key not in journal.rows}
-    with tqdm(total=len(open_ones), unit="notebook", disable=None, smoothing=0.1) as progress:
+    with ProgressBar(total=len(open_ones), desc="grading", unit="notebook", disable=None, smoothing=0.1) as progress:
 
         def keep(row: Graded) -> None:
             journal.add(row)
