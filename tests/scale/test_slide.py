@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import scipy
 
-from minunet import load_network, predict, save_network
+from minunet import flatten, init_unet, label_cells, load_network, predict, save_network
 from minunet.cli.main import main
+from minunet.data.colours import as_grey
 from minunet.errors import InputError
 
 pytest.importorskip("zarr", reason="needs Zarr: python -m pip install -e '.[scale]'")
@@ -24,6 +25,7 @@ from minunet.scale import slide
 from minunet.scale.cluster import connected
 from minunet.scale.ome_zarr import axis_of
 from minunet.scale.slide import predict_slide
+from minunet.training.folder_lock import locked
 
 
 @pytest.fixture
@@ -67,6 +69,38 @@ def test_format_3_is_ome_zarr_0_5(tmp_path, image, network, client):
     assert result["0"].metadata.dimension_names == ("c", "y", "x")
     assert result["labels/cells/0"].metadata.dimension_names == ("y", "x")
     assert result["labels"].attrs["ome"]["labels"] == ["cells"]
+
+
+def test_cells_of_three_classes_are_those_of_predict(tmp_path, path, image, network, client, rng):
+    """A pixel is of its most probable class, and cells of two classes that touch stay two, at a seam, too."""
+    params = init_unet(rng, num_classes=3, base_channels=2, depth=1)
+    flatten(params)["head.bias"][:] = 0
+    network = network._replace(params=params, threshold=0.6)
+    predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+    labels = zarr.open_group(str(tmp_path / "out.zarr"), mode="r")["labels/cells/0"][:]
+    expected = label_cells(predict(network, image), 0.6)
+    assert labels.max() > 5
+    assert_same_cells(labels, expected)
+
+
+def test_colours_for_a_network_of_grey_values(tmp_path, network, client, rng):
+    colours = rng.integers(0, 255, (3, 60, 70), dtype=np.uint8)
+    path = write_ome_zarr(tmp_path / "image.zarr", colours, [axis_of("c"), *MICROMETRES])
+    predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+    result = zarr.open_group(str(tmp_path / "out.zarr"), mode="r")
+    assert np.abs(result["0"][:] - 255 * predict(network, as_grey(colours))).max() < 0.51
+
+
+@pytest.mark.parametrize("shape", [(1, 129, 65), (1, 1, 300)])
+def test_levels_of_images_whose_last_block_is_one_pixel(tmp_path, network, client, monkeypatch, rng, shape):
+    monkeypatch.setattr("minunet.scale.ome_zarr.SMALLEST_LEVEL", 50)
+    image = rng.integers(0, 255, shape, dtype=np.uint8)
+    path = write_ome_zarr(tmp_path / "image.zarr", image, [axis_of("c"), *MICROMETRES])
+    predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+    result = zarr.open_group(str(tmp_path / "out.zarr"), mode="r")
+    levels = [result[level["path"]] for level in result.attrs["multiscales"][0]["datasets"]]
+    assert all(min(level.shape) > 0 for level in levels)
+    assert len(levels) == (3 if shape[1] > 1 else 1)
 
 
 def test_a_finished_result_is_left_as_it_is(tmp_path, path, network, client, monkeypatch):
@@ -144,6 +178,7 @@ def test_the_command_refuses_what_it_cannot_do(tmp_path, path, capsys, monkeypat
 def test_a_target_that_cannot_be_written(tmp_path, path, network, client):
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "notes.txt").write_text("")
     for out in (tmp_path / "folder", path):
         before = contents(out)
         with pytest.raises(InputError, match="holds something else"):
@@ -155,12 +190,32 @@ def test_a_target_that_cannot_be_written(tmp_path, path, network, client):
         predict_slide(network, path, tmp_path / "out.zarr", client, block=0)
 
 
+def test_an_image_that_does_not_fit_leaves_no_folder(tmp_path, network, client):
+    path = write_ome_zarr(tmp_path / "image.zarr", np.zeros((2, 20, 20)), [axis_of("c"), *MICROMETRES])
+    with pytest.raises(InputError, match="image must have shape"):
+        predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+    assert not (tmp_path / "out.zarr").exists()
+
+
+def test_two_processes_do_not_write_to_one_result(tmp_path, path, network, client):
+    (tmp_path / "out.zarr").mkdir()
+    with locked(tmp_path / "out.zarr"), pytest.raises(InputError, match="writes to it; wait until it ends"):
+        predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+    predict_slide(network, path, tmp_path / "out.zarr", client, block=64)  # an empty folder is as good as none
+    assert zarr.open_group(str(tmp_path / "out.zarr"), mode="r").attrs["minunet"]["finished"]
+
+
 def test_another_network_or_image_does_not_go_on_with_a_result(tmp_path, path, network, client):
     predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
     with pytest.raises(InputError, match="or of the same network"):
         predict_slide(load_network("cells"), path, tmp_path / "out.zarr", client, block=64)
     with pytest.raises(InputError, match=r"or of the same block, got .* of 64 in place of 32"):
         predict_slide(network, path, tmp_path / "out.zarr", client, block=32)
+    write_ome_zarr(path, np.zeros((1, 90, 90), np.uint8), [axis_of("c"), *MICROMETRES])
+    with pytest.raises(
+        InputError, match=r"or of the same state of the image, got .* of uint8 \(1, 150, 110\), written"
+    ):
+        predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
 
 
 @pytest.mark.slow
