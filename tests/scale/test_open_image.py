@@ -138,7 +138,9 @@ def test_a_tiff_of_a_slide_scanner_without_its_alpha(tmp_path, rng):
 
 
 def test_one_bit_for_each_pixel_is_refused(tmp_path):
-    tifffile.imwrite(tmp_path / "slide.tif", np.zeros((32, 32), bool), photometric="minisblack")  # `predict` makes 0 and 255 of it
+    tifffile.imwrite(
+        tmp_path / "slide.tif", np.zeros((32, 32), bool), photometric="minisblack"
+    )  # `predict` makes 0 and 255 of it
     with pytest.raises(InputError, match="got one bit for each pixel"):
         open_image(tmp_path / "slide.tif")
 
