@@ -146,8 +146,7 @@ def write_smaller_levels(group, shrink) -> int:
     ``shrink(level)`` returns a Dask array of half the size. The active scheduler computes it, chunk by chunk.
     """
     da, levels = need("dask.array"), 1
-    while max(group[str(levels - 1)].shape[-2:]) > SMALLEST_LEVEL:
-        larger = group[str(levels - 1)]
+    while max((larger := group[str(levels - 1)]).shape[-2:]) > SMALLEST_LEVEL and min(larger.shape[-2:]) > 1:
         smaller = shrink(da.from_array(larger, larger.chunks)).rechunk(larger.chunks)
         target = create_array(group, str(levels), smaller.shape, larger.chunks, larger.dtype)
         da.store(smaller, target, lock=False)
