@@ -147,7 +147,7 @@ def test_nan_in_one_block_is_one_line_and_the_others_stay(tmp_path, image, netwo
     with pytest.raises(InputError, match="NaN or infinity in 1 values in or near the block that begins at row 128"):
         predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
     result = zarr.open_group(str(tmp_path / "out.zarr"), mode="r")
-    done = result["unfinished/count"][:]
+    done = result["unfinished/count"][0]  # of the one class of cells
     assert done[2, 1] == slide.NOT_DONE
     good = predict(network, np.nan_to_num(bad))
     for i, j in np.argwhere(done != slide.NOT_DONE):
