@@ -91,9 +91,7 @@ def test_the_command_and_going_on_with_another_number_of_ranks(tmp_path, cells_f
 def test_ranks_that_differ_are_refused_before_anything_is_written(tmp_path, cells_folder):
     train = ["train", "--data", f"folder:{cells_folder}", *SMALL, "--steps", 3, "--out", tmp_path / "run"]
     version = "import minunet.scale.ranks as r, minunet.cli.main as m, sys; r.version = str; sys.exit(m.main())"
-    broken = (
-        "import minunet.cli.train as t, minunet.cli.main as m, sys; t.load_data = lambda *a: 1 / 0; sys.exit(m.main())"
-    )
+    broken = "import minunet.cli.train as t, minunet.cli.main as m, sys; t.load_data = lambda *a, **k: 1 / 0; sys.exit(m.main())"
     for other, words in {
         (*MINUNET, *train, "--seed", 1): "the same --seed, got None on rank 0, 1 on rank 1",
         (*MINUNET, *train, "--base-channels", 4): "the same --base-channels",
@@ -129,7 +127,8 @@ def test_an_error_of_rank_0_alone_ends_all_ranks(tmp_path, cells_folder):
 @pytest.mark.slow
 def test_a_signal_to_all_ranks_stops_after_the_step(tmp_path, cells_folder):
     train = ["train", "--data", f"folder:{cells_folder}", *SMALL, "--steps", 10**6, "--out", tmp_path / "run"]
-    command = ["mpirun", "--oversubscribe", "-n", 2, *MINUNET, *train]
+    patience = ["--mca", "odls_base_sigkill_timeout", 8]  # seconds, in place of one, before mpirun kills them
+    command = ["mpirun", "--oversubscribe", *patience, "-n", 2, *MINUNET, *train]
     with open(tmp_path / "printed", "w") as printed:
         running = subprocess.Popen([str(word) for word in command], env=ENVIRONMENT, stdout=printed, stderr=printed)
         deadline = time.monotonic() + 60
@@ -137,7 +136,7 @@ def test_a_signal_to_all_ranks_stops_after_the_step(tmp_path, cells_folder):
             time.sleep(0.2)
         time.sleep(3)  # for some steps
         running.send_signal(signal.SIGTERM)  # which mpirun passes on
-        assert running.wait(60) != 0
+        assert running.wait(90) != 0
     printed = (tmp_path / "printed").read_text()
     assert "stopped after step" in printed and "Traceback" not in printed
 
