@@ -8,6 +8,7 @@ A block is done when `unfinished/count` says so, and that is written last. So af
 block is there or it is not, and what is not there is computed. The slide and the result are never whole in memory.
 """
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -76,11 +77,27 @@ def predict_slide(
             probabilities = predict(network, _for_network(image.pixels, network, block), tile)
             result = _new_result(out, about, image.zarr_format) if result is None else result
             _make_arrays(result, probabilities)
-            _write_blocks(probabilities, network.threshold, str(out), result["unfinished/count"][:], client, progress)
-            _finish(result, str(out), image.geometry)
-            result.attrs["minunet"] = {**about, "finished": True}
+            with _saying_what_to_do(out):
+                counts = result["unfinished/count"][:]
+                _write_blocks(probabilities, network.threshold, str(out), counts, client, progress)
+                _finish(result, str(out), image.geometry)
+                result.attrs["minunet"] = {**about, "finished": True}
         if "unfinished" in result:
             del result["unfinished"]
+
+
+@contextlib.contextmanager
+def _saying_what_to_do(out: Path):
+    """Say, if the disk is full or refuses in another way, how to go on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # the connection to a worker
+            raise
+        raise OSError(
+            f"could not write {out}: {error.strerror}; put that right, and the same command goes on: what is done "
+            "stays done"
+        ) from error
 
 
 def digest(network: Network) -> str:

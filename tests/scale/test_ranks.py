@@ -91,7 +91,10 @@ def test_the_command_and_going_on_with_another_number_of_ranks(tmp_path, cells_f
 def test_ranks_that_differ_are_refused_before_anything_is_written(tmp_path, cells_folder):
     train = ["train", "--data", f"folder:{cells_folder}", *SMALL, "--steps", 3, "--out", tmp_path / "run"]
     version = "import minunet.scale.ranks as r, minunet.cli.main as m, sys; r.version = str; sys.exit(m.main())"
-    broken = "import minunet.cli.train as t, minunet.cli.main as m, sys; t.load_data = lambda *a, **k: 1 / 0; sys.exit(m.main())"
+    broken = (
+        "import minunet.cli.train as t, minunet.cli.main as m, sys; t.load_data = lambda *a, **k: 1 / 0; "
+        "sys.exit(m.main())"
+    )
     for other, words in {
         (*MINUNET, *train, "--seed", 1): "the same --seed, got None on rank 0, 1 on rank 1",
         (*MINUNET, *train, "--base-channels", 4): "the same --base-channels",

@@ -140,6 +140,16 @@ def test_blocks_that_are_done_are_not_computed_again(tmp_path, path, network, cl
     assert contents(tmp_path / "out.zarr") == contents(tmp_path / "whole.zarr")
 
 
+def write_to_a_full_disk(probabilities, out, place, threshold):
+    raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_is_one_line_with_a_remedy(tmp_path, path, network, client, monkeypatch):
+    monkeypatch.setattr(slide, "write_block", write_to_a_full_disk)
+    with pytest.raises(OSError, match=r"could not write .*out.zarr: No space left on device; put that right"):
+        predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+
+
 def test_nan_in_one_block_is_one_line_and_the_others_stay(tmp_path, image, network, client):
     bad = image.astype(np.float32)
     bad[0, 149, 109] = np.nan
