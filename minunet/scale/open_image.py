@@ -139,14 +139,14 @@ def _image_in(node, path: Path) -> tuple[str, Geometry]:
         raise InputError(f"{path}: expected one image, got a plate of them; name one of its fields, as in {path}/A/1/0")
     arrays = sorted(name for name, _ in node.arrays())
     images = {name: read_multiscale(group, path) for name, group in sorted(node.groups())}
-    images = {name: image for name, image in images.items() if image is not None}
+    found_images = {name: image for name, image in images.items() if image is not None}
     if len(arrays) == 1:
         return arrays[0], _unnamed_axes(node[arrays[0]])
-    if len(images) == 1 and not arrays:  # as bioformats2raw writes it
-        ((group, (name, geometry)),) = images.items()
+    if len(found_images) == 1 and not arrays:  # as bioformats2raw writes it
+        ((group, (name, geometry)),) = found_images.items()
         return f"{group}/{name}", geometry
     found = f"the arrays {', '.join(arrays)}" if arrays else "no arrays"
-    found = f"{found} and the images {', '.join(images)}" if images else found
+    found = f"{found} and the images {', '.join(found_images)}" if found_images else found
     raise InputError(
         f"{path}: expected an OME-Zarr image or a single array, got a group with {found}; name one of the arrays "
         "or groups inside, such as STORE/0"

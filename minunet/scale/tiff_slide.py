@@ -1,5 +1,6 @@
 """TIFF files too large for memory: their tiles are the chunks of an array, which tifffile shows as a Zarr array."""
 
+import weakref
 from pathlib import Path
 
 from minunet.data.readers.page_sizes import TIFF
@@ -20,8 +21,11 @@ def is_tiff(path: Path) -> bool:
 
 
 def open_tiff(path: str):
-    """Return the largest resolution of the first image as a Zarr array."""
-    return need("zarr").open_array(need("tifffile").imread(path, aszarr=True, level=0), mode="r")
+    """Return the largest resolution of the first image as a Zarr array, with which the file is closed."""
+    store = need("tifffile").imread(path, aszarr=True, level=0)
+    array = need("zarr").open_array(store, mode="r")
+    weakref.finalize(array, store.close)
+    return array
 
 
 def axes_and_colours(path: Path) -> tuple[list[dict], int | None]:
