@@ -178,9 +178,10 @@ def write_block(probabilities: np.ndarray, out: str, place: tuple[int, int], thr
     classes = classes_of(probabilities, threshold)
     cells = label_classes(classes)
     last = [cells.max(where=classes == k, initial=0) for k in range(1, len(probabilities))]  # number of each class
-    result["0"][(slice(None), *window)] = _as_bytes(probabilities)
+    each_class_window, each_class_place = (slice(None), *window), (slice(None), *place)
+    result["0"][each_class_window] = _as_bytes(probabilities)
     result["unfinished/local"][window] = cells
-    result["unfinished/count"][(slice(None), *place)] = np.diff(np.maximum.accumulate(last), prepend=0)
+    result["unfinished/count"][each_class_place] = np.diff(np.maximum.accumulate(last), prepend=0)
 
 
 def _as_bytes(probabilities: np.ndarray) -> np.ndarray:
