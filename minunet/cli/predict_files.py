@@ -143,7 +143,7 @@ def predict_and_write(
 
     ``predict_all(network, images, **options)`` yields the probabilities of each, with options as for `predict`.
     """
-    waiting: list[tuple[str, np.ndarray]] = []  # a scheduler takes all images before the first result is there
+    waiting: list[tuple[str, np.ndarray]] = []  # a scheduler takes some images before the first result is there
 
     def in_turn() -> Iterator[np.ndarray]:
         for name, image in images:

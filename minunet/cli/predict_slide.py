@@ -26,7 +26,13 @@ def add_block_option(command: argparse.ArgumentParser) -> None:
 
 def is_slide(paths: list[str], out: str) -> bool:
     """Return whether the image, or the result, is a Zarr store."""
-    return any(Path(path).suffix == ".zarr" for path in (*paths, out))
+    return Path(out).suffix == ".zarr" or any(_is_store(Path(path)) for path in paths)
+
+
+def _is_store(path: Path) -> bool:
+    """Tell a Zarr store, zipped or not, or a folder within one."""
+    is_inside = path.is_dir() and any(folder.suffix == ".zarr" for folder in path.parents)
+    return path.suffix == ".zarr" or path.name.endswith(".zarr.zip") or is_inside
 
 
 def run_on_slide(paths: list[str], network: Network, options) -> int:

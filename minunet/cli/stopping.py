@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C, `kill`, a terminal that is closed; Windows has no SIGHUP
 NOTICE = b"\nstopping after this step; press Ctrl-C again to stop at once\n"
@@ -42,13 +43,17 @@ class Stop:
 
 
 @contextlib.contextmanager
-def noticing_signals() -> Iterator[Stop]:
-    """Yield a Stop that takes the signals until the block ends. What `nohup` has switched off stays off."""
+def noticing_signals(is_rank_0: bool = True) -> Iterator[Stop]:
+    """Yield a Stop that takes the signals until the block ends. What `nohup` has switched off stays off.
+
+    mpirun and Slurm send a signal to all ranks. Rank 0 alone takes it: it saves the run, and then ends the others.
+    """
     stop, before = Stop(), {}
+    handler: Any = stop.note if is_rank_0 else signal.SIG_IGN
     for name in SIGNALS:
         number = getattr(signal, name, None)
         if number is not None and (name == "SIGINT" or signal.getsignal(number) != signal.SIG_IGN):
-            before[number] = signal.signal(number, stop.note)
+            before[number] = signal.signal(number, handler)
     try:
         yield stop
     finally:

@@ -133,7 +133,7 @@ def run(options) -> int:
     """Train a network, or continue a run. Under mpirun several processes share each batch, and rank 0 alone writes."""
     ranks = join_ranks()
     with ending_together(ranks), contextlib.ExitStack() as until_the_end:
-        stop = until_the_end.enter_context(noticing_signals()) if ranks.rank == 0 else Stop()
+        stop = until_the_end.enter_context(noticing_signals(ranks.rank == 0))
         with in_agreement(ranks):
             folder, run, dataset = _begin(options, ranks, until_the_end)
         with in_agreement(ranks):

@@ -13,13 +13,8 @@ from minunet.backend import as_array, to_host
 from minunet.data.sample import Sample
 
 
-<<<<<<< HEAD
-def class_measures(samples: list[Sample], probabilities: list[np.ndarray], threshold: float) -> list[dict]:
-    """Return a row for each class: class, share of the pixels, iou, dice and pixel_error; IoU and Dice may be NaN.
-=======
 def class_measures(samples: list[Sample], proposals: list[np.ndarray], K: int) -> list[dict]:
     """Return a row for each of K classes: class, share of the pixels, iou, dice and pixel_error.
->>>>>>> house
 
     A proposal (H, W) has the class of each pixel, as from `classes_of`. Pixels whose truth is not known are left out.
     IoU and Dice of a class that neither the truth nor the proposals have are NaN.

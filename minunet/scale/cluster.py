@@ -1,5 +1,6 @@
 """The processes that Dask computes with: those of this machine, or those of a scheduler somewhere else."""
 
+import concurrent.futures
 import contextlib
 import logging
 from importlib.metadata import version
@@ -28,13 +29,36 @@ def connected(scheduler: str | None = None, workers: int | None = None):
     Raises
     ------
     InputError
-        If the scheduler does not answer, has no worker, or a worker has another version of minunet.
+        If the scheduler does not answer, now or later, has no worker, or a worker has another version of minunet; or
+        if a task has ended several workers.
     """
     with _processes(workers) if scheduler is None else contextlib.nullcontext(scheduler) as scheduler:
-        with _client(scheduler) as client:
+        with _client(scheduler) as client, _in_one_line(client):
             _check_workers(client)
             client.register_worker_callbacks(prepare_worker)  # also of workers that come later, for one that died
             yield client
+
+
+@contextlib.contextmanager
+def _in_one_line(client):
+    """Say in one line that the workers, or their scheduler, have ended in the middle of the work."""
+    distributed = need("distributed")
+    lost = concurrent.futures.CancelledError, distributed.comm.CommClosedError
+    try:
+        yield
+    except distributed.KilledWorker as error:
+        raise InputError(
+            "a block or an image has ended several workers, which were probably short of memory; choose a smaller "
+            "--tile or, for a slide, --block, or workers with more memory"
+        ) from error
+    except Exception as error:
+        is_lost = client.status == "closed" or isinstance(error, lost)
+        if isinstance(error, InputError) or not is_lost:
+            raise
+        raise InputError(
+            "expected a Dask scheduler until the end, but it does not answer any more; start it again, and then the "
+            "same command: what is done stays done"
+        ) from error
 
 
 def prepare_worker() -> None:
@@ -64,8 +88,10 @@ def _processes(workers: int | None):
 
 
 def _client(scheduler):
+    distributed = need("distributed")  # first, as it sets the levels of its loggers
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what is wrong is said once, below or above
     try:
-        return need("distributed").Client(scheduler, timeout=PATIENCE)
+        return distributed.Client(scheduler, timeout=PATIENCE)
     except (OSError, ValueError) as error:
         raise InputError(
             f"expected a Dask scheduler at {scheduler}, got no answer; start one with `dask scheduler`, or leave out "

@@ -53,27 +53,39 @@ def axis_of(name: str) -> dict:
     return {"name": name, "type": kind}
 
 
+def multiscale_attributes(group) -> dict:
+    """Return the attributes of OME-Zarr that a group has: all of them or, in version 0.5, those below "ome"."""
+    attributes = group.attrs.asdict()
+    inner = attributes.get("ome")
+    return inner if isinstance(inner, dict) else attributes
+
+
 def read_multiscale(group, path: Path) -> tuple[str, Geometry] | None:
     """Return the array of the highest resolution and its geometry; None if the group has no such metadata."""
-    attributes = group.attrs.asdict()
-    multiscales = attributes.get("ome", attributes).get("multiscales")
+    multiscales = multiscale_attributes(group).get("multiscales")
     if not multiscales:
         return None
     try:
         image, dataset = multiscales[0], multiscales[0]["datasets"][0]
-        axes = [axis if isinstance(axis, dict) else axis_of(axis) for axis in image["axes"]]  # 0.3: only names
+        is_old = "axes" not in image and "coordinateSystems" not in image  # 0.1 and 0.2: always these five
+        axes = [_with_type(axis) for axis in ("tczyx" if is_old else image["axes"])]
         geometry = Geometry.of_pixels(axes)
         for transformation in dataset.get("coordinateTransformations", []) + image.get("coordinateTransformations", []):
             geometry = _transformed(geometry, transformation)
         name = dataset["path"]
         if name not in group:
             raise KeyError(name)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f"{path}: expected the metadata of an OME-Zarr image, got some that are incomplete ({error!r}); "
             "write the store again"
         ) from error
     return name, geometry
+
+
+def _with_type(axis: str | dict) -> dict:
+    """Return an axis with its type, which may be left out; version 0.3 has only names."""
+    return axis_of(axis) if isinstance(axis, str) else {**axis_of(axis["name"]), **axis}
 
 
 def _transformed(geometry: Geometry, transformation: dict) -> Geometry:
@@ -134,8 +146,7 @@ def write_smaller_levels(group, shrink) -> int:
     ``shrink(level)`` returns a Dask array of half the size. The active scheduler computes it, chunk by chunk.
     """
     da, levels = need("dask.array"), 1
-    while max(group[str(levels - 1)].shape[-2:]) > SMALLEST_LEVEL:
-        larger = group[str(levels - 1)]
+    while max((larger := group[str(levels - 1)]).shape[-2:]) > SMALLEST_LEVEL and min(larger.shape[-2:]) > 1:
         smaller = shrink(da.from_array(larger, larger.chunks)).rechunk(larger.chunks)
         target = create_array(group, str(levels), smaller.shape, larger.chunks, larger.dtype)
         da.store(smaller, target, lock=False)

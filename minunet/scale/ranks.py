@@ -6,8 +6,10 @@ All ranks start from the same parameters and change them by the same mean gradie
 sent. Rank 0 alone writes. What goes wrong is said once, and no rank is left waiting for another.
 """
 
+import atexit
 import contextlib
 import os
+import time
 import traceback
 import zlib
 from importlib.metadata import version
@@ -24,6 +26,11 @@ from minunet.scale.extras import need
 from minunet.training.batch import ALONE, Ranks
 
 SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")  # where mpirun, of Open MPI or of MPICH, says how many it has started
+GRACE = 5  # seconds that rank 0 has to print an error that all ranks meet
+
+
+class AgreedError(InputError):
+    """An error that all ranks know, so that none waits for another."""
 
 
 def join_ranks() -> Ranks:
@@ -34,7 +41,10 @@ def join_ranks() -> Ranks:
     InputError
         If mpirun has started several, but mpi4py is missing, or belongs to another MPI and finds only this one.
     """
-    started = max(int(os.environ.get(name, 1)) for name in SIZES)
+    counts = [os.environ[name] for name in SIZES if name in os.environ]
+    if "PMIX_RANK" in os.environ:  # set by mpirun, too, and by srun --mpi=pmix, which says no more than this
+        counts.append(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
+    started = int(counts[0]) if counts else 1
     if started == 1:
         return ALONE
     try:
@@ -73,7 +83,7 @@ def in_agreement(ranks: Ranks):
         error = str(raised)
     errors = [error for error in ranks.gather(error) if error is not None]
     if errors and ranks.rank == 0:
-        raise InputError(errors[0])
+        raise AgreedError(errors[0])
     if errors:
         raise SystemExit(2)
 
@@ -83,15 +93,14 @@ def ending_together(ranks: Ranks):
     """End all ranks when one ends early, for the others would wait for it without end."""
     try:
         yield
-    except (InputError, OSError) as error:
-        if ranks.size == 1:
-            raise
-        if isinstance(error, OSError) or isinstance(error.__cause__, MemoryError):  # of this rank only
-            print(f"rank {ranks.rank}: error: {error}", flush=True)
-            ranks.abort(2)
-        if ranks.rank == 0:  # else: of the mean loss, which all ranks know
-            raise
-        raise SystemExit(2) from error
+    except AgreedError:
+        raise
+    except (InputError, OSError, KeyboardInterrupt) as error:
+        if ranks.size > 1:
+            if ranks.rank > 0 and isinstance(error, InputError):
+                time.sleep(GRACE)  # if it is of the mean loss, rank 0 says it and ends all
+            atexit.register(ranks.abort, 2)  # after it has been printed
+        raise
     except SystemExit:
         raise
     except BaseException:

@@ -69,6 +69,19 @@ def join(counts: Sequence[int], contacts: Sequence[Contacts]) -> np.ndarray:
     return (components_of_graph + 1).astype(np.int32)
 
 
+def of_one_class(contacts: Sequence[Contacts], counts: np.ndarray) -> list[Contacts]:
+    """Return the contacts without those between cells of different classes.
+
+    `counts` (blocks, classes) says how many cells of each class a block has. They are numbered class by class.
+    """
+    last = np.cumsum(counts, axis=1)  # the number of the last cell of each class
+    kept = []
+    for blocks, pairs in contacts:
+        a, b = (np.searchsorted(last[block], numbers) for block, numbers in zip(blocks, pairs.T, strict=True))
+        kept.append(Contacts(blocks, pairs[a == b]))
+    return kept
+
+
 def _renumbered(local, counts: list, numbers):
     """Return the Dask array with the numbers of the whole image."""
     da, dask = need("dask.array"), need("dask")

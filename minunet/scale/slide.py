@@ -2,7 +2,7 @@
 
     RESULT.zarr/0, 1, ...               a byte for each class and pixel, 255 times its probability; smaller and smaller
     RESULT.zarr/labels/cells/0, 1, ...  the number of the cell at each pixel, 0 for background
-    RESULT.zarr/unfinished/             until all is done: each block's own numbers, and how many blocks are written
+    RESULT.zarr/unfinished/             until all is done: each block's own numbers, and how many cells it has
 
 A block is done when `unfinished/count` says so, and that is written last. So after a crash, or the end of a worker, a
 block is there or it is not, and what is not there is computed. The slide and the result are never whole in memory.
@@ -11,14 +11,16 @@ block is there or it is not, and what is not there is computed. The slide and th
 import contextlib
 import hashlib
 import itertools
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from minunet.backend import flatten, to_host
+from minunet.data.colours import for_channels
 from minunet.errors import InputError
-from minunet.metrics.regions import components
+from minunet.metrics.cells import classes_of, label_classes
 from minunet.network.trained import Network
 from minunet.progress import ProgressBar
 from minunet.scale.blocks import predict
@@ -31,9 +33,10 @@ from minunet.scale.ome_zarr import (
     write_multiscale,
     write_smaller_levels,
 )
-from minunet.scale.open_image import LargeImage, open_image
-from minunet.scale.seams import join, seams
-from minunet.training.folder_lock import lock_beside, locked
+from minunet.scale.open_image import open_image
+from minunet.scale.seams import join, of_one_class, seams
+from minunet.training.folder_lock import LOCK
+from minunet.training.run_folder import made_and_held
 
 BLOCK = 2048  # pixels: blocks of this size keep Dask's scheduler below its limit; see benchmarks/scaling_out.md
 NOT_DONE = -1
@@ -56,7 +59,7 @@ def predict_slide(
     tile : int or (height, width), optional
         Input size of the network.
     progress : bool
-        Show a progress bar by blocks; in the log of a job, a line now and then.
+        Show a progress bar by blocks.
 
     Raises
     ------
@@ -68,18 +71,34 @@ def predict_slide(
         raise InputError(f"--block must be at least 1 pixel, got {block}; the default is {BLOCK}")
     path, out = Path(path).resolve(), Path(out).resolve()  # a worker may run in another folder
     image = open_image(path)
-    about = {"image": str(path), "network": digest(network), "block": block}
-    with client.as_current(), contextlib.ExitStack() as until_the_end:
-        probabilities = predict(network, image.pixels.rechunk((-1, block, block)), tile)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        until_the_end.enter_context(locked(out, lock_beside(out)))
-        result = _open_result(out, about, image, probabilities)
-        if not result.attrs["minunet"]["finished"]:
-            counts = result["unfinished/count"][:]
-            _write_blocks(probabilities, network.threshold, str(out), counts, client, progress)
-            _finish(result, str(out), image.geometry)
-            result.attrs["minunet"] = {**about, "finished": True}
+    about = {"image": str(path), "state of the image": image.state, "network": digest(network), "block": block}
+    with made_and_held(out), client.as_current():
+        result = _old_result(out, about)
+        if result is None or not result.attrs["minunet"]["finished"]:
+            probabilities = predict(network, _for_network(image.pixels, network, block), tile)
+            result = _new_result(out, about, image.zarr_format) if result is None else result
+            _make_arrays(result, probabilities)
+            with _saying_what_to_do(out):
+                counts = result["unfinished/count"][:]
+                _write_blocks(probabilities, network.threshold, str(out), counts, client, progress)
+                _finish(result, str(out), image.geometry)
+                result.attrs["minunet"] = {**about, "finished": True}
+        if "unfinished" in result:
             del result["unfinished"]
+
+
+@contextlib.contextmanager
+def _saying_what_to_do(out: Path):
+    """Say, if the disk is full or refuses in another way, how to go on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # the connection to a worker
+            raise
+        raise OSError(
+            f"could not write {out}: {error.strerror}; put that right, and the same command goes on: what is done "
+            "stays done"
+        ) from error
 
 
 def digest(network: Network) -> str:
@@ -92,23 +111,19 @@ def digest(network: Network) -> str:
     return hashlib.sha256(b"".join([scope.encode(), *content, threshold])).hexdigest()[:16]
 
 
-def _open_result(out: Path, about: dict, image: LargeImage, probabilities):
-    """Return the group to write to, new or with the blocks of an earlier try."""
-    if out.exists():
-        result = _old_result(out, about)
-    else:
-        attributes = {"minunet": {**about, "finished": False}}
-        result = need("zarr").open_group(str(out), mode="w-", zarr_format=image.zarr_format, attributes=attributes)
-    if not result.attrs["minunet"]["finished"] and "unfinished/count" not in result:
-        (K, H, W), (_, *block) = probabilities.shape, probabilities.chunksize
-        create_array(result, "0", (K, H, W), (K, *block), np.uint8)
-        create_array(result, "labels/cells/0", (H, W), block, np.int32)
-        create_array(result, "unfinished/local", (H, W), block, np.int32)
-        create_array(result, "unfinished/count", probabilities.numblocks[1:], (1, 1), np.int32, fill_value=NOT_DONE)
-    return result
+def _for_network(pixels, network: Network, block: int):
+    """Return the Dask array (C, H, W) in blocks, a colour image as grey if the network takes grey ones."""
+    blocks = pixels.rechunk((-1, block, block))
+    channels = network.params["encode"][0]["conv1"]["weight"].shape[1]
+    if for_channels(np.empty((len(pixels), 1, 1)), channels).shape[0] == len(pixels):
+        return blocks
+    return blocks.map_blocks(for_channels, channels, chunks=((channels,), *blocks.chunks[1:]), dtype=np.float32)
 
 
 def _old_result(out: Path, about: dict):
+    """Return the group of an earlier try, or None if the folder is empty."""
+    if set(os.listdir(out)) <= {LOCK}:
+        return None
     try:
         result = need("zarr").open_group(str(out), mode="r+")
         stored = result.attrs["minunet"]
@@ -125,36 +140,48 @@ def _old_result(out: Path, about: dict):
     return result
 
 
+def _new_result(out: Path, about: dict, zarr_format: int):
+    attributes = {"minunet": {**about, "finished": False}}
+    return need("zarr").open_group(str(out), mode="a", zarr_format=zarr_format, attributes=attributes)
+
+
+def _make_arrays(result, probabilities) -> None:
+    """Make the arrays, unless they are there and hold the blocks of an earlier try."""
+    if "unfinished/count" not in result:  # which is made last
+        (K, H, W), (_, *block), (_, *grid) = probabilities.shape, probabilities.chunksize, probabilities.numblocks
+        create_array(result, "0", (K, H, W), (K, *block), np.uint8)
+        create_array(result, "labels/cells/0", (H, W), block, np.int32)
+        create_array(result, "unfinished/local", (H, W), block, np.int32)
+        create_array(result, "unfinished/count", (K - 1, *grid), (K - 1, 1, 1), np.int32, fill_value=NOT_DONE)
+
+
 def _write_blocks(probabilities, threshold: float, out: str, counts: np.ndarray, client, progress: bool) -> None:
     """Compute and write the blocks that are not done."""
     dask, distributed = need("dask"), need("distributed")
     grid = probabilities.to_delayed()[0]
-    places = [(i, j) for i, j in itertools.product(*map(range, grid.shape)) if counts[i, j] == NOT_DONE]
+    places = [place for place in itertools.product(*map(range, grid.shape)) if counts[0][place] == NOT_DONE]
     writing = client.compute([dask.delayed(write_block)(grid[place], out, place, threshold) for place in places])
     options: dict[str, Any] = {"desc": "predicting", "unit": "block", "disable": None if progress else True}
-    with ProgressBar(total=counts.size, initial=counts.size - len(places), **options) as bar:
+    with ProgressBar(total=grid.size, initial=grid.size - len(places), **options) as bar:
         try:
             for future in distributed.as_completed(writing):
                 future.result()
                 bar.update()
-        except distributed.KilledWorker as error:
-            raise InputError(
-                "a block has ended several workers, which were probably short of memory; choose a smaller --block, "
-                "or workers with more memory"
-            ) from error
         finally:
             client.cancel(writing)
 
 
 def write_block(probabilities: np.ndarray, out: str, place: tuple[int, int], threshold: float = 0.5) -> None:
-    """Write a block of probabilities (K, h, w), and its cells, numbered from 1."""
+    """Write a block of probabilities (K, h, w), its cells, numbered from 1, and how many there are of each class."""
     result = need("zarr").open_group(out, mode="r+")
     window = _window(result, place)
-    of_each_class = (slice(None), *window)
-    cells = components(probabilities[0] < 1 - threshold)
-    result["0"][of_each_class] = _as_bytes(probabilities)
+    classes = classes_of(probabilities, threshold)
+    cells = label_classes(classes)
+    last = [cells.max(where=classes == k, initial=0) for k in range(1, len(probabilities))]  # number of each class
+    each_class_window, each_class_place = (slice(None), *window), (slice(None), *place)
+    result["0"][each_class_window] = _as_bytes(probabilities)
     result["unfinished/local"][window] = cells
-    result["unfinished/count"][place] = cells.max(initial=0)
+    result["unfinished/count"][each_class_place] = np.diff(np.maximum.accumulate(last), prepend=0)
 
 
 def _as_bytes(probabilities: np.ndarray) -> np.ndarray:
@@ -184,11 +211,13 @@ def _finish(result, out: str, geometry: Geometry) -> None:
     """Give each cell one number, write the smaller levels and the metadata; the current client computes."""
     da, dask = need("dask.array"), need("dask")
     counts, local = result["unfinished/count"][:], result["unfinished/local"]
+    _, *grid = counts.shape
+    counts = counts.reshape(len(counts), -1).T  # of each block, one for each class
     _, contacts = seams(da.from_array(local, local.chunks))
-    numbers = join(counts.ravel(), dask.compute(*contacts))
+    numbers = join(counts.sum(axis=1), of_one_class(dask.compute(*contacts), counts))
     create_array(result, "unfinished/numbers", (max(1, len(numbers)),), (2**20,), np.int32)[: len(numbers)] = numbers
-    first = np.cumsum([0, *counts.ravel()]).tolist()
-    places = itertools.product(*map(range, counts.shape))
+    first = np.cumsum([0, *counts.sum(axis=1)]).tolist()
+    places = itertools.product(*map(range, grid))
     bounds = itertools.pairwise(first)
     dask.compute([dask.delayed(renumber_block)(out, place, *pair) for place, pair in zip(places, bounds, strict=True)])
 

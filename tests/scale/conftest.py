@@ -15,6 +15,7 @@ def dask_settings_as_before():
     Workers that are threads open clients of their own, and close them when they like.
     """
     try:
+        import distributed  # noqa: F401 - it adds its own settings, which must be among those that are given back
         from dask import config
     except ImportError:  # then the tests that need it skip
         yield

@@ -53,6 +53,37 @@ def test_many_images_in_their_order(network, rng, client):
         np.testing.assert_array_equal(probabilities, predict(network, image, rotations=4))
 
 
+def test_only_a_few_images_are_on_their_way(network, client):
+    drawn = []
+
+    def images():
+        for number in range(12):
+            drawn.append(number)
+            yield np.full((1, 30, 40), number, np.uint8)
+
+    results = predict_images(network, images(), client)
+    next(results)
+    assert len(drawn) <= 4  # two for each of two threads
+    assert len(list(results)) == 11 and len(drawn) == 12
+
+
+LOST = distributed.client.FutureCancelledError("write_block", "scheduler-connection-lost", "Client lost\nit")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (LOST, "does not answer any more; start it again"),
+        (distributed.comm.CommClosedError("in <TCP>: Stream is closed"), "does not answer any more; start it again"),
+        (distributed.KilledWorker("predict", None, 3), "has ended several workers, .* choose a smaller --tile"),
+    ],
+)
+def test_workers_that_end_in_the_middle_are_one_line(client, error, words):
+    with pytest.raises(InputError, match=words) as raised, connected(client.scheduler.address):
+        raise error
+    assert "\n" not in str(raised.value)
+
+
 def test_a_worker_that_comes_later_is_prepared_too(monkeypatch):
     monkeypatch.setattr(cluster, "prepare_worker", count_preparation)
     prepared.clear()

@@ -4,8 +4,10 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +92,8 @@ def test_ranks_that_differ_are_refused_before_anything_is_written(tmp_path, cell
     train = ["train", "--data", f"folder:{cells_folder}", *SMALL, "--steps", 3, "--out", tmp_path / "run"]
     version = "import minunet.scale.ranks as r, minunet.cli.main as m, sys; r.version = str; sys.exit(m.main())"
     broken = (
-        "import minunet.cli.train as t, minunet.cli.main as m, sys; t.load_data = lambda *a: 1 / 0; sys.exit(m.main())"
+        "import minunet.cli.train as t, minunet.cli.main as m, sys; t.load_data = lambda *a, **k: 1 / 0; "
+        "sys.exit(m.main())"
     )
     for other, words in {
         (*MINUNET, *train, "--seed", 1): "the same --seed, got None on rank 0, 1 on rank 1",
@@ -107,15 +110,64 @@ def test_ranks_that_differ_are_refused_before_anything_is_written(tmp_path, cell
     assert len(errors(clock)) == 1 and "needs --steps" in clock.stderr and not (tmp_path / "run").exists()
 
 
+@needs_mpi
+@pytest.mark.slow
+def test_an_error_of_rank_0_alone_ends_all_ranks(tmp_path, cells_folder):
+    """Else the others would wait for its gradient without end."""
+    broken = (
+        "import minunet.training.run_folder as f, minunet.cli.main as m, minunet.errors as e, sys\n"
+        "def refuse(run): raise e.InputError('it must fit, got a misfit; try another')\n"
+        "f.check_network = refuse\n"
+        "sys.exit(m.main())"
+    )
+    train = ["train", "--data", f"folder:{cells_folder}", *SMALL, "--steps", 9, "--out", tmp_path / "run"]
+    result = mpirun(2, [sys.executable, "-c", broken, *train])
+    assert result.returncode == 2, result.stderr
+    assert errors(result) == ["minunet train: error: it must fit, got a misfit; try another"]
+
+
+@needs_mpi
+@pytest.mark.slow
+def test_a_signal_to_all_ranks_stops_after_the_step(tmp_path, cells_folder):
+    train = ["train", "--data", f"folder:{cells_folder}", *SMALL, "--steps", 10**6, "--out", tmp_path / "run"]
+    patience = ["--mca", "odls_base_sigkill_timeout", 8]  # seconds, in place of one, before mpirun kills them
+    command = ["mpirun", "--oversubscribe", *patience, "-n", 2, *MINUNET, *train]
+    with open(tmp_path / "printed", "w") as printed:
+        running = subprocess.Popen([str(word) for word in command], env=ENVIRONMENT, stdout=printed, stderr=printed)
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "run" / "checkpoint.npz").exists() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        time.sleep(3)  # for some steps
+        running.send_signal(signal.SIGTERM)  # which mpirun passes on
+        assert running.wait(90) != 0
+    printed = (tmp_path / "printed").read_text()
+    assert "stopped after step" in printed and "Traceback" not in printed
+
+
+def alone(monkeypatch, **environment):
+    """Set the environment of a process that nobody has started beside others, and these variables."""
+    for name in ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "SLURM_STEP_NUM_TASKS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
 def test_without_mpirun_a_process_is_alone(monkeypatch):
-    monkeypatch.delenv("OMPI_COMM_WORLD_SIZE", raising=False)
-    monkeypatch.delenv("PMI_SIZE", raising=False)
+    alone(monkeypatch)
+    assert join_ranks() is ALONE
+    alone(monkeypatch, SLURM_STEP_NUM_TASKS="4")  # four runs, started by srun without MPI
+    assert join_ranks() is ALONE
+    alone(monkeypatch, OMPI_COMM_WORLD_SIZE="1", PMIX_RANK="0", SLURM_STEP_NUM_TASKS="4")  # mpirun on four hosts
     assert join_ranks() is ALONE
 
 
-@pytest.mark.parametrize("variable", ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"])
-def test_mpirun_without_mpi4py_is_refused(tmp_path, monkeypatch, capsys, variable):
-    monkeypatch.setenv(variable, "3")
+@pytest.mark.parametrize(
+    "environment",
+    [{"OMPI_COMM_WORLD_SIZE": "3"}, {"PMI_SIZE": "3"}, {"PMIX_RANK": "0", "SLURM_STEP_NUM_TASKS": "3"}],
+    ids=["Open MPI", "MPICH", "srun"],
+)
+def test_mpirun_without_mpi4py_is_refused(tmp_path, monkeypatch, capsys, environment):
+    alone(monkeypatch, **environment)
     monkeypatch.setitem(sys.modules, "mpi4py", None)
     assert main(["train", "--steps", "1", "--out", str(tmp_path / "run")]) == 2
     line = capsys.readouterr().err

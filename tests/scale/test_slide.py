@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import scipy
 
-from minunet import load_network, predict, save_network
+from minunet import flatten, init_unet, label_cells, load_network, predict, save_network
 from minunet.cli.main import main
+from minunet.data.colours import as_grey
 from minunet.errors import InputError
 
 pytest.importorskip("zarr", reason="needs Zarr: python -m pip install -e '.[scale]'")
@@ -26,7 +27,7 @@ from minunet.scale import slide
 from minunet.scale.cluster import connected
 from minunet.scale.ome_zarr import axis_of
 from minunet.scale.slide import predict_slide
-from minunet.training.folder_lock import FolderInUseError, lock_beside, locked
+from minunet.training.folder_lock import LOCK, locked
 
 
 @pytest.fixture
@@ -72,6 +73,38 @@ def test_format_3_is_ome_zarr_0_5(tmp_path, image, network, client):
     assert result["labels"].attrs["ome"]["labels"] == ["cells"]
 
 
+def test_cells_of_three_classes_are_those_of_predict(tmp_path, path, image, network, client, rng):
+    """A pixel is of its most probable class, and cells of two classes that touch stay two, at a seam, too."""
+    params = init_unet(rng, num_classes=3, base_channels=2, depth=1)
+    flatten(params)["head.bias"][:] = 0
+    network = network._replace(params=params, threshold=0.6)
+    predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+    labels = zarr.open_group(str(tmp_path / "out.zarr"), mode="r")["labels/cells/0"][:]
+    expected = label_cells(predict(network, image), 0.6)
+    assert labels.max() > 5
+    assert_same_cells(labels, expected)
+
+
+def test_colours_for_a_network_of_grey_values(tmp_path, network, client, rng):
+    colours = rng.integers(0, 255, (3, 60, 70), dtype=np.uint8)
+    path = write_ome_zarr(tmp_path / "image.zarr", colours, [axis_of("c"), *MICROMETRES])
+    predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+    result = zarr.open_group(str(tmp_path / "out.zarr"), mode="r")
+    assert np.abs(result["0"][:] - 255 * predict(network, as_grey(colours))).max() < 0.51
+
+
+@pytest.mark.parametrize("shape", [(1, 129, 65), (1, 1, 300)])
+def test_levels_of_images_whose_last_block_is_one_pixel(tmp_path, network, client, monkeypatch, rng, shape):
+    monkeypatch.setattr("minunet.scale.ome_zarr.SMALLEST_LEVEL", 50)
+    image = rng.integers(0, 255, shape, dtype=np.uint8)
+    path = write_ome_zarr(tmp_path / "image.zarr", image, [axis_of("c"), *MICROMETRES])
+    predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+    result = zarr.open_group(str(tmp_path / "out.zarr"), mode="r")
+    levels = [result[level["path"]] for level in result.attrs["multiscales"][0]["datasets"]]
+    assert all(min(level.shape) > 0 for level in levels)
+    assert len(levels) == (3 if shape[1] > 1 else 1)
+
+
 def test_a_finished_result_is_left_as_it_is(tmp_path, path, network, client, monkeypatch):
     predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
     before = contents(tmp_path / "out.zarr")
@@ -109,6 +142,16 @@ def test_blocks_that_are_done_are_not_computed_again(tmp_path, path, network, cl
     assert contents(tmp_path / "out.zarr") == contents(tmp_path / "whole.zarr")
 
 
+def write_to_a_full_disk(probabilities, out, place, threshold):
+    raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_is_one_line_with_a_remedy(tmp_path, path, network, client, monkeypatch):
+    monkeypatch.setattr(slide, "write_block", write_to_a_full_disk)
+    with pytest.raises(OSError, match=r"could not write .*out.zarr: No space left on device; put that right"):
+        predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+
+
 def test_nan_in_one_block_is_one_line_and_the_others_stay(tmp_path, image, network, client):
     bad = image.astype(np.float32)
     bad[0, 149, 109] = np.nan
@@ -116,7 +159,7 @@ def test_nan_in_one_block_is_one_line_and_the_others_stay(tmp_path, image, netwo
     with pytest.raises(InputError, match="NaN or infinity in 1 values in or near the block that begins at row 128"):
         predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
     result = zarr.open_group(str(tmp_path / "out.zarr"), mode="r")
-    done = result["unfinished/count"][:]
+    done = result["unfinished/count"][0]  # of the one class of cells
     assert done[2, 1] == slide.NOT_DONE
     good = predict(network, np.nan_to_num(bad))
     for i, j in np.argwhere(done != slide.NOT_DONE):
@@ -147,6 +190,7 @@ def test_the_command_refuses_what_it_cannot_do(tmp_path, path, capsys, monkeypat
 def test_a_target_that_cannot_be_written(tmp_path, path, network, client):
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "notes.txt").write_text("")
     for out in (tmp_path / "folder", path):
         before = contents(out)
         with pytest.raises(InputError, match="holds something else"):
@@ -158,25 +202,32 @@ def test_a_target_that_cannot_be_written(tmp_path, path, network, client):
         predict_slide(network, path, tmp_path / "out.zarr", client, block=0)
 
 
+def test_an_image_that_does_not_fit_leaves_no_folder(tmp_path, network, client):
+    path = write_ome_zarr(tmp_path / "image.zarr", np.zeros((2, 20, 20)), [axis_of("c"), *MICROMETRES])
+    with pytest.raises(InputError, match="image must have shape"):
+        predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+    assert not (tmp_path / "out.zarr").exists()
+
+
+def test_two_processes_do_not_write_to_one_result(tmp_path, path, network, client):
+    (tmp_path / "out.zarr").mkdir()
+    with locked(tmp_path / "out.zarr"), pytest.raises(InputError, match="writes to it; wait until it ends"):
+        predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
+    predict_slide(network, path, tmp_path / "out.zarr", client, block=64)  # an empty folder is as good as none
+    assert zarr.open_group(str(tmp_path / "out.zarr"), mode="r").attrs["minunet"]["finished"]
+
+
 def test_another_network_or_image_does_not_go_on_with_a_result(tmp_path, path, network, client):
     predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
     with pytest.raises(InputError, match="or of the same network"):
         predict_slide(load_network("cells"), path, tmp_path / "out.zarr", client, block=64)
     with pytest.raises(InputError, match=r"or of the same block, got .* of 64 in place of 32"):
         predict_slide(network, path, tmp_path / "out.zarr", client, block=32)
-
-
-def test_a_result_to_which_another_process_writes_is_refused(tmp_path, path, network, client):
-    out = tmp_path / "results" / "out.zarr"
-    out.parent.mkdir()
-    with locked(out, lock_beside(out)):
-        with pytest.raises(FolderInUseError, match=r"out.zarr must be free, but process \d+ .* writes to it"):
-            predict_slide(network, path, out, client, block=64)
-        assert not out.exists()
-    predict_slide(network, path, out, client, block=64)
-    with locked(out, lock_beside(out)), pytest.raises(FolderInUseError):
-        predict_slide(network, path, out, client, block=64)
-    assert [file.name for file in out.parent.iterdir()] == ["out.zarr"]
+    write_ome_zarr(path, np.zeros((1, 90, 90), np.uint8), [axis_of("c"), *MICROMETRES])
+    with pytest.raises(
+        InputError, match=r"or of the same state of the image, got .* of uint8 \(1, 150, 110\), written"
+    ):
+        predict_slide(network, path, tmp_path / "out.zarr", client, block=64)
 
 
 @pytest.mark.slow
@@ -197,7 +248,7 @@ def test_a_command_that_is_killed_leaves_a_result_to_go_on_with(tmp_path, path, 
     assert main([*command, str(out)]) == 0
     assert main([*command, str(tmp_path / "whole.zarr")]) == 0
     assert contents(out) == contents(tmp_path / "whole.zarr")
-    assert not lock_beside(out).exists()
+    assert not (out / LOCK).exists()
 
 
 @pytest.mark.slow
