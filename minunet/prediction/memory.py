@@ -4,20 +4,23 @@
 4 K      the probabilities, float32; and K is the number of classes
 12       at most, to write the results: the cells' numbers, and a picture of three colours
 4 C + 8  while the image is normalised: it is clipped, and the variance is computed in float64, channel by channel
-the tile with which the network runs
+the tile with which the network runs, or the tiles, if it is small and works on several at once
 """
 
+import math
 from collections.abc import Iterable, Sequence
 
 from minunet.backend import Params
 from minunet.network.memory_needed import check_memory, forward_bytes, network_of, smaller_tile
+from minunet.network.sizes import output_size
+from minunet.network.tiles_at_once import tiles_at_once
 from minunet.prediction.predict import default_tile
 
 SMALL = 4  # bytes for each pixel: a picture of grey values, and its compressed form
 
 
 def predict_bytes(params: Params, shapes: Iterable[Sequence[int]], tile: int | None = None, writing: int = 0) -> int:
-    """Return how many bytes it takes to hold images (C, H, W) of these shapes, and to predict one after the other.
+    """Return how many bytes it takes to hold images (C, H, W) of these shapes, and to predict them.
 
     `writing` is how many bytes for each pixel are needed to write the results.
     """
@@ -27,7 +30,9 @@ def predict_bytes(params: Params, shapes: Iterable[Sequence[int]], tile: int | N
     pixels = max(H * W for _, H, W in shapes)
     normalising = max((4 * C + 8) * H * W for C, H, W in shapes)
     height, width = (tile, tile) if tile else _largest_default_tile(shapes, network["depth"])
-    running = (4 * K + writing) * pixels + forward_bytes(height, width, **network)
+    count = sum(_count_of_tiles(shape, tile, network["depth"]) for shape in shapes)
+    at_once = min(count, tiles_at_once(params, height, width))
+    running = (4 * K + writing) * pixels + forward_bytes(height, width, at_once, **network)
     return held + max(normalising, running)
 
 
@@ -47,3 +52,11 @@ def check_prediction(
 
 def _largest_default_tile(shapes: list[Sequence[int]], depth: int) -> tuple[int, int]:
     return max((default_tile((H, W), depth) for _, H, W in shapes), key=lambda tile: tile[0] * tile[1])
+
+
+def _count_of_tiles(shape: Sequence[int], tile: int | None, depth: int) -> int:
+    """Return how many tiles cover an image (C, H, W), not turned."""
+    _, H, W = shape
+    sizes = (tile, tile) if tile else default_tile((H, W), depth)
+    outputs = [output_size(n, depth) // 2**depth * 2**depth for n in sizes]
+    return math.prod(math.ceil(n / output) for n, output in zip((H, W), outputs, strict=True))
