@@ -1,8 +1,8 @@
 """How many tiles a CPU works on at once: in a small network each core takes a tile of its own.
 
-Cores that share a tile wait for each other in every layer. In a small network a layer takes a millisecond or two, and
-the waiting an eighth of the time. So there each core takes a tile of its own, as far as memory goes. In a large network
-a layer keeps all cores busy for long, and a tile needs gigabytes: there all cores share each tile.
+Cores that share a tile wait for each other in every layer. In a small network, where a layer takes a
+millisecond or two, the waiting counts. So there each core takes a tile of its own, as far as memory goes. In a large
+network a layer keeps all cores busy for long, and a tile needs gigabytes: there all cores share each tile.
 
 Training takes the tiles of a batch so, and prediction those of an image, or of several. The results are the same, bit
 for bit, however many tiles are worked on at once; only in layers that take Winograd's way along both axes they depend,

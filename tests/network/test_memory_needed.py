@@ -103,7 +103,7 @@ def test_several_tiles_take_what_is_predicted(rng, count):
     x = rng.standard_normal((3, 1, tile, tile)).astype(np.float32)
     with threadpool_limits(count, "blas"):
         predicted = forward_bytes(tile, tile, count, **network)
-        work = functools.partial(side_by_side, functools.partial(tile_probabilities, params), x, count)
+        work = functools.partial(side_by_side, functools.partial(tile_probabilities, params), list(x), count)
         check(f"forward, 3 tiles, {count} at once", predicted, work)
 
 

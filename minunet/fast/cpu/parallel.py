@@ -38,7 +38,7 @@ def in_parallel(work: Callable, parts: Sequence, at_once: int | None = None) -> 
 
     Calls from different threads wait for each other. A call from within `work` does its parts one after the other.
     """
-    if _is_inside.get() or not parts:
+    if _is_inside.get() or len(parts) == 0:
         return [work(part) for part in parts]
     results: list[Any] = [None] * len(parts)
     errors: list[BaseException] = []
