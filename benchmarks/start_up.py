@@ -2,8 +2,8 @@
 
     python benchmarks/start_up.py [--runs 5]
 
-Python and NumPy alone are there to compare with. The image is so small that predicting it takes next to nothing. For what is
-imported by which file: python -X importtime -m minunet --help
+Python and NumPy alone are there to compare with. The image is so small that predicting it takes next to nothing.
+What imports what, and how long that takes, says python -X importtime -m minunet --help
 """
 
 import argparse
