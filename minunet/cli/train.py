@@ -118,8 +118,8 @@ def _add_learning_options(group, default: Config) -> None:
     )
     group.add_argument("--correction", choices=CORRECTIONS, help=correction)
     augmentation = (
-        "symmetries: tiles are flipped and turned by quarters; elastic: turned by any angle, bent, lighter or darker; "
-        "default " + default.augmentation
+        "symmetries: tiles are flipped and turned by quarters; jitter: each channel lighter or darker, too; elastic: "
+        "turned by any angle and bent besides; default " + default.augmentation
     )
     group.add_argument("--augmentation", choices=AUGMENTATIONS, help=augmentation)
     normalisation = (
