@@ -24,7 +24,7 @@ COMMANDS = {  # what each one does, in the words of `minunet --help`
     "evaluate": "measure a network on held-out images, compared with calling every pixel the more common class",
     "gradcheck": "check the gradients of every layer and a small U-Net",
     "summary": "print sizes, crops, parameters, FLOPs and memory of a network (Fig. 1)",
-    "bench": "time every 3x3 layer and a training step, and draw the speeds",
+    "bench": "time what people run, then every 3x3 layer and a training step, and draw the speeds",
     "grade": "grade the notebooks that students handed in; write tables and feedback",
     "doctor": "print what a bug report needs, and test gradients and speed for some seconds",
 }

@@ -1,5 +1,6 @@
 """The files of `minunet predict`, one after the other: look at the size, check the memory, read, predict, write."""
 
+import functools
 import itertools
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -18,9 +19,10 @@ from minunet.network.memory_needed import in_gb
 from minunet.network.trained import Network
 from minunet.prediction.checks import check_image
 from minunet.prediction.memory import check_prediction
-from minunet.prediction.predict import predict
+from minunet.prediction.predict import predict_many
 
 WORTH_SAYING = 1e9  # bytes: an image that needs as much is announced
+WITH_BAR = functools.partial(predict_many, progress=True)
 Images = Iterable[tuple[str, np.ndarray]]  # the name of each image, and the image, (C, H, W)
 
 
@@ -121,20 +123,11 @@ def _check_contrast(path: str, image: np.ndarray) -> None:
             )
 
 
-def predict_in_turn(network: Network, images: Iterable[np.ndarray], **options) -> Iterator[np.ndarray]:
-    """Yield the probabilities (K, H, W) of each image."""
-    for image in images:
-        probabilities = predict(network, image, progress=True, **options)
-        del image  # before the next one is read
-        yield probabilities
-        del probabilities
-
-
 def predict_and_write(
     images: Images,
     network: Network,
     folder: Path,
-    predict_all=predict_in_turn,
+    predict_all=WITH_BAR,
     *,
     kinds: Collection[str] = ALWAYS,
     **options,
@@ -143,7 +136,7 @@ def predict_and_write(
 
     ``predict_all(network, images, **options)`` yields the probabilities of each, with options as for `predict`.
     """
-    waiting: list[tuple[str, np.ndarray]] = []  # a scheduler takes some images before the first result is there
+    waiting: list[tuple[str, np.ndarray]] = []  # several images may be taken before the first result is there
 
     def in_turn() -> Iterator[np.ndarray]:
         for name, image in images:

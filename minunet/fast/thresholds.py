@@ -12,6 +12,9 @@ FEW_CHANNELS = 4  # channels in, at most, for which the columns of the kernel be
 PARALLEL_MULTIPLICATIONS = 5 * 10**7  # multiplications of a convolution: some milliseconds
 PIXELS_PER_KERNEL = 16  # pixels of y for each core and kernel, from which on the cores share rows and not channels
 
+# When each core takes a tile of its own (see network/tiles_at_once.py)
+SIDE_BY_SIDE = 2**22  # numbers of a layer at full resolution, at most: a tile keeps about thirty times as many
+
 # How much is worked on at a time by Winograd's ways along both axes, so that it stays in a core's cache
 WINOGRAD_BAND = 2**15  # tiles times channels, in and out together, in a band of Winograd's convolution, about
 WINOGRAD_CHUNK = 2**15  # tiles times channels in a chunk of its transforms, about

@@ -33,22 +33,28 @@ def network_of(params: Params) -> dict[str, Any]:
     }
 
 
-def forward_bytes(height: int, width: int, **network: Any) -> int:
-    """Return how many bytes it takes to predict one input tile, in float32; `network` as for `init_unet`."""
+def forward_bytes(height: int, width: int, tiles: int = 1, **network: Any) -> int:
+    """Return how many bytes it takes to predict so many tiles at once, in float32; `network` as for `init_unet`."""
     rows = layer_rows(height, width, **network)
-    bands = min(BANDS * (1 + parallel.threads()), 3 * _largest_output(rows))
+    bands = min(BANDS * (1 + parallel.threads()), 3 * tiles * _largest_output(rows))
     logits = rows[-1].out_channels * rows[-1].height * rows[-1].width
     largest_weight = max(row.parameters for row in rows)
-    return _with_idle(memory(rows, height, width)["cache"] + bands + 4 * largest_weight + 4 * 4 * logits, IDLE_FORWARD)
+    of_a_tile = memory(rows, height, width)["cache"] + 4 * largest_weight + 4 * 4 * logits
+    return _with_idle(tiles * of_a_tile + bands, IDLE_FORWARD)
 
 
-def backward_bytes(tile: int, **network: Any) -> int:
-    """Return how many bytes a training step takes in float32, parameters and the optimiser's arrays not counted."""
+def backward_bytes(tile: int, tiles: int = 1, batch: int = 1, **network: Any) -> int:
+    """Return how many bytes a training step takes in float32, parameters and the optimiser's arrays not counted.
+
+    So many tiles of the batch are worked on at once. The gradients of all of them are kept until they are added up.
+    """
     rows = layer_rows(tile, tile, **network)
     largest = _largest_output(rows)
-    bands = min(2 * BANDS * (1 + parallel.threads()), 5 * largest)
-    parameters = sum(row.parameters for row in rows)
-    return _with_idle(memory(rows, tile, tile)["cache"] + 2 * 4 * parameters + 3 * largest + bands, IDLE_BACKWARD)
+    bands = min(2 * BANDS * (1 + parallel.threads()), 5 * tiles * largest)
+    of_a_gradient = 4 * sum(row.parameters for row in rows)
+    passes = tiles * (memory(rows, tile, tile)["cache"] + 3 * largest) + bands + (batch + 1) * of_a_gradient
+    mean = (2.5 * batch + 1) * of_a_gradient  # each once more as a vector, and the sums of pairs
+    return _with_idle(max(passes, mean), IDLE_BACKWARD)
 
 
 def _with_idle(needed: float, share: float) -> int:

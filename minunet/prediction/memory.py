@@ -4,31 +4,37 @@
 4 K      the probabilities, float32; and K is the number of classes
 12       at most, to write the results: the cells' numbers, and a picture of three colours
 4 C + 8  while the image is normalised: it is clipped, and the variance is computed in float64, channel by channel
-the tile with which the network runs
+the tile with which the network runs, or the tiles, if it is small and works on several at once
 """
 
+import math
 from collections.abc import Iterable, Sequence
 
 from minunet.backend import Params
 from minunet.network.memory_needed import check_memory, forward_bytes, network_of, smaller_tile
+from minunet.network.sizes import output_size
+from minunet.network.tiles_at_once import tiles_at_once
 from minunet.prediction.predict import default_tile
 
 SMALL = 4  # bytes for each pixel: a picture of grey values, and its compressed form
 
 
 def predict_bytes(params: Params, shapes: Iterable[Sequence[int]], tile: int | None = None, writing: int = 0) -> int:
-    """Return how many bytes it takes to predict images (C, H, W) of these shapes, with one at a time in memory.
+    """Return how many bytes it takes to predict images (C, H, W) of these shapes.
 
-    `writing` is how many bytes for each pixel are needed to write the results.
+    In memory there are as many images at once as tiles are worked on at once, at most. `writing` is how many bytes for
+    each pixel are needed to write the results.
     """
-    return max(_bytes_for_one(params, shape, tile, writing) for shape in shapes)
-
-
-def _bytes_for_one(params: Params, shape: Sequence[int], tile: int | None, writing: int) -> int:
-    (C, H, W), network = shape, network_of(params)
-    height, width = (tile, tile) if tile else default_tile((H, W), network["depth"])
-    running = (4 * network["num_classes"] + writing) * H * W + forward_bytes(height, width, **network)
-    return 4 * C * H * W + max((4 * C + 8) * H * W, running)
+    shapes, network = list(shapes), network_of(params)
+    depth, K = network["depth"], network["num_classes"]
+    height, width = (tile, tile) if tile else _largest_default_tile(shapes, depth)
+    count = sum(_count_of_tiles(shape, tile, depth) for shape in shapes)
+    at_once = min(count, tiles_at_once(params, height, width))
+    held = min(len(shapes), at_once) * max(4 * C * H * W for C, H, W in shapes)
+    normalising = max((4 * C + 8) * H * W for C, H, W in shapes)
+    pixels = max(H * W for _, H, W in shapes)
+    running = (4 * K + writing) * pixels + forward_bytes(height, width, at_once, **network)
+    return held + max(normalising, running)
 
 
 def check_prediction(
@@ -59,3 +65,11 @@ def check_prediction(
 
 def _largest_default_tile(shapes: list[Sequence[int]], depth: int) -> tuple[int, int]:
     return max((default_tile((H, W), depth) for _, H, W in shapes), key=lambda tile: tile[0] * tile[1])
+
+
+def _count_of_tiles(shape: Sequence[int], tile: int | None, depth: int) -> int:
+    """Return how many tiles cover an image (C, H, W), not turned."""
+    _, H, W = shape
+    sizes = (tile, tile) if tile else default_tile((H, W), depth)
+    outputs = [output_size(n, depth) // 2**depth * 2**depth for n in sizes]
+    return math.prod(math.ceil(n / output) for n, output in zip((H, W), outputs, strict=True))

@@ -9,22 +9,28 @@ so every pixel is predicted once, and its value does not depend on the tile:
 That holds only if all tiles pool the same windows of the image: so each tile starts at a multiple of 2**depth.
 The same is done with each turned version of the image, on the grid of that version; see `rotations.py`.
 
-Only what a tile needs is in memory. The image is read, and the result written, slice by slice.
+Only what the tiles at work need is in memory. The image is read, and the result written, slice by slice. On a CPU a
+small network works on several tiles at once, see `network/tiles_at_once.py`; what they find is added to the result in
+their order, so that the result is the same.
 """
 
+import itertools
 import math
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from minunet.backend import array_module, to_host
-from minunet.data.normalisation import Normalisation, as_normalisation, normalisation_of, normalise
+from minunet.data.normalisation import Normalisation, as_normalisation
 from minunet.data.sample import Sample
-from minunet.data.tiles import cut
 from minunet.errors import InputError
+from minunet.fast.cpu.parallel import side_by_side
 from minunet.gpu import allow_tf32_if_asked
 from minunet.network.sizes import border, output_size, smallest_input_size
+from minunet.network.tiles_at_once import tiles_at_once
 from minunet.network.trained import Network
 from minunet.network.unet import unet_forward
 from minunet.prediction.checks import (
@@ -38,10 +44,13 @@ from minunet.prediction.checks import (
     warn_if_raw,
 )
 from minunet.prediction.memory_map import let_go
-from minunet.prediction.rotations import Version, add_turned_back, block, turned_window, versions
+from minunet.prediction.rotations import Version, block, turned_back, turned_window, versions
+from minunet.prediction.task import Task, numbers_for, read_window
 from minunet.progress import ProgressBar
 
 LARGEST = 512  # pixels: the output of a tile is at most this large, unless the caller says otherwise
+
+Window = tuple[Version, tuple[int, int], int, int, int, int]  # version, tile, top, left, height, width
 
 
 def predict(
@@ -89,14 +98,55 @@ def predict(
         `out` or the normalisation does not fit, or more memory is needed than is free. All that is checked before
         `out` is changed. If the network's values are too large for its numbers, so that probabilities are NaN.
     """
+    task = _task(network, image, tile, rotations, normalisation, out)
+    if task.normalisation is None:
+        warn_if_raw(task.image)
+    _run([task], progress)
+    return task.out
+
+
+def predict_many(
+    network: Network | dict, images: Iterable[np.ndarray], progress: bool = False, **options
+) -> Iterator[np.ndarray]:
+    """Yield the probabilities (K, H, W) of each image, in their order; `progress` and `options` as for `predict`.
+
+    An image may have fewer tiles than are worked on at once. Then the next images are read, too, and predicted with it.
+    """
+    for tasks in _groups(map(partial(_task, network, **options), images)):
+        for task in tasks:
+            if task.normalisation is None:
+                warn_if_raw(task.image)
+            del task  # or its image would be kept while the next one is read
+        _run(tasks, progress)
+        while tasks:
+            yield tasks.pop(0).out
+
+
+def predict_samples(
+    network: Network | dict, samples: list[Sample], progress: bool = False, **options
+) -> list[np.ndarray]:
+    """Return the probabilities (K, H, W) of each sample; `network`, `progress` and `options` as for `predict`."""
+    disable = None if progress and len(samples) > 1 else True
+    images = predict_many(network, (sample.image for sample in samples), progress, **options)
+    bar = ProgressBar(images, desc="predicting", total=len(samples), unit="image", disable=disable, leave=False)
+    return list(bar)
+
+
+def _task(
+    network: Network | dict,
+    image: Any,
+    tile: int | tuple[int, int] | None = None,
+    rotations: int = 1,
+    normalisation: Normalisation | dict | str | None = None,
+    out: np.ndarray | None = None,
+) -> Task:
+    """Check the arguments of `predict`; return what is to be done."""
     params, own_normalisation = check_network(network)
     normalisation = own_normalisation if normalisation is None else as_normalisation(normalisation)
     image = as_image(image)
     check_image(params, image, normalisation)
-    if normalisation is None:
-        warn_if_raw(image)
-    else:
-        normalisation = _numbers_for(image, normalisation)
+    if normalisation is not None:
+        normalisation = numbers_for(image, normalisation)
     bias, depth = params["head"]["bias"], len(params["encode"])
     *_, H, W = image.shape
     given = None if tile is None else check_tile(tile, depth)
@@ -105,35 +155,64 @@ def predict(
     if out is None:
         out = np.empty((len(bias), H, W), bias.dtype)
     check_out(out, (len(bias), H, W))
-    for rows in slices_of_rows(out):
-        out[:, rows] = 0
+    return Task(params, image, normalisation, plan, out, threading.Lock())
 
-    allow_tf32_if_asked(bias)
-    read = partial(_read, image, normalisation, bias.dtype)
-    tiles = sum(1 for _ in output_windows(plan, depth))
+
+def _groups(tasks: Iterable[Task]) -> Iterator[list[Task]]:
+    """Yield the tasks, several together where they have few tiles; none is asked for before it is needed."""
+    group: list[Task] = []
+    try:
+        for task in tasks:
+            group.append(task)
+            del task  # or its image would be kept while the next one is read
+            if len(list(_windows(group))) >= _tiles_at_once(group):
+                yield group
+                group = []
+    except InputError:  # of an image that cannot be predicted; those before it can
+        if group:
+            yield group
+        raise
+    if group:
+        yield group
+
+
+def _run(tasks: list[Task], progress: bool) -> None:
+    """Write the probabilities of each task to its `out`, some tiles at a time."""
+    for task in tasks:
+        allow_tf32_if_asked(task.params["head"]["bias"])
+        for rows in slices_of_rows(task.out):
+            task.out[:, rows] = 0
+    windows, at_once = _windows(tasks), _tiles_at_once(tasks)
+    tiles = sum(1 for _ in _windows(tasks))
     with ProgressBar(total=tiles, unit="tile", disable=None if progress else True, leave=False) as bar:
-        for version, size, top, left, height, width in output_windows(plan, depth):
-            margin = border(depth) // 2
-            x = turned_window(version, read, top - margin, left - margin, *size)  # (C, *size)
-            p = tile_probabilities(params, x)[:, :height, :width]  # (K, height, width)
-            add_turned_back(version, p / rotations, top, left, out)
-            let_go(image)
-            let_go(out)
-            bar.update()
-    return out
+        while some := list(itertools.islice(windows, at_once)):
+            found = side_by_side(_predict_window, some, at_once)
+            for (task, _), (rows, columns, part) in zip(some, found, strict=True):
+                task.out[:, rows, columns] += part
+                let_go(task.image)
+                let_go(task.out)
+                bar.update()
 
 
-def _numbers_for(image, normalisation: Normalisation) -> Normalisation:
-    """Return the normalisation with the numbers that hold for this image, (H, W) or (C, H, W)."""
-    if normalisation.scope == "dataset":
-        return normalisation
-    whole = np.asarray(image[..., :, :])  # by slices: that is all that some file formats offer
-    return normalisation_of(whole[None] if whole.ndim == 2 else whole, normalisation)
+def _windows(tasks: list[Task]) -> Iterator[tuple[Task, Window]]:
+    return ((task, window) for task in tasks for window in output_windows(task.plan, task.depth))
 
 
-def output_windows(
-    plan: list[tuple[Version, tuple[int, int]]], depth: int
-) -> Iterator[tuple[Version, tuple[int, int], int, int, int, int]]:
+def _tiles_at_once(tasks: list[Task]) -> int:
+    height, width = max((tile for task in tasks for _, tile in task.plan), key=math.prod)
+    return tiles_at_once(tasks[0].params, height, width)
+
+
+def _predict_window(task_and_window: tuple[Task, Window]) -> tuple[slice, slice, np.ndarray]:
+    """Return what a window adds to which rows and columns of the result, (K, rows, columns)."""
+    task, (version, tile, top, left, height, width) = task_and_window
+    margin = border(task.depth) // 2
+    x = turned_window(version, partial(read_window, task), top - margin, left - margin, *tile)  # (C, *tile)
+    p = tile_probabilities(task.params, x)[:, :height, :width]  # (K, height, width)
+    return turned_back(version, p / len(task.plan), top, left)
+
+
+def output_windows(plan: list[tuple[Version, tuple[int, int]]], depth: int) -> Iterator[Window]:
     """Yield (version, tile, top, left, height, width): the window of a version that a tile is to predict."""
     for version, tile in plan:
         height, width = (output_size(n, depth) // 2**depth * 2**depth for n in tile)
@@ -141,13 +220,6 @@ def output_windows(
             for left in range(0, version.turned_size[1], width):
                 if block(version, top, left, height, width):  # the corners of a turned version hold nothing
                     yield version, tile, top, left, height, width
-
-
-def _read(image, normalisation, dtype, top: int, left: int, height: int, width: int) -> np.ndarray:
-    """Return a window of the mirrored image as the network takes it, (C, height, width)."""
-    window = cut(image, top, left, height, width)
-    window = window[None] if window.ndim == 2 else window
-    return (window if normalisation is None else normalise(window, normalisation)).astype(dtype)
 
 
 def tile_probabilities(params: dict, x: np.ndarray) -> np.ndarray:
@@ -178,12 +250,3 @@ def _default_length(length: int, depth: int) -> int:
     parts = math.ceil(length / LARGEST)
     output = math.ceil(length / parts)
     return smallest_input_size(step * math.ceil(output / step), depth)
-
-
-def predict_samples(
-    network: Network | dict, samples: list[Sample], progress: bool = False, **options
-) -> list[np.ndarray]:
-    """Return the probabilities (K, H, W) of each sample; `network`, `progress` and `options` as for `predict`."""
-    disable = None if progress and len(samples) > 1 else True
-    samples_with_bar = ProgressBar(samples, desc="predicting", unit="image", disable=disable, leave=False)
-    return [predict(network, sample.image, progress=progress, **options) for sample in samples_with_bar]

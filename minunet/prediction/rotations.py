@@ -91,20 +91,19 @@ def block(version: Version, top: int, left: int, height: int, width: int) -> tup
     return None if (start >= stop).any() else (slice(start[0], stop[0]), slice(start[1], stop[1]))
 
 
-def add_turned_back(version: Version, window: np.ndarray, top: int, left: int, out: np.ndarray) -> None:
-    """Add a window of a version, (K, height, width), to `out`, (K, H, W), on the grid of the image.
+def turned_back(version: Version, window: np.ndarray, top: int, left: int) -> tuple[slice, slice, np.ndarray]:
+    """Return what a window of a version, (K, height, width), adds to the image, and to which rows and columns.
 
     Linear interpolation is a sum over pixels of the version. So each window adds its part of the sum, as if the version
     were 0 outside the window, and windows side by side add up to the interpolation of the whole.
     """
     _, height, width = window.shape
     touched = block(version, top, left, height, width)
-    if touched is None:
-        return
+    assert touched is not None  # `output_windows` leaves out the others
     rows, columns = touched
     start, stop = np.array([rows.start, columns.start]), np.array([rows.stop, columns.stop])
     offset = version.turn @ (start - version.centre) + version.turned_centre - (top, left)
-    out[:, rows, columns] += _values_at(window, version.turn, offset, stop - start, order=1, mode="grid-constant")
+    return rows, columns, _values_at(window, version.turn, offset, stop - start, order=1, mode="grid-constant")
 
 
 def _rotation(fraction: float) -> np.ndarray:

@@ -6,6 +6,7 @@ from minunet.data.readers.load import planes_of
 from minunet.data.readers.page_sizes import page_sizes
 from minunet.network.checks import parameter_count
 from minunet.network.memory_needed import backward_bytes, check_memory, network_of, smaller_tile
+from minunet.network.tiles_at_once import tiles_at_once
 from minunet.prediction.memory import predict_bytes
 from minunet.prediction.predict import default_tile
 from minunet.training.config import Config
@@ -38,7 +39,8 @@ def run_bytes(config: Config, dataset: Dataset, params: Params) -> int:
     network = network_of(params)
     copies = sum(4 * sample.image.size + 4 * sample.labels.size for sample in dataset.train)  # normalised, and weights
     arrays = OPTIMISERS[config.optimiser].state_arrays  # for each parameter; the parameters are there already
-    step = backward_bytes(config.tile, **network)
+    at_once = min(config.batch, tiles_at_once(params, config.tile, config.tile, with_backward=True))
+    step = backward_bytes(config.tile, at_once, config.batch, **network)
     maps = MAPS * max(sample.labels.size for sample in dataset.train)
     at_the_end = evaluation_bytes(params, dataset.validation) if dataset.validation else 0
     return copies + 4 * arrays * parameter_count(**network) + max(step, maps, at_the_end)
@@ -48,7 +50,8 @@ def evaluation_bytes(params: Params, samples: list[Sample], tile: int | None = N
     """Return how many bytes it takes to predict and to measure samples, which are in memory already."""
     K = len(params["head"]["bias"])
     probabilities = sum(4 * K * sample.labels.size for sample in samples)
-    predicting = max(predict_bytes(params, [s.image.shape], tile) - 4 * s.image.size for s in samples)
+    images = sum(4 * sample.image.size for sample in samples)
+    predicting = predict_bytes(params, [sample.image.shape for sample in samples], tile) - images
     measuring = MEASURES * max(sample.labels.size for sample in samples)
     return int(probabilities + max(predicting, measuring, FIGURES))
 

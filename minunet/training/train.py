@@ -49,6 +49,7 @@ from minunet.network.correction import corrected
 from minunet.network.initialise import centre, init_unet
 from minunet.network.running_averages import first_running, fold_unet, statistics, update_running_averages
 from minunet.network.sizes import output_size
+from minunet.network.tiles_at_once import tiles_at_once
 from minunet.network.trained import Network
 from minunet.network.unet import unet_backward, unet_forward
 from minunet.training.batch import ALONE, Ranks, check_batch, mean_gradient
@@ -61,7 +62,6 @@ from minunet.training.validation import validate
 
 WARM_UP = 50  # steps
 VALIDATIONS = 10  # over a whole run
-SIDE_BY_SIDE = 2**22  # numbers of a layer at full resolution: a tile keeps about thirty times as many for its gradient
 
 Tile = tuple[Array, Array, Array | None]  # x (C, tile, tile), labels (output, output), weights like labels or None
 
@@ -200,10 +200,9 @@ def batch_step(run: Run, tiles: list[Tile], step: int, rate: float, ranks: Ranks
     On a GPU nothing here waits for a result, the loss included: it is a 0-d array.
     """
     numbered = list(zip(tiles, ranks.tiles(step, len(tiles) * ranks.size), strict=True))
-    is_small = run.config.base_channels * run.config.tile**2 <= SIDE_BY_SIDE
-    on_cpu = array_module(run.params["head"]["bias"]) is np
-    each = side_by_side if on_cpu and is_small else map  # one tile for each core, or all cores for each tile
-    gradients = list(each(lambda pair: tile_gradient(run, *pair), numbered))
+    size = tiles[0][0].shape[1:]  # of x (C, tile, tile)
+    at_once = 1 if len(tiles) == 1 else tiles_at_once(run.params, *size, with_backward=True)
+    gradients = side_by_side(lambda pair: tile_gradient(run, *pair), numbered, at_once)
     loss, grads, means = mean_gradient(gradients, ranks)
     if array_module(loss) is np:  # on a GPU the host would wait here; there `train_steps` looks at it after the step
         check_loss(run, tiles, step, loss, ranks)

@@ -17,8 +17,10 @@ import numpy as np
 from minunet.backend import array_module
 from minunet.data import Sample, normalisation_of, normalise
 from minunet.data.tiles import cut
+from minunet.fast.cpu.parallel import side_by_side
 from minunet.metrics.evaluation import mean, pixel_errors
 from minunet.network.sizes import border, output_size, smallest_input_size
+from minunet.network.tiles_at_once import tiles_at_once
 from minunet.network.trained import Network
 from minunet.prediction.predict import predict_samples, tile_probabilities
 from minunet.training.config import Config
@@ -79,7 +81,11 @@ def predict_part(run: "Run", samples: list[Sample]) -> tuple[list[Sample], list[
     with quietly():
         if part.side is None:
             return samples, predict_samples(network, samples, tile=prediction_tile(run.config))
-        pairs = [window(network, samples[i], part.side, [run.config.seed, i]) for i in part.chosen]
+        size = smallest_input_size(part.side, run.config.depth)
+        at_once = tiles_at_once(network.params, size, size)
+        pairs = side_by_side(
+            lambda i: window(network, samples[i], part.side, [run.config.seed, i]), part.chosen, at_once
+        )
     return [sample for sample, _ in pairs], [p for _, p in pairs]
 
 

@@ -92,10 +92,37 @@ def test_threads_stay_and_keep_nothing_of_the_work():
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_items_side_by_side(items, count):
     with threadpool_limits(count, "blas"):
-        shared = parallel.side_by_side(lambda item: (item, parallel.threads()), range(items))
+        shared = parallel.side_by_side(lambda item: (item, parallel.threads()), range(items), at_once=count)
     assert [item for item, _ in shared] == list(range(items))
     with_all_cores = [item for item, cores in shared if cores > 1]
     assert with_all_cores == {(1, 2): [0], (3, 2): [2], (5, 2): [4], (1, 3): [0], (4, 3): [3]}.get((items, count), [])
+
+
+@pytest.mark.parametrize(("at_once", "with_all_cores"), [(1, 7), (2, 7), (3, 1), (4, 0)])
+def test_fewer_items_at_once_than_there_are_cores(at_once, with_all_cores):
+    with threadpool_limits(4, "blas"):
+        shared = parallel.side_by_side(lambda item: (item, parallel.threads()), range(7), at_once)
+    assert [item for item, _ in shared] == list(range(7))
+    assert sum(cores == 4 for _, cores in shared) == with_all_cores
+
+
+def test_no_more_parts_at_once_than_asked_for():
+    at_work, most = set(), []
+
+    def work(part):
+        at_work.add(part)
+        most.append(len(at_work))
+        threading.Event().wait(0.01)
+        at_work.remove(part)
+
+    with threadpool_limits(4, "blas"):
+        parallel.in_parallel(work, range(12), at_once=2)
+    assert max(most) == 2
+
+
+def test_no_parts_are_no_work():
+    parallel.in_parallel(abs, range(4))  # so that there is a helper
+    assert parallel.in_parallel(abs, []) == []
 
 
 def test_two_callers_wait_for_each_other():

@@ -8,12 +8,14 @@ import tracemalloc
 import numpy as np
 import pytest
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from minunet import predict, train
 from minunet.cli.main import main
 from minunet.data import Normalisation
 from minunet.errors import InputError
 from minunet.fast.cpu import limits, memory
+from minunet.fast.cpu.parallel import side_by_side
 from minunet.network.initialise import init_unet
 from minunet.network.memory_needed import backward_bytes, check_memory, forward_bytes, network_of
 from minunet.network.running_averages import first_running
@@ -21,7 +23,7 @@ from minunet.network.sizes import output_size
 from minunet.prediction.predict import tile_probabilities
 from minunet.training.config import Config
 from minunet.training.optimisers import init_moments
-from minunet.training.train import Run, train_step
+from minunet.training.train import Run, batch_step
 
 NETWORKS = [
     ({"in_channels": 1, "num_classes": 2, "base_channels": 16, "depth": 3}, 220),
@@ -75,16 +77,46 @@ def test_a_prediction_takes_what_is_predicted(rng, network, tile):
 
 @pytest.mark.parametrize(("network", "tile"), [*CASES, WITH_NORM])
 def test_a_training_step_takes_what_is_predicted(rng, network, tile):
+    run, draw = run_and_tile(rng, network, tile)
+    step = functools.partial(batch_step, run, [draw()], 0, 0.001)
+    check(f"step, {network}, tile {tile}", backward_bytes(tile, **network), step)
+
+
+def run_and_tile(rng, network, tile):
+    """Return a fresh run, and a function that returns a random tile."""
     params = init_unet(rng, **network)
     output = output_size(tile, network["depth"])
-    labels = rng.integers(0, 2, (output, output))
-    x = rng.standard_normal((network["in_channels"], tile, tile)).astype(np.float32)
     config = Config(tile=tile, depth=network["depth"], optimiser="adam", learning_rate=0.001)
     run = Run(
         config, params, init_moments(params), Normalisation("image"), [], None, first_running(params), np.zeros(2)
     )
-    step = functools.partial(train_step, run, (x, labels, None), 0, 0.001)
-    check(f"step, {network}, tile {tile}", backward_bytes(tile, **network), step)
+
+    def draw():
+        x = rng.standard_normal((network["in_channels"], tile, tile)).astype(np.float32)
+        return x, rng.integers(0, 2, (output, output)), None
+
+    return run, draw
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_several_tiles_take_what_is_predicted(rng, count):
+    network, tile = NETWORKS[0]
+    params = init_unet(rng, **network)
+    x = rng.standard_normal((3, 1, tile, tile)).astype(np.float32)
+    with threadpool_limits(count, "blas"):
+        predicted = forward_bytes(tile, tile, count, **network)
+        work = functools.partial(side_by_side, functools.partial(tile_probabilities, params), list(x), count)
+        check(f"forward, 3 tiles, {count} at once", predicted, work)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize(("network", "tile"), [NETWORKS[0], NETWORKS[1], WITH_NORM])
+def test_a_batch_takes_what_is_predicted(rng, network, tile, count):
+    run, draw = run_and_tile(rng, network, tile)
+    tiles = [draw() for _ in range(3)]
+    with threadpool_limits(count, "blas"):
+        predicted = backward_bytes(tile, count, batch=3, **network)
+        check(f"step, {network}, 3 tiles, {count} at once", predicted, lambda: batch_step(run, tiles, 0, 0.001))
 
 
 def test_what_is_free_may_be_taken_and_what_the_process_has_left(free, monkeypatch):

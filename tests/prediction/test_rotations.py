@@ -5,7 +5,7 @@ import pytest
 
 from minunet.data import cut
 from minunet.errors import InputError
-from minunet.prediction.rotations import add_turned_back, block, turned_window, versions
+from minunet.prediction.rotations import block, turned_back, turned_window, versions
 
 
 def reader(image):
@@ -21,7 +21,8 @@ def back(version, turned, windows):
     out = np.zeros((len(turned), *version.size))
     for top, left, height, width in windows:
         if block(version, top, left, height, width):
-            add_turned_back(version, turned[:, top : top + height, left : left + width], top, left, out)
+            rows, columns, part = turned_back(version, turned[:, top : top + height, left : left + width], top, left)
+            out[:, rows, columns] += part
     return out
 
 

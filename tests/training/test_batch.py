@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from minunet import flatten
 from minunet.data import load_data
 from minunet.errors import InputError
-from minunet.training import train
+from minunet.fast import thresholds
 from minunet.training.batch import ALONE, Ranks, check_batch, mean_gradient, pairwise_sum
 from minunet.training.config import Config
 from minunet.training.train import batch_step, draw_tile, start, tile_gradient, train_steps
@@ -35,7 +35,7 @@ def test_a_batch_is_the_mean_of_its_tiles(dataset):
 
 @pytest.mark.parametrize("largest", [0, 10**9], ids=["in turn", "side by side"])
 def test_the_number_of_threads_changes_no_bit(dataset, monkeypatch, largest):
-    monkeypatch.setattr(train, "SIDE_BY_SIDE", largest)
+    monkeypatch.setattr(thresholds, "SIDE_BY_SIDE", largest)
     config = Config(base_channels=16, depth=1, tile=68, batch=5, steps=2, dropout_rate=0.2)
     results = []
     for threads in (1, 2, 3):

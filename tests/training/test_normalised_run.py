@@ -13,6 +13,7 @@ from minunet.backend import flatten
 from minunet.cli.main import main
 from minunet.data import load_data
 from minunet.errors import InputError
+from minunet.fast import thresholds
 from minunet.network.running_averages import fold_unet
 from minunet.training import run_folder, train
 from minunet.training.config import Config
@@ -57,7 +58,7 @@ def test_the_prediction_of_a_run_does_not_depend_on_the_tile(dataset):
 
 @pytest.mark.parametrize("largest", [0, 10**9], ids=["in turn", "side by side"])
 def test_the_number_of_threads_changes_no_bit(dataset, monkeypatch, largest):
-    monkeypatch.setattr(train, "SIDE_BY_SIDE", largest)
+    monkeypatch.setattr(thresholds, "SIDE_BY_SIDE", largest)
     results = []
     for threads in (1, 2):
         run = start(SMALL._replace(base_channels=16, batch=3, steps=2), dataset)

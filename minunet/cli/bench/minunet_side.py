@@ -1,14 +1,25 @@
-"""minunet's side of a comparison, on NumPy or CuPy: a layer and a training step as functions to be timed."""
+"""minunet's side of a comparison, on NumPy or CuPy: a layer, a training step, a prediction as functions to be timed."""
+
+import itertools
 
 import numpy as np
 
 from minunet.backend import Array, array_module, to_device
+from minunet.data.normalisation import Normalisation
 from minunet.fast.conv import conv2d_backward, conv2d_forward
+from minunet.fast.cpu.parallel import side_by_side
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from minunet.gpu import allow_tf32_if_asked
 from minunet.layers import SoftmaxCrossEntropyCache
 from minunet.network.initialise import init_unet
+from minunet.network.sizes import output_size
+from minunet.network.tiles_at_once import tiles_at_once
 from minunet.network.unet import UnetCache, unet_backward, unet_forward
+from minunet.prediction.predict import predict
+from minunet.training.config import Config
+from minunet.training.optimisers import init_moments
+
+RATE = 1e-4  # the learning rate: the labels are random, so there is nothing to learn
 
 
 def layer_passes(arrays: dict, device: str) -> list:
@@ -41,6 +52,38 @@ def step_passes(network: dict, device: str) -> list:
         unet_backward(softmax_cross_entropy_backward(loss * 0 + 1, loss_cache), cache)
 
     return [forward, backward]
+
+
+def training_passes(network: dict, device: str) -> list:
+    """Return what training and prediction do with some tiles: the network forward, and a whole step, Adam included."""
+    from minunet.training.train import Run, batch_step  # here, since `minunet doctor` needs none of it
+
+    base_channels, depth, tile = network["base_channels"], network["depth"], network["height"]
+    params = init_unet(np.random.default_rng(0), 1, 2, base_channels, depth)
+    config = Config(base_channels=base_channels, depth=depth, tile=tile, optimiser="adam", norm="none")
+    params, tiles = to_device([params, list(zip(*random_tiles(network), strict=True))], device)
+    run = Run(config, params, init_moments(params), Normalisation("image"), [], None, {}, np.zeros(2))
+    allow_tf32_if_asked(params["head"]["bias"])
+    at_once, steps = tiles_at_once(params, tile, tile), itertools.count()
+    return [
+        lambda: side_by_side(lambda tile: unet_forward(params, tile[0][None]), tiles, at_once),
+        lambda: batch_step(run, tiles, next(steps), RATE),
+    ]
+
+
+def image_passes(network: dict, device: str) -> list:
+    """Return the prediction of an image, whose side is `image`."""
+    params = to_device(init_unet(np.random.default_rng(0), 1, 2, network["base_channels"], network["depth"]), device)
+    image = np.random.default_rng(1).standard_normal((network["image"], network["image"])).astype(np.float32)
+    return [lambda: predict(params, image)]
+
+
+def random_tiles(network: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a batch of x (N, 1, H, W), with labels and weights of the output's size (N, OH, OW)."""
+    rng, shape = np.random.default_rng(1), input_shape(network)
+    outputs = (shape[0], *(output_size(n, network["depth"]) for n in shape[2:]))
+    x = rng.standard_normal(shape).astype(np.float32)
+    return x, rng.integers(0, 2, outputs), rng.random(outputs, np.float32)
 
 
 def input_shape(network: dict) -> tuple[int, int, int, int]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minunet.cli.bench.in_turn import Times, ratio
 from minunet.files import replace_atomically
 
 COLOURS = {"minunet": "#0072B2", "torch": "#D55E00"}
@@ -38,6 +39,26 @@ def step_table(step: dict[str, dict], batch: int = 1) -> str:
         forward, backward, together, peak = np.divide(ours, theirs)
         ratios = (forward, backward, together, 1 / together, peak)
         lines.append(f"{f'/ {name}':<24}" + "".join(f"{ratio:>18.2f}" for ratio in ratios))
+    return "\n".join(lines)
+
+
+def run_table(times: Times, peaks: dict[str, int], batch: int) -> str:
+    """Return the medians of the network forward and of a whole step, with the tiles a second and the peak memory.
+
+    Below stands minunet's time over that of each other side on as many threads, and over its own on one thread.
+    """
+    titles = ("forward", "tiles a second", "whole step", "tiles a second", "peak memory")
+    width = max(map(len, times)) + 4
+    lines = [f"{'what people run':<{width}}" + "".join(f"{title:>16}" for title in titles)]
+    for label, passes in times.items():
+        medians = np.median(passes, axis=1)
+        columns = "".join(f"{1e3 * t:>13.1f} ms{batch / t:>16.3g}" for t in medians)
+        lines.append(f"{label:<{width}}{columns}{peaks[label] / 1e9:>13.2f} GB")
+    for label in times:
+        ours = label.replace(label.partition(",")[0], "minunet") if not label.startswith("minunet") else "minunet"
+        if label != ours:
+            forward, step = (ratio(times, ours, label, which) for which in (0, 1))
+            lines.append(f"{f'/ {label}':<{width}}{forward:>16.2f}{1 / forward:>16.2f}{step:>16.2f}{1 / step:>16.2f}")
     return "\n".join(lines)
 
 

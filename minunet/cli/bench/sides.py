@@ -2,11 +2,12 @@
 
 import contextlib
 import json
+import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tqdm import tqdm
 
@@ -17,19 +18,21 @@ PAUSE = 0.05  # seconds after each pass, so that one side's threads have gone to
 PRODUCT = 4096  # rows and columns of the matrices whose product shows the processor's limit
 COPY = {"cpu": 50_000_000, "gpu": 500_000_000}  # numbers whose copy shows the memory's limit: 2 GB on a GPU
 CALLS = {"cpu": 1, "gpu": 10}  # of a layer between two looks at the clock: one call on a GPU is too short for it
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")  # of the environment
 
 
 class Side:
-    """A worker process; use it as a context."""
+    """A worker process; use it as a context. It may have a number of threads; without, it takes its own default."""
 
-    def __init__(self, name: str, device: str):
-        self.name, self.device = name, device
+    def __init__(self, name: str, device: str, threads: int | None = None):
+        self.name, self.device, self.threads = name, device, threads
+        self.label = name if threads is None else f"{name}, {threads} thread{'s' if threads > 1 else ''}"
 
     def __enter__(self):
         command = [sys.executable, "-m", "minunet.cli.bench.worker", self.name, self.device]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        limits = {} if self.threads is None else dict.fromkeys(THREADS, str(self.threads))
+        self.process = subprocess.Popen(command, **pipes, text=True, env={**os.environ, **limits})
         return self
 
     def __exit__(self, *exception):
@@ -51,8 +54,9 @@ class Side:
             raise InputError(f"{self.name} on {self.device} stopped: {lines[-1]}")
         return json.loads(reply)
 
-    def seconds(self, which: int, calls: int = 1) -> float:
-        seconds = self.ask(time=which, calls=calls)["seconds"]
+    def seconds(self, which: int, calls: int = 1, warm: bool = False) -> float:
+        """Return the seconds of one call; with `warm` there is one more before, which does not count."""
+        seconds = self.ask(time=which, calls=calls, warm=warm)["seconds"]
         time.sleep(PAUSE)
         return seconds
 
@@ -72,7 +76,7 @@ def time_layers(layers: list[Layer], names: list[str], device: str, rounds: int)
 
     A side has one process for all layers.
     """
-    with _sides(names, device) as sides:
+    with open_sides(names, device) as sides:
         for layer in tqdm(layers, unit="layer", disable=None, leave=False):
             medians = _in_turn(sides, rounds, CALLS[device], prepare="layer", shape=list(layer))
             yield {"layer": layer, **medians}
@@ -80,16 +84,16 @@ def time_layers(layers: list[Layer], names: list[str], device: str, rounds: int)
 
 def time_step(network: dict, names: list[str], device: str, rounds: int) -> dict[str, dict]:
     """Return for each side the median seconds of forward and backward, and the peak memory in bytes."""
-    with _sides(names, device) as sides:
+    with open_sides(names, device) as sides:
         medians = _in_turn(sides, rounds, 1, prepare="step", network=network)
         return {side.name: {"seconds": medians[side.name], "peak": side.ask(peak=True)["bytes"]} for side in sides}
 
 
 @contextlib.contextmanager
-def _sides(names: list[str], device: str):
-    """Start a process for each side, and end them."""
+def open_sides(names: list[str], device: str, threads: Sequence[int | None] = (None,)):
+    """Start a process for each side, with each number of threads, and end them."""
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(Side(name, device)) for name in names]
+        yield [stack.enter_context(Side(name, device, count)) for count in threads for name in names]
 
 
 def _in_turn(sides: list[Side], rounds: int, calls: int, **case) -> dict[str, list[float]]:

@@ -15,3 +15,13 @@ from minunet.cli.bench.torch_side import (  # noqa: F401 - the same as there
 def step_passes(network: dict, device: str) -> list:
     """Return the two halves of a training step, as `torch_side.step_passes` does."""
     return torch_side.step_passes(network, device, torch.channels_last)
+
+
+def training_passes(network: dict, device: str) -> list:
+    """Return the network forward and a whole step, as `torch_side.training_passes` does."""
+    return torch_side.training_passes(network, device, torch.channels_last)
+
+
+def image_passes(network: dict, device: str) -> list:
+    """Return the tiles of an image, as `torch_side.image_passes` does."""
+    return torch_side.image_passes(network, device, torch.channels_last)

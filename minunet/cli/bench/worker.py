@@ -5,8 +5,13 @@ NumPy and of PyTorch would slow each other down in one.
 
     {"prepare": "layer", "shape": [C, F, height, width]}    ->  {}
     {"prepare": "step", "network": {...}}                   ->  {}
-    {"time": 0, "calls": 1}                                 ->  {"seconds": 0.01}     0 forward, 1 backward; of one call
+    {"prepare": "training", "network": {...}}               ->  {}
+    {"prepare": "image", "network": {...}}                  ->  {}
+    {"time": 0, "calls": 1, "warm": false}                  ->  {"seconds": 0.01}     of one call of pass 0
     {"peak": true}                                          ->  {"bytes": 1400000000}
+
+The passes: of a layer and of a step, forward and backward; of training, forward alone and a whole step, Adam included;
+of an image, its prediction. The last two run as in a notebook, without the setting of the command line for memory.
 """
 
 import importlib
@@ -20,19 +25,23 @@ import numpy as np
 from minunet.cli.bench.layer import Layer
 from minunet.fast.cpu.memory import keep_freed_memory
 
+AS_IN_A_NOTEBOOK = ("training", "image")
+
 
 def main() -> None:
     side, device = importlib.import_module(f"minunet.cli.bench.{sys.argv[1]}_side"), sys.argv[2]
-    if sys.argv[1] == "minunet":
-        keep_freed_memory()  # as the command line does
     passes: list[Callable] = []
     for line in sys.stdin:
         command = json.loads(line)
         reply = {}
         if "prepare" in command:
             passes = []  # frees the last case before the next one is made
+            if sys.argv[1] == "minunet" and command["prepare"] not in AS_IN_A_NOTEBOOK:
+                keep_freed_memory()  # as the command line does
             passes = prepared(side, device, command)
         elif "time" in command:
+            if command.get("warm"):
+                passes[command["time"]]()
             reply["seconds"] = seconds(passes[command["time"]], side, device, command["calls"])
         else:
             reply["bytes"] = side.peak_bytes(device) or peak_of_process()
@@ -43,8 +52,8 @@ def prepared(side, device: str, command: dict) -> list[Callable]:
     """Return the functions to be timed, each having run once."""
     if command["prepare"] == "layer":
         passes = side.layer_passes(arrays_of(Layer(*command["shape"])), device)
-    elif command["prepare"] == "step":
-        passes = side.step_passes(command["network"], device)
+    elif "network" in command:
+        passes = getattr(side, f"{command['prepare']}_passes")(command["network"], device)
     else:
         passes = [getattr(side, command["prepare"])(command["size"], device)]
     for run in passes:

@@ -30,8 +30,10 @@ _one_at_a_time = threading.Lock()  # two calls at once would restore each other'
 _is_inside = contextvars.ContextVar("_is_inside", default=False)  # whether this thread is at work for `in_parallel`
 
 
-def in_parallel(work: Callable, parts: Sequence) -> list:
+def in_parallel(work: Callable, parts: Sequence, at_once: int | None = None) -> list:
     """Return [work(part) for part in parts]; if there are several parts, on several cores at once.
+
+    `at_once` says on how many at most, if not on all.
 
     The caller's thread does its share of the work. If it only waited, the system might start another thread on its core
     and leave other cores idle. A single part runs on one core, too: the threads of BLAS stay awake for a while after a
@@ -39,7 +41,7 @@ def in_parallel(work: Callable, parts: Sequence) -> list:
 
     Calls from different threads wait for each other. A call from within `work` does its parts one after the other.
     """
-    if _is_inside.get():
+    if _is_inside.get() or len(parts) == 0:
         return [work(part) for part in parts]
     results: list[Any] = [None] * len(parts)
     errors: list[BaseException] = []
@@ -57,7 +59,7 @@ def in_parallel(work: Callable, parts: Sequence) -> list:
     with _one_at_a_time, _blas_on_one_core() as count:
         outside = _is_inside.set(True)
         try:
-            helpers, done = _helpers(min(count, len(parts)) - 1), queue.SimpleQueue[None]()
+            helpers, done = _helpers(min(at_once or count, count, len(parts)) - 1), queue.SimpleQueue[None]()
             for helper in helpers:  # with the caller's settings, which hold in its parts, too
                 helper.put((functools.partial(contextvars.copy_context().run, run), done))
             run()
@@ -70,17 +72,20 @@ def in_parallel(work: Callable, parts: Sequence) -> list:
     return results
 
 
-def side_by_side(work: Callable, items: Sequence) -> list:
+def side_by_side(work: Callable, items: Sequence, at_once: int) -> list:
     """Return [work(item) for item in items], where each item is whole work of its own, such as an image of a batch.
 
-    Each core takes an item at a time. If a few items are left for many cores, these are worked on one after the other,
-    and all cores share each of them: the work on an item may call `in_parallel`.
+    So many items are worked on at once, each by one core. Where that would leave half of the cores idle, or more, the
+    items are worked on one after the other, and all cores share each of them: the work on an item may call
+    `in_parallel`. That is so for a few items that are left at the end, too.
     """
-    left = len(items) % threads()
+    if at_once == 1 or 2 * at_once <= threads():
+        return [work(item) for item in items]
+    left = len(items) % at_once
     if 2 * left > threads():
         left = 0
     whole = len(items) - left
-    return [*in_parallel(work, items[:whole]), *(work(item) for item in items[whole:])]
+    return [*in_parallel(work, items[:whole], at_once), *(work(item) for item in items[whole:])]
 
 
 def parts_of(size: int, multiple: int = 1) -> list[slice]:
