@@ -5,9 +5,9 @@ parameter and operation, the paper's network would take 600 kernels a step with 
 """
 
 from minunet.backend import Params, flatten
-from minunet.fast.cuda import one_array
 from minunet.fast.cuda import optimisers as kernels
 from minunet.fast.layers import choose
+from minunet.fast.one_array import in_one_array
 from minunet.training import optimisers as readable
 from minunet.training.optimisers import DECAY, EPSILON, OPTIMISERS
 
@@ -25,10 +25,10 @@ def take_step(
     if not are_alike or choose(readable, first, kernels=kernels) is readable:
         OPTIMISERS[name].step(params, grads, state, learning_rate, momentum, step)
         return
-    gradient = one_array.gather([gradients[parameter] for parameter in weights])
-    whole = one_array.in_one_array(params)
+    gradient = in_one_array({parameter: gradients[parameter] for parameter in weights})
+    whole = in_one_array(params)
     if name == "adam":
-        moments = one_array.in_one_array(state["mean"]), one_array.in_one_array(state["square"])
+        moments = in_one_array(state["mean"]), in_one_array(state["square"])
         kernels.adam_step(whole, *moments, gradient, learning_rate, momentum, DECAY, EPSILON, step)
     else:
-        kernels.sgd_step(whole, one_array.in_one_array(state), gradient, learning_rate, momentum)
+        kernels.sgd_step(whole, in_one_array(state), gradient, learning_rate, momentum)

@@ -75,6 +75,10 @@ def test_winograds_transforms_are_those_of_its_matrices(rng, tile):
     tiles = np.array([padded[n, :, h : h + side, w : w + side] for n, h, w in corners])
     V = np.einsum("ip,jq,tcpq->ijct", B, B, tiles).reshape(points, 3, len(corners))
     np.testing.assert_allclose(to_host(conv_kernels._evaluate_tiles(on_device(x))), V, atol=1e-13)
+    V = V.reshape(points, 3, 2, -1)[:, :, 0, : 6 if tile == 4 else 20]  # of the first image alone
+    first = to_host(conv_kernels._evaluate_tiles(on_device(x[:1])))
+    assert first.shape[2] % 4 == 0 and not first[:, :, V.shape[2] :].any()  # tiles that belong to no image
+    np.testing.assert_allclose(first[:, :, : V.shape[2]], V, atol=1e-13)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from strict_cupy import raw_module
 
-from minunet.backend import to_device, to_host
-from minunet.fast.cuda.one_array import gather, in_one_array
+from minunet.backend import array_module, to_device, to_host
+from minunet.fast.one_array import concatenated, in_one_array
 
 pytestmark = [
     pytest.mark.skipif(raw_module.COMPILER is None, reason="g++ is not there to run the kernels on the CPU"),
@@ -14,17 +14,21 @@ pytestmark = [
 SHAPES = [(3, 2), (1,), (2, 1, 3, 3), (5,), (1, 1), (300,)]
 
 
-def test_arrays_are_gathered_in_their_order(rng, dtype):
+@pytest.mark.parametrize("kernels", ["auto", "readable"])
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_arrays_are_concatenated_in_their_order(monkeypatch, rng, dtype, device, kernels):
+    monkeypatch.setenv("MINUNET_KERNELS", kernels)
     for count in range(1, len(SHAPES) + 1):
         arrays = [rng.standard_normal(shape).astype(dtype) for shape in SHAPES[:count]]
-        whole = gather(to_device(arrays, "gpu"))
-        assert whole.dtype == dtype
+        whole = concatenated(to_device(arrays, device))
+        assert whole.dtype == dtype and array_module(whole).__name__ == ("numpy" if device == "cpu" else "cupy")
         np.testing.assert_array_equal(to_host(whole), np.concatenate([x.ravel() for x in arrays]))
 
 
-def test_arrays_of_any_layout_and_dtype_are_gathered(rng):
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_so_are_arrays_of_any_layout_and_dtype(rng, device):
     x, y = rng.standard_normal((4, 3)), rng.standard_normal((2, 6)).astype(np.float32)
-    whole = gather([to_device(x, "gpu").T, to_device(y, "gpu")[:, ::2]])
+    whole = concatenated([to_device(x, device).T, to_device(y, device)[:, ::2]])
     np.testing.assert_array_equal(to_host(whole), np.concatenate([x.T.ravel(), y[:, ::2].ravel()]))
 
 
@@ -39,13 +43,16 @@ def test_a_tree_becomes_views_of_one_array(rng):
     np.testing.assert_array_equal(to_host(on_gpu["head"]["bias"]), c + 1)
 
 
-def test_it_stays_the_same_array_until_a_part_is_replaced(rng):
+def test_it_stays_the_same_memory_until_a_part_is_replaced(rng):
     tree = to_device({"weight": rng.standard_normal((2, 3)), "bias": rng.standard_normal(2)}, "gpu")
     whole = in_one_array(tree)
-    assert in_one_array(tree).data.ptr == whole.data.ptr
-    for other in ({"bias": tree["bias"], "weight": tree["weight"]}, {"weight": tree["weight"]}, {**tree, "beta": whole}):
-        assert in_one_array(other).data.ptr != whole.data.ptr
+    address = whole.data.ptr
+    assert in_one_array(tree).data.ptr == address and in_one_array(tree).shape == (8,)
+    part = {"bias": tree["bias"]}
+    assert in_one_array(part).data.ptr == tree["bias"].data.ptr and in_one_array(part).shape == (2,)
+    for other in ({"bias": tree["bias"], "weight": tree["weight"]}, {**tree, "beta": whole[:1]}):
+        assert in_one_array(other).data.ptr != address
     tree["bias"] = tree["bias"] * 2
     new = in_one_array(tree)
-    assert new.data.ptr != whole.data.ptr
+    assert new.data.ptr != address
     np.testing.assert_array_equal(to_host(new), np.concatenate([to_host(whole)[:6], 2 * to_host(whole)[6:]]))

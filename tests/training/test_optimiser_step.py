@@ -7,7 +7,7 @@ from strict_cupy import no_trips, raw_module
 from minunet import flatten, init_unet, to_device
 from minunet.backend import map_tree
 from minunet.fast.cuda import optimisers as kernels
-from minunet.fast.cuda.one_array import in_one_array
+from minunet.fast.one_array import in_one_array
 from minunet.training.optimiser_step import take_step
 from minunet.training.optimisers import OPTIMISERS
 

@@ -5,7 +5,11 @@
 
 Each product is one batched call of cuBLAS: one matrix for each point, over all tiles of a chunk of images. V, M and y
 are written once and read once. There are 36 points, for tiles of 4x4 pixels of y; with TF32 there are 16, for tiles
-of 2x2 (see `loader.tile_size`).
+of 2x2 (see `loader.tile_size`). U is worked out again on the way back: kept, it would take up to four times the memory
+of all weights.
+
+The number of tiles, T, is rounded up to a multiple of 4, with tiles of zeros: so each row of V and M begins at a multiple
+of 16 bytes, which is what tensor cores read at once.
 
 The gradient of the bias costs nothing extra: at the point 1 along both axes, dM is the sum of its tile of dy.
 """
@@ -16,6 +20,7 @@ from collections.abc import Iterator
 from minunet.backend import Array, array_module
 from minunet.fast import thresholds
 from minunet.fast.cuda.loader import NULL, contiguous, launch, tile_size
+from minunet.fast.cuda.products import product
 from minunet.fast.same_as import same_as
 from minunet.layers import conv as readable
 from minunet.layers import conv_relu as readable_with_relu
@@ -56,7 +61,7 @@ def _forward(x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
     U = _evaluate_kernels(weight)  # (points, F, C)
     y = array_module(x).empty((N, F, H - 2, W - 2), x.dtype)
     for images in _chunks(x, F):
-        M = U @ _evaluate_tiles(x[images])  # (F, C) @ (C, T) -> (F, T), at each point
+        M = product(U, _evaluate_tiles(x[images]))  # (F, C) @ (C, T) -> (F, T), at each point
         _launch_on_tiles("interpolate_tiles", F, y[images], M, bias, y[images], int(with_relu))
     return y
 
@@ -72,21 +77,21 @@ def _backward(dy: Array, cache: Conv2dCache, y: Array | None, with_dx: bool) -> 
     F = len(weight)
     check_gradient(dy, (N, F, H - 2, W - 2), x)
     x, dy = contiguous(x, x.dtype), contiguous(dy, x.dtype)
-    U_transposed = _evaluate_kernels(weight.transpose(1, 0, 2, 3)) if with_dx else None  # (points, C, F)
-    dU, dbias = xp.zeros((_side(x) ** 2, F, C), x.dtype), xp.zeros(F, x.dtype)
+    U = _evaluate_kernels(weight) if with_dx else None  # (points, F, C)
     dx = xp.empty(x.shape, x.dtype) if with_dx else None
+    dU, dbias = xp.empty((_side(x) ** 2, F, C), x.dtype), xp.empty(F, x.dtype)
     for images in _chunks(x, F):
+        is_first = images.start == 0
         V = _evaluate_tiles(x[images])
-        V_transposed = xp.ascontiguousarray(V.transpose(0, 2, 1))  # the layout that a product of CuPy reads
-        del V
-        dM = xp.empty((len(V_transposed), F, V_transposed.shape[1]), x.dtype)
+        dM = xp.empty((len(V), F, V.shape[2]), x.dtype)
         gate = NULL if y is None else y[images]
         _launch_on_tiles("interpolate_tiles_transposed", F, dy[images], dy[images], gate, dM)
-        dU += dM @ V_transposed  # (F, T) @ (T, C) -> (F, C), at each point
-        del V_transposed
-        dbias += dM[_side(x) + 1].sum(axis=1)  # the point 1 along h and along w
-        if dx is not None and U_transposed is not None:
-            dV = U_transposed @ dM  # (C, F) @ (F, T) -> (C, T), at each point
+        product(dM, V.transpose(0, 2, 1), dU, add=not is_first)  # (F, T) @ (T, C) -> (F, C), at each point
+        del V
+        sums = dM[_side(x) + 1].sum(axis=1)  # the point 1 along h and along w
+        dbias = sums if is_first else dbias + sums
+        if dx is not None and U is not None:
+            dV = product(U.transpose(0, 2, 1), dM)  # (C, F) @ (F, T) -> (C, T), at each point
             _launch_on_blocks(dV, dx[images])
     dweight = xp.empty(weight.shape, x.dtype)
     launch(SOURCE, "evaluate_kernels_transposed", F * C, dU, dweight, F * C)
@@ -105,9 +110,9 @@ def _evaluate_tiles(x: Array) -> Array:
     """Return V, (points, C, T)."""
     N, C, H, W = x.shape
     rows, columns = _tiles(x, H - 2, W - 2)
-    T = N * rows * columns
+    T = _count(N, rows, columns)
     V = array_module(x).empty((_side(x) ** 2, C, T), x.dtype)
-    launch(SOURCE, "evaluate_tiles", C * T, x, V, C * T, T, C, H, W, rows, columns)
+    launch(SOURCE, "evaluate_tiles", C * T, x, V, C * T, T, N, C, H, W, rows, columns)
     return V
 
 
@@ -115,8 +120,8 @@ def _launch_on_tiles(name: str, F: int, y: Array, *args) -> None:
     """Launch a kernel with one thread for each tile of y, or dy, (N, F, OH, OW)."""
     N, _, OH, OW = y.shape
     rows, columns = _tiles(y, OH, OW)
-    T = N * rows * columns
-    launch(SOURCE, name, F * T, *args, F * T, T, F, OH, OW, rows, columns)
+    T = _count(N, rows, columns)
+    launch(SOURCE, name, F * T, *args, F * T, T, N, F, OH, OW, rows, columns)
 
 
 def _launch_on_blocks(dV: Array, dx: Array) -> None:
@@ -136,6 +141,11 @@ def _tiles(x: Array, OH: int, OW: int) -> tuple[int, int]:
     """Return how many rows and columns of tiles cover an image of OH x OW pixels."""
     tile = tile_size(x.dtype)
     return math.ceil(OH / tile), math.ceil(OW / tile)
+
+
+def _count(N: int, rows: int, columns: int) -> int:
+    """Return T: how many tiles cover N images, rounded up to a multiple of 4."""
+    return math.ceil(N * rows * columns / 4) * 4
 
 
 def _chunks(x: Array, F: int) -> Iterator[slice]:

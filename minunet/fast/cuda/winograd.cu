@@ -13,7 +13,8 @@
 //
 // One thread = one tile of one channel, or one kernel, from beginning to end: its numbers stay in registers. Neighbouring
 // threads have neighbouring tiles, so that together they read and write one stretch of memory at each point.
-// `rows` x `columns` tiles cover an image, and t counts the tiles of all images of the batch.
+// `rows` x `columns` tiles cover an image, and t counts the tiles of all N images of the batch. T, how many there are, is
+// rounded up to a multiple of 4: the last tiles may belong to no image. Those are 0 in V and dM.
 
 #define SIDE (TILE + 2)
 
@@ -148,12 +149,12 @@ static __device__ __forceinline__ void evaluate_taps_transposed(const real in[4]
 
 #endif
 
-// V = B x_tile B'. A tile that reaches beyond the edge of x reads 0 there.
+// V = B x_tile B'. A tile that reaches beyond the edge of x, or lies beyond the last image, reads 0 there.
 extern "C" __global__ void evaluate_tiles(
     const real *x,  // (N, C, H, W)
-    real *V,        // (points, C, T), T = N rows columns
+    real *V,        // (points, C, T)
     index_t size,   // C T
-    index_t T, index_t C, index_t H, index_t W, index_t rows, index_t columns)
+    index_t T, index_t N, index_t C, index_t H, index_t W, index_t rows, index_t columns)
 {
     const index_t k = (index_t)blockIdx.x * blockDim.x + threadIdx.x;  // where the tile is in V[i, j]
     if (k >= size) return;
@@ -164,7 +165,7 @@ extern "C" __global__ void evaluate_tiles(
     real half[SIDE][SIDE];  // B x_tile, one column after the other
     for (int j = 0; j < SIDE; ++j) {
         real in[SIDE], out[SIDE];
-        for (int i = 0; i < SIDE; ++i) in[i] = h + i < H && w + j < W ? pixels[(h + i) * W + w + j] : 0;
+        for (int i = 0; i < SIDE; ++i) in[i] = n < N && h + i < H && w + j < W ? pixels[(h + i) * W + w + j] : 0;
         evaluate(in, out);
         for (int i = 0; i < SIDE; ++i) half[i][j] = out[i];
     }
@@ -265,7 +266,7 @@ extern "C" __global__ void interpolate_tiles(
     real *y,            // (N, F, OH, OW)
     index_t with_relu,  // 0 or 1
     index_t size,       // F T
-    index_t T, index_t F, index_t OH, index_t OW, index_t rows, index_t columns)
+    index_t T, index_t N, index_t F, index_t OH, index_t OW, index_t rows, index_t columns)
 {
     const index_t k = (index_t)blockIdx.x * blockDim.x + threadIdx.x;  // where the tile is in M[i, j]
     if (k >= size) return;
@@ -286,7 +287,7 @@ extern "C" __global__ void interpolate_tiles(
         interpolate(half[i], out);
         for (int j = 0; j < TILE; ++j) {
             const real pixel = out[j] + shift;
-            if (h + i < OH && w + j < OW) pixels[(h + i) * OW + w + j] = with_relu && pixel <= 0 ? 0 : pixel;
+            if (n < N && h + i < OH && w + j < OW) pixels[(h + i) * OW + w + j] = with_relu && pixel <= 0 ? 0 : pixel;
         }
     }
 }
@@ -297,7 +298,7 @@ extern "C" __global__ void interpolate_tiles_transposed(
     const real *y,   // (N, F, OH, OW) or null
     real *dM,        // (points, F, T)
     index_t size,    // F T
-    index_t T, index_t F, index_t OH, index_t OW, index_t rows, index_t columns)
+    index_t T, index_t N, index_t F, index_t OH, index_t OW, index_t rows, index_t columns)
 {
     const index_t k = (index_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (k >= size) return;
@@ -309,8 +310,8 @@ extern "C" __global__ void interpolate_tiles_transposed(
     for (int j = 0; j < TILE; ++j) {
         real in[TILE], out[SIDE];
         for (int i = 0; i < TILE; ++i) {
-            const bool inside = h + i < OH && w + j < OW;
-            const index_t pixel = inside ? plane + (h + i) * OW + w + j : plane;
+            const bool inside = n < N && h + i < OH && w + j < OW;
+            const index_t pixel = inside ? plane + (h + i) * OW + w + j : 0;
             in[i] = inside ? dy[pixel] * (real)(!y || y[pixel] > 0) : 0;
         }
         interpolate_transposed(in, out);
