@@ -67,7 +67,9 @@ def test_crop_concat(rng, dtype, skip_shape, x_shape):
         assert_same(gradient, expected)
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 4, 5, 7), (1, 1, 1, 1, 1), (3, 2, 1, 1, 4), (1, 5, 3, 20, 3)])  # N, C, F, H, W
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 4, 5, 7), (1, 1, 1, 1, 1), (3, 2, 1, 1, 4), (1, 5, 3, 20, 3)]
+)  # N, C, F, H, W
 def test_products_of_channels(rng, dtype, shape):
     """The up-convolution, and the convolution with a 1x1 kernel."""
     N, C, F, H, W = shape

@@ -54,6 +54,14 @@ def gemmStridedBatchedEx(  # noqa: N802, PLR0913
     c[...] = product if kept == 0 else product + kept * c
 
 
+def gemmEx(  # noqa: N802, PLR0913
+    handle, transa, transb, m, n, k, alpha, A, Atype, lda, B, Btype, ldb, beta, C, Ctype, ldc, computeType, algo,  # noqa: N803
+):  # fmt: skip
+    """C = alpha A B + beta C."""
+    of_a, of_b, of_c = (A, Atype, lda, 0), (B, Btype, ldb, 0), (C, Ctype, ldc, 0)
+    gemmStridedBatchedEx(handle, transa, transb, m, n, k, alpha, *of_a, *of_b, beta, *of_c, 1, computeType, algo)
+
+
 def _matrices(address, dtype, transposed, rows, columns, leading, stride, batch):
     """Return what lies at an address, (batch, rows, columns)."""
     lie_rows, lie_columns = (columns, rows) if transposed else (rows, columns)

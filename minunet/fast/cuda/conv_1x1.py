@@ -1,7 +1,7 @@
 """A convolution with a 1x1 kernel: a matrix product over the channels, by cuBLAS.
 
-    forward     y (F, HW) = weight (F, C) @ x (C, HW) + bias
-    backward    dx = weight' @ dy        dweight = dy @ x'
+forward     y (F, HW) = weight (F, C) @ x (C, HW) + bias
+backward    dx = weight' @ dy        dweight = dy @ x'
 """
 
 from minunet.fast.cuda.loader import contiguous

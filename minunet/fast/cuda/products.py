@@ -2,6 +2,7 @@
 
     transposed factors    are read as they lie: `matmul` copies them in batches
     out += a @ b          is one call, which reads and writes `out` once
+    a batch of one        is multiplied as a single matrix, for which cuBLAS may cut long sums
     TF32                  is asked for in the call: CuPy obeys CUPY_TF32 for single products only
 
 Where CuPy has no such call, `matmul` does the work.
@@ -31,8 +32,8 @@ def product(a: Array, b: Array, out: Array | None = None, add: bool = False) -> 
     """
     xp = array_module(a)
     if out is None:
-        batch = (a if a.ndim > b.ndim else b).shape[:-2]
-        out = xp.empty((*batch, a.shape[-2], b.shape[-1]), a.dtype)
+        leading = (a if a.ndim > b.ndim else b).shape[:-2]
+        out = xp.empty((*leading, a.shape[-2], b.shape[-1]), a.dtype)
     if not out.size:
         return out
     if not _has_the_call(xp):
@@ -40,20 +41,21 @@ def product(a: Array, b: Array, out: Array | None = None, add: bool = False) -> 
     cublas = xp.cuda.cublas
     number, compute = _types(xp, out.dtype)
     rows, columns = out.shape[-2:]
-    a, *layout_of_a = _as_it_lies(a)
-    b, *layout_of_b = _as_it_lies(b)
-    alpha, beta = np.ones(1, out.dtype), np.full(1, add, out.dtype)
+    batch = len(out) if out.ndim == 3 else 1
+    a, a_is_transposed, a_row, a_matrix = _as_it_lies(a)
+    b, b_is_transposed, b_row, b_matrix = _as_it_lies(b)
+    one, kept = np.ones(1, out.dtype), np.full(1, add, out.dtype)
     # What is a row here is a column to cuBLAS. So it computes out' = b' a', and gets the factors in exchanged order.
-    cublas.gemmStridedBatchedEx(
-        xp.cuda.get_cublas_handle(),
-        *(layout_of_b[0], layout_of_a[0], columns, rows, a.shape[-1]),
-        alpha.ctypes.data,
-        *(b.data.ptr, number, *layout_of_b[1:]),
-        *(a.data.ptr, number, *layout_of_a[1:]),
-        beta.ctypes.data,
-        *(out.data.ptr, number, columns, rows * columns),
-        *(len(out) if out.ndim == 3 else 1, compute, cublas.CUBLAS_GEMM_DEFAULT),
-    )
+    sizes = b_is_transposed, a_is_transposed, columns, rows, a.shape[-1]
+    of_b, of_a, of_out = [b.data.ptr, number, b_row], [a.data.ptr, number, a_row], [out.data.ptr, number, columns]
+    how = [compute, cublas.CUBLAS_GEMM_DEFAULT]
+    call = cublas.gemmEx
+    if batch > 1:
+        call = cublas.gemmStridedBatchedEx
+        for array, stride in ((of_b, b_matrix), (of_a, a_matrix), (of_out, rows * columns)):
+            array.append(stride)
+        how.insert(0, batch)
+    call(xp.cuda.get_cublas_handle(), *sizes, one.ctypes.data, *of_b, *of_a, kept.ctypes.data, *of_out, *how)
     return out
 
 
