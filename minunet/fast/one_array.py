@@ -8,6 +8,7 @@ import numpy as np
 from minunet.backend import Array, array_module, flatten
 from minunet.fast.cuda import gather as on_gpu
 from minunet.fast.cuda import loader
+from minunet.fast.cuda.loader import address
 from minunet.fast.environment import kernels_are_allowed
 
 
@@ -41,12 +42,12 @@ def _array_around(arrays: list[Array]) -> Array | None:
     base, dtype = arrays[0].base, arrays[0].dtype
     if base is None or base.ndim != 1 or base.dtype != dtype or not base.flags.c_contiguous:
         return None
-    address = arrays[0].data.ptr
-    start = (address - base.data.ptr) // dtype.itemsize
+    here = address(arrays[0])
+    start = (here - address(base)) // dtype.itemsize
     for x in arrays:
-        if x.data.ptr != address or x.dtype != dtype or not x.flags.c_contiguous:
+        if address(x) != here or x.dtype != dtype or not x.flags.c_contiguous:
             return None
-        address += x.nbytes
+        here += x.nbytes
     stop = start + sum(x.size for x in arrays)
     return base[start:stop] if stop <= base.size else None
 

@@ -53,7 +53,7 @@ def counted(only_count: bool = False):
 def saying_sizes(kernel):
     """Return a kernel of CuPy's RawModule that tells the driver how large its arrays are.
 
-    The driver sees where an array begins. It takes it to go on to the end of its memory, where that of a view ends before.
+    The driver sees where an array begins. It takes it to go on to the end of its memory, but a view ends before that.
     """
 
     def call(grid, block, args):

@@ -36,9 +36,9 @@ def _in_tf32(x):
     return ((bits + np.uint32(1 << 12)) & np.uint32(0xFFFFE000)).view(np.float32).reshape(x.shape)
 
 
-def gemmStridedBatchedEx(  # noqa: N802, PLR0913
-    handle, transa, transb, m, n, k, alpha, A, Atype, lda, strideA, B, Btype, ldb, strideB,  # noqa: N803
-    beta, C, Ctype, ldc, strideC, batchCount, computeType, algo,  # noqa: N803
+def gemmStridedBatchedEx(  # noqa: N802
+    handle, transa, transb, m, n, k, alpha, A, Atype, lda, strideA, B, Btype, ldb, strideB,
+    beta, C, Ctype, ldc, strideC, batchCount, computeType, algo,
 ):  # fmt: skip
     """C = alpha A B + beta C for each matrix of a batch, column after column in memory."""
     assert handle == HANDLE and algo == CUBLAS_GEMM_DEFAULT and Atype == Btype == Ctype
@@ -50,12 +50,19 @@ def gemmStridedBatchedEx(  # noqa: N802, PLR0913
     factor, kept = (_matrices(x, dtype, 0, 1, 1, 1, 0, 1)[0, 0, 0] for x in (alpha, beta))
     if computeType == CUBLAS_COMPUTE_32F_FAST_TF32:
         a, b = _in_tf32(a), _in_tf32(b)
-    product = factor * (as_multiplied(a) @ as_multiplied(b))
-    c[...] = product if kept == 0 else product + kept * c
+    a, b, c = (
+        x.swapaxes(1, 2) for x in (as_multiplied(a), as_multiplied(b), c)
+    )  # c' = b' a', whose c' lies row by row
+    assert factor == 1
+    if kept == 0:
+        np.matmul(b, a, out=c)
+    else:
+        c[...] = b @ a + kept * c
 
 
-def gemmEx(  # noqa: N802, PLR0913
-    handle, transa, transb, m, n, k, alpha, A, Atype, lda, B, Btype, ldb, beta, C, Ctype, ldc, computeType, algo,  # noqa: N803
+def gemmEx(  # noqa: N802
+    handle, transa, transb, m, n, k, alpha, A, Atype, lda, B, Btype, ldb,
+    beta, C, Ctype, ldc, computeType, algo,
 ):  # fmt: skip
     """C = alpha A B + beta C."""
     of_a, of_b, of_c = (A, Atype, lda, 0), (B, Btype, ldb, 0), (C, Ctype, ldc, 0)

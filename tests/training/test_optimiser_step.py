@@ -1,4 +1,4 @@
-"""An optimiser's step on a GPU, by one kernel, equals the readable one: on the stand-in and, where there is one, a GPU."""
+"""An optimiser's step by one kernel equals the readable one: on the stand-in and, where there is one, a GPU."""
 
 import numpy as np
 import pytest

@@ -8,10 +8,10 @@ are written once and read once. There are 36 points, for tiles of 4x4 pixels of 
 of 2x2 (see `loader.tile_size`). U is worked out again on the way back: kept, it would take up to four times the memory
 of all weights.
 
-On the way back the tiles of a chunk are cut into slabs, and each is a product of its own: dU is small where there are few
-channels, and a sum over all tiles, of which a GPU with many cores would work on a few numbers only. The kernel that
-makes dweight adds them up. A slab's tiles are a multiple of 4, filled up with tiles of zeros: so each row of V and M begins
-at a multiple of 16 bytes, as tensor cores read them.
+On the way back the tiles of a chunk are cut into slabs, and each is a product of its own: dU is small where there are
+few channels, and a sum over all tiles, of which a GPU with many cores would work on a few numbers only. The kernel that
+makes dweight adds them up. A slab's tiles are a multiple of 4, filled up with tiles of zeros: so each row of V and M
+begins at a multiple of 16 bytes, as tensor cores read them.
 
 The gradient of the bias costs nothing extra: at the point 1 along both axes, dM is the sum of its tile of dy.
 """

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minunet.backend import Array, array_module
+from minunet.fast.cuda.loader import address
 from minunet.gpu import tf32_is_allowed
 
 AS_IT_LIES, TRANSPOSED = 0, 1  # in cuBLAS's enumeration cublasOperation_t
@@ -47,7 +48,7 @@ def product(a: Array, b: Array, out: Array | None = None, add: bool = False) -> 
     one, kept = np.ones(1, out.dtype), np.full(1, add, out.dtype)
     # What is a row here is a column to cuBLAS. So it computes out' = b' a', and gets the factors in exchanged order.
     sizes = b_is_transposed, a_is_transposed, columns, rows, a.shape[-1]
-    of_b, of_a, of_out = [b.data.ptr, number, b_row], [a.data.ptr, number, a_row], [out.data.ptr, number, columns]
+    of_b, of_a, of_out = [address(b), number, b_row], [address(a), number, a_row], [address(out), number, columns]
     how = [compute, cublas.CUBLAS_GEMM_DEFAULT]
     call = cublas.gemmEx
     if batch > 1:
