@@ -2,6 +2,7 @@
 
 python -m pip install coverage                    and minunet with its extra "test"
 python benchmarks/mutants.py                      60 mutants of each folder, a sample that a seed fixes
+python benchmarks/mutants.py --folders metrics    of some folders only
 python benchmarks/mutants.py --minutes 7          stop after that long; the next call goes on where this one stopped
 python benchmarks/mutants.py --report             print what is known so far, with the survivors as diffs
 
@@ -41,7 +42,8 @@ FOLDERS = ["layers", "network", "gradcheck", "metrics", "prediction"]
 SCRATCH = Path(tempfile.gettempdir()) / "minunet_mutants"
 KNOWN = SCRATCH / "verdicts.json"
 TESTS = [*(f"tests/{folder}" for folder in FOLDERS), "tests/test_devices.py"]
-COPIED = ["minunet", "tests", "notebooks", "benchmarks", "minunet_pytest.py", "setup.cfg", "pyproject.toml"]
+COPIED = ["minunet", "tests", "notebooks", "benchmarks", "minunet_command.py", "minunet_pytest.py"]
+COPIED += ["setup.cfg", "pyproject.toml"]
 NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*", "*.ipynb")
 OUTPUT = SCRATCH / "output.txt"
 PYTEST = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", f"--basetemp={SCRATCH / 'pytest'}"]
@@ -50,12 +52,13 @@ PYTEST = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", f"--ba
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--each", type=int, default=60, help="mutants of each folder; default 60")
+    parser.add_argument("--folders", nargs="+", choices=FOLDERS, default=FOLDERS, help="default: all")
     parser.add_argument("--seed", type=int, default=0, help="of the sample; default 0")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after that long; default: at the end")
     parser.add_argument("--report", action="store_true", help="run nothing")
     parser.add_argument("--again", nargs="+", metavar="TEST", help="run these tests, new ones, on the survivors")
     options = parser.parse_args()
-    sample = [mutation for folder in FOLDERS for mutation in drawn(folder, options.each, options.seed)]
+    sample = [mutation for folder in options.folders for mutation in drawn(folder, options.each, options.seed)]
     results = json.loads(KNOWN.read_text(encoding="utf-8")) if KNOWN.exists() else {}
     if options.again:
         run_on_survivors(options.again, sample, results)

@@ -3,9 +3,11 @@
     python benchmarks/odd_images.py FOLDER [--all]
 
 Each file is read by `minunet.data.read_pages` and by each of the decoders below that is installed (OpenCV, tifffile,
-imagecodecs, imageio). They are compared on the first page: the same values, without alpha, and one channel where all
-colours are equal. A difference is not yet a fault of minunet: other decoders ignore orientation, or scale values. The
-files that they differ on, and the files that minunet refuses although others read them, are listed, to be looked at.
+imagecodecs, imageio). All pages are compared, of palettes the colours: the same values, without alpha, and one channel
+where all colours are equal. imagecodecs gives the first page only. imageio reads by Pillow, as minunet reads most kinds
+but TIFF, so where it alone agrees, that proves little. A difference is not yet a fault of minunet: other decoders
+ignore orientation, or scale values. The files that they differ on, and the files that minunet refuses although others
+read them, are listed, to be looked at.
 """
 
 import argparse
@@ -19,42 +21,59 @@ import numpy as np
 from minunet.data import read_pages
 from minunet.errors import InputError
 
+THUMBNAIL, TRANSPARENCY = 1, 4  # bits of the tag NewSubfileType of TIFF: a page that is no image of its own
+
 
 def by_opencv(path):
     import cv2
 
     flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR  # without alpha, upright by the orientation tag
-    array = cv2.imread(str(path), flags)
-    if array is None:
-        raise ValueError("not read")
-    return array[..., ::-1] if array.ndim == 3 else array  # it gives blue, green, red
+    first = cv2.imread(str(path), flags)
+    _, pages = cv2.imreadmulti(str(path), flags=flags)
+    pages = [first, *pages[1:]] if first is not None else []
+    return [page[..., ::-1] if page.ndim == 3 else page for page in pages]  # it gives blue, green, red
 
 
 def by_tifffile(path):
     import tifffile
 
     with tifffile.TiffFile(path) as file:
-        page = file.pages[0]
-        array = page.asarray(squeeze=False)[:, 0]  # (separate samples, H, W, interleaved samples)
-        array = array.transpose(1, 2, 0, 3).reshape(*array.shape[1:3], -1)
-        array = array[..., :1] if page.photometric < 2 else array  # others are extra samples
-        if page.photometric in (3, 5, 8):
-            raise ValueError("a palette, CMYK or Lab is given as it is stored")
-        if page.photometric == 0 and page.dtype.kind == "u":
-            array = 2**page.bitspersample - 1 - array
-        return array * 255 if page.dtype == bool else array
+        pages = [file.pages[index] for index in range(len(file.pages))]
+        return [
+            plane
+            for index, page in enumerate(pages)
+            if not (index and page.subfiletype & (THUMBNAIL | TRANSPARENCY))
+            for plane in planes_of_tiff(page)
+        ]
+
+
+def planes_of_tiff(page):
+    """Return the images (H, W, C) of one page of a TIFF: one, but for a volume."""
+    array = page.asarray(squeeze=False)  # (separate samples, depth, H, W, interleaved samples)
+    planes = [plane.transpose(1, 2, 0, 3).reshape(*plane.shape[1:3], -1) for plane in array.swapaxes(0, 1)]
+    planes = [plane[..., :1] if page.photometric < 2 else plane for plane in planes]  # others are extra samples
+    if page.photometric in (5, 8):
+        raise ValueError("CMYK or Lab is given as it is stored")
+    if page.photometric == 3:
+        colours = np.asarray(page.colormap)  # (3, colours), 16 bits
+        if not (colours & 255).any() or (colours == (colours >> 8) * 257).all():
+            colours = colours >> 8
+        return [colours[:, plane[..., 0].astype(int)].transpose(1, 2, 0) for plane in planes]
+    if page.photometric == 0 and page.dtype.kind == "u":
+        planes = [2**page.bitspersample - 1 - plane for plane in planes]
+    return [plane * 255 if page.dtype == bool else plane for plane in planes]
 
 
 def by_imagecodecs(path):
     import imagecodecs
 
-    return imagecodecs.imread(path)
+    return [imagecodecs.imread(path)]
 
 
 def by_imageio(path):
     import imageio.v3
 
-    return imageio.v3.imread(path, index=0, plugin="pillow", rotate=True)
+    return [np.asarray(page) for page in imageio.v3.imiter(path, plugin="pillow", rotate=True)]
 
 
 DECODERS = {"OpenCV": by_opencv, "tifffile": by_tifffile, "imagecodecs": by_imagecodecs, "imageio": by_imageio}
@@ -73,23 +92,35 @@ def as_planes(array):
 
 
 def compare(path):
-    """Return what minunet says of a file, and what each decoder says: "equal", "differs" or nothing if it fails."""
+    """Return what minunet says of a file, how many pages it has, and what each decoder says of them.
+
+    That is "equal", "differs", "has N pages" or nothing if it fails. imagecodecs, and a decoder that finds fewer pages,
+    is compared on those that it gives.
+    """
     try:
-        ours = read_pages(path)[0][1].astype(np.float64)
-        verdict = "read"
+        ours, verdict = [page for _, page in read_pages(path)], "read"
     except InputError as error:
-        ours, verdict = None, str(error).removeprefix(f"{path}: ")
+        ours, verdict = [], str(error).removeprefix(f"{path}: ")
     except Exception as error:  # what this script looks for
-        ours, verdict = None, f"TRACEBACK {type(error).__name__}: {error}"
+        ours, verdict = [], f"TRACEBACK {type(error).__name__}: {error}"
     others = {}
     for name, decode in DECODERS.items():
         try:
-            planes = as_planes(decode(path))
+            pages = [as_planes(page) for page in decode(path)]
         except Exception:  # a decoder that is not installed, or cannot read the file
             continue
-        same = ours is not None and planes.shape == ours.shape and np.array_equal(planes.astype(np.float32), ours)
-        others[name] = "equal" if same else "differs"
-    return verdict, others
+        if not pages:
+            continue
+        same = all(map(are_equal, ours, pages))  # as far as both go
+        others[name] = "differs" if not (ours and same) else "equal"
+        if same and ours and name != "imagecodecs" and len(pages) != len(ours):
+            others[name] = f"has {len(pages)} pages in place of {len(ours)}"
+    return verdict, len(ours), others
+
+
+def are_equal(ours, planes):
+    """Tell whether an image of minunet, float32, is what another decoder gives in float64."""
+    return planes.shape == ours.shape and np.array_equal(planes.astype(np.float32), ours)
 
 
 def kind_of(verdict, others):
@@ -102,7 +133,9 @@ def kind_of(verdict, others):
         return "read, by no other decoder"
     if "equal" not in others.values():
         return "read, differs from all"
-    return "read, equal to all" if "differs" not in others.values() else "read, equal to some"
+    if len(others) > 1 and all(what != "equal" for name, what in others.items() if name != "imageio"):
+        return "read, equal to Pillow alone"
+    return "read, equal to all" if set(others.values()) == {"equal"} else "read, equal to some"
 
 
 def main():
@@ -111,22 +144,20 @@ def main():
     parser.add_argument("--all", action="store_true", help="list every file, not only those to be looked at")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    counts = collections.Counter()
+    counts, pages = collections.Counter(), collections.Counter()
     for path in sorted(path for path in options.folder.rglob("*") if path.is_file()):
-        verdict, others = compare(path)
-        if verdict != "read" and not others and not verdict.startswith("TRACEBACK") and not options.all:
-            counts["refused, read by none"] += 1
-            continue
+        verdict, count, others = compare(path)
         kind = kind_of(verdict, others)
         counts[kind] += 1
-        if options.all or kind != "read, equal to all":
+        pages[kind] += count
+        if options.all or kind not in ("read, equal to all", "refused, read by none"):
             said = ", ".join(f"{name} {what}" for name, what in others.items())
             print(
                 f"{path.relative_to(options.folder)}: {kind}: {said}" + (f" | {verdict}" if verdict != "read" else "")
             )
     print()
     for kind, count in sorted(counts.items()):
-        print(f"{count:6d}  {kind}")
+        print(f"{count:6d} files  {pages[kind]:6d} pages  {kind}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,13 @@ From arrays to a trained network and a prediction:
     cells = label_cells(probabilities)
 """
 
+import sys as _sys
 from importlib import metadata as _metadata
+
+if _sys.argv[:1] == ["-m"] and "minunet" in _sys.orig_argv:  # `python -m minunet` loads all this before `__main__.py`
+    from minunet_command import end_at_once_on_ctrl_c as _end_at_once_on_ctrl_c
+
+    _end_at_once_on_ctrl_c()
 
 from minunet.backend import Constant, array_module, flatten, to_device
 from minunet.data.elastic import elastic_deform

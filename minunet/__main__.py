@@ -2,6 +2,6 @@
 
 import sys
 
-from minunet.cli.main import main
+from minunet_command import main
 
 sys.exit(main())

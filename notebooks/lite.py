@@ -59,7 +59,7 @@ def make_wheel(folder: Path) -> Path:
     """Build minunet's wheel from a copy of its files, since a build leaves others beside them; return the wheel."""
     project = folder / "project"
     project.mkdir()
-    for file in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "minunet_pytest.py"):
+    for file in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "minunet_command.py", "minunet_pytest.py"):
         shutil.copy(ROOT / file, project)
     shutil.copytree(ROOT / "minunet", project / "minunet", ignore=shutil.ignore_patterns("__pycache__"))
     _run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", f"--wheel-dir={folder}", str(project)], folder)

@@ -30,6 +30,12 @@ def pytest_configure():
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
+@pytest.fixture(autouse=True)
+def as_many_threads_as_a_test_asks_for(monkeypatch):
+    """Let `threadpool_limits(4)` give four threads on a machine of two cores, too."""
+    monkeypatch.setattr("minunet.fast.cpu.parallel.cores", lambda: 64)
+
+
 @pytest.fixture
 def real_data():
     """Return a function that gives the folder of a data set by its name, or skips the test where it is missing."""

@@ -16,6 +16,7 @@ from minunet.cli.messages import in_options, let_go_of_stdout, print_error
 from minunet.cli.parser import Parser
 from minunet.errors import InputError
 from minunet.fast.cpu.memory import keep_freed_memory
+from minunet_command import raise_on_ctrl_c
 
 COMMANDS = {  # what each one does, in the words of `minunet --help`
     "train": "train a network on your images or, with no options, on synthetic cells",
@@ -49,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     keep_freed_memory()
     command = commands[options.command]
     try:
+        raise_on_ctrl_c()
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: print_error(_line(options, "warning", message, command))
             code = module.run(options)

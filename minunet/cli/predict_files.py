@@ -1,5 +1,6 @@
 """The files of `minunet predict`, one after the other: look at the size, check the memory, read, predict, write."""
 
+import itertools
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
@@ -7,9 +8,9 @@ import numpy as np
 
 from minunet.cli.messages import print_error, print_line
 from minunet.cli.predict_results import ALWAYS, result_bytes, result_paths, write_results
-from minunet.data import read_pages
 from minunet.data.colours import for_channels
 from minunet.data.image_statistics import what_is_foreign
+from minunet.data.readers.image_files import each_page
 from minunet.data.readers.page_sizes import page_sizes
 from minunet.errors import InputError
 from minunet.fast.cpu import limits
@@ -26,7 +27,7 @@ Images = Iterable[tuple[str, np.ndarray]]  # the name of each image, and the ima
 def readable_images(
     names: dict[str, str], network: Network, options, errors: list[str], kinds: Collection[str] = ALWAYS
 ) -> Iterator:
-    """Yield (name, image) for every page of every file; only one file is in memory at a time.
+    """Yield (name, image) for every page of every file; of a TIFF, only one page is in memory at a time.
 
     `names` are those of the results of each file, as from `names_of`; that of a page has its number behind it.
     `options` are those of `minunet predict`, of which tile and any_size count; `kinds` of results are to be written.
@@ -41,11 +42,9 @@ def readable_images(
             if len(names) > 1:
                 print_error(f"minunet predict: left out: {error}")
             continue
-        while pages:
-            page, image = pages.pop(0)
-            page = name + page.removeprefix(Path(path).stem)
-            _warn_if_foreign(page, image, network)
-            yield page, image
+        for number, image in pages:
+            _warn_if_foreign(name + number, image, network)
+            yield name + number, image
             del image  # before the next one is read
 
 
@@ -60,28 +59,65 @@ def _warn_if_foreign(name: str, image: np.ndarray, network: Network) -> None:
 
 def _pages_for(
     path: str, network: Network, tile: int | None, any_size: bool, writing: int
-) -> list[tuple[str, np.ndarray]]:
-    """Return (name, image) for every page of a file; raise InputError if one cannot be read, or predicted.
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Return an iterator over (number, image) for every page of a file; raise InputError if any cannot be predicted.
 
-    Writing its results takes so many bytes for each pixel.
+    The number is what comes behind the file's name: "" for a single page, _000, _001, ... for several. These are read
+    twice, one at a time: first all are checked, so that there are results of all pages or of none.
+
+    Writing the results takes so many bytes for each pixel.
+    """
+    is_stack = _check_memory(path, network, tile, writing) > 1
+    channels = network.params["encode"][0]["conv1"]["weight"].shape[1]
+
+    def images(with_warning: bool = True) -> Iterator[np.ndarray]:
+        return map(lambda page: _as_taken(page, channels), each_page(path, any_size, with_warning=with_warning))
+
+    count, kept = 0, []
+    for image in images():
+        _check(path, image, network)
+        count += 1
+        if not is_stack:
+            kept.append(image)
+        del image  # before the next one is read
+    numbers = iter([""]) if count == 1 else map("_{:03d}".format, itertools.count())
+    again = images(with_warning=False) if is_stack else (kept.pop(0) for _ in range(count))
+    return map(lambda image: (next(numbers), image), again)  # unlike a loop, it keeps no image when it has given it
+
+
+def _check_memory(path: str, network: Network, tile: int | None, writing: int) -> int:
+    """Return how many pages a file has; raise InputError if they need too much memory, and say it if it is much.
+
+    That is what its headers tell: 0 if they cannot be read.
     """
     sizes, there = page_sizes(path), limits.memory()
-    if sizes:
-        _, H, W = max(sizes, key=lambda size: size[1] * size[2])
-        what = f"{path}: {len(sizes)} pages of up to {H}x{W}" if len(sizes) > 1 else f"{path}: {H}x{W} pixels"
-        needed = check_prediction(f"{what}: this", network.params, sizes, tile, writing)
-        if needed > WORTH_SAYING and there is not None:
-            print_error(f"{what}: this needs about {in_gb(needed)} of memory, {in_gb(there.free)} are free")
-    channels = network.params["encode"][0]["conv1"]["weight"].shape[1]
-    pages = [(name, for_channels(image, channels)) for name, image in read_pages(path, any_size)]
-    for _, image in pages:
-        try:
-            check_image(network.params, np.broadcast_to(np.uint8(0), image.shape), network.normalisation)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from error
-        if network.normalisation is not None and network.normalisation.scope == "image":
-            _check_contrast(path, image)
-    return pages
+    if not sizes:
+        return 0
+    largest = max(sizes, key=lambda size: size.height * size.width)
+    what = f"{path}: {largest.height}x{largest.width} pixels"
+    if len(sizes) > 1:
+        what = f"{path}: {len(sizes)} pages of up to {largest.height}x{largest.width}"
+    reading, together = max(size.reading for size in sizes), max(size.together for size in sizes)
+    shapes = {size.shape for size in sizes}
+    needed = check_prediction(f"{what}: this", network.params, shapes, tile, writing, reading, together)
+    if needed > WORTH_SAYING and there is not None:
+        print_error(f"{what}: this needs about {in_gb(needed)} of memory, {in_gb(there.free)} are free")
+    return len(sizes)
+
+
+def _as_taken(page: np.ndarray, channels: int) -> np.ndarray:
+    """Return a page as the network takes it: float32, (channels, H, W)."""
+    return for_channels(page.astype(np.float32, copy=False), channels)
+
+
+def _check(path: str, image: np.ndarray, network: Network) -> None:
+    """Raise InputError if the network cannot take an image."""
+    try:
+        check_image(network.params, np.broadcast_to(np.uint8(0), image.shape), network.normalisation)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if network.normalisation is not None and network.normalisation.scope == "image":
+        _check_contrast(path, image)
 
 
 def _check_contrast(path: str, image: np.ndarray) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from minunet.data.readers.page_sizes import page_sizes
+from minunet.data.readers.shared import visible_files
 from minunet.errors import InputError
 
 
@@ -45,7 +46,7 @@ def _files_of(path: str) -> list[str]:
 
 
 def _images_in(folder: str) -> list[str]:
-    return [str(file) for file in sorted(Path(folder).iterdir()) if file.suffix.lower() in _image_suffixes()]
+    return [str(file) for file in visible_files(Path(folder)) if file.suffix.lower() in _image_suffixes()]
 
 
 @functools.cache

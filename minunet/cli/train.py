@@ -22,7 +22,7 @@ from minunet.scale.ranks import check_equal, ending_together, in_agreement, join
 from minunet.training import run_folder
 from minunet.training.batch import Ranks, check_batch
 from minunet.training.config import CORRECTIONS, Config, reading_of, resolve
-from minunet.training.memory import check_run
+from minunet.training.memory import check_reading, check_run
 from minunet.training.optimisers import OPTIMISERS
 from minunet.training.out_of_memory import name_a_tile_that_fits
 from minunet.training.recipes import RECIPES
@@ -118,8 +118,8 @@ def _add_learning_options(group, default: Config) -> None:
     )
     group.add_argument("--correction", choices=CORRECTIONS, help=correction)
     augmentation = (
-        "symmetries: tiles are flipped and turned by quarters; elastic: turned by any angle, bent, lighter or darker; "
-        "default " + default.augmentation
+        "symmetries: tiles are flipped and turned by quarters; jitter: each channel lighter or darker, too; elastic: "
+        "turned by any angle and bent besides; default " + default.augmentation
     )
     group.add_argument("--augmentation", choices=AUGMENTATIONS, help=augmentation)
     normalisation = (
@@ -155,10 +155,12 @@ def _begin(options, ranks: Ranks, until_the_end: contextlib.ExitStack) -> tuple[
         if ranks.rank == 0 and folder.is_dir():
             until_the_end.enter_context(run_folder.made_and_held(folder))
         run = run_folder.resume_run(folder, **given)
+        check_reading(run.config.data)
         dataset = load_data(run.config.data, run.config.seed, **reading_of(run.config))
     else:
         config = resolve({"batch": ranks.size, **given}, options.recipe or "quick")
         run_folder.check_out(options.out)
+        check_reading(config.data)
         dataset = load_data(config.data, config.seed, **reading_of(config))
         config = config._replace(classes=dataset.classes)  # other masks may lack one of them
         with name_a_tile_that_fits(config, dataset):

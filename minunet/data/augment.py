@@ -3,7 +3,7 @@
 A tile is read ONCE, at a position of the image for each of its pixels (h, w):
 
     position[:, h, w] = centre + turn @ ((h, w) - middle) + displacement[:, h, w]
-    x[c, h, w]        = gain * image[c, position[:, h, w]] + offset
+    x[c, h, w]        = gain[c] * image[c, position[:, h, w]] + offset[c]
 
 Beyond its edges the image is mirrored. Only the window of the image around the positions is read, so a tile takes the
 same time from an image of any size.
@@ -16,7 +16,8 @@ Weights    linear. Bending the weight map is an approximation, since the distanc
            apart. They change little, since neighbouring pixels move nearly alike. Where the weight of the nearest
            pixel is 0, its truth is unknown, and the weight stays 0.
 
-The grey values change by a gain and an offset. There is no gamma, which needs grey values with a fixed minimum;
+The grey values change by a gain and an offset, and each channel has its own: so colours vary, too, as they do from one
+staining to the next. There is no gamma, which needs grey values with a fixed minimum;
 normalised ones have none. There is no added noise, since the images have noise of their own.
 
 The random numbers and the positions are computed on the host, so that they are the same on every device. The tile is
@@ -45,12 +46,13 @@ class Augmentation(NamedTuple):
 
     elastic: float = 10.0  # standard deviation of the displacement of a node along each axis, in pixels
     rotation: bool = True  # by any angle
-    gain: float = 0.1  # standard deviation of the logarithm of the gain
-    offset: float = 0.1  # standard deviation of the offset, in units of the normalised grey values
+    gain: float = 0.1  # standard deviation of the logarithm of a channel's gain
+    offset: float = 0.1  # standard deviation of a channel's offset, in units of the normalised grey values
 
 
 AUGMENTATIONS = {
     "symmetries": Augmentation(elastic=0.0, rotation=False, gain=0.0, offset=0.0),
+    "jitter": Augmentation(elastic=0.0, rotation=False, gain=0.2, offset=0.2),  # symmetries, and other grey values
     "elastic": Augmentation(),
 }
 
@@ -94,8 +96,15 @@ def augmented_tile(
         labels, weights = _read_targets(labels, weights, positions[:, top : top + height, left : left + width])
     else:
         x, labels, weights = random_tile(image, labels, weights, rng, tile, output)  # nothing to interpolate
-    gain, offset = math.exp(augmentation.gain * rng.standard_normal()), augmentation.offset * rng.standard_normal()
-    return gain * x + offset, labels, weights
+    return _jittered(x, rng, augmentation), labels, weights
+
+
+def _jittered(x: np.ndarray, rng: np.random.Generator, augmentation: Augmentation) -> np.ndarray:
+    """Return gain * x + offset for x (C, h, w); each channel has its own gain and offset."""
+    xp, each_channel = array_module(x), (len(x), 1, 1)
+    gain = np.exp(augmentation.gain * rng.standard_normal(each_channel))
+    offset = augmentation.offset * rng.standard_normal(each_channel)
+    return xp.asarray(gain, x.dtype) * x + xp.asarray(offset, x.dtype)
 
 
 def _checked(augmentation: Augmentation) -> Augmentation:

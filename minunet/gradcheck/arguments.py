@@ -64,7 +64,7 @@ class Arguments:
 
     def owner(self, leaf: str) -> str:
         """Return the argument that a leaf belongs to."""
-        return max((n for n in self.names if leaf == n or leaf.startswith(n + ".")), key=len)
+        return leaf.partition(".")[0]
 
     def own(self, name: str) -> list[str]:
         """Return the leaves of one argument."""
@@ -82,7 +82,7 @@ class Arguments:
             self.optional.add(name)
         tree = map_leaves(self._keep_leaf, argument, name)
         if name in self.constants:
-            self.optional |= {leaf for leaf in self.leaves if leaf == name or leaf.startswith(name + ".")}
+            self.optional |= set(self.own(name))
         return tree
 
     def _keep_leaf(self, path: str, x):

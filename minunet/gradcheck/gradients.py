@@ -36,7 +36,7 @@ def _place(gradients, arguments: Arguments) -> tuple[dict, list[Finding]]:
     candidates = [name for name in names if arguments.own(name)]
     required = [name for name in candidates if not arguments.optional.issuperset(arguments.own(name))]
     alone = (required or candidates)[0] if len(required or candidates) == 1 else None
-    if alone and _is_its_gradient(gradients, alone, arguments):
+    if alone and _is_its_gradient(gradients, alone, candidates, arguments):
         return {alone: gradients}, []
     if isinstance(gradients, dict) and set(gradients) <= set(names):
         return dict(gradients), []
@@ -53,16 +53,17 @@ def _place(gradients, arguments: Arguments) -> tuple[dict, list[Finding]]:
     return dict(zip(expected, gradients, strict=False)), findings
 
 
-def _is_its_gradient(gradients, name: str, arguments: Arguments) -> bool:
-    """Tell whether what came back, though it may be a tuple or dict, is the gradient of this one argument."""
+def _is_its_gradient(gradients, name: str, candidates: list[str], arguments: Arguments) -> bool:
+    """Tell whether what came back, though it may be a tuple, is the gradient of this one argument."""
     own = arguments.own(name)
     came = _leaves(gradients, name, own)
     if all(getattr(came.get(leaf), "shape", None) == arguments.leaves[leaf].shape for leaf in own):
         return True
     tree = arguments.trees[arguments.names.index(name)]
-    if isinstance(tree, dict):
-        return isinstance(gradients, dict) and not set(gradients) <= set(arguments.names)
-    return isinstance(tree, (tuple, list)) and isinstance(gradients, (tuple, list)) and len(tree) == len(gradients) > 1
+    if not isinstance(tree, (tuple, list)) or not isinstance(gradients, (tuple, list)):
+        return False
+    has_one_for_each_argument = len(gradients) in (len(arguments.names), len(candidates))
+    return len(tree) == len(gradients) and not has_one_for_each_argument
 
 
 def _leaves(gradient, name: str, own: list[str]) -> dict:

@@ -8,7 +8,7 @@ import numpy as np
 from minunet.gradcheck.directions import FLOOR, Direction, Verdict, along, check_direction
 from minunet.gradcheck.elements import FIRST_STEP, vacuous
 from minunet.gradcheck.locate import locate
-from minunet.gradcheck.moves import DirectionMove, norm, random_direction, size_of
+from minunet.gradcheck.moves import DirectionMove, random_direction, root_mean_square, size_of
 from minunet.gradcheck.quick import confirm, quick_look
 from minunet.gradcheck.report import Finding, Row
 from minunet.gradcheck.slopes import Probe, Slope
@@ -166,7 +166,7 @@ class Jointly:
         """Return, in words, the smallest error of one element that would have been seen, in the worst argument."""
         worst, where = 0.0, None
         for name, x in self.leaves.items():
-            size = norm(self.analytic[name]) / max(1, x.size) ** 0.5
+            size = root_mean_square(self.analytic[name])
             if size and math.isfinite(self.tolerance):
                 smallest = MARGIN * self.tolerance / (LEAST_MOVE * size_of(x)) / size
                 worst, where = max((worst, where or ""), (smallest, name))

@@ -75,9 +75,14 @@ def norm(x) -> float:
     return largest * float(scaled @ scaled) ** 0.5
 
 
+def root_mean_square(x) -> float:
+    """Return the typical size of an array's elements, 0 if there are none."""
+    return norm(x) / max(1, x.size) ** 0.5
+
+
 def size_of(x) -> float:
     """Return the root mean square of an argument's elements, 1 if all are zero or some are not finite."""
-    size = norm(x) / max(1, x.size) ** 0.5
+    size = root_mean_square(x)
     return size if size and np.isfinite(size) else 1.0
 
 

@@ -84,16 +84,6 @@ class Outputs:
             return self.xp.zeros(0)  # y holds no floating-point numbers, which `gradcheck` reports
         return self.xp.concatenate([self.xp.array(given[n], dtype=np.float64).reshape(-1) for n in self.shapes])
 
-    def place(self, position: int) -> str:
-        """Return where in y an element of the vector is, such as y[0, 2]."""
-        for name, shape in self.shapes.items():
-            size = int(np.prod(shape))
-            if position < size:
-                index = ", ".join(str(int(i)) for i in np.unravel_index(position, shape))
-                return f"{name}[{index}]" if index else name
-            position -= size
-        raise IndexError(position)
-
     def _shape_words(self):
         return self.shapes["y"] if list(self.shapes) == ["y"] else self.shapes
 

@@ -182,7 +182,7 @@ def _number(ratio: float) -> str:
     if len(words) < 7:
         return words  # 0.5 and 12 speak for themselves
     fraction, square = Fraction(ratio).limit_denominator(1000), Fraction(ratio**2).limit_denominator(20)
-    if fraction.numerator < 10 and abs(fraction / ratio - 1) < 1e-5:
+    if abs(fraction.numerator) < 10 and abs(fraction / ratio - 1) < 1e-5:
         return f"{words} ({fraction})"
     if ratio > 0 and square.numerator < 100 and abs(square / ratio**2 - 1) < 1e-5:
         return f"{words} (the square root of {square})"

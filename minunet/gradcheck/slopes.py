@@ -12,7 +12,7 @@ import numpy as np
 
 from minunet.backend import array_module
 from minunet.errors import InputError
-from minunet.gradcheck.moves import DirectionMove, Move, norm
+from minunet.gradcheck.moves import DirectionMove, Move, norm, root_mean_square
 from minunet.gradcheck.pair import Pair
 
 EPS = np.finfo(np.float64).eps
@@ -49,7 +49,7 @@ class Probe:
         self.size_of_dy = self.xp.abs(dy)
         self._failure: tuple[Exception, float, str] | None = None
         self._reached: dict[tuple[str, ...], Any] = {}  # {names of the arguments: mask}
-        self.typical = norm(y) / max(1, y.size) ** 0.5  # a small output may be a difference of large numbers
+        self.typical = root_mean_square(y)  # a small output may be a difference of large numbers
         with np.errstate(all="ignore"):
             self.rounding_of_all = 2 * noise * norm(self.size_of_dy * self.xp.abs(y))  # of phi, if all of y changed
 

@@ -55,7 +55,7 @@ def classes_of(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray:
 def label_classes(classes: np.ndarray) -> np.ndarray:
     """Return the 4-connected components of equal class, int32 (H, W): 1, 2, ..., 0 where the class is 0."""
     labels = components(classes == 1)
-    for number in range(2, int(classes.max(initial=0)) + 1):
+    for number in range(2, int(classes.max()) + 1):
         count = labels.max()
         others = components(classes == number)
         labels += others + count * (others > 0)
@@ -105,7 +105,7 @@ def measure_cells(
 def _sums(labels: np.ndarray, planes: list[np.ndarray]) -> list[np.ndarray]:
     """Return for each number 0, 1, ...: its pixels, the sums of their rows and columns, and of each plane's values."""
     H, W = labels.shape
-    sums = [np.zeros(int(labels.max(initial=0)) + 1) for _ in range(3 + len(planes))]
+    sums = [np.zeros(int(labels.max()) + 1) for _ in range(3 + len(planes))]
     rows = max(1, STRIP // W)
     for top in range(0, H, rows):
         strip = labels[top : top + rows]

@@ -14,7 +14,7 @@ from minunet.data.sample import Sample
 from minunet.metrics.cells import classes_of
 
 
-def class_measures(samples: list[Sample], probabilities: list[np.ndarray], threshold: float = 0.5) -> list[dict]:
+def class_measures(samples: list[Sample], probabilities: list[np.ndarray], threshold: float) -> list[dict]:
     """Return a row for each class: class, share of the pixels, iou, dice and pixel_error; IoU and Dice may be NaN.
 
     The class of a pixel is as `classes_of` has it; pixels whose truth is not known are left out. A class that neither

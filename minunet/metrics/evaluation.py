@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from minunet.backend import as_array, as_list, check_finite
+from minunet.backend import as_array, as_list
 from minunet.data.sample import Sample, check_samples
 from minunet.errors import InputError
 from minunet.metrics.cells import classes_of
@@ -29,8 +29,7 @@ def pixel_errors(samples: list[Sample], probabilities: list[np.ndarray], thresho
         raise InputError(f"samples and probabilities must be of one length, got {counts}; give one per sample")
     probabilities = [as_array(p, "probabilities") for p in probabilities]
     for sample, p in zip(samples, probabilities, strict=True):
-        check_finite(p, "probabilities")
-        if p.ndim != 3 or p.shape[1:] != np.shape(sample.labels) or len(p) < 1:
+        if p.ndim != 3 or p.shape[1:] != np.shape(sample.labels):
             raise InputError(
                 f"probabilities must be (K, H, W) for labels (H, W) = {np.shape(sample.labels)}, got {p.shape}; "
                 "predict returns such arrays"

@@ -64,22 +64,28 @@ def _largest_output(rows: list) -> int:
 def check_memory(what: str, needed: float, remedy: Callable[[float], str]) -> None:
     """Raise InputError if `needed` bytes are not free; ``remedy(budget)`` says what would fit into `budget` bytes.
 
-    Where the system does not say how much is free, nothing happens.
+    What earlier work of this process has left counts as free. Where the system does not say how much is free, nothing
+    happens.
     """
     there = limits.memory()
-    if there is not None and needed > SHARE * there.free:
+    if there is None or needed <= SHARE * there.free:
+        return
+    free = there.free + kept.freed_bytes()
+    if needed > SHARE * free:
         raise InputError(
-            f"{what} needs about {in_gb(needed)} of memory, and {in_gb(there.free)} are free; "
-            + remedy(SHARE * there.free)
+            f"{what} needs about {in_gb(needed)} of memory, and {in_gb(free)} are free; " + remedy(SHARE * free)
         )
 
 
 def smaller_tile(bytes_of: Callable[[int], float], below: int, depth: int, otherwise: str) -> Callable[[float], str]:
-    """Return a remedy for `check_memory`: it names the largest tile that fits or, if none does, says `otherwise`."""
+    """Return a remedy for `check_memory`: it names the largest tile that fits or, if none does, says `otherwise`.
+
+    "tile=148" becomes "--tile 148" on the command line.
+    """
 
     def remedy(budget: float) -> str:
         fitting = largest_tile_within(budget, below, depth, bytes_of)
-        return f"--tile {fitting} would fit" if fitting else f"no tile fits: {otherwise}"
+        return f"tile={fitting} would fit" if fitting else f"no tile fits: {otherwise}"
 
     return remedy
 

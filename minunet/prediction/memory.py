@@ -17,32 +17,44 @@ SMALL = 4  # bytes for each pixel: a picture of grey values, and its compressed 
 
 
 def predict_bytes(params: Params, shapes: Iterable[Sequence[int]], tile: int | None = None, writing: int = 0) -> int:
-    """Return how many bytes it takes to hold images (C, H, W) of these shapes, and to predict one after the other.
+    """Return how many bytes it takes to predict images (C, H, W) of these shapes, with one at a time in memory.
 
     `writing` is how many bytes for each pixel are needed to write the results.
     """
-    shapes, network = list(shapes), network_of(params)
-    K = network["num_classes"]
-    held = sum(4 * C * H * W for C, H, W in shapes)
-    pixels = max(H * W for _, H, W in shapes)
-    normalising = max((4 * C + 8) * H * W for C, H, W in shapes)
-    height, width = (tile, tile) if tile else _largest_default_tile(shapes, network["depth"])
-    running = (4 * K + writing) * pixels + forward_bytes(height, width, **network)
-    return held + max(normalising, running)
+    return max(_bytes_for_one(params, shape, tile, writing) for shape in shapes)
+
+
+def _bytes_for_one(params: Params, shape: Sequence[int], tile: int | None, writing: int) -> int:
+    (C, H, W), network = shape, network_of(params)
+    height, width = (tile, tile) if tile else default_tile((H, W), network["depth"])
+    running = (4 * network["num_classes"] + writing) * H * W + forward_bytes(height, width, **network)
+    return 4 * C * H * W + max((4 * C + 8) * H * W, running)
 
 
 def check_prediction(
-    what: str, params: Params, shapes: Iterable[Sequence[int]], tile: int | None = None, writing: int = 0
+    what: str,
+    params: Params,
+    shapes: Iterable[Sequence[int]],
+    tile: int | None = None,
+    writing: int = 0,
+    reading: int = 0,
+    held: int = 0,
 ) -> int:
-    """Return `predict_bytes`; raise InputError if so much is not free, with the largest tile that would fit."""
+    """Return how many bytes it takes; raise InputError if so much is not free, with the largest tile that would fit.
+
+    That is `predict_bytes` or, if it is more, the bytes to read an image; `held` bytes are there all the time.
+    """
     shapes, depth = list(shapes), len(params["encode"])
-    needed, below = predict_bytes(params, shapes, tile, writing), tile or max(_largest_default_tile(shapes, depth))
+
+    def needed(tile: int | None) -> int:
+        return max(reading, held + predict_bytes(params, shapes, tile, writing))
+
     otherwise = "close other programs, or cut the image up" + (
         ", or write --only probability" if writing > SMALL else ""
     )
-    remedy = smaller_tile(lambda n: predict_bytes(params, shapes, n, writing), below, depth, otherwise)
-    check_memory(what, needed, remedy)
-    return needed
+    below = tile or max(_largest_default_tile(shapes, depth))
+    check_memory(what, needed(tile), smaller_tile(needed, below, depth, otherwise))
+    return needed(tile)
 
 
 def _largest_default_tile(shapes: list[Sequence[int]], depth: int) -> tuple[int, int]:

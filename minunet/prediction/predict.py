@@ -30,6 +30,7 @@ from minunet.network.unet import unet_forward
 from minunet.prediction.checks import (
     as_image,
     check_image,
+    check_memory_for,
     check_network,
     check_out,
     check_tile,
@@ -85,8 +86,8 @@ def predict(
     ------
     InputError
         If the image does not fit the network or holds NaN, the tile is too small, rotations is another number, or
-        `out` or the normalisation does not fit. All that is checked before `out` is changed. If the network's
-        values are too large for its numbers, so that probabilities are NaN.
+        `out` or the normalisation does not fit, or more memory is needed than is free. All that is checked before
+        `out` is changed. If the network's values are too large for its numbers, so that probabilities are NaN.
     """
     params, own_normalisation = check_network(network)
     normalisation = own_normalisation if normalisation is None else as_normalisation(normalisation)
@@ -100,6 +101,7 @@ def predict(
     *_, H, W = image.shape
     given = None if tile is None else check_tile(tile, depth)
     plan = [(version, given or default_tile(version.turned_size, depth)) for version in versions(rotations, (H, W))]
+    check_memory_for(params, [size for _, size in plan], 0 if out is not None else len(bias) * H * W)
     if out is None:
         out = np.empty((len(bias), H, W), bias.dtype)
     check_out(out, (len(bias), H, W))

@@ -126,7 +126,7 @@ def _check_stored_values(page, path: Path) -> None:
     if page.tags.valueof(274, 1) != 1:
         got = "an orientation tag"
     elif page.photometric != 1 and not is_rgb:
-        got = getattr(page.photometric, "name", str(page.photometric))
+        got = getattr(page.photometric, "name", repr(page.photometric))
     elif page.compression != 1 and page.compression not in need("tifffile").TIFF.DECOMPRESSORS:
         raise InputError(
             f"{path}: expected a compression that tifffile can read, got {page.compression.name}; install imagecodecs "

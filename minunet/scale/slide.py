@@ -8,6 +8,7 @@ A block is done when `unfinished/count` says so, and that is written last. So af
 block is there or it is not, and what is not there is computed. The slide and the result are never whole in memory.
 """
 
+import contextlib
 import hashlib
 import itertools
 from pathlib import Path
@@ -31,6 +32,7 @@ from minunet.scale.ome_zarr import (
 )
 from minunet.scale.open_image import LargeImage, open_image
 from minunet.scale.seams import join, seams
+from minunet.training.folder_lock import lock_beside, locked
 
 BLOCK = 2048  # pixels: blocks of this size keep Dask's scheduler below its limit; see benchmarks/scaling_out.md
 NOT_DONE = -1
@@ -58,16 +60,18 @@ def predict_slide(
     Raises
     ------
     InputError
-        If the image cannot be read or does not fit the network, `out` holds something else, or a block has NaN. Blocks
-        that are done stay done.
+        If the image cannot be read or does not fit the network, `out` holds something else, another process writes to
+        it, or a block has NaN. Blocks that are done stay done.
     """
     if block < 1:
         raise InputError(f"--block must be at least 1 pixel, got {block}; the default is {BLOCK}")
     path, out = Path(path).resolve(), Path(out).resolve()  # a worker may run in another folder
     image = open_image(path)
     about = {"image": str(path), "network": digest(network), "block": block}
-    with client.as_current():
+    with client.as_current(), contextlib.ExitStack() as until_the_end:
         probabilities = predict(network, image.pixels.rechunk((-1, block, block)), tile)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        until_the_end.enter_context(locked(out, lock_beside(out)))
         result = _open_result(out, about, image, probabilities)
         if not result.attrs["minunet"]["finished"]:
             counts = result["unfinished/count"][:]

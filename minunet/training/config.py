@@ -49,7 +49,7 @@ class Config(NamedTuple):
     dropout_rate: float = 0.0
     weights: str = "auto"
     correction: str = "odds"  # of the probabilities for the loss weights; see `correction.py`
-    augmentation: str = "symmetries"
+    augmentation: str = "jitter"
     init: str = "centred"
     normalisation: str = "dataset"
     labels: str = "auto"  # what the masks of folder: mean

@@ -1,8 +1,9 @@
 """A folder to which one process at a time writes.
 
-The process holds a lock of the operating system on the file LOCK in the folder. The system lets go of it when the
-process ends, however it ends: a killed run leaves no lock that somebody must remove. In the file stands who holds it,
-for the message that a second process prints.
+The process holds a lock of the operating system on the file LOCK in the folder or, for a folder that may hold nothing
+else, such as a Zarr store, on one beside it. The system lets go of it when the process ends, however it ends: a killed
+run leaves no lock that somebody must remove. In the file stands who holds it, for the message that a second process
+prints.
 
 On a network disk it depends on the server whether a lock holds against other machines too: NFS 4 and Lustre (mounted
 with flock) do it, an NFS mounted with nolock keeps each machine's locks to itself. Where there are no locks at all, a
@@ -45,31 +46,44 @@ class FolderInUseError(InputError):
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder that exists until the block ends.
+def locked(folder: Path, lock: Path | None = None) -> Iterator[None]:
+    """Hold a folder until the block ends.
+
+    Parameters
+    ----------
+    folder : Path
+        It must exist, unless `lock` lies elsewhere.
+    lock : Path, optional
+        The file to lock; by default LOCK in the folder. All who write to the folder must name the same.
 
     Raises
     ------
     FolderInUseError
         If another process holds it; the message names it.
     """
-    descriptor = _open_and_lock(folder)
+    lock = lock or folder / LOCK
+    descriptor = _open_and_lock(lock, folder)
     _write_who_holds_it(descriptor)
     try:
         yield
     finally:
         if os.name == "nt":  # where an open file cannot be removed
             os.close(descriptor)
-            _remove(folder)
+            _remove(lock)
         else:
-            _remove(folder)
+            _remove(lock)
             os.close(descriptor)
 
 
-def _open_and_lock(folder: Path) -> int:
-    """Return a locked file of the folder, open."""
+def lock_beside(folder: Path) -> Path:
+    """Return the file to lock for a folder that may hold no other files, or does not exist yet."""
+    return folder.with_name(f".{folder.name}{LOCK}")
+
+
+def _open_and_lock(lock: Path, folder: Path) -> int:
+    """Return the file, open and locked."""
     while True:
-        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             _lock(descriptor)
         except OSError as error:
@@ -82,14 +96,14 @@ def _open_and_lock(folder: Path) -> int:
             warnings.warn(
                 f"{folder} is on a disk without locks ({error.strerror}); start no second run in it", stacklevel=4
             )
-        if _is_still_there(descriptor, folder):
+        if _is_still_there(descriptor, lock):
             return descriptor
         os.close(descriptor)  # the one who held it has just removed it
 
 
-def _is_still_there(descriptor: int, folder: Path) -> bool:
+def _is_still_there(descriptor: int, lock: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(folder / LOCK))
+        return os.path.samestat(os.fstat(descriptor), os.stat(lock))
     except FileNotFoundError:
         return False
 
@@ -108,6 +122,6 @@ def _who_holds_it(descriptor: int) -> str:
     return os.read(descriptor, 1000).decode(errors="replace") or "another process"  # which has not written it yet
 
 
-def _remove(folder: Path) -> None:
+def _remove(lock: Path) -> None:
     with contextlib.suppress(OSError):  # on Windows: the next process has it open already
-        os.unlink(folder / LOCK)
+        os.unlink(lock)

@@ -8,6 +8,7 @@ from minunet.data.readers.hold_out import NONE
 from minunet.data.readers.load import OPTIONS
 from minunet.errors import InputError
 from minunet.training.config import Config, reading_of
+from minunet.training.memory import check_reading
 
 
 def data_to_measure(config: Config, data: str, options: dict) -> tuple[Dataset, str]:
@@ -22,6 +23,7 @@ def data_to_measure(config: Config, data: str, options: dict) -> tuple[Dataset, 
     options : dict
         How to read it; for what is None, as it was read when the network was trained.
     """
+    check_reading(data)
     kind = data.partition(":")[0]
     given = {name: value for name, value in options.items() if value is not None}
     if "labels" in given or "classes" in given:

@@ -1,7 +1,9 @@
-"""About how many bytes a run takes on a CPU beside its images, which are in memory already; and what would fit."""
+"""About how many bytes it takes to read the images of a run and, on a CPU, to train on them; and what would fit."""
 
 from minunet.backend import Params
 from minunet.data import Dataset, Sample
+from minunet.data.readers.load import planes_of
+from minunet.data.readers.page_sizes import page_sizes
 from minunet.network.checks import parameter_count
 from minunet.network.memory_needed import backward_bytes, check_memory, network_of, smaller_tile
 from minunet.prediction.memory import predict_bytes
@@ -9,9 +11,26 @@ from minunet.prediction.predict import default_tile
 from minunet.training.config import Config
 from minunet.training.optimisers import OPTIMISERS
 
+SAMPLE = 5  # bytes for each pixel: at least the grey value in float32 and the label stay in memory
 MEASURES = 110  # bytes for each pixel: so much the slowest of the measures takes
 MAPS = 45  # bytes for each pixel while a weight map is worked out
 FIGURES = 1.5e8  # bytes, for the pictures at the end
+
+
+def check_reading(data: str) -> None:
+    """Raise InputError if the images of a data set cannot fit into memory; only the headers of the files are read.
+
+    It is certain: colours may turn out to be grey, so each pixel counts for a single channel.
+    """
+    pages = [size for path in planes_of(data) for size in page_sizes(path)]
+    if pages:
+        needed = SAMPLE * sum(size.height * size.width for size in pages) + max(size.decoded for size in pages)
+        check_memory(
+            f"reading {data}, {len(pages)} images of up to {max(size.height for size in pages)}x"
+            f"{max(size.width for size in pages)},",
+            needed,
+            lambda budget: "take fewer or smaller images, or close other programs",
+        )
 
 
 def run_bytes(config: Config, dataset: Dataset, params: Params) -> int:
@@ -47,7 +66,7 @@ def check_run(config: Config, dataset: Dataset, params: Params) -> None:
     """Raise InputError if a run on the CPU cannot fit into memory, with the largest tile that would."""
     if config.device != "cpu":
         return  # see `out_of_memory.py`
-    otherwise = "try fewer --base-channels, or close programs"
+    otherwise = "try fewer base_channels, or close programs"
     remedy = smaller_tile(
         lambda n: run_bytes(config._replace(tile=n), dataset, params), config.tile, config.depth, otherwise
     )

@@ -8,6 +8,7 @@ from minunet.metrics.chosen_threshold import choose_threshold
 from minunet.network.trained import Network
 from minunet.training.arrays import dataset_of_arrays
 from minunet.training.config import resolve
+from minunet.training.memory import check_run
 from minunet.training.progress_bar import with_progress_bar
 from minunet.training.train import start, train_steps
 from minunet.training.validation import predict_part
@@ -58,7 +59,8 @@ def train(
     Raises
     ------
     InputError
-        If images and labels do not fit each other, or a setting is unknown or cannot be.
+        If images and labels do not fit each other, a setting is unknown or cannot be, or the run needs more memory
+        than is free.
     """
     if "data" in settings:
         raise InputError(
@@ -68,6 +70,7 @@ def train(
     config = resolve(options, recipe)
     dataset = dataset_of_arrays(images, labels, num_classes)
     run = start(config, dataset)
+    check_run(config, dataset, run.params)
     for _ in with_progress_bar(run, train_steps(run, dataset), progress):
         pass
     choice = choose_threshold(*predict_part(run, dataset.train))

@@ -8,7 +8,8 @@ learning rate   0.001 for Adam, 0.03 for momentum; warmed up over 50 steps, then
                 the run
 momentum        0.9 instead of 0.99, which needs far more steps than a few minutes hold
 augmentation    symmetries: the tile's random place, and the eight symmetries of the square
-                elastic: any angle, elastic deformation and other grey values too; see `data/augment.py`
+                jitter: other grey values too, channel by channel, since the next image is stained or lit differently
+                elastic: other grey values, any angle and elastic deformation; see `data/augment.py`
 norm            none; or batch: batch normalisation in the first half of a run, by the statistics over the pixels of one
                 tile, since each tile of a batch takes its own way through the network; see `folding.py`
 

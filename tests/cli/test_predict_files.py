@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from minunet import Network, init_unet
@@ -28,34 +29,84 @@ def save(path, shape, **more):
     return str(path)
 
 
-def test_no_image_is_held_while_the_next_file_is_read(tmp_path, network, monkeypatch):
-    paths = [save(tmp_path / f"{name}.png", (30, 40)) for name in "abc"]
-    read, earlier, alive = predict_files.read_pages, [], []
+@pytest.fixture
+def pages(monkeypatch):
+    """Return a list that says, for each page that is looked for, how many of those before are still in memory."""
+    each_page, as_taken, earlier, alive = predict_files.each_page, predict_files._as_taken, [], []
 
-    def reading(path, any_size):
-        alive.append([ref() is not None for ref in earlier])
-        pages = read(path, any_size)
-        earlier.extend(weakref.ref(image) for _, image in pages)
-        return pages
+    def reading(*args, **options):
+        pages = each_page(*args, **options)
+        while True:
+            alive.append(sum(ref() is not None for ref in earlier))
+            page = [next(pages, None)]
+            if page[0] is None:
+                return
+            earlier.append(weakref.ref(page[0]))
+            yield page.pop()
 
-    monkeypatch.setattr(predict_files, "read_pages", reading)
+    def taking(page, channels):
+        image = as_taken(page, channels)
+        if image is not page:
+            earlier.append(weakref.ref(image))
+        return image
+
+    monkeypatch.setattr(predict_files, "each_page", reading)
+    monkeypatch.setattr(predict_files, "_as_taken", taking)
+    return alive
+
+
+def predict_all(paths, network, out):
+    """Predict the files as the command does; return how many images there were."""
     errors = []
-    (tmp_path / "out").mkdir()
+    out.mkdir()
     images = readable_images(names_of(paths)[0], network, SimpleNamespace(tile=None, any_size=False), errors)
-    assert predict_and_write(images, network, tmp_path / "out") == 3
-    assert errors == [] and len(list((tmp_path / "out").iterdir())) == 3 * 5
-    assert alive == [[], [False], [False, False]]
+    count = predict_and_write(images, network, out)
+    assert errors == [] and len(list(out.iterdir())) == 5 * count
+    return count
+
+
+def test_no_image_is_held_while_the_next_file_is_read(tmp_path, network, pages):
+    paths = [save(tmp_path / f"{name}.png", (30, 40)) for name in "abc"]
+    assert predict_all(paths, network, tmp_path / "out") == 3
+    assert pages == [0, 1] * 3  # it looks for a second page while it holds the first
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_no_page_is_held_while_the_next_one_is_read(tmp_path, network, pages, rng, dtype):
+    """A stack is read twice: first all pages are checked, then each is predicted."""
+    tifffile.imwrite(tmp_path / "stack.tif", rng.integers(0, 99, (4, 30, 40)).astype(dtype), photometric="minisblack")
+    assert predict_all([str(tmp_path / "stack.tif")], network, tmp_path / "out") == 4
+    assert pages == [0] * 10
+
+
+def test_of_a_stack_with_a_bad_page_nothing_is_written(tmp_path, network, capsys, rng):
+    stack = rng.standard_normal((3, 30, 40)).astype(np.float32)
+    stack[2, 5, 5] = np.nan
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
+    assert main(["predict", str(tmp_path / "stack.tif"), "--out", str(tmp_path / "out")]) == 2
+    assert "expected finite grey values, got NaN or infinity in 1 pixels" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_sizes_are_read_without_the_pixels(tmp_path):
-    assert page_sizes(save(tmp_path / "grey.png", (30, 40))) == [(1, 30, 40)]
-    assert page_sizes(save(tmp_path / "colour.png", (30, 40, 3))) == [(3, 30, 40)]
+    assert page_sizes(save(tmp_path / "grey.png", (30, 40))) == [(1, 30, 40, 1200, 0)]
+    assert page_sizes(save(tmp_path / "colour.png", (30, 40, 3))) == [(3, 30, 40, 4800, 0)]  # Pillow has four bytes
     more = [Image.fromarray(np.zeros((7, 9), np.uint8))]
     stack = save(tmp_path / "stack.tif", (30, 40), save_all=True, append_images=more)
-    assert page_sizes(stack) == [(1, 30, 40), (1, 7, 9)]
+    assert page_sizes(stack) == [(1, 30, 40, 1200, 0), (1, 7, 9, 63, 0)]
     assert names_of([stack, save(tmp_path / "grey.png", (3, 4))])[1] == ["stack_000", "stack_001", "grey"]
     (tmp_path / "none.png").write_bytes(b"no image")
     assert page_sizes(tmp_path / "none.png") == [] and names_of([str(tmp_path / "none.png")])[1] == ["none"]
+
+
+def test_all_samples_of_a_pixel_and_all_their_bytes_count(tmp_path):
+    deep = np.zeros((5, 6, 4), np.float64)
+    tifffile.imwrite(tmp_path / "deep.tif", deep, photometric="rgb", extrasamples=["unassalpha"])
+    assert page_sizes(tmp_path / "deep.tif") == [(3, 5, 6, deep.nbytes, 0)]
+    tifffile.imwrite(tmp_path / "stack.tif", np.zeros((7, 5, 6), np.uint16), imagej=True)  # seven pages, or one
+    assert [size.shape for size in page_sizes(tmp_path / "stack.tif")] == 7 * [(1, 5, 6)]
+    tifffile.imwrite(tmp_path / "volume.tif", np.zeros((7, 5, 6), np.uint16), volumetric=True, photometric="minisblack")
+    assert page_sizes(tmp_path / "volume.tif") == 7 * [(1, 5, 6, 60, 420)]
 
 
 def test_a_large_image_is_announced_or_refused_before_it_is_read(tmp_path, monkeypatch, capsys):

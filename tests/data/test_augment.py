@@ -94,19 +94,20 @@ def test_without_rotation_all_eight_symmetries_are_drawn(rng):
     assert len(seen) == 8
 
 
-def test_grey_values_change_by_one_gain_and_one_offset(rng):
-    image, labels = rng.standard_normal((2, 70, 90)).astype(np.float32), np.zeros((70, 90), np.uint8)
-    changes = []
+def test_grey_values_of_each_channel_change_by_a_gain_and_an_offset_of_its_own(rng):
+    image, labels = rng.standard_normal((2, 30, 30)).astype(np.float32), np.zeros((30, 30), np.uint8)
+    changes = []  # of either channel: log gain, offset
     for seed in range(300):
-        plain, _, _ = draw(image[:, :30, :30], labels[:30, :30], None, seed, NONE, (12, 12), (4, 4))
-        augmentation = NONE._replace(gain=0.2, offset=0.3)
-        grey, _, weights = draw(image[:, :30, :30], labels[:30, :30], None, seed, augmentation, (12, 12), (4, 4))
+        plain, _, _ = draw(image, labels, None, seed, NONE, (12, 12), (4, 4))
+        grey, _, weights = draw(image, labels, None, seed, NONE._replace(gain=0.2, offset=0.3), (12, 12), (4, 4))
         assert grey.dtype == np.float32 and weights is None
-        gain, offset = np.polyfit(plain.ravel(), grey.ravel(), 1)
-        np.testing.assert_allclose(gain * plain + offset, grey, atol=1e-5)
-        changes.append((np.log(gain), offset))
-    np.testing.assert_allclose(np.std(changes, axis=0), [0.2, 0.3], rtol=0.12)
+        lines = [np.polyfit(old.ravel(), new.ravel(), 1) for old, new in zip(plain, grey, strict=True)]
+        for (gain, offset), old, new in zip(lines, plain, grey, strict=True):
+            np.testing.assert_allclose(gain * old + offset, new, atol=1e-5)
+        changes.append([(np.log(gain), offset) for gain, offset in lines])
+    np.testing.assert_allclose(np.std(changes, axis=0), [[0.2, 0.3]] * 2, rtol=0.12)
     np.testing.assert_allclose(np.mean(changes, axis=0), 0, atol=0.06)
+    assert np.abs(np.corrcoef(np.reshape(changes, (300, 4)).T) - np.eye(4)).max() < 0.2  # none follows another
 
 
 def test_unknown_pixels_stay_unknown(rng):
@@ -142,7 +143,7 @@ def test_the_same_rng_draws_the_same_and_as_much_from_any_image(rng):
     generators = [np.random.default_rng(7) for _ in range(3)]
     tiles = [augmented_tile(image, labels, None, g, TILE, OUTPUT, Augmentation())[0] for g in generators[:2]]
     np.testing.assert_array_equal(*tiles)
-    augmented_tile(image[:1] + 5, labels + 1, labels + 1.0, generators[2], TILE, OUTPUT, Augmentation())
+    augmented_tile(image + 5, labels + 1, labels + 1.0, generators[2], TILE, OUTPUT, Augmentation())
     assert generators[0].bit_generator.state == generators[1].bit_generator.state == generators[2].bit_generator.state
     other = augmented_tile(image, labels, None, np.random.default_rng(8), TILE, OUTPUT, Augmentation())[0]
     assert (other != tiles[0]).any()

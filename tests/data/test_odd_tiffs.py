@@ -1,6 +1,8 @@
 """One small TIFF of every odd kind that people bring: its values are read, or one line gives the right reason."""
 
 import io
+import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from odd_files import COLOUR, LABELS, raw_tiff, tiff
 from PIL import Image
 
 from minunet.data import read_image, read_labels, read_pages, read_stack
+from minunet.data.readers.image_files import each_page
+from minunet.data.readers.page_sizes import page_sizes
 from minunet.errors import InputError
 
 SAMPLES = "int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 float32 float64".split()
@@ -192,3 +196,54 @@ def test_libtiff_writes_no_lines_of_its_own(tmp_path, capfd):
     with pytest.raises(InputError, match="a damaged one"):
         read_image(tmp_path / "a.tif")
     assert capfd.readouterr().err == ""
+
+
+def test_a_page_of_few_pixels_but_many_bytes_is_refused_unless_it_is_wanted(tmp_path, monkeypatch):
+    """A gigapixel is not the only way to fill the memory: four samples of eight bytes each do, too."""
+    monkeypatch.setattr("minunet.data.readers.tiff.MOST_BYTES", 31 * 30)
+    values = np.random.default_rng(0).standard_normal((5, 6, 4))
+    tifffile.imwrite(tmp_path / "deep.tif", values, photometric="rgb", extrasamples=["unspecified"])
+    with pytest.raises(InputError, match=r"pixels of 4 bytes, since .*, got 30 of 32 bytes on page 1 of 1; if you"):
+        read_image(tmp_path / "deep.tif")
+    with pytest.warns(UserWarning, match="left out: an extra sample of each pixel"):
+        image = read_image(tmp_path / "deep.tif", any_size=True)
+    np.testing.assert_array_equal(image, values[..., :3].transpose(2, 0, 1).astype(np.float32))
+
+
+@pytest.mark.parametrize("step", [1, 2], ids=["of the same size", "smaller"])
+def test_images_within_a_page_are_no_pages(tmp_path, step):
+    """Files of tifftools have such images. tifffile makes a series of those of one size, which was read as a stack."""
+    values = np.random.default_rng(0).integers(0, 255, (2, 16, 16), dtype=np.uint8)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(values[0], photometric="minisblack", subifds=1, metadata=None)
+        file.write(values[1, ::step, ::step], photometric="minisblack", subfiletype=step - 1, metadata=None)
+    with pytest.warns(UserWarning, match="left out: the images within page 1 of 1, such as smaller versions"):
+        image = read_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(image, values[:1].astype(np.float32))
+    assert [size.shape for size in page_sizes(tmp_path / "a.tif")] == [(1, 16, 16)]
+
+
+def test_one_page_at_a_time_is_in_memory(tmp_path):
+    stack = np.random.default_rng(0).integers(0, 60000, (5, 300, 400), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
+    read = [page.sum() for page in each_page(tmp_path / "stack.tif")]  # which loads what is needed for it
+    np.testing.assert_array_equal(read, stack.sum(axis=(1, 2)))
+    tracemalloc.start()
+    try:
+        for page in each_page(tmp_path / "stack.tif"):
+            assert tracemalloc.get_traced_memory()[0] < 1.5 * page.nbytes
+            del page  # before the next one is read
+        assert tracemalloc.get_traced_memory()[1] < 3.5 * stack[0].nbytes
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_tag_of_a_wrong_type_is_said_in_one_line(tmp_path):
+    """The kind of colour as text: the byte 1, which a terminal cannot show."""
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 5), np.uint8), photometric="minisblack")
+    content = (tmp_path / "a.tif").read_bytes()
+    number, text = (struct.pack("<HHI", 262, kind, 1) for kind in (3, 2))
+    assert content.count(number) == 1
+    (tmp_path / "a.tif").write_bytes(content.replace(number, text))
+    with pytest.raises(InputError, match=r"expected grey values or colours, got '\\x01' on page 1 of 1"):
+        read_image(tmp_path / "a.tif")

@@ -26,8 +26,11 @@ def machine(monkeypatch, tmp_path):
             file = tmp_path / "cgroup" / path.replace("__", "/").replace("_of_", ".")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(f"{text}\n")
+        limits._cores_by_time.cache_clear()  # it is read once in a process
 
-    return write
+    limits._cores_by_time.cache_clear()
+    yield write
+    limits._cores_by_time.cache_clear()
 
 
 def test_without_containers_the_machine_counts(machine):
@@ -54,8 +57,25 @@ def test_the_group_outside_counts_too(machine):
 
 def test_the_first_version_of_control_groups(machine):
     files = {"memory__memory.limit_in_bytes": 3 * GB, "memory__memory.usage_in_bytes": GB}
-    machine("9:memory:/docker/abc\n3:cpu:/\n", **files)
+    files |= {"cpu__cpu.cfs_quota_us": 300000, "cpu__cpu.cfs_period_us": 100000}  # seen from within the container
+    machine("9:memory:/docker/abc\n3:cpu,cpuacct:/docker/abc\n", **files)
     assert limits.memory() == (3 * GB, 2 * GB)
+    assert limits.cores() == 3
+    machine("3:cpu:/\n", **files | {"cpu__cpu.cfs_quota_us": -1})
+    assert limits.cores() == 8
+
+
+def test_the_smallest_limit_of_all_groups_counts(machine, monkeypatch):
+    files = {"cpu_of_max": "max 100000", "jobs__cpu_of_max": "20000 10000", "jobs__17__cpu_of_max": "500000 100000"}
+    machine("0::/jobs/17\n", **files)
+    assert limits.cores() == 2
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {5}, raising=False)  # as after `taskset -c 5`
+    assert limits.cores() == 1
+
+
+def test_less_than_a_core_is_one(machine):
+    machine("0::/\n", cpu_of_max="10000 100000")
+    assert limits.cores() == 1
 
 
 def test_a_group_without_limits_is_the_machine(machine):

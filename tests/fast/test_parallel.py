@@ -146,6 +146,15 @@ def test_as_many_threads_as_blas_would_use():
         assert parallel.threads() == 1
 
 
+def test_no_more_threads_than_the_cores_that_a_container_may_use(monkeypatch):
+    """BLAS counts the cores of the machine; more threads than a container's cores only stop each other."""
+    with threadpool_limits(3, "blas"):
+        for count in (1, 2):
+            monkeypatch.setattr(parallel, "cores", lambda count=count: count)
+            at_work = parallel.in_parallel(lambda part: threading.Event().wait(0.01) or threading.get_ident(), range(9))
+            assert parallel.threads() == len(parallel.parts_of(100)) == len(set(at_work)) == count
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_forked_process_has_threads_of_its_own():

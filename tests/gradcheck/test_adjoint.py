@@ -111,9 +111,65 @@ def test_an_argument_that_is_a_tree(rng):
     assert report.findings[0].argument == "params.b", report
 
 
+@pytest.mark.parametrize("place", range(10))
+def test_each_element_of_a_tree_is_found_where_it_is(rng, place):
+    args = ({"w": rng.standard_normal((2, 3)), "b": rng.standard_normal(4)},)
+
+    def backward(dy, cache):
+        gradient = dy.copy()
+        gradient[place] += 0.5
+        return {"w": gradient[:6].reshape(2, 3), "b": gradient[6:]}
+
+    report = check_adjoint(lambda p: (np.concatenate([p["w"].ravel(), p["b"]]), None), backward, args)
+    (finding,) = report.findings
+    expected = ("p.w", (place // 3, place % 3), 1, 6) if place < 6 else ("p.b", (place - 6,), 1, 4)
+    assert (finding.argument, finding.index, finding.count, finding.total) == expected
+    assert finding.analytic == pytest.approx(finding.numeric + 0.5)
+    assert finding.numeric == pytest.approx(report.dy[place])
+    assert [(row.argument, row.shape, row.compared) for row in report.rows] == [("p", (10,), 2)]
+    assert report.rows[0].error > 1e-3
+    assert "<A u, dy> is " in finding.hint and "differs from it by " in finding.hint
+
+
+def test_where_many_are_wrong_the_worst_half_is_looked_into(rng):
+    error = np.zeros(800)
+    error[[3, 555]] = 1e-6, 1.0
+    x = rng.standard_normal(800)
+    (finding,) = check_adjoint(lambda x: (x.copy(), None), lambda dy, cache: dy + error, (x,)).findings
+    assert finding.index == (555,) and finding.analytic == pytest.approx(finding.numeric + 1)
+    assert finding.hint.endswith("Compare this element with the equation.")
+
+
+def test_dy_and_the_generator_may_be_given(rng):
+    x, dy = rng.standard_normal((2, 3)), rng.standard_normal((2, 3))
+    pair = lambda x: (2 * x, None), lambda dy, cache: 2 * dy
+    report = check_adjoint(*pair, (x,), dy=dy)
+    np.testing.assert_array_equal(report.dy, dy)
+    assert report.ok and report.dy_from.startswith("seed ")
+    first, again = (check_adjoint(*pair, (x,), rng=np.random.default_rng(5)) for _ in range(2))
+    np.testing.assert_array_equal(first.dy, again.dy)
+    assert first.dy_from == "" and (first.dy != dy).all()
+
+
+def test_what_the_adjoint_test_cannot_take(rng):
+    x = rng.standard_normal(3)
+    with pytest.raises(InputError, match="forward must return floating-point numbers at these args, got bool;"):
+        check_adjoint(lambda x: (x > 0, None), lambda dy, cache: dy, (x,))
+    with pytest.raises(InputError, match="argument must be the name of an argument, got 0"):
+        check_adjoint(lambda x: (2 * x, None), lambda dy, cache: 2 * dy, (x,), 0)
+
+
 def test_a_function_that_is_not_linear(rng):
     report = check_adjoint(relu_forward, relu_backward, (rng.standard_normal((2, 3)),))
     assert kinds(report) == ["nonlinear"] and "Use gradcheck" in str(report), report
+    report = check_adjoint(lambda x: (3 * x + 1e-7 * x**2, x), lambda dy, x: 3 * dy, (rng.standard_normal(9),))
+    assert kinds(report) == ["nonlinear"] and "of its size, so forward is not linear in it" in str(report), report
+
+
+def test_a_constant_that_is_added_and_large_does_no_harm(rng):
+    x = rng.standard_normal(9)
+    assert check_adjoint(lambda x: (2 * x + 1e3, None), lambda dy, cache: 2 * dy, (x,)).ok
+    assert not check_adjoint(lambda x: (2 * x + 1e3, None), lambda dy, cache: 2.0001 * dy, (x,)).ok
 
 
 def test_a_function_that_does_not_depend_on_the_argument(rng):

@@ -116,3 +116,21 @@ def test_the_resolution_of_directions_is_what_it_says(rng):
     said = float(re.search(r"off by more than (\S+) of the typical size", str(off_by(0.0))).group(1))
     assert not off_by(3 * said).ok
     assert off_by(said / 100).ok
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_no_element_may_be_off_by_more_than_the_resolution(seed):
+    """Not even one that the random directions hardly move."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(1, 2, 20)
+
+    def off_by(share, element):
+        def backward(dy, x):
+            dx = 3 * x**2 * dy
+            dx[element] += share * np.sqrt(np.mean(dx**2))
+            return dx
+
+        return gradcheck(lambda x: (x**3, x), backward, (x,), mode="directions", directions=1, seed=seed)
+
+    said = float(re.search(r"off by more than (\S+) of the typical size", str(off_by(0.0, 0))).group(1))
+    assert all(not off_by(1.1 * said, element).ok for element in range(20))

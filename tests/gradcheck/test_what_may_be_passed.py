@@ -14,6 +14,7 @@ from minunet import (
     gradcheck,
 )
 from minunet.backend import Constant
+from minunet.gradcheck.check import MAX_ELEMENTS
 
 
 def test_scalar_loss_written_by_a_student():
@@ -87,6 +88,11 @@ def test_given_dy_for_a_scalar(rng, dy):
         ({"mode": "quick"}, "mode must be one of auto, elements, directions, got 'quick'"),
         ({"directions": 0}, "directions must be at least 1, got 0"),
         ({"directions": 2.0}, "directions must be a whole number, got 2.0"),
+        ({"directions": True}, "directions must be a whole number, got True"),
+        ({"tolerance": 1.5}, "tolerance must be a relative error from 0 to 1, got 1.5"),
+        ({"tolerance": -0.1}, "tolerance must be a relative error from 0 to 1, got -0.1"),
+        ({"step": 0}, "step must be relative to the size of the argument, between 0 and 1, got 0"),
+        ({"step": 1.5}, "step must be relative to the size of the argument, between 0 and 1, got 1.5"),
         ({"tolerance": "x"}, "tolerance must be a relative error from 0 to 1, got 'x'"),
         ({"step": None}, "step must be relative to the size of the argument, between 0 and 1, got None"),
         ({"seed": -1}, "seed must be a whole number, at least 0, got -1"),
@@ -99,6 +105,31 @@ def test_given_dy_for_a_scalar(rng, dy):
 def test_bad_options(rng, options, message):
     with pytest.raises(InputError, match=message):
         gradcheck(*CONV, conv_args(rng), **options)
+
+
+def test_a_relative_error_within_the_tolerance_is_let_pass(rng):
+    def check(error, tolerance):
+        args = (rng.uniform(1, 2, 20),)
+        return gradcheck(lambda x: (3 * x, x), lambda dy, x: 3 * (1 + error) * dy, args, tolerance=tolerance).ok
+
+    assert check(0, 0) and check(0.01, 0.02) and check(0.3, 0.5)
+    assert not check(0.03, 0.02) and not check(1e-5, None) and check(1e-7, None)
+
+
+def test_large_arguments_are_checked_along_as_many_directions_as_asked_for(rng):
+    pair = (lambda x: (x**2, x)), (lambda dy, x: 2 * dy * x)
+    reports = [gradcheck(*pair, (rng.standard_normal(n),)) for n in (MAX_ELEMENTS, MAX_ELEMENTS + 1)]
+    assert [report.mode for report in reports] == ["elements", "directions"]
+    for count in (1, 5):
+        (row,) = gradcheck(*pair, (rng.standard_normal(9),), mode="directions", directions=count).rows
+        assert row.compared == count
+
+
+def test_a_finer_step_stays_clear_of_a_kink_nearby():
+    """At 1e-9 beside a kink the usual steps cross it, and further ones must be tried."""
+    x = np.array([1e-9, 1.0])
+    usual, fine = (gradcheck(*RELU, (x,), step=step).forward_passes for step in (1e-6, 1e-11))
+    assert usual > fine
 
 
 @pytest.mark.parametrize("check", [gradcheck, check_adjoint, assert_gradients])

@@ -1,5 +1,7 @@
 """Cells from probabilities, and their table, in cases worked by hand; and as scikit-image has it, where it is there."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,12 @@ def test_at_one_half_it_is_the_most_probable_class_and_below_there_is_more_cell(
     assert classes_of(p) == classes_of(p, 0.42) == 0  # 0.35 / (0.5 + 0.35) = 0.412
     assert classes_of(p, 0.4) == 1 and classes_of(p[[0, 2, 1]], 0.4) == 2
     assert classes_of(p, 1) == 0 and classes_of(p, 0) == 1
+
+
+def test_a_pixel_exactly_at_the_threshold_is_background():
+    at_half = np.array([[0.5, 0.75]])
+    np.testing.assert_array_equal(label_cells(at_half), [[0, 1]])
+    np.testing.assert_array_equal(label_cells(np.stack([1 - at_half, at_half])), [[0, 1]])
 
 
 def test_no_cell():
@@ -86,6 +94,36 @@ def test_a_cell_that_lies_in_several_strips():
     assert values == [15, 3, 11, 3]
 
 
+def test_a_cell_in_the_first_row_and_column_and_cells_of_one_pixel_each():
+    labels = np.zeros((3, 4), int)
+    labels[0, 0] = 5
+    table = measure_cells(labels)
+    assert [int(table[name][0]) for name in ("label", "area", "bbox-0", "bbox-2")] == [5, 1, 0, 1]
+    everywhere = np.arange(1, 13).reshape(3, 4)  # as many cells as pixels
+    np.testing.assert_array_equal(measure_cells(everywhere)["label"], np.arange(1, 13))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int64, np.uint64])
+def test_labels_of_any_integer_type_and_long_doubles(dtype):
+    image = np.arange(20.0).reshape(4, 5)
+    expected = measure_cells(LABELS, image)
+    table = measure_cells(LABELS.astype(dtype), image.astype(np.longdouble))
+    for name, column in expected.items():
+        np.testing.assert_array_equal(table[name], column, err_msg=name)
+
+
+def test_a_large_image_is_counted_in_strips(rng):
+    """Row and column numbers of all its pixels at once would take 16 bytes for each."""
+    labels = np.zeros((1500, 2000), np.int32)
+    labels[700:720, 5:9] = 1
+    measure_cells(labels[:10])  # imports what it needs
+    tracemalloc.start()
+    measure_cells(labels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * labels.size
+
+
 def test_as_scikit_image_has_it(rng):
     measure = pytest.importorskip("skimage.measure", reason="needs scikit-image")
     labels, image = components(rng.random((60, 70)) > 0.5), rng.random((60, 70, 3))
@@ -102,7 +140,20 @@ def test_as_scikit_image_has_it(rng):
     [
         (lambda: label_cells(np.full((3, 4), 128)), "from 0 to 1, got 128 to 128; divide those of an 8-bit picture"),
         (lambda: label_cells(np.zeros(3)), r"must be \(H, W\), of cell, or \(K, H, W\)"),
+        (lambda: label_cells(np.zeros((1, 3, 4))), r"or \(K, H, W\), of each class, got shape \(1, 3, 4\)"),
+        (lambda: label_cells(np.full((257, 2, 2), 1 / 257)), r"got shape \(257, 2, 2\)"),  # classes are uint8
+        (lambda: label_cells(np.zeros((2, 0, 4))), r"got shape \(2, 0, 4\)"),
+        (lambda: label_cells(np.full((3, 4), np.nan)), "probabilities must be finite"),
+        (lambda: label_cells(np.full((3, 4), -0.1)), "from 0 to 1, got -0.1 to -0.1"),
+        (lambda: label_cells(np.full((3, 4), 1.1)), "from 0 to 1, got 1.1 to 1.1"),
         (lambda: label_cells(np.zeros((3, 4)), 50), "threshold must be from 0 to 1, got 50"),
+        (lambda: label_cells(np.zeros((3, 4)), 1.1), "threshold must be from 0 to 1, got 1.1"),
+        (lambda: measure_cells(LABELS, np.zeros((1, 2, 4, 5))), r"image must have .* got shape \(1, 2, 4, 5\)"),
+        (lambda: measure_cells(LABELS, None, LABELS[None]), r"classes must have .* got shape \(1, 4, 5\)"),
+        (lambda: measure_cells(LABELS, np.full((4, 5), np.inf)), "image must be finite"),
+        (lambda: measure_cells(LABELS[0]), r"labels must be an image \(H, W\), got shape \(5,\)"),
+        (lambda: measure_cells(LABELS[:0]), r"labels must be an image \(H, W\), got shape \(0, 5\)"),
+        (lambda: measure_cells(np.where(LABELS == 3, 21, 0)), "in 20 pixels, got 0 to 21; number them anew"),
         (lambda: measure_cells(LABELS, np.zeros((4, 4))), r"image must have the size of the labels, \(4, 5\)"),
         (lambda: measure_cells(LABELS - 1), "number the cells 1, 2, ... in 20 pixels, got -1 to 2"),
         (lambda: measure_cells(LABELS / 2), "labels must hold integers"),
@@ -111,3 +162,9 @@ def test_as_scikit_image_has_it(rng):
 def test_what_cannot_be_is_refused(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+def test_probabilities_that_are_rounded_and_many_classes_are_taken(rng):
+    np.testing.assert_array_equal(label_cells(np.array([[-1e-4, 1.0001]])), [[0, 1]])
+    classes = rng.integers(0, 256, (5, 7))
+    np.testing.assert_array_equal(classes_of(probabilities_of(classes, 256)), classes)

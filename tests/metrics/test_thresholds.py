@@ -8,6 +8,7 @@ import scipy
 
 from minunet.errors import InputError
 from minunet.metrics import best_over_thresholds, components, seg_score, v_info, v_rand, watershed
+from minunet.metrics.seg import pooled_seg
 
 
 def highest_pass(height, seed):
@@ -65,6 +66,21 @@ def test_watershed_without_seeds_or_without_room():
     assert (watershed(np.ones((3, 4)), np.full((3, 4), 2)) == 2).all()
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: components(np.zeros((2, 3, 4))), r"cell must be an image \(H, W\), got shape \(2, 3, 4\)"),
+        (lambda: watershed(np.zeros((3, 4)), np.zeros((3, 5), int)), r"of one size, got \(3, 4\) and \(3, 5\)"),
+        (lambda: watershed(np.zeros(4), np.zeros(4, int)), r"must be images \(H, W\) of one size, got \(4,\)"),
+        (lambda: watershed(np.zeros((3, 4)), np.full((3, 4), -1)), "seeds must not be below 0, got -1"),
+        (lambda: watershed(np.full((3, 4), np.nan), np.ones((3, 4), int)), "height must be finite"),
+    ],
+)
+def test_what_has_no_cells_is_refused(call, message):
+    with pytest.raises(InputError, match=message):
+        call()
+
+
 def two_cells(membrane):
     """Return the truth of two cells with a membrane between them, (6, 11), and a map of 0.95 with that membrane."""
     truth = np.repeat([[1] * 5 + [0] + [2] * 5], 6, axis=0)
@@ -92,6 +108,44 @@ def test_seg_is_left_out_unless_it_is_wanted():
 def test_no_image_at_all():
     with pytest.raises(InputError, match="truths must hold at least one image, got none"):
         best_over_thresholds([], [])
+
+
+@pytest.mark.parametrize(
+    ("truths", "probabilities", "options", "message"),
+    [
+        (2, 1, {}, r"must be of one length, got \(2, 1, 2, 2\); give one per image"),
+        (2, 2, {"knowns": [None]}, r"must be of one length, got \(2, 2, 1, 2\)"),
+        (2, 2, {"seg_truths": [np.ones((6, 11), int)]}, r"must be of one length, got \(2, 2, 2, 1\)"),
+    ],
+)
+def test_lists_of_different_lengths_are_refused(truths, probabilities, options, message):
+    truth, p = two_cells(0.25)
+    with pytest.raises(InputError, match=message):
+        best_over_thresholds([truth] * truths, [p] * probabilities, **options)
+
+
+def test_probabilities_that_are_none_or_of_another_shape_are_refused():
+    truth, p = two_cells(0.25)
+    with pytest.raises(InputError, match="probability must be finite"):
+        best_over_thresholds([truth], [np.where(truth, p, np.nan)])
+    with pytest.raises(InputError, match=r"probability must have the shape of the truth, \(6, 11\), got \(2, 6, 11\)"):
+        best_over_thresholds([truth], [np.stack([1 - p, p])])
+
+
+def test_a_membrane_exactly_at_the_threshold_separates():
+    truth, p = two_cells(0.3)
+    assert best_over_thresholds([truth], [p])["v_rand"] == {"score": 1, "threshold": 0.3}
+
+
+def test_no_threshold_is_above_0_9():
+    nothing, p = np.zeros((6, 11), int), np.full((6, 11), 0.95)
+    assert best_over_thresholds([nothing], [p])["pixel_error"] == {"score": 1, "threshold": 0}
+
+
+def test_seg_of_all_images_weighs_each_by_its_cells():
+    assert pooled_seg([0.5, 1.0], [3, 1]) == pytest.approx((3 * 0.5 + 1 * 1.0) / 4)
+    assert pooled_seg([math.nan, 0.25], [0, 2]) == 0.25
+    assert math.isnan(pooled_seg([math.nan], [0]))
 
 
 def test_pixel_errors_are_the_smallest():

@@ -133,6 +133,14 @@ def test_what_the_proposal_says_on_the_border_does_not_matter(measure, segmentat
     assert measure(truth, np.where(truth == 0, 77, proposal)) == pytest.approx(measure(truth, proposal))
 
 
+def test_rounding_takes_no_score_beyond_0_and_1():
+    for count in range(2, 60):
+        cells = 1 + np.arange(6 * count).reshape(6, count) % count  # one column each
+        rows = 1 + np.arange(6)[:, None].repeat(count, axis=1)  # which say nothing about the columns
+        for scores in (rand_scores(cells, cells), info_scores(cells, cells), info_scores(cells, rows)):
+            assert 0 <= min(scores) and max(scores) <= 1
+
+
 def test_merging_more_cells_is_worse():
     truth = np.repeat(np.arange(1, 9), 6)[None]
     proposals = [np.where(truth <= merged, 1, truth) for merged in range(1, 9)]

@@ -169,6 +169,7 @@ def test_equal_images_and_opposite_ones(rng):
         (vertical(5) * 2, vertical(5), {}, "truth must hold 0 .*, got 0, 2"),
         (vertical(5)[0], vertical(5)[0], {}, r"truth must be \(H, W\), got shape \(12,\); pass one image"),
         (vertical(5), vertical(5), {"probability": np.ones((2, 7, 12))}, r"truth, \(7, 12\), got \(2, 7, 12\); pass"),
+        (vertical(5), vertical(5), {"probability": np.full((7, 12), np.nan)}, "probability must be finite"),
         (vertical(5), vertical(5), {"known": np.ones((7, 1), bool)}, "known must be a boolean array"),
     ],
 )

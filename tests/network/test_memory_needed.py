@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from minunet import predict, train
 from minunet.cli.main import main
 from minunet.data import Normalisation
 from minunet.errors import InputError
@@ -57,7 +58,8 @@ def check(what, predicted, work):
 
 @pytest.fixture
 def free(monkeypatch):
-    """Return a function that sets how much memory is free, of 64 GB."""
+    """Return a function that sets how much memory is free, of 64 GB; earlier tests have left none."""
+    monkeypatch.setattr(memory, "freed_bytes", lambda: 0)
     return lambda count: monkeypatch.setattr(limits, "memory", lambda: limits.Memory(64 * GB, int(count)))
 
 
@@ -85,9 +87,12 @@ def test_a_training_step_takes_what_is_predicted(rng, network, tile):
     check(f"step, {network}, tile {tile}", backward_bytes(tile, **network), step)
 
 
-def test_what_is_free_may_be_taken(free):
+def test_what_is_free_may_be_taken_and_what_the_process_has_left(free, monkeypatch):
     free(2 * GB)
     check_memory("this", 1.7 * GB, None)
+    monkeypatch.setattr(memory, "freed_bytes", lambda: GB // 2)
+    check_memory("this", 2.2 * GB, None)
+    monkeypatch.setattr(memory, "freed_bytes", lambda: 0)
     with pytest.raises(InputError, match=r"this needs about 1\.9 GB of memory, and 2\.0 GB are free; 1800000000"):
         check_memory("this", 1.9 * GB, lambda budget: f"{budget:.0f}")
 
@@ -132,6 +137,38 @@ def test_train_and_evaluate_name_the_largest_tile_that_fits(free, cells_folder, 
     free(10**7)
     assert "no tile fits: try fewer --base-channels" in refused(capsys, *train, "--tile", 348)
     assert "the evaluation needs about" in refused(capsys, "evaluate", *data, "--out", tmp_path / "evaluated")
+
+
+def test_images_that_cannot_be_held_are_refused_before_they_are_read(free, cells_folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("minunet.data.readers.folder.read_image", None)
+    data = ["--data", f"folder:{cells_folder}", "--out", tmp_path / "out"]
+    free(4 * 40 * 48 * 5)  # what they take, but not what is decoded meanwhile
+    for command in ("train", "evaluate"):
+        line = refused(capsys, command, *data)
+        assert line.startswith(
+            f"minunet {command}: error: reading folder:{cells_folder}, 4 images of up to 40x48, needs about 0.1 GB of "
+            "memory, and 0.1 GB are free; take fewer or smaller images"
+        )
+
+
+def test_training_and_prediction_on_arrays_name_the_largest_tile_that_fits(free, rng):
+    image = rng.standard_normal((200, 200)).astype(np.float32)
+    free(0.1 * GB)
+    settings = {"base_channels": 32, "depth": 3, "steps": 1, "progress": False}
+    with pytest.raises(InputError, match=r"a run with tile 348 needs about .*; tile=") as error:
+        train([image], [image > 0], tile=348, **settings)
+    tile = int(str(error.value).split("tile=")[1].split()[0])
+    with pytest.raises(InputError, match=f"tile={tile} would fit"):
+        train([image], [image > 0], tile=tile + 8, **settings)
+    params = init_unet(rng, base_channels=32, depth=3)
+    with pytest.raises(InputError, match=r"the prediction needs about .*; tile=") as error:
+        predict(params, image)
+    tile = int(str(error.value).split("tile=")[1].split()[0])
+    assert predict(params, image, tile=tile).shape == (2, 200, 200)
+    out = np.zeros((2, 200, 200))
+    free(10**6)
+    with pytest.raises(InputError, match="no tile fits: predict a part of it"):
+        predict(params, image, out=out)
 
 
 RUN = """

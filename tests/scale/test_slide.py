@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -24,6 +26,7 @@ from minunet.scale import slide
 from minunet.scale.cluster import connected
 from minunet.scale.ome_zarr import axis_of
 from minunet.scale.slide import predict_slide
+from minunet.training.folder_lock import FolderInUseError, lock_beside, locked
 
 
 @pytest.fixture
@@ -161,6 +164,40 @@ def test_another_network_or_image_does_not_go_on_with_a_result(tmp_path, path, n
         predict_slide(load_network("cells"), path, tmp_path / "out.zarr", client, block=64)
     with pytest.raises(InputError, match=r"or of the same block, got .* of 64 in place of 32"):
         predict_slide(network, path, tmp_path / "out.zarr", client, block=32)
+
+
+def test_a_result_to_which_another_process_writes_is_refused(tmp_path, path, network, client):
+    out = tmp_path / "results" / "out.zarr"
+    out.parent.mkdir()
+    with locked(out, lock_beside(out)):
+        with pytest.raises(FolderInUseError, match=r"out.zarr must be free, but process \d+ .* writes to it"):
+            predict_slide(network, path, out, client, block=64)
+        assert not out.exists()
+    predict_slide(network, path, out, client, block=64)
+    with locked(out, lock_beside(out)), pytest.raises(FolderInUseError):
+        predict_slide(network, path, out, client, block=64)
+    assert [file.name for file in out.parent.iterdir()] == ["out.zarr"]
+
+
+@pytest.mark.slow
+def test_a_command_that_is_killed_leaves_a_result_to_go_on_with(tmp_path, path, network, capsys):
+    """While it runs, a second one is refused; the lock ends with the process, and the rest is computed."""
+    save_network(tmp_path / "network.npz", network)
+    command = ["predict", str(tmp_path / "network.npz"), str(path), "--block", "8", "--out"]
+    out = tmp_path / "out.zarr"
+    first = subprocess.Popen([sys.executable, "-m", "minunet", *command, str(out)], start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not len(list(out.glob("unfinished/count/**/[0-9]*"))) > 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert "must be free, but process " in refused(capsys, *command, out)
+    first.kill()
+    first.wait()
+    count = zarr.open_group(str(out), mode="r")["unfinished/count"][:]
+    assert 0 < (count != slide.NOT_DONE).sum() < count.size
+    assert main([*command, str(out)]) == 0
+    assert main([*command, str(tmp_path / "whole.zarr")]) == 0
+    assert contents(out) == contents(tmp_path / "whole.zarr")
+    assert not lock_beside(out).exists()
 
 
 @pytest.mark.slow

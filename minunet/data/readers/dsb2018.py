@@ -10,7 +10,7 @@ import numpy as np
 
 from minunet.data.readers.hold_out import split
 from minunet.data.readers.image_files import read_image, read_labels
-from minunet.data.readers.shared import existing_folder, separated
+from minunet.data.readers.shared import existing_folder, separated, visible_files
 from minunet.data.sample import Dataset, Sample
 from minunet.errors import InputError
 
@@ -43,14 +43,15 @@ def read_dsb2018(directory: str | Path, hold_out: str | float | None = None) -> 
 
 def _sample(folder: Path) -> Sample:
     image = read_image(folder / "images" / f"{folder.name}.png")
-    paths = sorted((folder / "masks").glob("*.png"))
+    masks = folder / "masks"
+    paths = [path for path in visible_files(masks) if path.suffix == ".png"] if masks.is_dir() else []
     if not paths:
         raise InputError(
             f"{folder}: expected masks/*.png, one per nucleus, found none; add them (the test data have none), "
             "or remove the folder"
         )
     uncut = _nuclei(paths, image.shape[1:])
-    nuclei = separated(uncut, folder / "masks")
+    nuclei = separated(uncut, masks)
     return Sample(folder.name, image, (nuclei > 0).astype(np.uint8), nuclei, uncut=uncut)
 
 

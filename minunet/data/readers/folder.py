@@ -8,7 +8,7 @@ from minunet.data.readers.classes import as_classes
 from minunet.data.readers.hold_out import NONE, split
 from minunet.data.readers.image_files import read_image
 from minunet.data.readers.masks import Mask, as_binary, as_instances, meaning_of, read_mask
-from minunet.data.readers.shared import existing_folder, separated
+from minunet.data.readers.shared import existing_folder, name_of, separated, visible_files
 from minunet.data.sample import Dataset, Sample
 from minunet.errors import InputError
 
@@ -98,12 +98,13 @@ def _files(directory: Path, kind: str) -> dict[str, Path]:
     if not folder.is_dir():
         raise InputError(f"{directory}: expected the folders images and masks, found no {kind}; create {folder}")
     files: dict[str, Path] = {}
-    for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
-        if path.stem in files:
+    for path in visible_files(folder):
+        name = name_of(path)
+        if name in files:
             raise InputError(
-                f"{folder}: expected one file per name, got {files[path.stem].name} and {path.name}; rename one"
+                f"{folder}: expected one file per name, got {files[name].name} and {path.name}; rename one"
             )
-        files[path.stem] = path
+        files[name] = path
     if not files:
         raise InputError(f"{folder}: expected image files, found none; put the {kind} there")
     return dict(sorted(files.items()))

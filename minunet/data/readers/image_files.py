@@ -24,7 +24,7 @@ from PIL import Image, UnidentifiedImageError
 from minunet.data.readers.kinds import kind_of, what_it_is
 from minunet.data.readers.netpbm import read_netpbm
 from minunet.data.readers.other_kinds import read_other
-from minunet.data.readers.planes import Pages, too_large
+from minunet.data.readers.planes import too_large
 from minunet.data.readers.png import read_png
 from minunet.errors import InputError
 
@@ -58,14 +58,14 @@ def read_pages(path: str | Path, any_size: bool = False) -> list[tuple[str, np.n
 
     The name is the file's, without the extension; if there are more pages, it is followed by the page's number.
     """
-    pages, stem = _pages(path, any_size), Path(path).stem
+    pages, stem = list(each_page(path, any_size)), Path(path).stem
     names = [stem] if len(pages) == 1 else [f"{stem}_{i:03d}" for i in range(len(pages))]
     return [(name, pages.pop(0).astype(np.float32, copy=False)) for name in names]  # pop frees each page in turn
 
 
 def read_stack(path: str | Path, any_size: bool = False) -> np.ndarray:
     """Return the pages of a grey TIFF in one array, (pages, H, W), with the values of the file."""
-    pages = _pages(path, any_size)
+    pages = list(each_page(path, any_size))
     shapes = {page.shape for page in pages}
     if len(shapes) > 1:
         sizes = " and ".join(sorted(f"{H}x{W}" for _, H, W in shapes))
@@ -90,36 +90,57 @@ def read_labels(path: str | Path, any_size: bool = False) -> np.ndarray:
 
 def one_page(path, any_size: bool = False, keep_palette: bool = False) -> np.ndarray:
     """Return the page of a file with a single one, (C, H, W), in the dtype of the file."""
-    pages = _pages(path, any_size, keep_palette)
+    pages = list(each_page(path, any_size, keep_palette))
     if len(pages) > 1:
         raise InputError(f"{path}: expected one image, got {len(pages)} pages; save each page in a file of its own")
     return pages[0]
 
 
-def _pages(path, any_size: bool, keep_palette: bool = False) -> list[np.ndarray]:
-    """Return every page of a file, (C, H, W) each, in the dtype of the file, and warn of what was left out."""
+def each_page(
+    path: str | Path, any_size: bool = False, keep_palette: bool = False, with_warning: bool = True
+) -> Iterator[np.ndarray]:
+    """Yield every page of a file, (C, H, W), in the dtype of the file; of a TIFF, one at a time is in memory.
+
+    After the last page, a warning says what was left out.
+    """
     if not Path(path).is_file():
         raise InputError(f"{path}: expected an image file, found {_what_is_there(path)}; check the path")
     pages = _read(path, keep_palette, any_size)
-    if pages.left_out:
-        warnings.warn(f"{path}: left out: {', '.join(dict.fromkeys(pages.left_out))}", stacklevel=4)
-    for number, page in enumerate(pages.arrays):
-        _check_finite(path, page)
-        pages.arrays[number] = _as_grey(page)
-    return pages.arrays
-
-
-def _read(path, keep_palette: bool, any_size: bool) -> Pages:
-    """Return the pages of a file; raise InputError, with the right reason, if it cannot be read."""
-    try:
-        with warnings.catch_warnings(), _limit_of_pillow(any_size):
+    left_out: list[str] = []
+    while True:
+        with _with_the_right_reason(path), warnings.catch_warnings(), _limit_of_pillow(any_size):
             warnings.simplefilter("ignore")  # about odd metadata, common in files from microscopes
-            kind = kind_of(path)
-            if kind == "TIFF":
-                from minunet.data.readers.tiff import read_tiff  # tifffile is loaded at its first use
+            found = next(pages, None)
+        if found is None:
+            break
+        page, without = found
+        left_out += without
+        _check_finite(path, page)
+        ready = [_as_grey(page)]
+        del found, page
+        yield ready.pop()  # so that nothing here keeps it
+    if left_out and with_warning:
+        warnings.warn(f"{path}: left out: {', '.join(dict.fromkeys(left_out))}", stacklevel=4)
 
-                return read_tiff(path, keep_palette, any_size)
-            return READERS.get(kind, read_other)(path, keep_palette)
+
+def _read(path, keep_palette: bool, any_size: bool) -> Iterator[tuple[np.ndarray, list[str]]]:
+    """Yield (planes, left out) for each page of a file, (C, H, W)."""
+    kind = kind_of(path)
+    if kind == "TIFF":
+        from minunet.data.readers.tiff import read_tiff  # tifffile is loaded at its first use
+
+        yield from read_tiff(path, keep_palette, any_size)
+        return
+    arrays, left_out = READERS.get(kind, read_other)(path, keep_palette)
+    while arrays:
+        yield arrays.pop(0), left_out
+
+
+@contextlib.contextmanager
+def _with_the_right_reason(path) -> Iterator[None]:
+    """Turn whatever is raised for a file that cannot be read into an InputError that says why."""
+    try:
+        yield
     except InputError:
         raise
     except Image.DecompressionBombError as error:

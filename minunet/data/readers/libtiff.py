@@ -51,10 +51,10 @@ def read_by_libtiff(path, index: int, page, keep_palette: bool) -> tuple[np.ndar
 
 
 def _why_not(path, page) -> str:
-    compression = getattr(page.compression, "name", page.compression)
+    compression = getattr(page.compression, "name", repr(page.compression))
     got = f"{page.samplesperpixel} samples of {page.bitspersample} bits with compression {compression}"
     if page.photometric in (CMYK, YCBCR, CIELAB) and page.compression != JPEG:
-        colours = getattr(page.photometric, "name", page.photometric)
+        colours = getattr(page.photometric, "name", repr(page.photometric))
         return f"{path}: expected 8 bits of a kind of colour other than RGB, got {colours}, {got}; save it as RGB"
     return (
         f"{path}: expected a TIFF that can be read without the package imagecodecs, got {got}; install it with "

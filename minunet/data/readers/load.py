@@ -32,6 +32,21 @@ SIGNS = {  # files that only one kind of folder has
     "folder": ("images/*",),
 }
 
+PLANES = {  # files of which each page is an image of the data set, or the truth of one
+    "isbi": ("train-volume.tif",),
+    "ctc": ("[0-9]*_GT/SEG/man_seg*.tif", "[0-9]*_ST/SEG/man_seg*.tif"),
+    "dsb2018": ("*/images/*.png", "stage1_train/*/images/*.png"),
+    "folder": ("images/*",),
+}
+
+
+def planes_of(spec: str) -> list[Path]:
+    """Return files as large as all images that `load_data` would read; none where that is not known before."""
+    kind, _, directory = spec.partition(":")
+    folder = Path(os.path.expanduser(directory))
+    found = [list(folder.glob(pattern)) for pattern in PLANES.get(kind, ())] if directory else []
+    return max(found, key=len, default=[])
+
 
 def load_data(spec: str, seed: int = 0, **options) -> Dataset:
     """Return the data set that `spec` names: "synthetic", or "isbi:DIR", "ctc:DIR", "dsb2018:DIR" or "folder:DIR".

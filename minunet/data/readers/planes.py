@@ -20,6 +20,7 @@ ORIENTATIONS = {  # of TIFF and EXIF: the stored image is swapped, y with x, and
 GREY_STEPS = {2: 85, 4: 17}  # Pillow spreads grey values of so many bits over 0 to 255, in steps of this size
 TRANSPARENT_COLOUR = "which colour counts as transparent"
 MOST_PIXELS = 178_956_970  # of a page, without any_size; the number is Pillow's
+MOST_BYTES = 4 * MOST_PIXELS  # of a page, decoded
 
 
 class Pages(NamedTuple):
@@ -50,8 +51,8 @@ def split_extra(planes: np.ndarray, colours: int, one: str = "its alpha") -> tup
 def too_large(path, pixels: str) -> InputError:
     """Return the error for a page of so many pixels that it may be meant to fill the memory."""
     return InputError(
-        f"{path}: expected at most {MOST_PIXELS:,} pixels, since a small file can unpack to more than memory holds, "
-        f"got {pixels}; if you trust the file, any_size reads it, or cut it into parts"
+        f"{path}: expected at most {MOST_PIXELS:,} pixels of 4 bytes, since a small file can unpack to more than "
+        f"memory holds, got {pixels}; if you trust the file, any_size reads it, or cut it into parts"
     )
 
 

@@ -1,5 +1,6 @@
-"""What several readers do: check that the folder exists, separate touching cells and number cells."""
+"""What several readers do: check that the folder exists, list its files, separate touching cells and number cells."""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,20 @@ def existing_folder(directory: str | Path, layout: str) -> Path:
     if not directory.is_dir():
         raise InputError(f"expected a folder with {layout}, found no folder {directory}; check the path")
     return directory
+
+
+LEFT_BY_WINDOWS = ("thumbs.db", "desktop.ini")  # in folders of images; their owner does not see them
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """Return the files in a folder, sorted, without those that its owner does not see, such as Thumbs.db or ._a.png."""
+    files = (path for path in folder.iterdir() if path.is_file())
+    return sorted(path for path in files if path.name[0] != "." and path.name.lower() not in LEFT_BY_WINDOWS)
+
+
+def name_of(path: Path) -> str:
+    """Return the name of a file without extension; ä is one letter, where macOS may have written a and two dots."""
+    return unicodedata.normalize("NFC", path.stem)
 
 
 def separated(instances: np.ndarray, where) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 import tifffile
 
 from minunet.data.readers.libtiff import read_by_libtiff
-from minunet.data.readers.planes import MOST_PIXELS, Pages, split_extra, too_large, upright
+from minunet.data.readers.planes import MOST_BYTES, MOST_PIXELS, split_extra, too_large, upright
 from minunet.errors import InputError
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6  # the kinds of colour that tifffile reads
@@ -31,32 +31,52 @@ NEEDED_TAGS = "256|257|258|259|262|266|273|277|278|279|284|317|320|322|323|324|3
 DAMAGE = rf"page offset|offset to page|tag list of page|circular reference|corrupted file|TiffTag ({NEEDED_TAGS}) "
 
 
-def read_tiff(path, keep_palette: bool, any_size: bool) -> Pages:
-    """Return the pages of a TIFF file in their order, and all planes of a stack or volume within one page."""
-    arrays: list[np.ndarray] = []
-    left_out: list[str] = []
-    with _complaints_of_tifffile() as complaints, tifffile.TiffFile(path, is_ome=False) as file:
-        pages = [file.pages[index] for index in range(len(file.pages))]
-        for index, page in enumerate(pages):
-            if index and page.subfiletype & (THUMBNAIL | TRANSPARENCY):
-                left_out.append(f"page {index + 1} of {len(pages)}, a thumbnail or a mask")
-                continue
-            _check_page(page, f"page {index + 1} of {len(pages)}", path, any_size)
-            if not all(page.databytecounts):
-                left_out.append(f"parts of page {index + 1}, which are not in the file and read as 0")
-            if _is_for_pillow(page):
-                planes, extra = read_by_libtiff(path, index, page, keep_palette)
-                arrays.append(planes)
-                left_out += extra
-                continue
-            for planes in _planes(file, page):
-                planes, extra = _colours(planes, page, keep_palette)
-                arrays.append(upright(planes, page.tags.valueof(ORIENTATION, 1)))
-                left_out += extra
-        damage = [words for words in complaints if re.search(DAMAGE, words)]
-    if damage or not pages:  # otherwise a cut-off stack would lose pages silently
-        raise ValueError(*damage[:1] or ["no page can be found"])
-    return Pages(arrays, left_out)
+def read_tiff(path, keep_palette: bool, any_size: bool) -> Iterator[tuple[np.ndarray, list[str]]]:
+    """Yield (planes, left out) for each page of a TIFF file, in their order, decoded one at a time.
+
+    The planes are (C, H, W); of a stack or a volume within one page, each plane is a page. All headers are checked
+    before the first page comes.
+    """
+    with contextlib.ExitStack() as until_the_end:
+        left_out: list[str] = []
+        with _raising_damage():  # otherwise a cut-off stack would lose pages silently
+            file = until_the_end.enter_context(tifffile.TiffFile(path, is_ome=False))
+            shown = list(_shown_pages(file, path, any_size, left_out))
+        for index, page in shown:
+            with _raising_damage():
+                decoded = _decoded(file, path, index, page, keep_palette)
+                decoded = [(planes, left_out + extra) for planes, extra in decoded]
+            while decoded:
+                yield decoded.pop(0)  # so that nothing here keeps it
+
+
+def _shown_pages(file, path, any_size: bool, left_out: list[str]) -> Iterator[tuple[int, tifffile.TiffPage]]:
+    """Yield (index, page) of each page that is an image; say in `left_out` what is not."""
+    count = len(file.pages)
+    if not count:
+        raise ValueError("no page can be found")
+    for index in range(count):
+        page, where = file.pages[index], f"page {index + 1} of {count}"
+        if index and page.subfiletype & (THUMBNAIL | TRANSPARENCY):
+            left_out.append(f"{where}, a thumbnail or a mask")
+            continue
+        _check_page(page, where, path, any_size)
+        if not all(page.databytecounts):
+            left_out.append(f"parts of page {index + 1}, which are not in the file and read as 0")
+        if page.subifds:
+            left_out.append(f"the images within {where}, such as smaller versions")
+        yield index, page
+
+
+def _decoded(file, path, index: int, page, keep_palette: bool) -> list[tuple[np.ndarray, list[str]]]:
+    """Return (planes, left out) of a page or, if several planes are stored as one page, of each."""
+    if _is_for_pillow(page):
+        return [read_by_libtiff(path, index, page, keep_palette)]
+    result = []
+    for stored in _planes(file, page):
+        planes, extra = _colours(stored, page, keep_palette)
+        result.append((upright(planes, page.tags.valueof(ORIENTATION, 1)), extra))
+    return result
 
 
 def _check_page(page, where: str, path, any_size: bool) -> None:
@@ -73,8 +93,11 @@ def _check_page(page, where: str, path, any_size: bool) -> None:
     pixels = page.imagelength * page.imagedepth * page.imagewidth
     if pixels > MOST_PIXELS and not any_size:
         raise too_large(path, f"{pixels:,} on {where}")
+    size = math.ceil(page.bitspersample / 8) * page.samplesperpixel  # bytes of a pixel
+    if pixels * size > MOST_BYTES and not any_size:
+        raise too_large(path, f"{pixels:,} of {size} bytes on {where}")
     if page.photometric not in {*COLOURS, *TO_RGB}:
-        kind = getattr(page.photometric, "name", page.photometric)
+        kind = getattr(page.photometric, "name", repr(page.photometric))
         raise InputError(f"{path}: expected grey values or colours, got {kind} on {where}; save it as grey or RGB")
     if page.dtype is not None and page.dtype.kind == "c":
         raise InputError(
@@ -94,7 +117,8 @@ def _is_for_pillow(page) -> bool:
 
 def _planes(file, page) -> np.ndarray:
     """Return the planes of a page as stored: (planes, samples, H, W)."""
-    if len(file.pages) == 1 and file.series[0].size > page.size:  # ImageJ, for one, may store a stack as one page
+    # ImageJ, for one, may store a stack as one page; of images within a page, tifffile may make a series, too
+    if len(file.pages) == 1 and file.series[0].size > page.size and not page.subifds:
         stored = file.series[0].asarray().reshape(-1, *page.shaped)
     else:
         stored = page.asarray(squeeze=False)[None]  # (1, separate samples, depth, H, W, interleaved samples)
@@ -127,15 +151,17 @@ def _palette(numbers) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _complaints_of_tifffile() -> Iterator[list[str]]:
-    """Yield a list that tifffile's complaints go to, and not to the screen."""
+def _raising_damage() -> Iterator[None]:
+    """Keep tifffile's complaints off the screen; raise ValueError if one of them is about damage."""
     complaints: list[str] = []
     logger, handler = logging.getLogger("tifffile"), logging.Handler(logging.ERROR)
     handler.emit = lambda record: complaints.append(record.getMessage())  # type: ignore[method-assign]
     propagate, logger.propagate = logger.propagate, False
     logger.addHandler(handler)
     try:
-        yield complaints
+        yield
     finally:
         logger.removeHandler(handler)
         logger.propagate = propagate
+    if damage := [words for words in complaints if re.search(DAMAGE, words)]:
+        raise ValueError(damage[0])

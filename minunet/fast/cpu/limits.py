@@ -4,6 +4,8 @@ A container, or a job on a cluster, often has fewer cores and less memory than t
 limits in files, one folder for each control group (cgroup), nested as the groups are.
 """
 
+import contextlib
+import functools
 import math
 import os
 from collections.abc import Iterator
@@ -30,7 +32,7 @@ def memory() -> Memory | None:
         return None
     machine = psutil.virtual_memory()
     total, free = machine.total, machine.available
-    for group in _own_cgroups():
+    for group in _own_cgroups("memory"):
         for limit_file, used_file in CGROUP_FILES:
             limit, used = _number_in(group / limit_file), _number_in(group / used_file)
             if limit is not None and used is not None and limit < machine.total:
@@ -40,17 +42,7 @@ def memory() -> Memory | None:
 
 def cores() -> int:
     """Return how many cores this process may use."""
-    count = bound_cores()
-    for group in _own_cgroups():
-        try:
-            quota, period = (
-                (group / "cpu.max").read_text(encoding="ascii").split()
-            )  # microseconds of processor time in each period
-        except (OSError, ValueError):
-            continue
-        if quota.isdigit() and period.isdigit() and int(period) > 0:
-            count = min(count, max(1, math.ceil(int(quota) / int(period))))
-    return count
+    return int(min(bound_cores(), _cores_by_time()))
 
 
 def bound_cores() -> int:
@@ -60,19 +52,36 @@ def bound_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _own_cgroups() -> Iterator[Path]:
-    """Yield the folder of each control group that this process is in, from the inside out; none but on Linux."""
+@functools.cache  # the limit of a container is the same until it ends, and to read it takes a while
+def _cores_by_time() -> float:
+    """Return how many cores' worth of processor time the control groups let this process have, at least 1."""
+    shares = [share for group in _own_cgroups("cpu") if (share := _share_of_time(group)) is not None]
+    return max(1, math.ceil(min(shares))) if shares else math.inf
+
+
+def _share_of_time(group: Path) -> float | None:
+    """Return the seconds of processor time that a group may take in each second; None if it has no such limit."""
+    quota, period = _number_in(group / "cpu.cfs_quota_us"), _number_in(group / "cpu.cfs_period_us")  # version 1
+    with contextlib.suppress(OSError, ValueError):
+        words = (group / "cpu.max").read_text(encoding="ascii").split()  # version 2, such as 150000 100000
+        quota, period = (int(word) if word.isdigit() else None for word in words)
+    return quota / period if quota and period else None
+
+
+def _own_cgroups(controller: str) -> Iterator[Path]:
+    """Yield the folder of each control group that limits this process, from the inside out; none but on Linux.
+
+    `controller` is what is limited: cpu or memory. In version 1 each has groups of its own.
+    """
     try:
-        lines = OWN_CGROUPS.read_text(
-            encoding="ascii"
-        ).splitlines()  # such as 0::/jobs/17 or, in version 1, 9:memory:/jobs/17
+        lines = OWN_CGROUPS.read_text(encoding="ascii").splitlines()
     except (OSError, UnicodeError):
         return
-    for line in lines:
+    for line in lines:  # such as 0::/jobs/17 or, in version 1, 9:memory:/jobs/17 or 4:cpu,cpuacct:/jobs/17
         _, controllers, path = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
+        if controllers and controller not in controllers.split(","):
             continue
-        root = CGROUPS / "memory" if controllers else CGROUPS
+        root = CGROUPS / controller if controllers else CGROUPS
         inside = root / path.lstrip("/")
         yield inside
         if inside != root:

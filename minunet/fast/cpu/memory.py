@@ -33,6 +33,15 @@ M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # of glibc's malloc.h
 _idle: collections.defaultdict[int, collections.deque] = collections.defaultdict(collections.deque)  # by size in bytes
 
 
+class _MallocInfo(ctypes.Structure):
+    """What glibc says of its malloc, struct mallinfo2; fordblks are the bytes that are free in it."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+    ]
+
+
 class _Block:
     """Memory that an array is made of. The array holds its block, and so do views of the array."""
 
@@ -71,6 +80,19 @@ def product(a: Array, b: Array) -> Array:
 def idle_bytes() -> int:
     """Return how much memory no array uses."""
     return sum(size * len(blocks) for size, blocks in list(_idle.items()))
+
+
+def freed_bytes() -> int:
+    """Return how much memory this process holds but does not use: what lies idle here, and in glibc's malloc.
+
+    For the system it is in use, but the next arrays can have it.
+    """
+    try:
+        mallinfo = ctypes.CDLL(None).mallinfo2
+    except (AttributeError, OSError, TypeError):  # another C library, or one from before 2021
+        return idle_bytes()
+    mallinfo.restype = _MallocInfo
+    return idle_bytes() + mallinfo().fordblks
 
 
 def give_back() -> None:

@@ -9,7 +9,8 @@ such an inner call finds all cores taken, and does its parts one after the other
 shared, and nothing else needs to know.
 
 There are as many threads as BLAS, the library that does the matrix products, would use. So OPENBLAS_NUM_THREADS=1, or
-threadpoolctl, limits minunet to one core, too.
+threadpoolctl, limits minunet to one core, too. But BLAS counts the cores of the machine; where a container may use
+fewer of them, more threads would only stop each other, so there are at most as many as `limits.cores` says.
 """
 
 import contextvars
@@ -22,6 +23,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+from minunet.fast.cpu.limits import cores
 
 _one_at_a_time = threading.Lock()  # two calls at once would restore each other's number of BLAS threads
 _is_inside = contextvars.ContextVar("_is_inside", default=False)  # whether this thread is at work for `in_parallel`
@@ -89,8 +92,13 @@ def parts_of(size: int, multiple: int = 1) -> list[slice]:
 
 
 def threads() -> int:
-    """Return how many threads the next call of `in_parallel` can use: as many as BLAS; 1 if it does not say."""
-    return 1 if _is_inside.get() else max((library.num_threads for library in _blas()), default=1)
+    """Return how many threads the next call of `in_parallel` can use: 1 within another call."""
+    return 1 if _is_inside.get() else _at_most_cores([library.num_threads for library in _blas()])
+
+
+def _at_most_cores(of_blas: list[int]) -> int:
+    """Return the number of threads of BLAS, but no more than the cores; 1 if BLAS does not say."""
+    return min(max(of_blas, default=1), cores())
 
 
 def _helpers(count: int) -> list[queue.SimpleQueue]:
@@ -116,13 +124,13 @@ _queues: list[queue.SimpleQueue] = []
 
 @contextmanager
 def _blas_on_one_core() -> Iterator[int]:
-    """Let BLAS use one thread in the meantime; yield how many it used before, 1 if it does not say."""
+    """Let BLAS use one thread in the meantime; yield how many threads may do so at a time."""
     before = [(library, library.num_threads) for library in _blas()]
     for library, count in before:
         if count > 1:
             library.set_num_threads(1)
     try:
-        yield max((count for _, count in before), default=1)
+        yield _at_most_cores([count for _, count in before])
     finally:
         for library, count in before:
             if count > 1:

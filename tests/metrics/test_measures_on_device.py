@@ -1,0 +1,47 @@
+"""Measures of arrays on a GPU, or on its strict stand-in: the same numbers, and a mixture is refused by name."""
+
+import numpy as np
+import pytest
+
+from minunet import InputError, to_device
+from minunet.metrics import components, iou, measure_cells, pixel_error, v_info, v_rand, warping_error, watershed
+
+MEASURES = [pixel_error, iou, v_rand, v_info, warping_error]
+
+
+@pytest.fixture
+def images(rng):
+    """Return truth, proposal and known, (12, 15) each."""
+    truth = (np.kron(rng.random((4, 5)) < 0.6, np.ones((3, 3))) > 0).astype(int)
+    return truth, np.where(rng.random(truth.shape) < 0.9, truth, 1 - truth), rng.random(truth.shape) < 0.8
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_the_same_numbers_as_on_the_host(cupy, images, measure):
+    there = [to_device(image, "gpu") for image in images]
+    assert measure(*there[:2]) == pytest.approx(measure(*images[:2]))
+    assert measure(*there[:2], known=there[2]) == pytest.approx(measure(*images[:2], known=images[2]))
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_what_lies_elsewhere_is_named(cupy, images, measure):
+    truth, proposal, known = images
+    for moved in ((truth, to_device(proposal, "gpu")), (to_device(truth, "gpu"), proposal)):
+        with pytest.raises(InputError, match=r"^proposal must be on the device of truth"):
+            measure(*moved)
+    with pytest.raises(InputError, match=r"^known must be on the device of truth \(host\), got an array on the GPU"):
+        measure(truth, proposal, known=to_device(known, "gpu"))
+    with pytest.raises(InputError, match=r"^image must be on the device of labels"):
+        measure_cells(components(truth > 0), to_device(truth, "gpu"))
+
+
+def test_cells_and_their_table(cupy, images, rng):
+    truth, height = images[0] > 0, rng.random(images[0].shape)
+    labels, seeds = components(truth), components(truth)
+    np.testing.assert_array_equal(to_device(components(to_device(truth, "gpu")), "cpu"), labels)
+    grown = watershed(to_device(height, "gpu"), to_device(seeds, "gpu"))
+    assert type(grown) is cupy.ndarray
+    np.testing.assert_array_equal(to_device(grown, "cpu"), watershed(height, seeds))
+    table = measure_cells(to_device(labels, "gpu"), to_device(height, "gpu"))
+    for name, column in measure_cells(labels, height).items():
+        np.testing.assert_array_equal(table[name], column)

@@ -1,0 +1,75 @@
+"""How much memory a prediction is said to take: what each image, each class and each written byte adds."""
+
+import numpy as np
+import pytest
+
+from minunet import InputError, init_unet
+from minunet.fast.cpu import limits
+from minunet.network.memory_needed import SHARE, forward_bytes, network_of
+from minunet.network.sizes import fits
+from minunet.prediction.memory import check_prediction, predict_bytes
+
+SIDE = 1000
+PIXELS = SIDE * SIDE
+IMAGE = (1, SIDE, SIDE)
+
+
+@pytest.fixture
+def params():
+    """Return a network of four classes, so that its probabilities are larger than what normalising takes."""
+    return init_unet(np.random.default_rng(0), num_classes=4, base_channels=2, depth=1)
+
+
+def free_memory(monkeypatch, count):
+    monkeypatch.setattr(limits, "memory", lambda: limits.Memory(10**12, count))
+
+
+def test_the_image_the_probabilities_and_the_network_are_held_at_once(params):
+    running = forward_bytes(100, 100, **network_of(params))
+    assert predict_bytes(params, [IMAGE], 100) == (4 + 4 * 4) * PIXELS + running
+    assert predict_bytes(params, [IMAGE], 100, writing=12) == (4 + 4 * 4 + 12) * PIXELS + running
+
+
+def test_where_normalising_takes_more_it_counts_instead():
+    colour = init_unet(np.random.default_rng(0), in_channels=3, base_channels=2, depth=1)
+    assert predict_bytes(colour, [(3, SIDE, SIDE)], 100) == (4 * 3 + 4 * 3 + 8) * PIXELS
+
+
+def test_images_are_held_together_and_predicted_one_after_the_other(params):
+    small = (1, 300, 200)
+    one = predict_bytes(params, [IMAGE], 100)
+    assert predict_bytes(params, iter([IMAGE, small]), 100) == one + 4 * 300 * 200
+    assert predict_bytes(params, [small, IMAGE, IMAGE], 100) == one + 4 * 300 * 200 + 4 * PIXELS
+    colour = init_unet(np.random.default_rng(0), in_channels=3, base_channels=2, depth=1)
+    both = predict_bytes(colour, [(3, 300, 200), (3, SIDE, SIDE)], 100)
+    assert both == predict_bytes(colour, [(3, SIDE, SIDE)], 100) + 12 * 300 * 200
+
+
+@pytest.mark.parametrize("shapes", [[(1, 400, 300)], [(1, 300, 400)], [(1, 400, 300), (1, 20, 500), (1, 500, 20)]])
+def test_without_a_tile_it_is_the_one_that_predict_takes_for_the_largest_image(params, shapes):
+    height, width = (shapes[0][1] + 16, shapes[0][2] + 16)  # these fit depth 1, whose border is 16
+    assert fits(height, 1) and fits(width, 1)
+    running = forward_bytes(height, width, **network_of(params))
+    held = sum(4 * H * W for _, H, W in shapes)
+    assert predict_bytes(params, shapes) == held + 4 * 4 * 400 * 300 + running
+
+
+def test_what_fits_is_returned_and_what_does_not_names_the_largest_tile_that_does(params, monkeypatch):
+    needed = predict_bytes(params, [IMAGE], 400)
+    free_memory(monkeypatch, 2 * needed)
+    assert check_prediction("it", params, iter([IMAGE]), 400) == needed
+    free_memory(monkeypatch, (predict_bytes(params, [IMAGE], 300) + 1) / SHARE)
+    with pytest.raises(InputError, match=r"^it needs about 0\.1 GB of memory, .* are free; --tile 300 would fit$"):
+        check_prediction("it", params, iter([IMAGE]), 400)
+    largest_default = 500 + 16  # 1000 pixels are cut in two
+    free_memory(monkeypatch, (predict_bytes(params, [IMAGE], largest_default) - 1) / SHARE)
+    with pytest.raises(InputError, match=f"--tile {largest_default - 2} would fit"):
+        check_prediction("it", params, [(1, 9, 9), IMAGE])
+
+
+def test_where_no_tile_fits_other_remedies_are_named(params, monkeypatch):
+    free_memory(monkeypatch, 4 * PIXELS)
+    with pytest.raises(InputError, match=r"no tile fits: close other programs, or cut the image up$"):
+        check_prediction("it", params, [IMAGE], writing=4)
+    with pytest.raises(InputError, match=r"cut the image up, or write --only probability$"):
+        check_prediction("it", params, [IMAGE], writing=12)
