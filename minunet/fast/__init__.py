@@ -3,7 +3,7 @@
 `layers.py` has every pair that the network uses. For each call it takes the quickest way to the readable layer's
 result: NumPy code in `cpu/`, CUDA kernels in `cuda/`, or the readable layer itself. Files in `cpu/` and `cuda/` bear
 the name of the layer in `minunet/layers` that they speed up. `plan.py` decides about convolutions, and
-`thresholds.py` has the numbers.
+`thresholds.py` has the numbers. `one_array.py` makes one array of many, for the optimiser.
 
 Four words for pieces of the work:
 

@@ -11,6 +11,7 @@ from minunet.backend import array_module
 from minunet.fast.cpu import batch_norm as norm_on_cpu
 from minunet.fast.cpu import conv as on_cpu
 from minunet.fast.cuda import conv as kernels
+from minunet.fast.cuda import conv_1x1 as kernels_1x1
 from minunet.fast.environment import convolution_choice
 from minunet.fast.plan import plan
 from minunet.fast.same_as import same_as
@@ -33,6 +34,8 @@ def conv2d_forward(x, weight, bias):
         return readable.conv2d_forward(x, weight, bias)
     if chosen.way == "cuda":
         return kernels.conv2d_forward(x, weight, bias)
+    if chosen.way == "cuda_1x1":
+        return kernels_1x1.conv2d_forward(x, weight, bias)
     return on_cpu.forward(chosen, x, weight, bias, with_relu=False), Conv2dCache(x, weight)
 
 
@@ -46,6 +49,8 @@ def conv2d_backward(dy, cache):
         return readable.conv2d_backward(dy, cache)
     if chosen.way == "cuda":
         return kernels.conv2d_backward(dy, cache)
+    if chosen.way == "cuda_1x1":
+        return kernels_1x1.conv2d_backward(dy, cache)
     return on_cpu.backward(chosen, dy.astype(x.dtype, copy=False), None, x, weight, with_dx=True)
 
 
@@ -53,7 +58,7 @@ def conv2d_backward(dy, cache):
 def conv2d_relu_forward(x, weight, bias):
     check_conv2d(x, weight, bias)
     chosen = plan(x, weight, backward=False)
-    if chosen.way == "readable":
+    if chosen.way in ("readable", "cuda_1x1"):
         return readable_with_relu.conv2d_relu_forward(x, weight, bias)
     if chosen.way == "cuda":
         return kernels.conv2d_relu_forward(x, weight, bias)
@@ -68,7 +73,7 @@ def conv2d_relu_backward(dy, cache, with_dx=True):
     x, weight = conv_cache
     check_gradient(dy, _output_shape(x, weight), x)
     chosen = plan(x, weight, backward=True)
-    if chosen.way == "readable":
+    if chosen.way in ("readable", "cuda_1x1"):
         return readable_with_relu.conv2d_relu_backward(dy, cache, with_dx)
     if chosen.way == "cuda":
         return kernels.conv2d_relu_backward(dy, cache, with_dx)

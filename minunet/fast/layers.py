@@ -27,6 +27,7 @@ from minunet.fast.cuda import loader
 from minunet.fast.cuda import loss as loss_kernels
 from minunet.fast.cuda import pool as pool_kernels
 from minunet.fast.cuda import relu as relu_kernels
+from minunet.fast.cuda import up_conv as up_conv_kernels
 from minunet.fast.environment import kernels_are_allowed
 from minunet.fast.same_as import same_as
 from minunet.layers import (
@@ -93,13 +94,13 @@ def max_pool_backward(dy, cache):
 
 @same_as(up_conv.up_conv_forward)
 def up_conv_forward(x, weight, bias):
-    return choose(up_conv, x, on_cpu=up_conv_on_cpu).up_conv_forward(x, weight, bias)
+    return choose(up_conv, x, kernels=up_conv_kernels, on_cpu=up_conv_on_cpu).up_conv_forward(x, weight, bias)
 
 
 @same_as(up_conv.up_conv_backward)
 def up_conv_backward(dy, cache):
     check_cache(cache, UpConvCache)
-    return choose(up_conv, cache.x, on_cpu=up_conv_on_cpu).up_conv_backward(dy, cache)
+    return choose(up_conv, cache.x, kernels=up_conv_kernels, on_cpu=up_conv_on_cpu).up_conv_backward(dy, cache)
 
 
 @same_as(crop_concat.crop_concat_forward)

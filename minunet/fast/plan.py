@@ -7,6 +7,7 @@
     winograd       fast/cpu/winograd.py       3x3 kernels with a quarter of the multiplications, in tiles
     winograd_deep  fast/cpu/winograd_deep.py  the same for deep layers: few pixels, many channels
     cuda           fast/cuda/conv.py          Winograd's convolution by CUDA kernels, on a GPU
+    cuda_1x1       fast/cuda/conv_1x1.py      one product, on a GPU
 
 On a CPU the choice depends only on the shapes and, between the last two, on the number of cores, never on a timing. So
 on one machine a layer is always computed in the same way, and by the first two ways its bits are the same on any number
@@ -58,11 +59,12 @@ def plan(x: Array, weight: Array, backward: bool) -> Plan:
 
 
 def _way_on_gpu(choice: str, x: Array, weight: Array) -> str:
-    if not _is_3x3(weight) or choice in ("readable", "direct"):
+    is_1x1 = weight.shape[2:] == (1, 1)
+    if choice in ("readable", "direct") or not (is_1x1 or _is_3x3(weight)):
         return "readable"
     if kernels_are_allowed() and loader.compiles("winograd", x):
-        return "cuda"
-    return _winograd_for(x, weight) if choice == "winograd" else "readable"
+        return "cuda_1x1" if is_1x1 else "cuda"
+    return _winograd_for(x, weight) if choice == "winograd" and not is_1x1 else "readable"
 
 
 def _way_on_cpu(choice: str, x: Array, weight: Array, backward: bool) -> str:

@@ -29,3 +29,9 @@ LONG_PRODUCTS = 64  # channels, in and out, from which on several rows share a p
 
 # How much is worked on at a time on a GPU
 CUDA_CHUNK = 2**28  # elements of V, or of M, in a chunk of images: 1 GiB in float32. See benchmarks/README.md
+CUDA_BLOCKS = (
+    264  # blocks of 64x64 numbers of dU that are worked on at the same time, at least: two for each of 132 cores
+)
+CUDA_SLAB = (
+    512  # tiles in a slab, at least: with fewer, adding up the slabs would cost more than it saves. Not measured
+)

@@ -11,8 +11,9 @@ play the first rounds among themselves and the last ones together, and the resul
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from minunet.backend import Array, array_module, flatten
+from minunet.backend import Array, flatten
 from minunet.errors import InputError
+from minunet.fast.one_array import concatenated
 
 
 class Ranks(NamedTuple):
@@ -67,8 +68,8 @@ def mean_gradient(tiles: Sequence[tuple], ranks: Ranks) -> tuple[Any, ...]:
 
 
 def _as_vector(loss: Array, *trees: dict) -> Array:
-    parts = [x.ravel() for tree in trees for x in flatten(tree).values()]
-    return array_module(parts[0]).concatenate([loss.reshape(1).astype(parts[0].dtype), *parts])
+    parts = [x for tree in trees for x in flatten(tree).values()]
+    return concatenated([loss.reshape(1).astype(parts[0].dtype), *parts])
 
 
 def pairwise_sum(vectors: Sequence[Array]) -> Array:

@@ -57,6 +57,7 @@ from minunet.training.config import Config, length_of_run, norm_of, peak_learnin
 from minunet.training.correction import shift_of_logits
 from minunet.training.folding import NORMALISED, fold_run
 from minunet.training.health import check_loss, quietly, warn_if_stuck
+from minunet.training.optimiser_step import take_step
 from minunet.training.optimisers import OPTIMISERS
 from minunet.training.validation import validate
 
@@ -206,8 +207,7 @@ def batch_step(run: Run, tiles: list[Tile], step: int, rate: float, ranks: Ranks
     loss, grads, means = mean_gradient(gradients, ranks)
     if array_module(loss) is np:  # on a GPU the host would wait here; there `train_steps` looks at it after the step
         check_loss(run, tiles, step, loss, ranks)
-    optimiser = OPTIMISERS[run.config.optimiser]
-    optimiser.step(run.params, grads, run.optimiser_state, rate, run.config.momentum, step + 1)
+    take_step(run.config.optimiser, run.params, grads, run.optimiser_state, rate, run.config.momentum, step + 1)
     update_running_averages(flatten(run.running), means, step + 1)
     return loss
 

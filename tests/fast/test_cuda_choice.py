@@ -41,14 +41,17 @@ def test_which_convolution_is_taken(monkeypatch, rng):
         monkeypatch.delenv("MINUNET_CONVOLUTION", raising=False)
         monkeypatch.delenv("MINUNET_KERNELS", raising=False)
         assert plan(x, weight, backward) == Plan("cuda", "one part")
-        assert plan(x, weight[..., :1, :1], backward) == Plan("readable", "one part")
+        assert plan(x, weight[..., :1, :1], backward) == Plan("cuda_1x1", "one part")
+        assert plan(x, weight[..., :2, :2], backward) == Plan("readable", "one part")
         assert plan(x.astype(np.float16), weight, backward) == Plan("readable", "one part")
         for way in ("readable", "direct"):
             monkeypatch.setenv("MINUNET_CONVOLUTION", way)
             assert plan(x, weight, backward) == Plan("readable", "one part")
+            assert plan(x, weight[..., :1, :1], backward) == Plan("readable", "one part")
         monkeypatch.setenv("MINUNET_CONVOLUTION", "winograd")
         assert plan(x, weight, backward) == Plan("cuda", "one part")
         monkeypatch.setenv("MINUNET_KERNELS", "readable")
+        assert plan(x, weight[..., :1, :1], backward) == Plan("readable", "one part")
         assert plan(x, weight, backward) == Plan("winograd_deep", "one part")  # 36 pixels for 3 kernels
 
 

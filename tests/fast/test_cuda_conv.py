@@ -36,10 +36,12 @@ def tile(request, monkeypatch):
     return request.param
 
 
+@pytest.mark.parametrize("slab", [512, 3], ids=["one_slab", "slabs"])
 @pytest.mark.parametrize("chunk", [2**28, 1], ids=["together", "one_by_one"])
 @pytest.mark.parametrize("shape", CONVOLUTIONS)
-def test_winograd(rng, monkeypatch, dtype, tile, shape, chunk):
+def test_winograd(rng, monkeypatch, dtype, tile, shape, chunk, slab):
     monkeypatch.setattr(thresholds, "CUDA_CHUNK", chunk)
+    monkeypatch.setattr(thresholds, "CUDA_SLAB", slab)
     x, weight, bias, dy = convolution(rng, shape, dtype)
     y, cache = conv.conv2d_forward(x, weight, bias)
     y_kernel, cache_kernel = conv_kernels.conv2d_forward(*(on_device(a) for a in (x, weight, bias)))
@@ -69,12 +71,25 @@ def test_winograds_transforms_are_those_of_its_matrices(rng, tile):
     side, points = tile + 2, (tile + 2) ** 2
     x, weight, *_ = convolution(rng, (2, 3, 4, 12, 9), np.float64)
     U = np.einsum("ip,jq,fcpq->ijfc", G, G, weight).reshape(points, 4, 3)
-    np.testing.assert_allclose(to_host(conv_kernels._evaluate_kernels(on_device(weight))), U, atol=1e-14)
+    np.testing.assert_allclose(to_host(conv_kernels._evaluate_kernels(on_device(weight), 1)), U, atol=1e-14)
     padded = np.pad(x, [(0, 0), (0, 0), (0, 2), (0, 1)])  # y has 10 x 7 pixels; it is covered by 12 x 8
     corners = [(n, h, w) for n in range(2) for h in range(0, 10, tile) for w in range(0, 7, tile)]
     tiles = np.array([padded[n, :, h : h + side, w : w + side] for n, h, w in corners])
     V = np.einsum("ip,jq,tcpq->ijct", B, B, tiles).reshape(points, 3, len(corners))
-    np.testing.assert_allclose(to_host(conv_kernels._evaluate_tiles(on_device(x))), V, atol=1e-13)
+    np.testing.assert_allclose(to_host(conv_kernels._evaluate_tiles(on_device(x), 1)), V, atol=1e-13)
+    V = V.reshape(points, 3, 2, -1)[:, :, 0, : 6 if tile == 4 else 20]  # of the first image alone
+    first = to_host(conv_kernels._evaluate_tiles(on_device(x[:1]), 1))
+    assert first.shape[2] % 4 == 0 and not first[:, :, V.shape[2] :].any()  # tiles that belong to no image
+    np.testing.assert_allclose(first[:, :, : V.shape[2]], V, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("shape", "slabs"), [((1, 64, 64, 572, 572), 8), ((1, 1024, 512, 58, 58), 1), ((1, 2, 2, 20, 20), 1)], ids=str
+)
+def test_into_how_many_slabs_the_tiles_are_cut(shape, slabs):
+    N, C, F, H, W = shape
+    x = np.broadcast_to(np.float32(0), (N, C, H, W))
+    assert conv_kernels._count_slabs(x, F) == slabs
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

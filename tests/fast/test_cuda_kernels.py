@@ -7,11 +7,13 @@ from on_stand_in import assert_same, marks, on_device
 from minunet import InputError, flatten
 from minunet.backend import to_host
 from minunet.fast.cuda import conv as conv_kernels
+from minunet.fast.cuda import conv_1x1 as conv_1x1_kernels
 from minunet.fast.cuda import crop_concat as crop_concat_kernels
 from minunet.fast.cuda import loss as loss_kernels
 from minunet.fast.cuda import pool as pool_kernels
 from minunet.fast.cuda import relu as relu_kernels
-from minunet.layers import conv, crop_concat, loss, pool, relu
+from minunet.fast.cuda import up_conv as up_conv_kernels
+from minunet.layers import conv, crop_concat, loss, pool, relu, up_conv
 
 pytestmark = marks
 
@@ -63,6 +65,27 @@ def test_crop_concat(rng, dtype, skip_shape, x_shape):
     gradients = crop_concat_kernels.crop_concat_backward(on_device(dy), cache_kernel)
     for gradient, expected in zip(gradients, crop_concat.crop_concat_backward(dy, cache), strict=True):
         assert_same(gradient, expected)
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 4, 5, 7), (1, 1, 1, 1, 1), (3, 2, 1, 1, 4), (1, 5, 3, 20, 3)]
+)  # N, C, F, H, W
+def test_products_of_channels(rng, dtype, shape):
+    """The up-convolution, and the convolution with a 1x1 kernel."""
+    N, C, F, H, W = shape
+    x, bias = rng.standard_normal((N, C, H, W)).astype(dtype), rng.standard_normal(F).astype(dtype)
+    for kernels, readable, name, size in [
+        (up_conv_kernels, up_conv, "up_conv", (C, F, 2, 2)),
+        (conv_1x1_kernels, conv, "conv2d", (F, C, 1, 1)),
+    ]:
+        weight = rng.standard_normal(size).astype(dtype)
+        y, cache = getattr(readable, f"{name}_forward")(x, weight, bias)
+        dy = rng.standard_normal(y.shape).astype(dtype)
+        y_kernel, cache_kernel = getattr(kernels, f"{name}_forward")(*(on_device(a) for a in (x, weight, bias)))
+        results = y_kernel, *getattr(kernels, f"{name}_backward")(on_device(dy), cache_kernel)
+        expected = y, *getattr(readable, f"{name}_backward")(dy, cache)
+        for result, value in zip(results, expected, strict=True):
+            assert_same(result, value, 20 * np.finfo(dtype).eps * max(1, np.abs(value).max()))
 
 
 @pytest.mark.parametrize("labels_dtype", [np.int64, np.uint8])
@@ -145,6 +168,8 @@ def test_arguments_of_any_layout(rng):
         (crop_concat_kernels, crop_concat, "crop_concat", (skip, x)),
         (loss_kernels, loss, "softmax_cross_entropy", (x, labels, weights)),
         (conv_kernels, conv, "conv2d", (x, weight, bias)),
+        (conv_1x1_kernels, conv, "conv2d", (x, weight[:, :, :1, :1], bias)),
+        (up_conv_kernels, up_conv, "up_conv", (x, weight[:3, :, :2, :2], bias[:3])),
     ]:
         y, cache = getattr(readable, f"{name}_forward")(*args)
         y_kernel, cache_kernel = getattr(kernels, f"{name}_forward")(*(strewn(arg) for arg in args))
@@ -163,6 +188,8 @@ def test_an_array_of_the_host_among_those_of_the_device_is_named(rng):
         (crop_concat_kernels, "crop_concat", {"skip": skip, "x": x}),
         (loss_kernels, "softmax_cross_entropy", {"logits": x, "labels": labels, "weights": weights}),
         (conv_kernels, "conv2d", {"x": x, "weight": weight, "bias": bias}),
+        (conv_1x1_kernels, "conv2d", {"x": x, "weight": weight[:, :, :1, :1], "bias": bias}),
+        (up_conv_kernels, "up_conv", {"x": x, "weight": weight[:3, :, :2, :2], "bias": bias[:3]}),
     ]:
         for moved in list(args)[1:]:
             mixed = [x if argument == moved else on_device(x) for argument, x in args.items()]
@@ -175,6 +202,8 @@ def test_an_array_of_the_host_among_those_of_the_device_is_named(rng):
         (pool_kernels, "max_pool", [x]),
         (conv_kernels, "conv2d", [x, weight, bias]),
         (conv_kernels, "conv2d_relu", [x, weight, bias]),
+        (conv_1x1_kernels, "conv2d", [x, weight[:, :, :1, :1], bias]),
+        (up_conv_kernels, "up_conv", [x, weight[:3, :, :2, :2], bias[:3]]),
     ]:
         y, cache = getattr(kernels, f"{name}_forward")(*(on_device(arg) for arg in args))
         with pytest.raises(InputError, match=r"^dy must be on the device of cache \(GPU\), got an array on the host"):

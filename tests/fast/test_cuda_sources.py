@@ -15,9 +15,12 @@ SOURCES = sorted(path.stem for path in Path(loader.__file__).parent.glob("*.cu")
 ARCHITECTURES = ("sm_80", "sm_90")  # A100; H100 and H200
 REGISTERS = {  # a thread may have 255; with 64 or fewer, 1024 threads are at work on each multiprocessor
     "crop_concat": 64,
+    "gather": 32,
     "loss": 64,
+    "optimisers": 32,
     "pool": 32,
     "relu": 32,
+    "up_conv": 32,
     "winograd": 128,
 }
 pytestmark = [

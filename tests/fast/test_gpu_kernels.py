@@ -15,13 +15,15 @@ from minunet import flatten, gradcheck
 from minunet.backend import array_module, map_tree, to_device, to_host
 from minunet.fast import conv as fast_conv
 from minunet.fast.cuda import conv as conv_kernels
+from minunet.fast.cuda import conv_1x1 as conv_1x1_kernels
 from minunet.fast.cuda import crop_concat as crop_concat_kernels
 from minunet.fast.cuda import loader
 from minunet.fast.cuda import loss as loss_kernels
 from minunet.fast.cuda import pool as pool_kernels
 from minunet.fast.cuda import relu as relu_kernels
+from minunet.fast.cuda import up_conv as up_conv_kernels
 from minunet.fast.plan import plan
-from minunet.layers import conv, conv_relu, crop_concat, loss, pool, relu
+from minunet.layers import conv, conv_relu, crop_concat, loss, pool, relu, up_conv
 
 pytestmark = pytest.mark.gpu
 TYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -75,6 +77,16 @@ def pairs(dtype, H=37, W=21):
             (loss_kernels.softmax_cross_entropy_forward, loss_kernels.softmax_cross_entropy_backward),
             (loss.softmax_cross_entropy_forward, loss.softmax_cross_entropy_backward),
             (normal(2, 3, H, W), labels % 3),
+        ),
+        "up_conv": (
+            (up_conv_kernels.up_conv_forward, up_conv_kernels.up_conv_backward),
+            (up_conv.up_conv_forward, up_conv.up_conv_backward),
+            (normal(2, 5, H, W), normal(5, 3, 2, 2), normal(3)),
+        ),
+        "conv_1x1": (
+            (conv_1x1_kernels.conv2d_forward, conv_1x1_kernels.conv2d_backward),
+            (conv.conv2d_forward, conv.conv2d_backward),
+            (normal(2, 5, H, W), normal(3, 5, 1, 1), normal(3)),
         ),
         "winograd": (
             (conv_kernels.conv2d_forward, conv_kernels.conv2d_backward),

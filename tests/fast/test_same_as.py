@@ -10,14 +10,16 @@ from minunet.backend import Constant
 from minunet.fast import conv, layers
 from minunet.fast.cpu import crop_concat, pool, up_conv
 from minunet.fast.cuda import conv as cuda_conv
+from minunet.fast.cuda import conv_1x1 as cuda_conv_1x1
 from minunet.fast.cuda import crop_concat as cuda_crop_concat
 from minunet.fast.cuda import loss as cuda_loss
 from minunet.fast.cuda import pool as cuda_pool
 from minunet.fast.cuda import relu as cuda_relu
+from minunet.fast.cuda import up_conv as cuda_up_conv
 
 MODULES = [
     *(conv, layers, crop_concat, pool, up_conv),
-    *(cuda_conv, cuda_crop_concat, cuda_loss, cuda_pool, cuda_relu),
+    *(cuda_conv, cuda_conv_1x1, cuda_crop_concat, cuda_loss, cuda_pool, cuda_relu, cuda_up_conv),
 ]
 FUNCTIONS = [
     pytest.param(function, id=f"{function.__module__}.{name}")
@@ -28,7 +30,7 @@ FUNCTIONS = [
 
 
 def test_there_are_pairs_in_every_module():
-    assert len(FUNCTIONS) == 6 + 10 + 3 * 2 + 4 + 4 * 2
+    assert len(FUNCTIONS) == 6 + 10 + 3 * 2 + 4 + 6 * 2
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

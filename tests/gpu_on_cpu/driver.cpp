@@ -24,6 +24,7 @@ Counts counts;
 static std::map<std::string, std::pair<long, long>> by_name;  // how often, and how many bytes
 static std::recursive_mutex lock;                             // one thing at a time: threads may share the device
 static thread_local bool waiting_is_forbidden = false;
+static std::map<const void *, long> sizes;                    // of arrays, for the next launch; see fake_size
 static bool dry = false;
 static int capability = 90, driver_version = 13000;
 static std::string trouble = "an error of the driver of tests/gpu_on_cpu";
@@ -87,6 +88,7 @@ extern "C" {
 
 void fake_forbid_waiting(int on) { waiting_is_forbidden = on; }
 void fake_count_only(int on) { dry = on; }
+void fake_size(const void *p, long bytes) { sizes[p] = bytes; }  // of an array that is part of a larger one
 void fake_set_capability(int major, int minor) { capability = 10 * major + minor; }
 void fake_set_driver_version(int version) { driver_version = version; }
 void fake_reset_counts() { counts = {}; by_name.clear(); }
@@ -268,9 +270,11 @@ int cuLaunchKernel(Function *f, unsigned gx, unsigned gy, unsigned gz, unsigned 
         const Seen &seen = call.seen[i];
         auto [start, size] = block_of(seen.pointer);
         if (!start) continue;
-        bytes += seen.bytes ? seen.bytes : start + size - (const char *)seen.pointer;
+        auto known = sizes.find(seen.pointer);
+        bytes += seen.bytes ? seen.bytes : known != sizes.end() ? known->second : start + size - (const char *)seen.pointer;
         if (!error) error = check_margins(seen.pointer, f->name.c_str());
     }
+    sizes.clear();
     note(f->name.c_str(), bytes);
     return error;
 }

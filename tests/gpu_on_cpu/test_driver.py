@@ -39,6 +39,14 @@ def test_a_kernel_runs_and_is_counted(cp, driver):
     assert (x.get() == 7).all()
 
 
+def test_the_bytes_of_a_view_are_counted_if_its_size_is_said(cp, driver):
+    x, fill = cp.empty(300, np.float32)[:10], kernel(cp, "fill")
+    for run, size in ((fill, 1200), (driver.saying_sizes(fill), 40), (fill, 1200)):
+        with driver.counted() as counts:
+            run((1,), (256,), (x, np.int32(10), np.float32(7)))
+            assert counts().by_name == {"fill": (1, size)}
+
+
 def test_threads_wait_for_each_other_at_a_barrier(cp):
     x = cp.arange(64, dtype=np.float32)
     kernel(cp, "reverse")((1,), (64,), (x,))

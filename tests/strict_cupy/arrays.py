@@ -4,6 +4,7 @@ import contextlib
 import copy
 import functools
 import threading
+import types
 
 import numpy as np
 
@@ -129,6 +130,10 @@ class ndarray:  # noqa: N801 - CuPy's name
     @property
     def device(self):
         return "the stand-in"
+
+    @property
+    def data(self):
+        return types.SimpleNamespace(ptr=self._memory.ctypes.data)
 
     def __copy__(self):
         return on_device(self._memory.copy())

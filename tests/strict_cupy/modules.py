@@ -96,7 +96,13 @@ def modules() -> dict[str, types.ModuleType]:
         "cupy.cuda.cublas": Module("cupy.cuda.cublas", cublas),
         "cupy.cuda.memory": Module("cupy.cuda.memory", nothing, OutOfMemoryError=OutOfMemoryError),
         "cupy.cuda.runtime": Module(
-            "cupy.cuda.runtime", nothing, memGetInfo=lambda: (FREE, TOTAL), getDeviceCount=lambda: 1
+            "cupy.cuda.runtime",
+            nothing,
+            memGetInfo=lambda: (FREE, TOTAL),
+            getDeviceCount=lambda: 1,
+            is_hip=False,
+            CUDA_R_32F=0,
+            CUDA_R_64F=1,
         ),
         "cupy.lib": Module("cupy.lib", nothing),
         "cupy.lib.stride_tricks": Module("cupy.lib.stride_tricks", np.lib.stride_tricks),

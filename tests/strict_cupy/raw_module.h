@@ -15,6 +15,7 @@ static thread_local dim3 gridDim, blockDim, blockIdx, threadIdx;
 using std::exp;
 using std::log;
 using std::nan;
+using std::sqrt;
 
 template <class... Args, std::size_t... k>
 int run(void (*kernel)(Args...), unsigned blocks, unsigned threads, void **args, const int *sizes, int count,

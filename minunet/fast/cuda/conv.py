@@ -5,17 +5,25 @@
 
 Each product is one batched call of cuBLAS: one matrix for each point, over all tiles of a chunk of images. V, M and y
 are written once and read once. There are 36 points, for tiles of 4x4 pixels of y; with TF32 there are 16, for tiles
-of 2x2 (see `loader.tile_size`).
+of 2x2 (see `loader.tile_size`). U is worked out again on the way back: kept, it would take up to four times the memory
+of all weights.
+
+On the way back the tiles of a chunk are cut into slabs, and each is a product of its own: dU is small where there are
+few channels, and a sum over all tiles, of which a GPU with many cores would work on a few numbers only. The kernel that
+makes dweight adds them up. A slab's tiles are a multiple of 4, filled up with tiles of zeros: so each row of V and M
+begins at a multiple of 16 bytes, as tensor cores read them.
 
 The gradient of the bias costs nothing extra: at the point 1 along both axes, dM is the sum of its tile of dy.
 """
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from minunet.backend import Array, array_module
 from minunet.fast import thresholds
 from minunet.fast.cuda.loader import NULL, contiguous, launch, tile_size
+from minunet.fast.cuda.products import product
 from minunet.fast.same_as import same_as
 from minunet.layers import conv as readable
 from minunet.layers import conv_relu as readable_with_relu
@@ -53,11 +61,11 @@ def _forward(x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
     N, C, H, W = x.shape
     F = len(weight)
     x, bias = contiguous(x, x.dtype), contiguous(bias, x.dtype)
-    U = _evaluate_kernels(weight)  # (points, F, C)
+    U = _evaluate_kernels(weight, slabs=1)  # (points, F, C)
     y = array_module(x).empty((N, F, H - 2, W - 2), x.dtype)
     for images in _chunks(x, F):
-        M = U @ _evaluate_tiles(x[images])  # (F, C) @ (C, T) -> (F, T), at each point
-        _launch_on_tiles("interpolate_tiles", F, y[images], M, bias, y[images], int(with_relu))
+        M = product(U, _evaluate_tiles(x[images], slabs=1))  # (F, C) @ (C, L) -> (F, L), at each point
+        _launch_on_tiles("interpolate_tiles", M, y[images], M, bias, y[images], int(with_relu))
     return y
 
 
@@ -72,51 +80,53 @@ def _backward(dy: Array, cache: Conv2dCache, y: Array | None, with_dx: bool) -> 
     F = len(weight)
     check_gradient(dy, (N, F, H - 2, W - 2), x)
     x, dy = contiguous(x, x.dtype), contiguous(dy, x.dtype)
-    U_transposed = _evaluate_kernels(weight.transpose(1, 0, 2, 3)) if with_dx else None  # (points, C, F)
-    dU, dbias = xp.zeros((_side(x) ** 2, F, C), x.dtype), xp.zeros(F, x.dtype)
+    slabs = _count_slabs(x, F)
+    points = _side(x) ** 2
+    U = _evaluate_kernels(weight, slabs) if with_dx else None  # (points slabs, F, C)
     dx = xp.empty(x.shape, x.dtype) if with_dx else None
+    dU = xp.empty((points * slabs, F, C), x.dtype)
+    dbias: Any = 0
     for images in _chunks(x, F):
-        V = _evaluate_tiles(x[images])
-        V_transposed = xp.ascontiguousarray(V.transpose(0, 2, 1))  # the layout that a product of CuPy reads
-        del V
-        dM = xp.empty((len(V_transposed), F, V_transposed.shape[1]), x.dtype)
+        V = _evaluate_tiles(x[images], slabs)
+        dM = xp.empty((points * slabs, F, V.shape[2]), x.dtype)
         gate = NULL if y is None else y[images]
-        _launch_on_tiles("interpolate_tiles_transposed", F, dy[images], dy[images], gate, dM)
-        dU += dM @ V_transposed  # (F, T) @ (T, C) -> (F, C), at each point
-        del V_transposed
-        dbias += dM[_side(x) + 1].sum(axis=1)  # the point 1 along h and along w
-        if dx is not None and U_transposed is not None:
-            dV = U_transposed @ dM  # (C, F) @ (F, T) -> (C, T), at each point
+        _launch_on_tiles("interpolate_tiles_transposed", dM, dy[images], dy[images], gate, dM)
+        product(dM, V.transpose(0, 2, 1), dU, add=images.start > 0)  # (F, L) @ (L, C) -> (F, C), at each point and slab
+        del V
+        at_1_and_1 = dM.reshape(points, slabs, F, -1)[_side(x) + 1]  # the point 1 along h and along w
+        sums = at_1_and_1.sum(axis=(0, 2))
+        dbias = sums if images.start == 0 else dbias + sums  # 0 + sums would be one kernel more
+        if dx is not None and U is not None:
+            dV = product(U.transpose(0, 2, 1), dM)  # (C, F) @ (F, L) -> (C, L), at each point and slab
             _launch_on_blocks(dV, dx[images])
     dweight = xp.empty(weight.shape, x.dtype)
-    launch(SOURCE, "evaluate_kernels_transposed", F * C, dU, dweight, F * C)
+    launch(SOURCE, "evaluate_kernels_transposed", F * C, dU, dweight, F * C, slabs)
     return dx, dweight, dbias
 
 
-def _evaluate_kernels(weight: Array) -> Array:
-    """Return U, (points, F, C)."""
+def _evaluate_kernels(weight: Array, slabs: int) -> Array:
+    """Return U, (points slabs, F, C)."""
     F, C = weight.shape[:2]
-    U = array_module(weight).empty((_side(weight) ** 2, F, C), weight.dtype)
-    launch(SOURCE, "evaluate_kernels", F * C, contiguous(weight, weight.dtype), U, F * C)
+    U = array_module(weight).empty((_side(weight) ** 2 * slabs, F, C), weight.dtype)
+    launch(SOURCE, "evaluate_kernels", F * C, contiguous(weight, weight.dtype), U, F * C, slabs)
     return U
 
 
-def _evaluate_tiles(x: Array) -> Array:
-    """Return V, (points, C, T)."""
+def _evaluate_tiles(x: Array, slabs: int) -> Array:
+    """Return V, (points slabs, C, L)."""
     N, C, H, W = x.shape
     rows, columns = _tiles(x, H - 2, W - 2)
-    T = N * rows * columns
-    V = array_module(x).empty((_side(x) ** 2, C, T), x.dtype)
-    launch(SOURCE, "evaluate_tiles", C * T, x, V, C * T, T, C, H, W, rows, columns)
+    L = 4 * math.ceil(N * rows * columns / slabs / 4)
+    V = array_module(x).empty((_side(x) ** 2 * slabs, C, L), x.dtype)
+    launch(SOURCE, "evaluate_tiles", slabs * C * L, x, V, slabs * C * L, L, N, C, H, W, rows, columns)
     return V
 
 
-def _launch_on_tiles(name: str, F: int, y: Array, *args) -> None:
-    """Launch a kernel with one thread for each tile of y, or dy, (N, F, OH, OW)."""
-    N, _, OH, OW = y.shape
-    rows, columns = _tiles(y, OH, OW)
-    T = N * rows * columns
-    launch(SOURCE, name, F * T, *args, F * T, T, F, OH, OW, rows, columns)
+def _launch_on_tiles(name: str, M: Array, y: Array, *args) -> None:
+    """Launch a kernel with one thread for each tile of y, or dy, (N, F, OH, OW), which M, or dM, has at each point."""
+    N, F, OH, OW = y.shape
+    L, size = M.shape[2], M.size // _side(y) ** 2
+    launch(SOURCE, name, size, *args, size, L, N, F, OH, OW, *_tiles(y, OH, OW))
 
 
 def _launch_on_blocks(dV: Array, dx: Array) -> None:
@@ -124,7 +134,8 @@ def _launch_on_blocks(dV: Array, dx: Array) -> None:
     N, C, H, W = dx.shape
     rows, columns = _tiles(dx, H - 2, W - 2)
     blocks = N * C * (rows + 1) * (columns + 1)
-    launch(SOURCE, "evaluate_tiles_transposed", blocks, dV, dx, blocks, dV.shape[2], C, H, W, rows, columns)
+    L, size = dV.shape[2], dV.size // _side(dx) ** 2
+    launch(SOURCE, "evaluate_tiles_transposed", blocks, dV, dx, blocks, size, L, C, H, W, rows, columns)
 
 
 def _side(x: Array) -> int:
@@ -136,6 +147,14 @@ def _tiles(x: Array, OH: int, OW: int) -> tuple[int, int]:
     """Return how many rows and columns of tiles cover an image of OH x OW pixels."""
     tile = tile_size(x.dtype)
     return math.ceil(OH / tile), math.ceil(OW / tile)
+
+
+def _count_slabs(x: Array, F: int) -> int:
+    """Return into how many slabs the tiles of a chunk are cut."""
+    N, C, H, W = x[next(_chunks(x, F))].shape
+    rows, columns = _tiles(x, H - 2, W - 2)
+    blocks = _side(x) ** 2 * math.ceil(F / 64) * math.ceil(C / 64)
+    return max(1, min(math.ceil(thresholds.CUDA_BLOCKS / blocks), N * rows * columns // thresholds.CUDA_SLAB))
 
 
 def _chunks(x: Array, F: int) -> Iterator[slice]:

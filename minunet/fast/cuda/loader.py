@@ -62,6 +62,11 @@ def contiguous(x: Array, dtype: DTypeLike) -> Array:
     return array_module(x).ascontiguousarray(x, dtype).reshape(x.shape)  # without reshape a 0-d array would get an axis
 
 
+def address(x: Any) -> int:
+    """Return where in the GPU's memory the first element of a CuPy array is."""
+    return x.data.ptr
+
+
 def launch(source: str, name: str, threads: int, *args: Any) -> None:
     """Run a kernel in at least so many threads; the kernel itself ends those that are too many.
 

@@ -13,7 +13,13 @@
 //
 // One thread = one tile of one channel, or one kernel, from beginning to end: its numbers stay in registers. Neighbouring
 // threads have neighbouring tiles, so that together they read and write one stretch of memory at each point.
-// `rows` x `columns` tiles cover an image, and t counts the tiles of all images of the batch.
+// `rows` x `columns` tiles cover an image, and t counts the tiles of all N images of the batch. They are cut into slabs of
+// L tiles, so that dU is the sum of many short products, which run at the same time, in place of one long one:
+//
+//     V[(i j), s, c, l], M[(i j), s, f, l]     with t = s L + l
+//     U[(i j), s, f, c]                        the same for each slab
+//
+// There are `slabs` of them. The last tiles of the last slab may belong to no image: those are 0 in V and dM.
 
 #define SIDE (TILE + 2)
 
@@ -69,15 +75,19 @@ static __device__ __forceinline__ void interpolate_transposed(const real in[4], 
     out[5] = in[3];
 }
 
+#define SIXTH ((real)(1. / 6))  // a GPU multiplies several times as fast as it divides
+#define TWELFTH ((real)(1. / 12))
+#define TWENTY_FOURTH ((real)(1. / 24))
+
 // out = G in
 static __device__ __forceinline__ void evaluate_taps(const real in[3], real out[6])
 {
     const real even1 = in[0] + in[2], even2 = in[0] + 4 * in[2];
     out[0] = in[0] / 4;
-    out[1] = (even1 + in[1]) / -6;
-    out[2] = (even1 - in[1]) / -6;
-    out[3] = (even2 + 2 * in[1]) / 24;
-    out[4] = (even2 - 2 * in[1]) / 24;
+    out[1] = (even1 + in[1]) * -SIXTH;
+    out[2] = (even1 - in[1]) * -SIXTH;
+    out[3] = (even2 + 2 * in[1]) * TWENTY_FOURTH;
+    out[4] = (even2 - 2 * in[1]) * TWENTY_FOURTH;
     out[5] = in[2];
 }
 
@@ -86,9 +96,9 @@ static __device__ __forceinline__ void evaluate_taps_transposed(const real in[6]
 {
     const real sum1 = in[1] + in[2], difference1 = in[1] - in[2];
     const real sum2 = in[3] + in[4], difference2 = in[3] - in[4];
-    out[0] = in[0] / 4 - sum1 / 6 + sum2 / 24;
-    out[1] = difference2 / 12 - difference1 / 6;
-    out[2] = sum2 / 6 - sum1 / 6 + in[5];
+    out[0] = in[0] / 4 - sum1 * SIXTH + sum2 * TWENTY_FOURTH;
+    out[1] = difference2 * TWELFTH - difference1 * SIXTH;
+    out[2] = (sum2 - sum1) * SIXTH + in[5];
 }
 
 #else  // the points 0, 1, -1 and infinity: no factor is above 1, so that rounding errors stay small
@@ -148,23 +158,23 @@ static __device__ __forceinline__ void evaluate_taps_transposed(const real in[4]
 
 #endif
 
-// V = B x_tile B'. A tile that reaches beyond the edge of x reads 0 there.
+// V = B x_tile B'. A tile that reaches beyond the edge of x, or lies beyond the last image, reads 0 there.
 extern "C" __global__ void evaluate_tiles(
     const real *x,  // (N, C, H, W)
-    real *V,        // (points, C, T), T = N rows columns
-    index_t size,   // C T
-    index_t T, index_t C, index_t H, index_t W, index_t rows, index_t columns)
+    real *V,        // (points, slabs, C, L)
+    index_t size,   // slabs C L
+    index_t L, index_t N, index_t C, index_t H, index_t W, index_t rows, index_t columns)
 {
     const index_t k = (index_t)blockIdx.x * blockDim.x + threadIdx.x;  // where the tile is in V[i, j]
     if (k >= size) return;
-    const index_t t = k % T, c = k / T;
+    const index_t t = k / L / C * L + k % L, c = k / L % C;
     const index_t w = TILE * (t % columns), h = TILE * (t / columns % rows), n = t / columns / rows;
     const real *pixels = x + (n * C + c) * H * W;
 
     real half[SIDE][SIDE];  // B x_tile, one column after the other
     for (int j = 0; j < SIDE; ++j) {
         real in[SIDE], out[SIDE];
-        for (int i = 0; i < SIDE; ++i) in[i] = h + i < H && w + j < W ? pixels[(h + i) * W + w + j] : 0;
+        for (int i = 0; i < SIDE; ++i) in[i] = n < N && h + i < H && w + j < W ? pixels[(h + i) * W + w + j] : 0;
         evaluate(in, out);
         for (int i = 0; i < SIDE; ++i) half[i][j] = out[i];
     }
@@ -179,10 +189,11 @@ extern "C" __global__ void evaluate_tiles(
 // begins where it does, and in the last two rows or columns, or both, of those above and to the left of it.
 // One thread = one such block, so that no two threads write the same pixel.
 extern "C" __global__ void evaluate_tiles_transposed(
-    const real *dV,  // (points, C, T)
-    real *dx,        // (N, C, H, W)
-    index_t size,    // N C (rows + 1) (columns + 1)
-    index_t T, index_t C, index_t H, index_t W, index_t rows, index_t columns)
+    const real *dV,       // (points, slabs, C, L)
+    real *dx,             // (N, C, H, W)
+    index_t size,         // N C (rows + 1) (columns + 1)
+    index_t size_of_dV,   // of one of its points: slabs C L
+    index_t L, index_t C, index_t H, index_t W, index_t rows, index_t columns)
 {
     const index_t k = (index_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (k >= size) return;
@@ -194,11 +205,12 @@ extern "C" __global__ void evaluate_tiles_transposed(
         for (int left = 0; left < 2; ++left) {
             const index_t r = row - above, s = column - left;
             if (r < 0 || r == rows || s < 0 || s == columns) continue;
-            const real *point = dV + c * T + (n * rows + r) * columns + s;
+            const index_t t = (n * rows + r) * columns + s;
+            const real *point = dV + (t / L * C + c) * L + t % L;
             real half[SIDE][SIDE];  // B' dV, one column after the other
             for (int j = 0; j < SIDE; ++j) {
                 real in[SIDE], out[SIDE];
-                for (int i = 0; i < SIDE; ++i) in[i] = point[(SIDE * i + j) * C * T];
+                for (int i = 0; i < SIDE; ++i) in[i] = point[(SIDE * i + j) * size_of_dV];
                 evaluate_transposed(in, out);
                 for (int i = 0; i < SIDE; ++i) half[i][j] = out[i];
             }
@@ -216,8 +228,9 @@ extern "C" __global__ void evaluate_tiles_transposed(
 
 // U = G weight G'. One thread = one kernel.
 extern "C" __global__ void evaluate_kernels(const real *weight,  // (F, C, 3, 3)
-                                            real *U,             // (points, F, C)
-                                            index_t size)        // F C
+                                            real *U,             // (points, slabs, F, C)
+                                            index_t size,        // F C
+                                            index_t slabs)
 {
     const index_t k = (index_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (k >= size) return;
@@ -232,22 +245,25 @@ extern "C" __global__ void evaluate_kernels(const real *weight,  // (F, C, 3, 3)
     for (int i = 0; i < SIDE; ++i) {
         real out[SIDE];
         evaluate_taps(half[i], out);
-        for (int j = 0; j < SIDE; ++j) U[(SIDE * i + j) * size + k] = out[j];
+        for (int j = 0; j < SIDE; ++j)
+            for (index_t s = 0; s < slabs; ++s) U[((SIDE * i + j) * slabs + s) * size + k] = out[j];
     }
 }
 
-// dweight = G' dU G
-extern "C" __global__ void evaluate_kernels_transposed(const real *dU,  // (points, F, C)
+// dweight = G' dU G, of the sum of dU over the slabs
+extern "C" __global__ void evaluate_kernels_transposed(const real *dU,  // (points, slabs, F, C)
                                                        real *dweight,   // (F, C, 3, 3)
-                                                       index_t size)    // F C
+                                                       index_t size,    // F C
+                                                       index_t slabs)
 {
     const index_t k = (index_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (k >= size) return;
 
     real half[3][SIDE];  // G' dU
     for (int j = 0; j < SIDE; ++j) {
-        real in[SIDE], out[3];
-        for (int i = 0; i < SIDE; ++i) in[i] = dU[(SIDE * i + j) * size + k];
+        real in[SIDE] = {}, out[3];
+        for (int i = 0; i < SIDE; ++i)
+            for (index_t s = 0; s < slabs; ++s) in[i] += dU[((SIDE * i + j) * slabs + s) * size + k];
         evaluate_taps_transposed(in, out);
         for (int i = 0; i < 3; ++i) half[i][j] = out[i];
     }
@@ -260,16 +276,16 @@ extern "C" __global__ void evaluate_kernels_transposed(const real *dU,  // (poin
 
 // y_tile = A M A' + bias, and its ReLU if that is wanted, less what lies beyond the edge of y.
 extern "C" __global__ void interpolate_tiles(
-    const real *M,      // (points, F, T)
+    const real *M,      // (points, slabs, F, L)
     const real *bias,   // (F,)
     real *y,            // (N, F, OH, OW)
     index_t with_relu,  // 0 or 1
-    index_t size,       // F T
-    index_t T, index_t F, index_t OH, index_t OW, index_t rows, index_t columns)
+    index_t size,       // slabs F L
+    index_t L, index_t N, index_t F, index_t OH, index_t OW, index_t rows, index_t columns)
 {
     const index_t k = (index_t)blockIdx.x * blockDim.x + threadIdx.x;  // where the tile is in M[i, j]
     if (k >= size) return;
-    const index_t t = k % T, f = k / T;
+    const index_t t = k / L / F * L + k % L, f = k / L % F;
     const index_t w = TILE * (t % columns), h = TILE * (t / columns % rows), n = t / columns / rows;
     real *pixels = y + (n * F + f) * OH * OW;
     const real shift = bias[f];
@@ -286,7 +302,7 @@ extern "C" __global__ void interpolate_tiles(
         interpolate(half[i], out);
         for (int j = 0; j < TILE; ++j) {
             const real pixel = out[j] + shift;
-            if (h + i < OH && w + j < OW) pixels[(h + i) * OW + w + j] = with_relu && pixel <= 0 ? 0 : pixel;
+            if (n < N && h + i < OH && w + j < OW) pixels[(h + i) * OW + w + j] = with_relu && pixel <= 0 ? 0 : pixel;
         }
     }
 }
@@ -295,13 +311,13 @@ extern "C" __global__ void interpolate_tiles(
 extern "C" __global__ void interpolate_tiles_transposed(
     const real *dy,  // (N, F, OH, OW)
     const real *y,   // (N, F, OH, OW) or null
-    real *dM,        // (points, F, T)
-    index_t size,    // F T
-    index_t T, index_t F, index_t OH, index_t OW, index_t rows, index_t columns)
+    real *dM,        // (points, slabs, F, L)
+    index_t size,    // slabs F L
+    index_t L, index_t N, index_t F, index_t OH, index_t OW, index_t rows, index_t columns)
 {
     const index_t k = (index_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (k >= size) return;
-    const index_t t = k % T, f = k / T;
+    const index_t t = k / L / F * L + k % L, f = k / L % F;
     const index_t w = TILE * (t % columns), h = TILE * (t / columns % rows), n = t / columns / rows;
     const index_t plane = (n * F + f) * OH * OW;
 
@@ -309,8 +325,8 @@ extern "C" __global__ void interpolate_tiles_transposed(
     for (int j = 0; j < TILE; ++j) {
         real in[TILE], out[SIDE];
         for (int i = 0; i < TILE; ++i) {
-            const bool inside = h + i < OH && w + j < OW;
-            const index_t pixel = inside ? plane + (h + i) * OW + w + j : plane;
+            const bool inside = n < N && h + i < OH && w + j < OW;
+            const index_t pixel = inside ? plane + (h + i) * OW + w + j : 0;
             in[i] = inside ? dy[pixel] * (real)(!y || y[pixel] > 0) : 0;
         }
         interpolate_transposed(in, out);
