@@ -129,7 +129,7 @@ def test_a_run_that_is_resumed_by_a_wrong_name_does_not_begin_anew(command, tmp_
     assert not (tmp_path / "rnu").exists()
 
 
-@pytest.mark.parametrize("size", [0, 1, 1000, -8])
+@pytest.mark.parametrize("size", [0, *(pytest.param(size, marks=pytest.mark.slow) for size in (1, 1000)), -8])
 def test_a_checkpoint_that_is_cut_off(command, finished_run, cells_folder, tmp_path, size):
     """r9y9/deepvoice3_pytorch#67: empty; zylo117/Yet-Another-EfficientDet-Pytorch#101: the last 8 bytes are missing."""
     shutil.copytree(finished_run, tmp_path / "run")
