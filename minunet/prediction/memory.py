@@ -20,21 +20,24 @@ SMALL = 4  # bytes for each pixel: a picture of grey values, and its compressed 
 
 
 def predict_bytes(params: Params, shapes: Iterable[Sequence[int]], tile: int | None = None, writing: int = 0) -> int:
-    """Return how many bytes it takes to predict images (C, H, W) of these shapes.
+    """Return how many bytes it takes to predict images (C, H, W) of these shapes, one after the other.
 
-    In memory there are as many images at once as tiles are worked on at once, at most. `writing` is how many bytes for
-    each pixel are needed to write the results.
+    Only images with fewer tiles than are worked on at once are held together. `writing` is how many bytes for each
+    pixel are needed to write the results.
     """
-    shapes, network = list(shapes), network_of(params)
-    depth, K = network["depth"], network["num_classes"]
-    height, width = (tile, tile) if tile else _largest_default_tile(shapes, depth)
-    count = sum(_count_of_tiles(shape, tile, depth) for shape in shapes)
-    at_once = min(count, tiles_at_once(params, height, width))
-    held = min(len(shapes), at_once) * max(4 * C * H * W for C, H, W in shapes)
-    normalising = max((4 * C + 8) * H * W for C, H, W in shapes)
-    pixels = max(H * W for _, H, W in shapes)
-    running = (4 * K + writing) * pixels + forward_bytes(height, width, at_once, **network)
-    return held + max(normalising, running)
+    shapes = list(shapes)
+    return max(_bytes_for_one(params, shape, tile, writing, len(shapes)) for shape in shapes)
+
+
+def _bytes_for_one(params: Params, shape: Sequence[int], tile: int | None, writing: int, count: int) -> int:
+    """Return it for an image of this shape, with as many more as are predicted with it, `count` at most."""
+    (C, H, W), network = shape, network_of(params)
+    height, width = (tile, tile) if tile else default_tile((H, W), network["depth"])
+    tiles, at_once = _count_of_tiles(shape, tile, network["depth"]), tiles_at_once(params, height, width)
+    images = min(count, math.ceil(at_once / tiles))
+    results = (4 * network["num_classes"] * images + writing) * H * W
+    running = results + forward_bytes(height, width, min(at_once, images * tiles), **network)
+    return images * 4 * C * H * W + max((4 * C + 8) * H * W, running)
 
 
 def check_prediction(

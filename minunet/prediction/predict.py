@@ -14,7 +14,6 @@ small network works on several tiles at once, see `network/tiles_at_once.py`; wh
 their order, so that the result is the same.
 """
 
-import itertools
 import math
 import threading
 from collections.abc import Iterable, Iterator
@@ -182,10 +181,9 @@ def _run(tasks: list[Task], progress: bool) -> None:
         allow_tf32_if_asked(task.params["head"]["bias"])
         for rows in slices_of_rows(task.out):
             task.out[:, rows] = 0
-    windows, at_once = _windows(tasks), _tiles_at_once(tasks)
-    tiles = sum(1 for _ in _windows(tasks))
-    with ProgressBar(total=tiles, unit="tile", disable=None if progress else True, leave=False) as bar:
-        while some := list(itertools.islice(windows, at_once)):
+    windows, at_once = list(_windows(tasks)), _tiles_at_once(tasks)
+    with ProgressBar(total=len(windows), unit="tile", disable=None if progress else True, leave=False) as bar:
+        for some in (windows[first : first + at_once] for first in range(0, len(windows), at_once)):
             found = side_by_side(_predict_window, some, at_once)
             for (task, _), (rows, columns, part) in zip(some, found, strict=True):
                 task.out[:, rows, columns] += part

@@ -15,7 +15,7 @@ from minunet.cli.predict_files import predict_and_write, readable_images
 from minunet.cli.predict_inputs import names_of
 from minunet.data import Normalisation
 from minunet.data.readers.page_sizes import page_sizes
-from minunet.fast.cpu import limits
+from minunet.fast.cpu import limits, memory
 
 
 @pytest.fixture
@@ -113,6 +113,7 @@ def test_a_large_image_is_announced_or_refused_before_it_is_read(tmp_path, monke
     """The file has 4 KB, and the image 400 million pixels."""
     path = tmp_path / "large.png"
     path.write_bytes(png_header(20000, 20000))
+    monkeypatch.setattr(memory, "freed_bytes", lambda: 0)  # earlier tests have left none
     monkeypatch.setattr(limits, "memory", lambda: limits.Memory(64 * 10**9, 3 * 10**9))
     assert main(["predict", str(path), "--any-size", "--out", str(tmp_path / "out")]) == 2
     assert "large.png: 20000x20000 pixels: this needs about 9." in (line := capsys.readouterr().err)

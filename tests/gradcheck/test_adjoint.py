@@ -163,7 +163,7 @@ def test_a_function_that_is_not_linear(rng):
     report = check_adjoint(relu_forward, relu_backward, (rng.standard_normal((2, 3)),))
     assert kinds(report) == ["nonlinear"] and "Use gradcheck" in str(report), report
     report = check_adjoint(lambda x: (3 * x + 1e-7 * x**2, x), lambda dy, x: 3 * dy, (rng.standard_normal(9),))
-    assert kinds(report) == ["nonlinear"] and "of its size, so forward is not linear in it" in str(report), report
+    assert kinds(report) == ["nonlinear"] and "so forward is not linear in it" in " ".join(str(report).split()), report
 
 
 def test_a_constant_that_is_added_and_large_does_no_harm(rng):

@@ -85,7 +85,7 @@ def test_wrong_layers(rng, kind, options, expected, words):
     report = gradcheck(*object_pair(make(kind, rng), (rng.standard_normal((5, 4)),), **options))
     assert not report.ok
     assert expected in found(report), report
-    assert words in str(report)
+    assert words in " ".join(str(report).split())
 
 
 def test_a_network_that_skips_a_layer_backwards(rng):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minunet import InputError, init_unet
-from minunet.fast.cpu import limits
+from minunet.fast.cpu import limits, memory, parallel
 from minunet.network.memory_needed import SHARE, forward_bytes, network_of
 from minunet.network.sizes import fits
 from minunet.prediction.memory import check_prediction, predict_bytes
@@ -18,6 +18,13 @@ IMAGE = (1, SIDE, SIDE)
 def params():
     """Return a network of four classes, so that its probabilities are larger than what normalising takes."""
     return init_unet(np.random.default_rng(0), num_classes=4, base_channels=2, depth=1)
+
+
+@pytest.fixture(autouse=True)
+def one_core(monkeypatch):
+    """Let one tile be worked on at a time, and no memory be left from earlier tests."""
+    monkeypatch.setattr(parallel, "threads", lambda: 1)
+    monkeypatch.setattr(memory, "freed_bytes", lambda: 0)
 
 
 def free_memory(monkeypatch, count):
@@ -35,14 +42,19 @@ def test_where_normalising_takes_more_it_counts_instead():
     assert predict_bytes(colour, [(3, SIDE, SIDE)], 100) == (4 * 3 + 4 * 3 + 8) * PIXELS
 
 
-def test_images_are_held_together_and_predicted_one_after_the_other(params):
-    small = (1, 300, 200)
+def test_images_are_predicted_one_after_the_other(params):
     one = predict_bytes(params, [IMAGE], 100)
-    assert predict_bytes(params, iter([IMAGE, small]), 100) == one + 4 * 300 * 200
-    assert predict_bytes(params, [small, IMAGE, IMAGE], 100) == one + 4 * 300 * 200 + 4 * PIXELS
-    colour = init_unet(np.random.default_rng(0), in_channels=3, base_channels=2, depth=1)
-    both = predict_bytes(colour, [(3, 300, 200), (3, SIDE, SIDE)], 100)
-    assert both == predict_bytes(colour, [(3, SIDE, SIDE)], 100) + 12 * 300 * 200
+    assert predict_bytes(params, iter([IMAGE, (1, 300, 200)]), 100) == one
+    assert predict_bytes(params, [(1, 300, 200), IMAGE, IMAGE], 100) == one
+
+
+@pytest.mark.parametrize(("count", "held"), [(9, 4), (3, 3)])
+def test_images_with_few_tiles_are_held_together(params, monkeypatch, count, held):
+    monkeypatch.setattr(parallel, "threads", lambda: 4)
+    running = forward_bytes(76, 76, held, **network_of(params))
+    assert predict_bytes(params, [(1, 60, 60)] * count, 76, writing=5) == (held * (4 + 4 * 4) + 5) * 3600 + running
+    two = forward_bytes(76, 76, 4, **network_of(params))  # 60x120 pixels are two tiles each
+    assert predict_bytes(params, [(1, 60, 120)] * count, 76) == 2 * (4 + 4 * 4) * 7200 + two
 
 
 @pytest.mark.parametrize("shapes", [[(1, 400, 300)], [(1, 300, 400)], [(1, 400, 300), (1, 20, 500), (1, 500, 20)]])
@@ -50,8 +62,7 @@ def test_without_a_tile_it_is_the_one_that_predict_takes_for_the_largest_image(p
     height, width = (shapes[0][1] + 16, shapes[0][2] + 16)  # these fit depth 1, whose border is 16
     assert fits(height, 1) and fits(width, 1)
     running = forward_bytes(height, width, **network_of(params))
-    held = sum(4 * H * W for _, H, W in shapes)
-    assert predict_bytes(params, shapes) == held + 4 * 4 * 400 * 300 + running
+    assert predict_bytes(params, shapes) == (4 + 4 * 4) * 400 * 300 + running
 
 
 def test_what_fits_is_returned_and_what_does_not_names_the_largest_tile_that_does(params, monkeypatch):
@@ -59,11 +70,11 @@ def test_what_fits_is_returned_and_what_does_not_names_the_largest_tile_that_doe
     free_memory(monkeypatch, 2 * needed)
     assert check_prediction("it", params, iter([IMAGE]), 400) == needed
     free_memory(monkeypatch, (predict_bytes(params, [IMAGE], 300) + 1) / SHARE)
-    with pytest.raises(InputError, match=r"^it needs about 0\.1 GB of memory, .* are free; --tile 300 would fit$"):
+    with pytest.raises(InputError, match=r"^it needs about 0\.1 GB of memory, .* are free; tile=300 would fit$"):
         check_prediction("it", params, iter([IMAGE]), 400)
     largest_default = 500 + 16  # 1000 pixels are cut in two
     free_memory(monkeypatch, (predict_bytes(params, [IMAGE], largest_default) - 1) / SHARE)
-    with pytest.raises(InputError, match=f"--tile {largest_default - 2} would fit"):
+    with pytest.raises(InputError, match=f"tile={largest_default - 2} would fit"):
         check_prediction("it", params, [(1, 9, 9), IMAGE])
 
 
