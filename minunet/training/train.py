@@ -202,8 +202,8 @@ def batch_step(run: Run, tiles: list[Tile], step: int, rate: float, ranks: Ranks
     On a GPU nothing here waits for a result, the loss included: it is a 0-d array.
     """
     numbered = list(zip(tiles, ranks.tiles(step, len(tiles) * ranks.size), strict=True))
-    size = tiles[0][0].shape[1:]  # of x (C, tile, tile)
-    at_once = 1 if len(tiles) == 1 else tiles_at_once(run.params, *size, with_backward=True)
+    _, height, width = tiles[0][0].shape
+    at_once = 1 if len(tiles) == 1 else tiles_at_once(run.params, height, width, with_backward=True)
     gradients = side_by_side(lambda pair: tile_gradient(run, *pair), numbered, at_once)
     loss, grads, means = mean_gradient(gradients, ranks)
     if array_module(loss) is np:  # on a GPU the host would wait here; there `train_steps` looks at it after the step

@@ -79,13 +79,11 @@ def predict_part(run: "Run", samples: list[Sample]) -> tuple[list[Sample], list[
     """Return the part to measure as samples, and their probabilities (K, H, W)."""
     part, network = part_to_measure(run.config, run.history, samples), run.network
     with quietly():
-        if part.side is None:
+        if (side := part.side) is None:
             return samples, predict_samples(network, samples, tile=prediction_tile(run.config))
-        size = smallest_input_size(part.side, run.config.depth)
+        size = smallest_input_size(side, run.config.depth)
         at_once = tiles_at_once(network.params, size, size)
-        pairs = side_by_side(
-            lambda i: window(network, samples[i], part.side, [run.config.seed, i]), part.chosen, at_once
-        )
+        pairs = side_by_side(lambda i: window(network, samples[i], side, [run.config.seed, i]), part.chosen, at_once)
     return [sample for sample, _ in pairs], [p for _, p in pairs]
 
 

@@ -93,8 +93,8 @@ def run_bench(
     """
     if rounds < 1:
         raise InputError(f"rounds must be at least 1, got {rounds}; the default is 5")
-    given = {"input": input, "base_channels": base_channels, "depth": depth}
-    given = {name: value for name, value in given.items() if value is not None}
+    options = {"input": input, "base_channels": base_channels, "depth": depth}
+    given = {name: value for name, value in options.items() if value is not None}
     full, everyday = {**FULL, **given}, {**(FULL if given else EVERYDAY), **given}
     check_range("--rounds", rounds, 1, MOST_ROUNDS)
     check_range("--input", full["input"], 1, LARGEST_TILE)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from tqdm import tqdm
 
@@ -30,7 +31,7 @@ class Side:
 
     def __enter__(self):
         command = [sys.executable, "-m", "minunet.cli.bench.worker", self.name, self.device]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         limits = {} if self.threads is None else dict.fromkeys(THREADS, str(self.threads))
         self.process = subprocess.Popen(command, **pipes, text=True, env={**os.environ, **limits})
         return self
