@@ -12,7 +12,7 @@ from minunet.cli.shared_options import DATA_HELP, add_reading_options, print_not
 from minunet.cli.stopping import Stop, noticing_signals
 from minunet.cli.train_and_save import train_and_save
 from minunet.data import Dataset, load_data
-from minunet.data.augment import AUGMENTATIONS, AUTO
+from minunet.data.augment import AUGMENTATIONS
 from minunet.data.normalisation import SCOPES
 from minunet.data.readers.hold_out import names_in_file
 from minunet.data.weighting import KINDS
@@ -119,10 +119,9 @@ def _add_learning_options(group, default: Config) -> None:
     group.add_argument("--correction", choices=CORRECTIONS, help=correction)
     augmentation = (
         "symmetries: tiles are flipped and turned by quarters; jitter: each channel lighter or darker, too; elastic: "
-        "turned by any angle and bent besides; auto is jitter for images of several channels, else symmetries; default "
-        + default.augmentation
+        "turned by any angle and bent besides; default " + default.augmentation
     )
-    group.add_argument("--augmentation", choices=[AUTO, *AUGMENTATIONS], help=augmentation)
+    group.add_argument("--augmentation", choices=AUGMENTATIONS, help=augmentation)
     normalisation = (
         "of grey values, by the mean and standard deviation of the data set or of each image; default "
         + default.normalisation

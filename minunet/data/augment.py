@@ -55,12 +55,6 @@ AUGMENTATIONS = {
     "jitter": Augmentation(elastic=0.0, rotation=False, gain=0.2, offset=0.2),  # symmetries, and other grey values
     "elastic": Augmentation(),
 }
-AUTO = "auto"  # jitter where an image has several channels, since stainings differ in colour; else symmetries
-
-
-def augmentation_of(kind: str, channels: int) -> Augmentation:
-    """Return the augmentation of this name, one of AUGMENTATIONS or AUTO, for images with so many channels."""
-    return AUGMENTATIONS[("jitter" if channels > 1 else "symmetries") if kind == AUTO else kind]
 
 
 def augmented_tile(

@@ -18,6 +18,7 @@ import math
 import threading
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -87,8 +88,7 @@ def predict(
 
     Returns
     -------
-    probabilities : array on the host, (K, H, W)
-        `out`, if it was given.
+    probabilities : array on the host, (K, H, W); `out`, if it was given
 
     Raises
     ------
@@ -181,9 +181,9 @@ def _run(tasks: list[Task], progress: bool) -> None:
         allow_tf32_if_asked(task.params["head"]["bias"])
         for rows in slices_of_rows(task.out):
             task.out[:, rows] = 0
-    windows, at_once = list(_windows(tasks)), _tiles_at_once(tasks)
-    with ProgressBar(total=len(windows), unit="tile", disable=None if progress else True, leave=False) as bar:
-        for some in (windows[first : first + at_once] for first in range(0, len(windows), at_once)):
+    windows, at_once, total = _windows(tasks), _tiles_at_once(tasks), sum(1 for _ in _windows(tasks))
+    with ProgressBar(total=total, unit="tile", disable=None if progress else True, leave=False) as bar:
+        while some := list(islice(windows, at_once)):
             found = side_by_side(_predict_window, some, at_once)
             for (task, _), (rows, columns, part) in zip(some, found, strict=True):
                 task.out[:, rows, columns] += part

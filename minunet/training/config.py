@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minunet.backend import is_whole_number
-from minunet.data.augment import AUGMENTATIONS, AUTO
+from minunet.data.augment import AUGMENTATIONS
 from minunet.data.normalisation import SCOPES
 from minunet.data.readers.hold_out import NONE
 from minunet.data.readers.masks import MEANINGS
@@ -49,7 +49,7 @@ class Config(NamedTuple):
     dropout_rate: float = 0.0
     weights: str = "auto"
     correction: str = "odds"  # of the probabilities for the loss weights; see `correction.py`
-    augmentation: str = "auto"
+    augmentation: str = "symmetries"
     init: str = "centred"
     normalisation: str = "dataset"
     labels: str = "auto"  # what the masks of folder: mean
@@ -175,7 +175,7 @@ RULES = {
     "dropout_rate": SHARE,
     "weights": _one_of(KINDS),
     "correction": _one_of(CORRECTIONS),
-    "augmentation": _one_of((AUTO, *AUGMENTATIONS)),
+    "augmentation": _one_of(AUGMENTATIONS),
     "init": _one_of(INITS),
     "normalisation": _one_of(SCOPES),
     "labels": _one_of(MEANINGS),

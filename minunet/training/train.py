@@ -8,8 +8,7 @@ learning rate   0.001 for Adam, 0.03 for momentum; warmed up over 50 steps, then
                 the run
 momentum        0.9 instead of 0.99, which needs far more steps than a few minutes hold
 augmentation    symmetries: the tile's random place, and the eight symmetries of the square
-                jitter: other grey values too, channel by channel
-                auto: jitter for images of several channels, since the next one is stained differently; else symmetries
+                jitter: other grey values too, channel by channel, as images differ in light and staining
                 elastic: other grey values, any angle and elastic deformation; see `data/augment.py`
 norm            none; or batch: batch normalisation in the first half of a run, by the statistics over the pixels of one
                 tile, since each tile of a batch takes its own way through the network; see `folding.py`
@@ -32,6 +31,7 @@ import numpy as np
 
 from minunet.backend import Array, array_module, flatten, to_device
 from minunet.data import (
+    AUGMENTATIONS,
     Dataset,
     augmented_tile,
     check_classes,
@@ -40,7 +40,6 @@ from minunet.data import (
     normalise,
     prefetch,
 )
-from minunet.data.augment import augmentation_of
 from minunet.data.image_statistics import statistics_of_training
 from minunet.data.normalisation import Normalisation
 from minunet.fast.cpu.parallel import side_by_side
@@ -187,7 +186,7 @@ def draw_tile(config: Config, planes: list[tuple], number: int) -> Tile:
     rng = np.random.default_rng([config.seed, number])
     image, labels, weights = planes[rng.integers(len(planes))]
     sizes = (config.tile, config.tile), (output_size(config.tile, config.depth),) * 2
-    return augmented_tile(image, labels, weights, rng, *sizes, augmentation_of(config.augmentation, len(image)))
+    return augmented_tile(image, labels, weights, rng, *sizes, AUGMENTATIONS[config.augmentation])
 
 
 def train_step(run: Run, tile: Tile, step: int, rate: float) -> Array:

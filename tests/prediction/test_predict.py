@@ -131,7 +131,7 @@ class OnlySlices:
 def test_memory_does_not_grow_with_the_image(tmp_path, rng, rotations):
     params = init_unet(rng, base_channels=1, depth=1)
     peaks = []
-    for n in (160, 160, 400):  # the first one imports what it needs
+    for n in (1100, 1100, 1600):  # the first one imports what it needs; all are read in slices
         image = np.memmap(tmp_path / "image", np.float16, "w+", shape=(n, n))
         out = np.memmap(tmp_path / "out", np.float32, "w+", shape=(2, n, n))
         tracemalloc.start()

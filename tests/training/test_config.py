@@ -88,7 +88,7 @@ def test_numbers_of_numpy_become_those_of_python():
         ({"seed": 1.5}, "seed must be a whole number of at least 0, got 1.5"),
         ({"device": "cuda"}, "device must be one of cpu, gpu, got 'cuda'; the default is cpu"),
         ({"device": 0}, "device must be one of cpu, gpu, got 0"),
-        ({"augmentation": "plastic"}, "augmentation must be one of auto, symmetries, jitter, elastic, got 'plastic'"),
+        ({"augmentation": "plastic"}, "augmentation must be one of symmetries, jitter, elastic, got 'plastic'"),
         ({"weights": "heavy"}, "weights must be one of auto, map, border, light, none, got 'heavy'"),
         ({"weights": ["map"]}, "weights must be one of auto, map, border, light, none, got ['map']"),
         ({"init": "zero"}, "init must be one of centred, he, got 'zero'"),

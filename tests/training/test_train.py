@@ -292,12 +292,3 @@ def test_a_loss_that_explodes_stops_the_run_with_a_remedy(config, dataset):
 )
 def test_the_remedy_for_a_loss_that_explodes_depends_on_the_rate(settings, remedy):
     assert remedy in lower_learning_rate(Config(**settings))
-
-
-def test_colours_vary_unless_the_augmentation_says_otherwise(rng):
-    rgb = rng.standard_normal((3, 90, 80)).astype(np.float32)
-    grey, labels = rgb[:1], np.zeros((90, 80), np.uint8)
-    for image, kind, is_same in ((grey, "auto", True), (rgb, "auto", False), (rgb, "symmetries", True)):
-        tile = draw_tile(Config(augmentation=kind, tile=76, depth=2), [(image, labels, None)], number=3)
-        plain = draw_tile(Config(augmentation="symmetries", tile=76, depth=2), [(image, labels, None)], number=3)
-        assert np.array_equal(tile[0], plain[0]) == is_same
