@@ -51,11 +51,14 @@ def peak(work):
         tracemalloc.stop()
 
 
-def check(what, predicted, work):
-    """Compare the measured peak with the predicted one, and print both; `pytest -rP` shows them."""
+def check(what, predicted, work, least=None):
+    """Compare the measured peak with the predicted one, and print both; `pytest -rP` shows them.
+
+    Of tiles at once the peaks need not coincide: then it takes at least what they take in turn, `least`.
+    """
     measured = peak(work)
     print(f"{what}: predicted {predicted / 1e6:.0f} MB, measured {measured / 1e6:.0f} MB")
-    assert measured == pytest.approx(predicted, rel=0.3)
+    assert 0.7 * (least or predicted) <= measured <= 1.3 * predicted
 
 
 @pytest.fixture
@@ -106,7 +109,7 @@ def test_several_tiles_take_what_is_predicted(rng, count):
     with threadpool_limits(count, "blas"):
         predicted = forward_bytes(tile, tile, count, **network)
         work = functools.partial(side_by_side, functools.partial(tile_probabilities, params), list(x), count)
-        check(f"forward, 3 tiles, {count} at once", predicted, work)
+        check(f"forward, 3 tiles, {count} at once", predicted, work, forward_bytes(tile, tile, **network))
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -116,7 +119,9 @@ def test_a_batch_takes_what_is_predicted(rng, network, tile, count):
     tiles = [draw() for _ in range(3)]
     with threadpool_limits(count, "blas"):
         predicted = backward_bytes(tile, count, batch=3, **network)
-        check(f"step, {network}, 3 tiles, {count} at once", predicted, lambda: batch_step(run, tiles, 0, 0.001))
+        in_turn = backward_bytes(tile, 1, batch=3, **network)
+        step = functools.partial(batch_step, run, tiles, 0, 0.001)
+        check(f"step, {network}, 3 tiles, {count} at once", predicted, step, in_turn)
 
 
 def test_what_is_free_may_be_taken_and_what_the_process_has_left(free, monkeypatch):
