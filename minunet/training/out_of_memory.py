@@ -7,8 +7,8 @@ The estimate for a training step is the sum of
     LARGE arrays of the size of the largest output or input of a layer: what a layer works with while it runs
     the largest 3x3 kernels as Winograd's convolution transforms them, and their gradient
 
-The optimiser gathers all gradients in one more array, but when it does the cache is gone. CuPy's pool takes up to a third
-more. With the paper's network at 572 it holds 2.17 GB after two steps of momentum
+The optimiser gathers all gradients in one more array, but when it does the cache is gone. CuPy's pool takes up to a
+third more. With the paper's network at 572 it holds 2.17 GB after two steps of momentum
 (`python tests/gpu_on_cpu/run.py tests/gpu_on_cpu/test_pool.py`).
 
 The training images are on the GPU, too. `tests/training/test_out_of_memory.py` compares the estimate with a measured
