@@ -5,6 +5,7 @@ MINUNET_CONVOLUTION   auto           `plan.py` decides (the default)
                       direct         no Winograd: the direct convolution on a CPU, the readable one on a GPU
                       winograd_rows  on a CPU Winograd's convolution along the rows wherever the kernel is 3x3
                       winograd       Winograd's convolution along both axes wherever the kernel is 3x3
+                                     (so on a GPU with CUPY_TF32=1, too, where auto takes tensor cores)
 MINUNET_KERNELS       auto           CUDA kernels on a GPU, wherever they compile (the default)
                       readable       no CUDA kernels
 """

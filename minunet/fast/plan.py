@@ -7,13 +7,15 @@
     winograd       fast/cpu/winograd.py       3x3 kernels with a quarter of the multiplications, in tiles
     winograd_deep  fast/cpu/winograd_deep.py  the same for deep layers: few pixels, many channels
     cuda           fast/cuda/conv.py          Winograd's convolution by CUDA kernels, on a GPU
+    cuda_tf32      fast/cuda/conv_tf32.py     3x3 kernels on tensor cores, on a GPU where TF32 is allowed
     cuda_1x1       fast/cuda/conv_1x1.py      one product, on a GPU
 
 On a CPU the choice depends only on the shapes and, between the last two, on the number of cores, never on a timing. So
 on one machine a layer is always computed in the same way, and by the first two ways its bits are the same on any number
 of cores. With few channels the direct way is quickest; then Winograd's along the rows; and that along both axes on
-images of many Winograd tiles with many channels in and out. On a GPU it is for all 3x3 kernels. That rule is an
-estimate: Winograd writes and reads 2.25 times x and 2.25 times y, the readable way 18 times y.
+images of many Winograd tiles with many channels in and out. On a GPU it is for all 3x3 kernels,
+unless CUPY_TF32=1 allows TF32: then tensor cores take them. These rules are estimates: Winograd writes and reads 2.25
+times x and 2.25 times y, or four times each in TF32, and the readable way 18 times y. Tensor cores read x and write y.
 
 `python -m minunet.network.plan_table` prints the plans of a whole U-Net. `environment.py` has the variables that
 overrule them.
@@ -22,12 +24,14 @@ overrule them.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minunet.backend import Array, array_module
 from minunet.fast import thresholds
 from minunet.fast.cpu import parallel
-from minunet.fast.cuda import loader
+from minunet.fast.cuda import conv_tf32, loader
 from minunet.fast.environment import convolution_choice, kernels_are_allowed
+from minunet.gpu import tf32_is_allowed
 
 ONE_PART = "one part"
 
@@ -58,10 +62,18 @@ def plan(x: Array, weight: Array, backward: bool) -> Plan:
     return Plan(way, "bands" if way in ("direct", "winograd_rows") else _split(x, weight))
 
 
+def tensor_cores_are_taken(dtype: DTypeLike) -> bool:
+    """Return whether 3x3 convolutions of this dtype are for a GPU's tensor cores; their kernels must compile, too."""
+    is_auto = convolution_choice() == "auto" and kernels_are_allowed()
+    return is_auto and np.dtype(dtype) == np.float32 and tf32_is_allowed()
+
+
 def _way_on_gpu(choice: str, x: Array, weight: Array) -> str:
     is_1x1 = weight.shape[2:] == (1, 1)
     if choice in ("readable", "direct") or not (is_1x1 or _is_3x3(weight)):
         return "readable"
+    if not is_1x1 and tensor_cores_are_taken(x.dtype) and loader.compiles(conv_tf32.SOURCE, x):
+        return "cuda_tf32"
     if kernels_are_allowed() and loader.compiles("winograd", x):
         return "cuda_1x1" if is_1x1 else "cuda"
     return _winograd_for(x, weight) if choice == "winograd" and not is_1x1 else "readable"

@@ -97,7 +97,8 @@ def compile_header_ahead(folder: Path, packages: Path) -> None:
     (folder / "kernels").mkdir(exist_ok=True)
     for old in (folder / "kernels").iterdir():
         old.unlink()
-    shutil.copy(HERE / "call.h", folder)
+    for name in ("call.h", "fibers.h", "tensor_core.h"):
+        shutil.copy(HERE / name, folder)
     thrust = folder / "thrust/detail/config/namespace.h"  # all that CuPy's complex numbers need of thrust
     thrust.parent.mkdir(parents=True, exist_ok=True)
     thrust.write_text("#define THRUST_NAMESPACE_BEGIN namespace thrust {\n#define THRUST_NAMESPACE_END }\n")
