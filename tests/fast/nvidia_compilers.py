@@ -36,9 +36,16 @@ PTXAS = _found("ptxas", "bin") or shutil.which("ptxas")
 ARE_THERE = NVRTC is not None and PTXAS is not None
 
 
+def nvrtc() -> ctypes.CDLL:
+    """Return the library; it finds the second one, which it needs, if that is loaded already."""
+    for builtins in NVRTC.parent.glob(NVRTC.name.replace("nvrtc", "nvrtc-builtins") + "*"):
+        ctypes.CDLL(str(builtins))
+    return ctypes.CDLL(str(NVRTC))
+
+
 def architectures() -> list[int]:
     """Return the compute capabilities that NVRTC compiles for, such as 80."""
-    library = ctypes.CDLL(str(NVRTC))
+    library = nvrtc()
     count = ctypes.c_int()
     assert library.nvrtcGetNumSupportedArchs(ctypes.byref(count)) == 0
     found = (ctypes.c_int * count.value)()
@@ -48,7 +55,7 @@ def architectures() -> list[int]:
 
 def ptx(source: str, capability: int) -> tuple[bytes, str]:
     """Return the PTX of a source and what NVRTC printed, its warnings; raise AssertionError if it does not compile."""
-    library = ctypes.CDLL(str(NVRTC))
+    library = nvrtc()
     program, size = ctypes.c_void_p(), ctypes.c_size_t()
     options = [b"-std=c++17", b"-arch=compute_%d" % capability]
     assert library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"source.cu", 0, None, None) == 0

@@ -58,12 +58,12 @@ struct alignas(16) Fragment { float a[4]; };  // what a thread holds of A, read 
 // Copy HEIGHT x WIDTH pixels of a channel, from (h, w) on, to shared memory, with PITCH numbers from row to row, and round
 // them. Beyond the channel's edge they are 0. A warp does this together.
 template <int HEIGHT, int WIDTH, int PITCH>
-static __device__ __forceinline__ void copy_pixels(const float *channel, index_t h, index_t w, index_t H, index_t W, float *shared)
+static __device__ __forceinline__ void copy_pixels(const float *channel, int h, int w, int H, int W, float *shared)
 {
     for (int pixel = threadIdx.x % 32; pixel < HEIGHT * WIDTH; pixel += 32) {
         const int row = pixel / WIDTH, column = pixel % WIDTH;
         const bool inside = 0 <= h + row && h + row < H && 0 <= w + column && w + column < W;
-        shared[row * PITCH + column] = inside ? to_tf32(channel[(h + row) * W + w + column]) : 0;
+        shared[row * PITCH + column] = inside ? to_tf32(channel[(index_t)(h + row) * W + w + column]) : 0;
     }
 }
 
@@ -100,12 +100,13 @@ extern "C" __global__ void __launch_bounds__(128, 4) convolve(
     const int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
     const int warp = threadIdx.x / 32, first_tile = warp % 2 * 2, first_row = warp / 2 * (ROWS / 2);
     const index_t columns = (OW + COLUMNS - 1) / COLUMNS, rows = (OH + ROWS - 1) / ROWS, chunks = (C + CHUNK - 1) / CHUNK;
-    const index_t w = blockIdx.x % columns * COLUMNS, h = blockIdx.x / columns % rows * ROWS;
+    const int w = blockIdx.x % columns * COLUMNS, h = blockIdx.x / columns % rows * ROWS;
     const index_t n = blockIdx.x / columns / rows % N, f_block = blockIdx.x / columns / rows / N;
 
     float sums[2][ROWS][4] = {};  // of 16 channels each, at 8 pixels each: two such strips in each of ROWS / 2 rows
     for (index_t chunk = 0; chunk < chunks; ++chunk) {
         __syncthreads();  // every warp is done with the patch of the chunk before
+#pragma unroll 1
         for (int k = warp; k < CHUNK; k += 4) {
             const index_t c = chunk * CHUNK + k;
             copy_pixels<ROWS + 2, COLUMNS + 2, PITCH>(
@@ -113,12 +114,14 @@ extern "C" __global__ void __launch_bounds__(128, 4) convolve(
         }
         __syncthreads();
         const Fragment *a = packed + ((f_block * chunks + chunk) * 9 * (F_TILE / 16) + first_tile) * 32 + lane;
+#pragma unroll 1
+        for (int i = 0; i < 3; ++i)
 #pragma unroll
-        for (int tap = 0; tap < 9; ++tap, a += F_TILE / 16 * 32) {
+        for (int j = 0; j < 3; ++j, a += F_TILE / 16 * 32) {
             const Fragment above = a[0], below = a[32];
 #pragma unroll
             for (int strip = 0; strip < ROWS; ++strip) {
-                const int row = first_row + strip / 2 + tap / 3, column = strip % 2 * 8 + tap % 3 + g;
+                const int row = first_row + strip / 2 + i, column = strip % 2 * 8 + j + g;
                 const float *pixel = patch + t * PLANE + row * PITCH + column;
                 const float b[2] = {pixel[0], pixel[4 * PLANE]};
                 multiply_add(sums[0][strip], above.a, b);
@@ -130,7 +133,7 @@ extern "C" __global__ void __launch_bounds__(128, 4) convolve(
     for (int i = 0; i < 2 * ROWS * 4; ++i) {
         const int tile = i / (ROWS * 4), strip = i / 4 % ROWS, k = i % 4;
         const index_t f = f_block * F_TILE + (first_tile + tile) * 16 + g + k / 2 * 8;
-        const index_t row = h + first_row + strip / 2, column = w + strip % 2 * 8 + 2 * t + k % 2;
+        const int row = h + first_row + strip / 2, column = w + strip % 2 * 8 + 2 * t + k % 2;
         if (f >= F || row >= OH || column >= OW) continue;
         const float pixel = sums[tile][strip][k] + (bias ? bias[f] : 0);
         y[((n * F + f) * OH + row) * OW + column] = with_relu && pixel <= 0 ? 0 : pixel;
@@ -156,7 +159,8 @@ extern "C" __global__ void __launch_bounds__(256, 2) weight_gradient(
 
     float sums[2][9][4] = {};  // of 16 channels of dy each, at each tap
     for (index_t tile = slab; tile < N * rows * columns; tile += slabs) {
-        const index_t w = tile % columns * COLUMNS, h = tile / columns % rows * FEW_ROWS, n = tile / columns / rows;
+        const int w = tile % columns * COLUMNS, h = tile / columns % rows * FEW_ROWS;
+        const index_t n = tile / columns / rows;
         __syncthreads();
         for (int k = warp; k < C_TILE; k += 8) {
             const index_t c = c_from + k;
@@ -167,7 +171,7 @@ extern "C" __global__ void __launch_bounds__(256, 2) weight_gradient(
             copy_pixels<FEW_ROWS, COLUMNS, COLUMNS>(dy + (n * F + f) * OH * OW, h, w, f < F ? OH : 0, OW, dy_tile + k * DY_PLANE);
         }
         __syncthreads();
-#pragma unroll
+#pragma unroll 2
         for (int strip = 0; strip < 2 * FEW_ROWS; ++strip) {  // of 8 pixels
             const float *from = dy_tile + (first_f + g) * DY_PLANE + strip * 8 + t;
             float a[2][4];
