@@ -1,29 +1,30 @@
 // The 3x3 convolution in TF32 on tensor cores, and its gradients.
 //
-//     y[f, p] = bias[f] + the sum over c and the 9 taps (i, j) of weight[f, c, i, j] x[c, p + (i, j)]        p: a pixel
+//     y[f, p] = bias[f] + the sum over c and the 9 taps (i, j) of weight[f, c, i, j] x[c, p + (i, j)]      p: a pixel
 //
-// For one tap and 8 channels that is a product of matrices: (F, 8) @ (8, pixels), whose second factor is x, moved by (i, j).
-// So a convolution is the sum of 9 C / 8 such products. Written to memory, all the moved x would take nine times its space.
-// Here they are never written, which is called an implicit GEMM: a block copies a patch of x, 8 channels of it, to its shared
-// memory, and takes the second factors of all nine taps from there.
+// For one tap and 8 channels that is a product of matrices, (F, 8) @ (8, pixels), whose second factor is x, moved by
+// (i, j). So a convolution is the sum of 9 C / 8 such products. Written to memory, all the moved x would take nine
+// times its space. Here they are never written, which is called an implicit GEMM: a block copies a patch of x, 8
+// channels of it, to its shared memory, and takes the second factors of all nine taps from there.
 //
-// Tensor cores multiply small matrices: one instruction, executed by a warp of 32 threads together, does D += A B with
-// A (16, 8), B (8, 8) and D (16, 8). Each thread holds a few numbers of each matrix, its fragment. With g = lane / 4 and
-// t = lane % 4, where `lane` is the thread's number in the warp, they are
+// Tensor cores multiply small matrices. One instruction, executed by a warp of 32 threads together, does D += A B with
+// A (16, 8), B (8, 8) and D (16, 8). Each thread holds a few numbers of each matrix, its fragment. Let `lane` be the
+// thread's number in the warp, g = lane / 4 and t = lane % 4. Then it holds
 //
 //     a[0..3] = A[g, t], A[g + 8, t], A[g, t + 4], A[g + 8, t + 4]
 //     b[0..1] = B[t, g], B[t + 4, g]
 //     d[0..3] = D[g, 2 t], D[g, 2 t + 1], D[g + 8, 2 t], D[g + 8, 2 t + 1]
 //
-// (PTX ISA, "Matrix Fragments for mma.m16n8k8"). A and B are rounded to TF32, which has 10 bits after the point in place of
-// float32's 23. D is float32.
+// (PTX ISA, "Matrix Fragments for mma.m16n8k8"). A and B are rounded to TF32, which has 10 bits after the point where
+// float32 has 23. D is float32.
 //
 //     pack_weight        the weights, rounded, in the order in which `convolve` reads them
 //     convolve           y from x; and dx from dy, by the weights turned by 180 degrees
 //     weight_gradient    dweight from x and dy
 //
-// The distances between rows and channels in shared memory are such that the 32 threads read from its 32 banks at once.
-// While one block waits for the memory, another on the same multiprocessor multiplies.
+// The distances between rows and channels in shared memory (PITCH, PLANE) are chosen so that the 32 threads of a warp
+// read from its 32 banks, all at once. While one block waits for the memory, another on the same multiprocessor
+// multiplies: __launch_bounds__ keeps registers free for four blocks, or for two large ones.
 
 #define F_TILE 64   // channels of y, or dy, of a block
 #define C_TILE 32   // channels of x of a block of `weight_gradient`
@@ -31,6 +32,7 @@
 #define COLUMNS 16  // a block's tile of y, or dy, has 16 columns and, in `convolve`, 8 rows,
 #define ROWS 8
 #define FEW_ROWS 4  // in `weight_gradient` 4
+#define BLOCKS (sizeof(index_t) == 4 ? 4 : 3)  // of `convolve` on a multiprocessor: 64-bit indices take more registers
 
 #ifdef __CUDACC__  // tests/gpu_on_cpu/tensor_core.h has both functions for a CPU
 
@@ -55,10 +57,11 @@ static __device__ __forceinline__ void multiply_add(float d[4], const float a[4]
 
 struct alignas(16) Fragment { float a[4]; };  // what a thread holds of A, read at once
 
-// Copy HEIGHT x WIDTH pixels of a channel, from (h, w) on, to shared memory, with PITCH numbers from row to row, and round
-// them. Beyond the channel's edge they are 0. A warp does this together.
+// Copy HEIGHT x WIDTH pixels of a channel, from (h, w) on, to shared memory, with PITCH numbers from row to row, and
+// round them. Beyond the channel's edge they are 0. A warp does this together.
 template <int HEIGHT, int WIDTH, int PITCH>
-static __device__ __forceinline__ void copy_pixels(const float *channel, int h, int w, int H, int W, float *shared)
+static __device__ __forceinline__ void copy_pixels(
+    const float *channel, int h, int w, int H, int W, float *shared)
 {
     for (int pixel = threadIdx.x % 32; pixel < HEIGHT * WIDTH; pixel += 32) {
         const int row = pixel / WIDTH, column = pixel % WIDTH;
@@ -67,8 +70,8 @@ static __device__ __forceinline__ void copy_pixels(const float *channel, int h, 
     }
 }
 
-// The weights as fragments of A, whose rows are the channels of y and whose columns those of x, filled up with 0. Where dx is
-// wanted, x and y change places, and the taps are turned. One thread = one number.
+// The weights as fragments of A: a row for each channel of y, a column for each of x, filled up with zeros. For dx, x
+// and y change places, and the taps are turned. One thread = one number.
 extern "C" __global__ void pack_weight(
     const float *weight,  // (F, C, 3, 3), turned: (C, F, 3, 3)
     float *packed,        // (F / F_TILE, C / CHUNK, taps, F_TILE / 16, lanes, 4), the first two rounded up
@@ -77,7 +80,7 @@ extern "C" __global__ void pack_weight(
 {
     const index_t k = (index_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (k >= size) return;
-    const int i = k % 4, lane = k / 4 % 32, tile = k / 128 % (F_TILE / 16), tap = k / (32 * F_TILE / 4) % 9 ;
+    const int i = k % 4, lane = k / 4 % 32, tile = k / 128 % (F_TILE / 16), tap = k / (8 * F_TILE) % 9;
     const index_t block = k / (8 * F_TILE * 9), chunks = (C + CHUNK - 1) / CHUNK;
     const index_t f = block / chunks * F_TILE + tile * 16 + lane / 4 + i % 2 * 8;
     const index_t c = block % chunks * CHUNK + lane % 4 + i / 2 * 4;
@@ -86,7 +89,7 @@ extern "C" __global__ void pack_weight(
 }
 
 // y, or dx. One block of 4 warps = F_TILE channels of ROWS x COLUMNS pixels; a warp = 32 channels of half of the rows.
-extern "C" __global__ void __launch_bounds__(128, 4) convolve(
+extern "C" __global__ void __launch_bounds__(128, BLOCKS) convolve(
     const float *x,          // (N, C, H, W)
     const Fragment *packed,  // by pack_weight
     const float *bias,       // (F,) or null
@@ -99,40 +102,48 @@ extern "C" __global__ void __launch_bounds__(128, 4) convolve(
     __shared__ float patch[CHUNK * PLANE];
     const int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
     const int warp = threadIdx.x / 32, first_tile = warp % 2 * 2, first_row = warp / 2 * (ROWS / 2);
-    const index_t columns = (OW + COLUMNS - 1) / COLUMNS, rows = (OH + ROWS - 1) / ROWS, chunks = (C + CHUNK - 1) / CHUNK;
+    const int columns = (OW + COLUMNS - 1) / COLUMNS, rows = (OH + ROWS - 1) / ROWS;  // of tiles
     const int w = blockIdx.x % columns * COLUMNS, h = blockIdx.x / columns % rows * ROWS;
-    const index_t n = blockIdx.x / columns / rows % N, f_block = blockIdx.x / columns / rows / N;
+    const int n = blockIdx.x / columns / rows % N, f_block = blockIdx.x / columns / rows / N;
+    const int chunks = (C + CHUNK - 1) / CHUNK;
 
     float sums[2][ROWS][4] = {};  // of 16 channels each, at 8 pixels each: two such strips in each of ROWS / 2 rows
-    for (index_t chunk = 0; chunk < chunks; ++chunk) {
+    for (int chunk = 0; chunk < chunks; ++chunk) {
         __syncthreads();  // every warp is done with the patch of the chunk before
 #pragma unroll 1
         for (int k = warp; k < CHUNK; k += 4) {
-            const index_t c = chunk * CHUNK + k;
+            const int c = chunk * CHUNK + k;
             copy_pixels<ROWS + 2, COLUMNS + 2, PITCH>(
                 x + (n * C + c) * H * W, h - frame, w - frame, c < C ? H : 0, W, patch + k * PLANE);
         }
         __syncthreads();
-        const Fragment *a = packed + ((f_block * chunks + chunk) * 9 * (F_TILE / 16) + first_tile) * 32 + lane;
-#pragma unroll 1
-        for (int i = 0; i < 3; ++i)
+        const Fragment *a = packed + ((index_t)(f_block * chunks + chunk) * 9 * (F_TILE / 16) + first_tile) * 32 + lane;
+#pragma unroll 1  // three times as many instructions would need more registers than there are
+        for (int j = 0; j < 3; ++j) {
+            Fragment above[3], below[3];  // of the taps (0, j), (1, j) and (2, j)
 #pragma unroll
-        for (int j = 0; j < 3; ++j, a += F_TILE / 16 * 32) {
-            const Fragment above = a[0], below = a[32];
+            for (int i = 0; i < 3; ++i) {
+                above[i] = a[(3 * i + j) * (F_TILE / 16) * 32];
+                below[i] = a[(3 * i + j) * (F_TILE / 16) * 32 + 32];
+            }
 #pragma unroll
-            for (int strip = 0; strip < ROWS; ++strip) {
-                const int row = first_row + strip / 2 + i, column = strip % 2 * 8 + j + g;
-                const float *pixel = patch + t * PLANE + row * PITCH + column;
+            for (int strip = 0; strip < ROWS + 4; ++strip) {  // of the patch: it is read once for three rows of y
+                const float *pixel = patch + t * PLANE + (first_row + strip / 2) * PITCH + strip % 2 * 8 + j + g;
                 const float b[2] = {pixel[0], pixel[4 * PLANE]};
-                multiply_add(sums[0][strip], above.a, b);
-                multiply_add(sums[1][strip], below.a, b);
+#pragma unroll
+                for (int i = 0; i < 3; ++i) {
+                    const int target = strip - 2 * i;  // i rows above
+                    if (target < 0 || target >= ROWS) continue;
+                    multiply_add(sums[0][target], above[i].a, b);
+                    multiply_add(sums[1][target], below[i].a, b);
+                }
             }
         }
     }
 #pragma unroll
     for (int i = 0; i < 2 * ROWS * 4; ++i) {
         const int tile = i / (ROWS * 4), strip = i / 4 % ROWS, k = i % 4;
-        const index_t f = f_block * F_TILE + (first_tile + tile) * 16 + g + k / 2 * 8;
+        const int f = f_block * F_TILE + (first_tile + tile) * 16 + g + k / 2 * 8;
         const int row = h + first_row + strip / 2, column = w + strip % 2 * 8 + 2 * t + k % 2;
         if (f >= F || row >= OH || column >= OW) continue;
         const float pixel = sums[tile][strip][k] + (bias ? bias[f] : 0);
@@ -140,8 +151,9 @@ extern "C" __global__ void __launch_bounds__(128, 4) convolve(
     }
 }
 
-// dweight, or the part of it that some tiles of dy make. One block of 8 warps = F_TILE channels of dy, C_TILE of x, all taps,
-// and every slabs-th tile of dy; a warp = 32 channels of dy and 8 of x. Here the mma sums over pixels: A is dy, B is x.
+// dweight, or the part of it that some tiles of dy make. One block of 8 warps = F_TILE channels of dy, C_TILE of x, all
+// taps, and every slabs-th tile of dy; a warp = 32 channels of dy and 8 of x. Here the sum is over pixels: A is dy, a
+// row for each channel, and B is x, a column for each channel.
 extern "C" __global__ void __launch_bounds__(256, 2) weight_gradient(
     const float *x,   // (N, C, H, W)
     const float *dy,  // (N, F, OH, OW)
@@ -164,25 +176,35 @@ extern "C" __global__ void __launch_bounds__(256, 2) weight_gradient(
         __syncthreads();
         for (int k = warp; k < C_TILE; k += 8) {
             const index_t c = c_from + k;
-            copy_pixels<FEW_ROWS + 2, COLUMNS + 2, PITCH>(x + (n * C + c) * H * W, h, w, c < C ? H : 0, W, patch + k * PLANE);
+            copy_pixels<FEW_ROWS + 2, COLUMNS + 2, PITCH>(
+                x + (n * C + c) * H * W, h, w, c < C ? H : 0, W, patch + k * PLANE);
         }
         for (int k = warp; k < F_TILE; k += 8) {
             const index_t f = f_from + k;
-            copy_pixels<FEW_ROWS, COLUMNS, COLUMNS>(dy + (n * F + f) * OH * OW, h, w, f < F ? OH : 0, OW, dy_tile + k * DY_PLANE);
+            copy_pixels<FEW_ROWS, COLUMNS, COLUMNS>(
+                dy + (n * F + f) * OH * OW, h, w, f < F ? OH : 0, OW, dy_tile + k * DY_PLANE);
         }
         __syncthreads();
-#pragma unroll 2
-        for (int strip = 0; strip < 2 * FEW_ROWS; ++strip) {  // of 8 pixels
-            const float *from = dy_tile + (first_f + g) * DY_PLANE + strip * 8 + t;
-            float a[2][4];
-            for (int i = 0; i < 8; ++i) a[i / 4][i % 4] = from[(i / 4 * 16 + i % 2 * 8) * DY_PLANE + i % 4 / 2 * 4];
+#pragma unroll 1
+        for (int left = 0; left < COLUMNS; left += 8) {
+            float a[FEW_ROWS][2][4];
 #pragma unroll
-            for (int tap = 0; tap < 9; ++tap) {
-                const int row = strip / 2 + tap / 3, column = strip % 2 * 8 + tap % 3 + t;
-                const float *pixel = patch + (first_c + g) * PLANE + row * PITCH + column;
+            for (int i = 0; i < FEW_ROWS * 8; ++i) {
+                const int row = i / 8, half = i / 4 % 2, f = first_f + half * 16 + g + i % 2 * 8;
+                a[row][half][i % 4] = dy_tile[f * DY_PLANE + row * COLUMNS + left + t + i / 2 % 2 * 4];
+            }
+#pragma unroll
+            for (int k = 0; k < (FEW_ROWS + 2) * 3; ++k) {  // 8 pixels of the patch, read once for three rows of dy
+                const int j = k % 3;
+                const float *pixel = patch + (first_c + g) * PLANE + k / 3 * PITCH + left + j + t;
                 const float b[2] = {pixel[0], pixel[4]};
-                multiply_add(sums[0][tap], a[0], b);
-                multiply_add(sums[1][tap], a[1], b);
+#pragma unroll
+                for (int i = 0; i < 3; ++i) {
+                    const int row = k / 3 - i;
+                    if (row < 0 || row >= FEW_ROWS) continue;
+                    multiply_add(sums[0][3 * i + j], a[row][0], b);
+                    multiply_add(sums[1][3 * i + j], a[row][1], b);
+                }
             }
         }
     }
