@@ -2,15 +2,16 @@
 
     python benchmarks/gpu_model.py [INPUT [BASE_CHANNELS [DEPTH]]]
 
-Nothing is measured. Each kernel takes as long as its bytes or its multiplications do, whichever is longer, and GAP. Bytes:
-every array that it reads or writes, once. Multiplications: those of whole blocks, tiles beyond the edge and channels that
-fill up a block included; blocks are dealt out to the multiprocessors, and the one with the most of them counts.
+Nothing is measured. Each kernel takes as long as its bytes or its multiplications do, whichever is longer, and GAP.
+Bytes: every array that it reads or writes, once. Multiplications: those of whole blocks, tiles beyond the edge and
+channels that fill up a block included; blocks are dealt out to the multiprocessors, and the one with the most of them
+counts.
 """
 
 import math
 import sys
 
-from minunet.fast.cuda.conv_tf32 import C_TILE, CHUNK, COLUMNS, F_TILE, FEW_ROWS, ROWS
+from minunet.fast.cuda.conv_tf32 import C_TILE, CHUNK, COLUMNS, F_TILE, FEW_ROWS, ROWS, count_slabs
 from minunet.network.summary import layer_rows
 
 MEMORY = 4.3e12  # bytes a second, as copies of large arrays reach
@@ -18,7 +19,6 @@ PRODUCTS = 400e12  # FLOP a second of cuBLAS in TF32
 TENSOR_CORES = 200e12  # of the kernels of conv_tf32.cu: an assumption, half of the above
 GAP = 3e-6  # seconds from one kernel to the next
 MULTIPROCESSORS = 132
-AT_ONCE = 264  # as thresholds.CUDA_BLOCKS
 
 
 def kernel(numbers: float, flop: float = 0, rate: float = PRODUCTS) -> float:
@@ -41,7 +41,7 @@ def on_tensor_cores(C: int, F: int, H: int, W: int) -> tuple[list[float], list[f
     x, y, weight = C * (H + 2) * (W + 2), F * H * W, 9 * F * C
     forward = [kernel(2 * weight), convolve(C, F, H, W)]
     tiles, blocks = cover(H, FEW_ROWS) * cover(W, COLUMNS), cover(F, F_TILE) * cover(C, C_TILE)
-    slabs = min(cover(AT_ONCE, blocks), tiles)
+    slabs = count_slabs(1, C, F, H, W)
     of_a_block = cover(tiles, slabs) * FEW_ROWS * COLUMNS * 18 * F_TILE * C_TILE
     dweight = kernel(x + y + slabs * weight, busiest(blocks * slabs) * of_a_block, TENSOR_CORES / MULTIPROCESSORS)
     backward = [kernel(3 * y), kernel(2 * weight), convolve(F, C, H + 2, W + 2), dweight, kernel(y)]

@@ -32,7 +32,8 @@ def run(folder, python, sanitizer=False, out=None):
 
 
 def test_every_part_runs_and_the_results_are_kept(tmp_path):
-    code, printed, (results,) = run(tmp_path, '[ "$1" = -c ] || echo "TF32=$CUPY_TF32 ${MINUNET_CONVOLUTION:-auto} $*"', sanitizer=True)
+    python = '[ "$1" = -c ] || echo "TF32=$CUPY_TF32 ${MINUNET_CONVOLUTION:-auto} $*"'
+    code, printed, (results,) = run(tmp_path, python, sanitizer=True)
     assert code == 0 and printed == results
     parts = [
         "gpu_versions.py",

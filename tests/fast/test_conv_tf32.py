@@ -1,4 +1,4 @@
-"""The convolution on tensor cores, run on the CPU on the strict stand-in for CuPy, is the readable one of rounded factors.
+"""The convolution on tensor cores, run on the CPU on the strict stand-in for CuPy, is that of rounded factors.
 
 What is known of a tensor core is written down twice: by the tables below, which are those of the PTX ISA, and in
 tests/gpu_on_cpu/tensor_core.h, which does its work on a CPU.
@@ -78,7 +78,9 @@ def test_packed_weights_are_fragments_of_a(rng, turned):
     weight = rng.standard_normal((70, 13, 3, 3)).astype(np.float32)
     rows, columns = (13, 70) if turned else (70, 13)
     packed = to_host(conv_tf32._packed(on_device(weight), turned))
-    packed = packed.reshape(-(-rows // 64), -(-columns // 8), 9, 4, 32, 4)  # blocks, chunks, taps, tiles, lanes, numbers
+    packed = packed.reshape(
+        -(-rows // 64), -(-columns // 8), 9, 4, 32, 4
+    )  # blocks, chunks, taps, tiles, lanes, numbers
     expected = np.zeros((64 * packed.shape[0], 8 * packed.shape[1], 9), np.float32)
     as_read = weight.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1] if turned else weight
     expected[:rows, :columns] = in_tf32(as_read).reshape(rows, columns, 9)
@@ -113,6 +115,7 @@ def test_it_is_the_readable_convolution(rng, monkeypatch, shape, index):
 @pytest.mark.parametrize("slabs", [1, 1000])
 def test_with_relu_in_any_number_of_slabs_and_without_dx(rng, monkeypatch, slabs):
     monkeypatch.setattr(thresholds, "CUDA_BLOCKS", slabs)
+    monkeypatch.setattr(thresholds, "CUDA_TF32_SLAB", 1)
     x, weight, bias, dy = convolution(rng, (2, 5, 7, 13, 18), np.float32)
     y, _ = conv_relu.conv2d_relu_forward(*rounded(x, weight), bias.astype(np.float64))
     gated = dy * (y > 0)
@@ -124,6 +127,13 @@ def test_with_relu_in_any_number_of_slabs_and_without_dx(rng, monkeypatch, slabs
     no_dx, dweight_alone, _ = conv_tf32.conv2d_relu_backward(on_device(dy), cache, with_dx=False)
     assert no_dx is None
     np.testing.assert_array_equal(to_host(dweight_alone), to_host(gradients[1]))
+
+
+@pytest.mark.parametrize(
+    ("shape", "slabs"), [((1, 64, 64, 570, 570), 132), ((1, 1024, 512, 54, 54), 1), ((1, 8, 8, 60, 30), 3)], ids=str
+)
+def test_into_how_many_slabs_the_pixels_are_dealt_out(shape, slabs):
+    assert conv_tf32.count_slabs(*shape) == slabs
 
 
 def test_a_number_that_is_none_stays_where_it_belongs(rng):

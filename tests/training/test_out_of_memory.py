@@ -35,7 +35,8 @@ def test_the_estimate_is_the_peak_of_a_step_or_up_to_a_third_more(stand_in, rng,
     monkeypatch.delenv("MINUNET_KERNELS", raising=False)
     monkeypatch.setattr("minunet.fast.cuda.loader.compiles", lambda *args: True)
     for kernels in (conv, conv_tf32, crop_concat, gather, loss, optimisers, pool, relu, up_conv):
-        monkeypatch.setattr(kernels, "launch", lambda *args, **kwargs: None)  # they take no memory, and the stand-in's take some
+        # they take no memory, and the stand-in's take some
+        monkeypatch.setattr(kernels, "launch", lambda *args, **kwargs: None)
     monkeypatch.setattr("strict_cupy.cublas._in_tf32", lambda x: x)  # so does its rounding
     output = output_size(tile, network["depth"])
     x = rng.standard_normal((network["in_channels"], tile, tile)).astype(np.float32)

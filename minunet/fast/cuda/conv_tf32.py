@@ -92,12 +92,19 @@ def _weight_gradient(x: Array, dy: Array) -> Array:
     """Return dweight (F, C, 3, 3)."""
     N, F, OH, OW = dy.shape
     C = x.shape[1]
-    blocks = _blocks(F, F_TILE) * _blocks(C, C_TILE)
-    slabs = min(_blocks(thresholds.CUDA_BLOCKS, blocks), N * _blocks(OH, FEW_ROWS) * _blocks(OW, COLUMNS))
+    slabs = count_slabs(N, C, F, OH, OW)
+    blocks = _blocks(F, F_TILE) * _blocks(C, C_TILE) * slabs
     dweight = array_module(x).empty((slabs, F, C, 3, 3), x.dtype)
     args = contiguous(x, x.dtype), dy, dweight, slabs, *x.shape, F
-    launch(SOURCE, "weight_gradient", 256 * blocks * slabs, *args, block=256)
+    launch(SOURCE, "weight_gradient", 256 * blocks, *args, block=256)
     return dweight[0] if slabs == 1 else dweight.sum(axis=0)
+
+
+def count_slabs(N: int, C: int, F: int, OH: int, OW: int) -> int:
+    """Return into how many slabs the pixels of dy (N, F, OH, OW) are dealt out."""
+    blocks = _blocks(F, F_TILE) * _blocks(C, C_TILE)
+    tiles = N * _blocks(OH, FEW_ROWS) * _blocks(OW, COLUMNS)
+    return max(1, min(_blocks(thresholds.CUDA_BLOCKS, blocks), tiles // thresholds.CUDA_TF32_SLAB))
 
 
 def _blocks(size: int, tile: int) -> int:
