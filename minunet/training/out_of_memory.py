@@ -5,8 +5,7 @@ The estimate for a training step is the sum of
     the arrays of each parameter: itself, its gradient, and what the optimiser keeps (with momentum 1, with Adam 2)
     the cache from forward to backward, see `summary.memory`
     LARGE arrays of the size of the largest output or input of a layer: what a layer works with while it runs
-    the largest 3x3 kernels as Winograd's convolution transforms them, and their gradient; for tensor cores,
-    the largest 3x3 kernels once more
+    the largest 3x3 kernels as Winograd's convolution transforms them or tensor cores read them, and their gradient
 
 The optimiser gathers all gradients in one more array, but when it does the cache is gone. CuPy's pool takes up to a
 third more. With the paper's network at 572 it holds 2.17 GB after two steps of momentum
@@ -75,7 +74,7 @@ def step_bytes(tile: int, optimiser: str = "sgd", **network) -> int:
     largest = max(max(row.in_channels, row.out_channels) * row.height * row.width for row in rows)
     kernels = max(row.in_channels * row.out_channels for row in rows if row.is_3x3)
     if tensor_cores_are_taken(np.float32):
-        in_a_layer = LARGE_ON_TENSOR_CORES * largest + 9 * kernels
+        in_a_layer = LARGE_ON_TENSOR_CORES * largest + 2 * 9 * kernels
     else:
         winograd = tile_size(np.float32)
         in_a_layer = LARGE[winograd] * largest + 2 * (winograd + 2) ** 2 * kernels

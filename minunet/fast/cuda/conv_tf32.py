@@ -104,7 +104,7 @@ def count_slabs(N: int, C: int, F: int, OH: int, OW: int) -> int:
     """Return into how many slabs the pixels of dy (N, F, OH, OW) are dealt out."""
     blocks = _blocks(F, F_TILE) * _blocks(C, C_TILE)
     tiles = N * _blocks(OH, FEW_ROWS) * _blocks(OW, COLUMNS)
-    return max(1, min(_blocks(thresholds.CUDA_BLOCKS, blocks), tiles // thresholds.CUDA_TF32_SLAB))
+    return max(1, min(thresholds.CUDA_BLOCKS // blocks, tiles // thresholds.CUDA_TF32_SLAB))
 
 
 def _blocks(size: int, tile: int) -> int:
