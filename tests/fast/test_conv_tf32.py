@@ -130,7 +130,9 @@ def test_with_relu_in_any_number_of_slabs_and_without_dx(rng, monkeypatch, slabs
 
 
 @pytest.mark.parametrize(
-    ("shape", "slabs"), [((1, 64, 64, 570, 570), 132), ((1, 1024, 512, 54, 54), 1), ((1, 128, 256, 136, 136), 16), ((1, 8, 8, 60, 30), 3)], ids=str
+    ("shape", "slabs"),
+    [((1, 64, 64, 570, 570), 132), ((1, 1024, 512, 54, 54), 1), ((1, 128, 256, 136, 136), 16), ((1, 8, 8, 60, 30), 3)],
+    ids=str,
 )
 def test_into_how_many_slabs_the_pixels_are_dealt_out(shape, slabs):
     assert conv_tf32.count_slabs(*shape) == slabs
