@@ -29,6 +29,9 @@ SMALL_PRODUCT = 10**6  # multiplications up to which OpenBLAS multiplies without
 IM2COL_PARTS = 8  # parts of the kernels, at most: each of them reads all columns
 LONG_PRODUCTS = 64  # channels, in and out, from which on several rows share a product
 
+# How much is worked on at a time in an optimiser's step
+OPTIMISER_CHUNK = 2**15  # numbers of each of its arrays
+
 # How much is worked on at a time on a GPU
 CUDA_CHUNK = 2**28  # elements of V, or of M, in a chunk of images: 1 GiB in float32. See benchmarks/README.md
 CUDA_BLOCKS = (

@@ -13,6 +13,8 @@ What each file is for, and when it is taken:
     batch_norm.py       batch normalisation and ReLU in one, after any of these convolutions
     pool.py, up_conv.py, crop_concat.py, loss.py        always; loss.py leaves more than two classes to the readable one
 
+    optimisers.py       always: the optimiser's step, for all parameters at once
+
     what they are made of
     by_rows.py          how images lie in memory: row by row, each row with all its channels; and bands of such rows
     memory.py           memory that is kept when an array is dropped, and used again
