@@ -107,7 +107,8 @@ def test_an_unknown_way_is_refused(rng, monkeypatch):
     monkeypatch.setenv("MINUNET_CONVOLUTION", "fft")
     with pytest.raises(
         InputError,
-        match="MINUNET_CONVOLUTION must be one of auto, readable, direct, im2col, winograd_rows, winograd, got 'fft'; unset it",
+        match="MINUNET_CONVOLUTION must be one of auto, readable, direct, im2col, winograd_rows, winograd, got 'fft'; "
+        "unset it",
     ):
         conv.conv2d_forward(*(rng.standard_normal(shape) for shape in ((1, 2, 6, 6), (3, 2, 3, 3), (3,))))
 

@@ -5,7 +5,7 @@ What each file is for, and when it is taken:
     layers
     conv.py             the convolution: hands it on to one of the five below, as `fast/plan.py` has chosen
     direct.py           few channels, less than 32, and kernels of any size: small products, row by row
-    im2col.py           few pixels, up to 256, as in deep layers of small tiles: one product with the kernels as they lie
+    im2col.py           up to 256 pixels, as in deep layers of small tiles: one product with the kernels as they are
     winograd_rows.py    3x3 kernels, from 32 channels on: half of the multiplications, row by row
     winograd.py         3x3 kernels, many channels on wide images: a quarter of the multiplications, in tiles of 4x4;
                         winograd_tiles.py has its transforms

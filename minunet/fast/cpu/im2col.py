@@ -48,11 +48,12 @@ def forward(x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
 def backward(dy: Array, y: Array | None, x: Array, weight: Array, with_dx: bool) -> tuple[Array | None, Array, Array]:
     """Do what `direct.backward` does."""
     N, F, OH, OW = dy.shape
-    C, KH, KW = weight.shape[1:]
+    _, C, KH, KW = weight.shape
+    H, W = x.shape[2:]
     kernels, columns = weight.reshape(F, -1), _columns(x, KH, KW)
     dz = np.ascontiguousarray(dy if y is None else dy * (y > 0)).reshape(N, F, OH * OW)
     dweight = np.empty((F, C * KH * KW), x.dtype)
-    dx = by_rows.empty(*x.shape, x.dtype) if with_dx else None
+    dx = by_rows.empty(N, C, H, W, x.dtype) if with_dx else None
 
     def some_kernels(some: slice) -> None:
         np.matmul(dz[0, some], columns[0].T, out=dweight[some])
@@ -60,6 +61,7 @@ def backward(dy: Array, y: Array | None, x: Array, weight: Array, with_dx: bool)
             dweight[some] += dz[n, some] @ columns[n].T
 
     def some_channels(some: slice) -> None:
+        assert dx is not None
         of_channels = kernels[:, some.start * KH * KW : some.stop * KH * KW]
         dcolumns = memory.product(of_channels.T, dz).reshape(N, -1, KH, KW, OH, OW)
         dx_part = dx[:, some]
