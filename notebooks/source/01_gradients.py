@@ -390,11 +390,11 @@ def square_backward_without_2(dy, cache):
 print(gradcheck(square_forward, square_backward_without_2, (x,)))
 
 # %% [markdown]
-# *FAILED: wrong*. The line below the table is a *finding*. It gives the kind, `wrong`; the argument and the index of
+# *FAILED: wrong*. What stands below the table is a *finding*. It gives the kind, `wrong`; the argument and the index of
 # the worst element, `x[2, 2]`; what the backward pass says there and what was measured; and how many elements are
 # wrong, 7<!--{gradcheck(square_forward,square_backward_without_2,(x,)).findings[0].count}--> of 9 (at the two others
 # `x` is 0, and so is the gradient, and half of 0 is 0). Then comes a hint: *0.5 times the numeric gradient*. Notebook
-# 14 is about reading such lines. *dy from seed 0* says which random `dy` was used: `gradcheck(..., seed=0)` draws it
+# 14 is about reading findings. *dy from seed 0* says which random `dy` was used: `gradcheck(..., seed=0)` draws it
 # again.
 #
 # ## A million numbers, two forward passes

@@ -14,8 +14,10 @@
 # must know how large luck is. A part must be taken away cleanly, and a skip connection is part of a backward pass too.
 # And the answer holds for the data, the size and the length of training with which it was measured, and for no other.
 #
-# What you need: the fork and crop-concat (notebook 05), the weight map (06), training (08), augmentation (09). You read
-# a table that was measured beforehand, and make a small one yourself.
+# What you need: the fork and crop-concat (notebook 05), the weight map (06), training (08) and augmentation (09).
+# *Dropout* sets half of the numbers at the bottom of the U to zero, drawn anew in each training step, so that the
+# network relies on none of them (end of 17). You read a table that was measured beforehand, and make a small one
+# yourself.
 
 # %%
 import json
