@@ -5,7 +5,6 @@ import pytest
 
 import minunet as m
 
-
 RNG = np.random.default_rng(0)
 
 
@@ -76,6 +75,7 @@ NETWORK = {
         "dtype must be a type of floating-point numbers, got 'single precision'; use numpy.float32 to train",
     ),
 }
+
 
 @pytest.mark.parametrize("call, message", NETWORK.values(), ids=NETWORK)
 def test_the_network_says_expected_got_and_remedy(call, message):
