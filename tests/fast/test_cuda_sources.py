@@ -11,7 +11,7 @@ from minunet.gpu import TF32_CAPABILITY
 SOURCES = sorted(path.stem for path in Path(loader.__file__).parent.glob("*.cu"))
 CAPABILITIES = (70, 75, 80, 90)  # V100; T4, as in Colab; A100; H100 and H200
 REGISTERS = {  # at most; a thread may have 255
-    "conv_tf32": 128,  # 512 threads are at work, as __launch_bounds__ asks
+    "conv_tf32": 128,  # with 512 threads on a multiprocessor there are no more
     "crop_concat": 64,
     "gather": 32,
     "loss": 64,
@@ -21,6 +21,7 @@ REGISTERS = {  # at most; a thread may have 255
     "up_conv": 32,
     "winograd": 128,
 }
+WIDE_REGISTERS = {"conv_tf32": 168}  # with 64-bit indices, where few arrays need them
 VARIANTS = [("float32", "int", 4), ("float64", "long long", 4), ("float32", "int", 2)]
 TF32_VARIANTS = [("float32", "int", 4), ("float32", "long long", 4)]
 pytestmark = [
@@ -42,10 +43,12 @@ def test_compiles_without_spills(tmp_path, source, capability):
     if capability not in nvidia.architectures():
         pytest.skip(f"this NVRTC does not compile for {capability}")
     for variant in TF32_VARIANTS if source == "conv_tf32" else VARIANTS:
+        index = variant[1]
+        limit = REGISTERS[source] if index == "int" else WIDE_REGISTERS.get(source, REGISTERS[source])
         code, warnings = nvidia.ptx(loader.read(source, *variant), capability)
         assert not warnings
         for kernel in nvidia.kernels(code, capability, tmp_path):
-            print(f"{kernel.name}, {variant[0]}, sm_{capability}: {kernel.registers} registers")
+            print(f"{kernel.name}, {variant[0]}, {index}, sm_{capability}: {kernel.registers} registers")
             assert kernel.spilled == 0
-            assert kernel.registers <= REGISTERS[source]
+            assert kernel.registers <= limit
             assert kernel.shared <= 48 * 1024  # a block may have as much without asking for more

@@ -24,7 +24,7 @@
 //
 // The distances between rows and channels in shared memory (PITCH, PLANE) are chosen so that the 32 threads of a warp
 // read from its 32 banks, all at once. While one block waits for the memory, another on the same multiprocessor
-// multiplies: __launch_bounds__ keeps registers free for four blocks, or for two large ones.
+// multiplies; __launch_bounds__ sees to it that the registers suffice for both.
 
 #define F_TILE 64   // channels of y, or dy, of a block
 #define C_TILE 32   // channels of x of a block of `weight_gradient`
@@ -32,7 +32,8 @@
 #define COLUMNS 16  // a block's tile of y, or dy, has 16 columns and, in `convolve`, 8 rows,
 #define ROWS 8
 #define FEW_ROWS 4  // in `weight_gradient` 4
-#define BLOCKS (sizeof(index_t) == 4 ? 4 : 3)  // of `convolve` on a multiprocessor: 64-bit indices take more registers
+// Blocks of `weight_gradient` on a multiprocessor, and half of those of `convolve`: 64-bit indices take more registers.
+#define BLOCKS (sizeof(index_t) == 4 ? 2 : 1)
 
 #ifdef __CUDACC__  // tests/gpu_on_cpu/tensor_core.h has both functions for a CPU
 
@@ -89,7 +90,7 @@ extern "C" __global__ void pack_weight(
 }
 
 // y, or dx. One block of 4 warps = F_TILE channels of ROWS x COLUMNS pixels; a warp = 32 channels of half of the rows.
-extern "C" __global__ void __launch_bounds__(128, BLOCKS) convolve(
+extern "C" __global__ void __launch_bounds__(128, 2 * BLOCKS) convolve(
     const float *x,          // (N, C, H, W)
     const Fragment *packed,  // by pack_weight
     const float *bias,       // (F,) or null
@@ -154,7 +155,7 @@ extern "C" __global__ void __launch_bounds__(128, BLOCKS) convolve(
 // dweight, or the part of it that some tiles of dy make. One block of 8 warps = F_TILE channels of dy, C_TILE of x, all
 // taps, and every slabs-th tile of dy; a warp = 32 channels of dy and 8 of x. Here the sum is over pixels: A is dy, a
 // row for each channel, and B is x, a column for each channel.
-extern "C" __global__ void __launch_bounds__(256, 2) weight_gradient(
+extern "C" __global__ void __launch_bounds__(256, BLOCKS) weight_gradient(
     const float *x,   // (N, C, H, W)
     const float *dy,  // (N, F, OH, OW)
     float *dweight,   // (slabs, F, C, 3, 3)
@@ -189,21 +190,21 @@ extern "C" __global__ void __launch_bounds__(256, 2) weight_gradient(
         for (int left = 0; left < COLUMNS; left += 8) {
             float a[FEW_ROWS][2][4];
 #pragma unroll
-            for (int i = 0; i < FEW_ROWS * 8; ++i) {
-                const int row = i / 8, half = i / 4 % 2, f = first_f + half * 16 + g + i % 2 * 8;
-                a[row][half][i % 4] = dy_tile[f * DY_PLANE + row * COLUMNS + left + t + i / 2 % 2 * 4];
-            }
+            for (int row = 0; row < FEW_ROWS + 2; ++row) {  // of the patch; each is read once for three rows of dy
+                for (int i = 0; row < FEW_ROWS && i < 8; ++i) {
+                    const float *numbers = dy_tile + (first_f + g) * DY_PLANE + row * COLUMNS + left + t;
+                    a[row][i / 4][i % 4] = numbers[(i / 4 * 16 + i % 2 * 8) * DY_PLANE + i / 2 % 2 * 4];
+                }
 #pragma unroll
-            for (int k = 0; k < (FEW_ROWS + 2) * 3; ++k) {  // 8 pixels of the patch, read once for three rows of dy
-                const int j = k % 3;
-                const float *pixel = patch + (first_c + g) * PLANE + k / 3 * PITCH + left + j + t;
-                const float b[2] = {pixel[0], pixel[4]};
+                for (int j = 0; j < 3; ++j) {
+                    const float *pixel = patch + (first_c + g) * PLANE + row * PITCH + left + j + t;
+                    const float b[2] = {pixel[0], pixel[4]};
 #pragma unroll
-                for (int i = 0; i < 3; ++i) {
-                    const int row = k / 3 - i;
-                    if (row < 0 || row >= FEW_ROWS) continue;
-                    multiply_add(sums[0][3 * i + j], a[row][0], b);
-                    multiply_add(sums[1][3 * i + j], a[row][1], b);
+                    for (int i = 0; i < 3; ++i) {
+                        if (row < i || row - i >= FEW_ROWS) continue;
+                        multiply_add(sums[0][3 * i + j], a[row - i][0], b);
+                        multiply_add(sums[1][3 * i + j], a[row - i][1], b);
+                    }
                 }
             }
         }
