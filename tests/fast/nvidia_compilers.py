@@ -57,7 +57,7 @@ def ptx(source: str, capability: int) -> tuple[bytes, str]:
     """Return the PTX of a source and what NVRTC printed, its warnings; raise AssertionError if it does not compile."""
     library = nvrtc()
     program, size = ctypes.c_void_p(), ctypes.c_size_t()
-    options = [b"-std=c++17", b"-arch=compute_%d" % capability]
+    options = [b"-std=c++17", b"-Wno-deprecated-gpu-targets", b"-arch=compute_%d" % capability]
     assert library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"source.cu", 0, None, None) == 0
     try:
         failed = library.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
