@@ -54,10 +54,10 @@ def architectures() -> list[int]:
 
 
 def ptx(source: str, capability: int) -> tuple[bytes, str]:
-    """Return the PTX of a source and what NVRTC printed, its warnings; raise AssertionError if it does not compile."""
+    """Return the PTX of a source and what NVRTC warns of in it; raise AssertionError if it does not compile."""
     library = nvrtc()
     program, size = ctypes.c_void_p(), ctypes.c_size_t()
-    options = [b"-std=c++17", b"-Wno-deprecated-gpu-targets", b"-arch=compute_%d" % capability]
+    options = [b"-std=c++17", b"-arch=compute_%d" % capability]
     assert library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"source.cu", 0, None, None) == 0
     try:
         failed = library.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
@@ -68,7 +68,8 @@ def ptx(source: str, capability: int) -> tuple[bytes, str]:
         library.nvrtcGetPTXSize(program, ctypes.byref(size))
         code = ctypes.create_string_buffer(size.value)
         library.nvrtcGetPTX(program, code)
-        return code.value, log.value.decode()
+        about_source = [line for line in log.value.decode().splitlines() if "Architectures prior" not in line]
+        return code.value, "\n".join(about_source)
     finally:
         library.nvrtcDestroyProgram(ctypes.byref(program))
 
