@@ -57,13 +57,6 @@ static bool open_barrier(char barrier, unsigned first, unsigned last)
     return someone;
 }
 
-static bool open_barriers(unsigned threads)
-{
-    bool opened = false;
-    for (unsigned t = 0; t < threads; t += warpSize) opened |= open_barrier(AT_WARP, t, std::min(t + warpSize, threads));
-    return opened || open_barrier(AT_BLOCK, 0, threads);
-}
-
 static void run_block(unsigned threads, void (*f)(void *), void *x)
 {
     body = f;
@@ -72,9 +65,14 @@ static void run_block(unsigned threads, void (*f)(void *), void *x)
     while (places.size() < threads) places.push_back(new jmp_buf[1]);
     state.assign(threads, NEW);
     do
-        for (unsigned thread = threads; thread-- > 0;)
-            if (state[thread] == NEW || state[thread] == READY) go_on(thread);
-    while (open_barriers(threads));
+        for (unsigned warp = (threads + warpSize - 1) / warpSize; warp-- > 0;) {  // one is as far ahead as it can be
+            const unsigned first = warp * warpSize, last = std::min(first + warpSize, threads);
+            do
+                for (unsigned thread = last; thread-- > first;)
+                    if (state[thread] == NEW || state[thread] == READY) go_on(thread);
+            while (open_barrier(AT_WARP, first, last));
+        }
+    while (open_barrier(AT_BLOCK, 0, threads));
 }
 }  // namespace fibers
 
