@@ -7,6 +7,9 @@ MINUNET_CONVOLUTION   auto           `plan.py` decides (the default)
                       winograd       Winograd's convolution along both axes wherever the kernel is 3x3
 MINUNET_KERNELS       auto           CUDA kernels on a GPU, wherever they compile (the default)
                       readable       no CUDA kernels
+MINUNET_GRAPHS        off            each kernel is launched by itself (the default)
+                      on             on a GPU, a training step of one tile and the prediction of equal tiles are CUDA graphs,
+                                     see `cuda/graph.py`; not for steps with dropout. No GPU has run this yet
 """
 
 import os
@@ -24,8 +27,14 @@ def kernels_are_allowed() -> bool:
     return _choice("MINUNET_KERNELS", "auto", "readable") == "auto"
 
 
+def graphs_are_wanted() -> bool:
+    """Return whether MINUNET_GRAPHS asks for CUDA graphs; raise InputError if it is none of the words above."""
+    return _choice("MINUNET_GRAPHS", "off", "on") == "on"
+
+
 def _choice(variable: str, *choices: str) -> str:
-    choice = os.environ.get(variable, "auto")
+    usual = choices[0]
+    choice = os.environ.get(variable, usual)
     if choice not in choices:
-        raise InputError(f"{variable} must be one of {', '.join(choices)}, got {choice!r}; unset it for auto")
+        raise InputError(f"{variable} must be one of {', '.join(choices)}, got {choice!r}; unset it for {usual}")
     return choice

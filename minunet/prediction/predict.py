@@ -32,7 +32,6 @@ from minunet.gpu import allow_tf32_if_asked
 from minunet.network.sizes import border, output_size, smallest_input_size
 from minunet.network.tiles_at_once import tiles_at_once
 from minunet.network.trained import Network
-from minunet.network.unet import unet_forward
 from minunet.prediction.checks import (
     as_image,
     check_image,
@@ -43,6 +42,7 @@ from minunet.prediction.checks import (
     slices_of_rows,
     warn_if_raw,
 )
+from minunet.prediction.forward import unet_forward
 from minunet.prediction.memory_map import let_go
 from minunet.prediction.rotations import Version, block, turned_back, turned_window, versions
 from minunet.prediction.task import Task, numbers_for, read_window
