@@ -73,13 +73,16 @@ def test_a_step_is_a_few_launches(cp, driver, monkeypatch, rng):
     run = Run(config, params, OPTIMISERS["adam"].init(params), Normalisation("image"), [], None, {}, np.zeros(2))
     tile = rng.random((1, 60, 60), np.float32), rng.integers(0, 2, (20, 20)), rng.random((20, 20), np.float32)
     tile = to_device(tile, "gpu")
+    losses = []
     for step in range(3):  # the first puts the parameters into one array, the second compiles, the third records
-        train_step(run, tile, step, 0.01)
+        losses.append(train_step(run, tile, step, 0.01))
     with driver.counted() as counts:
-        train_step(run, tile, 3, 0.01)
+        losses.append(train_step(run, tile, 3, 0.01))
         seen = counts()
     assert seen.by_name["graph"] == (1, 0) and seen.products == seen.waits == 0
     assert seen.launches + seen.on_device <= 7 and len(seen.by_name) > 20
+    assert len({float(loss) for loss in losses}) == 4  # none was overwritten
+    assert cp.cuda.cublas.getStream(cp.cuda.get_cublas_handle()) == 0
 
 
 def test_prediction_gives_the_same_numbers_and_follows_the_parameters(cp, monkeypatch, rng):
