@@ -13,6 +13,7 @@ MINUNET_GRAPHS        off            each kernel is launched by itself (the defa
 """
 
 import os
+import sys
 
 from minunet.errors import InputError
 
@@ -28,8 +29,11 @@ def kernels_are_allowed() -> bool:
 
 
 def graphs_are_wanted() -> bool:
-    """Return whether MINUNET_GRAPHS asks for CUDA graphs; raise InputError if it is none of the words above."""
-    return _choice("MINUNET_GRAPHS", "off", "on") == "on"
+    """Return whether MINUNET_GRAPHS asks for CUDA graphs; raise InputError for another word, or elsewhere than on Linux."""
+    are_wanted = _choice("MINUNET_GRAPHS", "off", "on") == "on"
+    if are_wanted and sys.platform != "linux":
+        raise InputError(f"MINUNET_GRAPHS=on works on Linux only, got {sys.platform}; unset it")
+    return are_wanted
 
 
 def _choice(variable: str, *choices: str) -> str:

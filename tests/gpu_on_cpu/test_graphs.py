@@ -6,7 +6,7 @@ import device as fake
 import numpy as np
 import pytest
 
-from minunet import InputError, flatten, init_unet, predict, to_device
+from minunet import flatten, init_unet, predict, to_device
 from minunet.data import Normalisation, load_data
 from minunet.fast.cuda import graph
 from minunet.gpu import gpu_is_there
@@ -149,10 +149,3 @@ def test_nothing_is_computed_before_the_launch_nor_after_the_memory_is_gone(cp, 
     del y
     with pytest.raises(cp.cuda.runtime.CUDARuntimeError, match="memory was given back"):
         recording.graph.launch()
-
-
-def test_the_choice_is_checked(cp, monkeypatch, rng):
-    monkeypatch.setenv("MINUNET_GRAPHS", "yes")
-    params = to_device(init_unet(rng, base_channels=2, depth=1), "gpu")
-    with pytest.raises(InputError, match="MINUNET_GRAPHS must be one of off, on, got 'yes'; unset it for off"):
-        predict(params, np.zeros((40, 40), np.float32) - 1)

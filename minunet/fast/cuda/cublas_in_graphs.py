@@ -3,7 +3,8 @@
 There CuPy 14.2 raises NotImplementedError for each product, though cuBLAS itself can be recorded. So its functions are
 called by ctypes, with the handle that CuPy has made. The numbers alpha and beta become part of the graph.
 
-cuBLAS may need memory to work in. A graph gets an array for it, or cuBLAS would take new memory for each product.
+cuBLAS may need memory to work in. A graph gets an array for it, or cuBLAS would take new memory in each recording. It is
+as large as cuBLAS would make it, so that it chooses the kernels that it chose before, which are loaded.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ import numpy as np
 
 from minunet.backend import Array
 
-WORKSPACE = 32 * 2**20  # bytes: what NVIDIA advises for compute capability 9.0; 4 MiB would do for older GPUs
+WORKSPACE, OLDER_WORKSPACE = 32 * 2**20, 4 * 2**20  # bytes, from compute capability 9.0 on and before: NVIDIA's advice
 KINDS = {"p": ctypes.c_void_p, "i": ctypes.c_int, "q": ctypes.c_longlong}
 FUNCTIONS = {  # CuPy's name: cuBLAS's name, and the kinds of its arguments
     "setStream": ("cublasSetStream_v2", "p p"),
@@ -46,9 +47,10 @@ def call_library(cupy: Any, name: str, *args: int) -> None:
 @contextlib.contextmanager
 def sent_to(cupy: Any, stream: Any) -> Iterator[Array]:
     """Let the products of this thread go to `stream`; yield the array in which cuBLAS works meanwhile."""
-    handle, workspace = cupy.cuda.get_cublas_handle(), cupy.empty(WORKSPACE, np.uint8)
+    size = WORKSPACE if int(cupy.cuda.Device().compute_capability) >= 90 else OLDER_WORKSPACE
+    handle, workspace = cupy.cuda.get_cublas_handle(), cupy.empty(size, np.uint8)
     call_library(cupy, "setStream", handle, stream.ptr)
-    call_library(cupy, "setWorkspace", handle, workspace.data.ptr, WORKSPACE)
+    call_library(cupy, "setWorkspace", handle, workspace.data.ptr, size)
     try:
         yield workspace
     finally:
