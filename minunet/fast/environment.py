@@ -8,8 +8,8 @@ MINUNET_CONVOLUTION   auto           `plan.py` decides (the default)
 MINUNET_KERNELS       auto           CUDA kernels on a GPU, wherever they compile (the default)
                       readable       no CUDA kernels
 MINUNET_GRAPHS        off            each kernel is launched by itself (the default)
-                      on             on a GPU, a training step of one tile and the prediction of equal tiles are CUDA graphs,
-                                     see `cuda/graph.py`; not for steps with dropout. No GPU has run this yet
+                      on             CUDA graphs for training steps of one tile, but not with dropout, and for predictions;
+                                     see `cuda/graph.py`. No GPU has run this yet
 """
 
 import os
@@ -29,7 +29,7 @@ def kernels_are_allowed() -> bool:
 
 
 def graphs_are_wanted() -> bool:
-    """Return whether MINUNET_GRAPHS asks for CUDA graphs; raise InputError for another word, or elsewhere than on Linux."""
+    """Return whether MINUNET_GRAPHS asks for CUDA graphs; raise InputError for another word, or off Linux."""
     are_wanted = _choice("MINUNET_GRAPHS", "off", "on") == "on"
     if are_wanted and sys.platform != "linux":
         raise InputError(f"MINUNET_GRAPHS=on works on Linux only, got {sys.platform}; unset it")

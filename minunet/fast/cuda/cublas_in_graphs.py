@@ -3,8 +3,8 @@
 There CuPy 14.2 raises NotImplementedError for each product, though cuBLAS itself can be recorded. So its functions are
 called by ctypes, with the handle that CuPy has made. The numbers alpha and beta become part of the graph.
 
-cuBLAS may need memory to work in. A graph gets an array for it, or cuBLAS would take new memory in each recording. It is
-as large as cuBLAS would make it, so that it chooses the kernels that it chose before, which are loaded.
+cuBLAS may need memory to work in. A graph gets an array for it, or cuBLAS would take new memory in each recording. It
+is as large as cuBLAS would make it, so that it chooses the kernels that it chose before, which are loaded.
 """
 
 import contextlib
