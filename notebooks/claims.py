@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 
 MARK = re.compile(r"<!--(\{[^\n]+?\})-->")
 MARKED = re.compile(r"([\w.,+-]*\w)" + MARK.pattern)
+NUMBER = re.compile(r" *[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
 
 
 def without_marks(text: str) -> str:
@@ -48,6 +49,22 @@ def old_sources(executed: NotebookNode) -> list[str]:
     """Return the calls of course.show_source whose output is not the library's source of today."""
     names = imports_of(executed)
     return [call for call, shown in _printed(executed) if shown != _source_of_today(call, names)]
+
+
+def cells_that_print_otherwise(executed: NotebookNode, stored: NotebookNode) -> list[str]:
+    """Return the first line of each cell whose printed text is not that of the stored page, numbers aside.
+
+    Numbers differ from processor to processor in their last digits, or say how long something took.
+    """
+    pairs = zip(executed.cells, stored.cells, strict=False)  # pages of different lengths differ in their sources, too
+    changed = [now for now, then in pairs if _text_without_numbers(now) != _text_without_numbers(then)]
+    return [cell.source.split("\n")[0] for cell in changed]
+
+
+def _text_without_numbers(cell: NotebookNode) -> str:
+    outputs = cell.get("outputs", [])
+    texts = [o.text if o.output_type == "stream" else o.get("data", {}).get("text/plain", "") for o in outputs]
+    return NUMBER.sub("#", "\n".join(texts))
 
 
 def imports_of(notebook: NotebookNode) -> dict:

@@ -90,6 +90,17 @@ def test_trees_go_to_the_device_and_back(cupy, small_unet):
     assert small_unet["head"]["weight"].any()
 
 
+def test_a_device_is_cpu_or_gpu():
+    with pytest.raises(m.InputError, match="device must be 'cpu' or 'gpu', got 'tpu'"):
+        m.to_device(np.ones(3), "tpu")
+
+
+def test_gpu_without_cupy_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    with pytest.raises(m.InputError, match=r"needs CuPy, which is not installed; install it with .*-e .*\[gpu\]"):
+        m.to_device(np.ones(3), "gpu")
+
+
 class CUDARuntimeError(RuntimeError):
     """CuPy's, as far as its text goes."""
 

@@ -1,6 +1,5 @@
 """`minunet train`: train a network on your images or, with no options, on synthetic cells."""
 
-import argparse
 import contextlib
 import shlex
 import time
@@ -8,125 +7,24 @@ from pathlib import Path
 
 from minunet.cli.measure_and_save import measure_and_save
 from minunet.cli.messages import print_line
-from minunet.cli.shared_options import DATA_HELP, add_reading_options, print_note
+from minunet.cli.shared_options import print_note
 from minunet.cli.stopping import Stop, noticing_signals
 from minunet.cli.train_and_save import train_and_save
+from minunet.cli.train_options import add_options
 from minunet.data import Dataset, load_data
-from minunet.data.augment import AUGMENTATIONS
-from minunet.data.normalisation import SCOPES
 from minunet.data.readers.hold_out import names_in_file
-from minunet.data.weighting import KINDS
 from minunet.errors import InputError
-from minunet.network.checks import NORMS
 from minunet.scale.ranks import check_equal, ending_together, in_agreement, join_ranks
 from minunet.training import run_folder
 from minunet.training.batch import Ranks, check_batch
-from minunet.training.config import CORRECTIONS, Config, reading_of, resolve
+from minunet.training.config import Config, reading_of, resolve
 from minunet.training.memory import check_reading, check_run
-from minunet.training.optimisers import OPTIMISERS
 from minunet.training.out_of_memory import name_a_tile_that_fits
-from minunet.training.recipes import RECIPES
 from minunet.training.train import Run, is_over, start, train_steps
 
+__all__ = ["EXAMPLE", "add_options", "run"]  # what `main.py` takes of each command
+
 EXAMPLE = "minunet train --data isbi:DIR --base-channels 16 --depth 3 --tile 220 --minutes 5 --out runs/em"
-
-
-def add_options(command: argparse.ArgumentParser) -> None:
-    """Declare the options, in groups: what to train on, how long and where, the network, and how it learns."""
-    default = resolve({})
-    add = command.add_argument
-    add("--data", metavar="DATA", help=f"{DATA_HELP}; default {default.data}")
-    add(
-        "--out",
-        metavar="DIR",
-        help="folder for the network, the log and pictures, new or empty; default runs/DATA-1, -2, ...",
-    )
-    resume = "continue the run in DIR, or in --out: after Ctrl-C, or with more --steps"
-    add("--resume", nargs="?", const=True, metavar="DIR", help=resume)
-    length = command.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=int, metavar="N", help=f"length of the run in steps; default {default.steps}")
-    length.add_argument(
-        "--minutes",
-        type=float,
-        metavar="M",
-        help="minutes of training; validation, writing and the measures at the end do not count",
-    )
-    add(
-        "--device",
-        choices=("cpu", "gpu"),
-        help=f"default {default.device}; on a GPU, CUPY_TF32=1 in the environment allows TF32",
-    )
-    add(
-        "--seed",
-        type=int,
-        metavar="N",
-        help=f"number from which the first weights and the tiles are drawn; default {default.seed}",
-    )
-    recipe = (
-        "quick: minutes on two cores; paper: the paper's settings, hours on a CPU; any other option replaces its "
-        "setting; default quick"
-    )
-    add("--recipe", choices=RECIPES, help=recipe)
-    _add_data_options(command.add_argument_group("what the data mean"))
-    _add_network_options(command.add_argument_group("the network"), default)
-    _add_learning_options(command.add_argument_group("how it learns"), default)
-
-
-def _add_data_options(group) -> None:
-    add_reading_options(group)
-    hold_out = (
-        "images that are not trained on, but measured: a number or a share of them, the last ones by name; their "
-        "names, with commas between; or a text file with a name a line; default: the last fifth, of dsb2018: a "
-        "quarter, of isbi: a sixth"
-    )
-    group.add_argument("--hold-out", metavar="N|SHARE|NAMES|FILE", help=hold_out)
-
-
-def _add_network_options(group, default: Config) -> None:
-    channels = f"channels at full resolution, doubled with each level down; default {default.base_channels}"
-    group.add_argument("--base-channels", type=int, metavar="N", help=channels)
-    depth = f"how many times an image is halved; default {default.depth}"
-    group.add_argument("--depth", type=int, metavar="N", help=depth)
-    tile = f"side of the square that the network sees in a step, in pixels; default {default.tile}"
-    group.add_argument("--tile", type=int, metavar="N", help=tile)
-    batch = "squares in a step; default 1, or with mpirun one for each process"
-    group.add_argument("--batch", type=int, metavar="N", help=batch)
-    norm = f"batch: batch normalisation after each 3x3 convolution; a prediction needs none; default {default.norm}"
-    group.add_argument("--norm", choices=("none", *NORMS), help=norm)
-    dropout = f"share of the bottom level that is dropped in a step; default {default.dropout_rate}"
-    group.add_argument("--dropout-rate", type=float, metavar="P", help=dropout)
-
-
-def _add_learning_options(group, default: Config) -> None:
-    optimiser = f"sgd: gradient descent with momentum; or Adam; default {default.optimiser}"
-    group.add_argument("--optimiser", choices=OPTIMISERS, help=optimiser)
-    rates = ", ".join(f"{optimiser.learning_rate} for {optimiser.name}" for optimiser in OPTIMISERS.values())
-    group.add_argument(
-        "--learning-rate", type=float, metavar="R", help=f"highest learning rate of the run; default {rates}"
-    )
-    momentum = f"share of the last step's motion that the next one keeps, from 0 to below 1; default {default.momentum}"
-    group.add_argument("--momentum", type=float, metavar="M", help=momentum)
-    weights = (
-        "how much each pixel counts in the loss: by the paper's map (eq. 2), by its border term alone, by a "
-        "light border term, or all the same (none); auto is light where the data tell cells apart, else none; default "
-        + default.weights
-    )
-    group.add_argument("--weights", choices=KINDS, help=weights)
-    correction = (
-        "odds: take back what --weights does to the odds of cells, so that probabilities fit the images; none: leave "
-        "it; default " + default.correction
-    )
-    group.add_argument("--correction", choices=CORRECTIONS, help=correction)
-    augmentation = (
-        "symmetries: tiles are flipped and turned by quarters; jitter: each channel lighter or darker, too; elastic: "
-        "turned by any angle and bent besides; default " + default.augmentation
-    )
-    group.add_argument("--augmentation", choices=AUGMENTATIONS, help=augmentation)
-    normalisation = (
-        "of grey values, by the mean and standard deviation of the data set or of each image; default "
-        + default.normalisation
-    )
-    group.add_argument("--normalisation", choices=SCOPES, help=normalisation)
 
 
 def run(options) -> int:

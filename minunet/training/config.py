@@ -48,7 +48,7 @@ class Config(NamedTuple):
     momentum: float = 0.9
     dropout_rate: float = 0.0
     weights: str = "auto"
-    correction: str = "odds"  # of the probabilities for the loss weights; see `correction.py`
+    correction: str = "odds"  # of the probabilities for the loss weights; see `network/odds_correction.py`
     augmentation: str = "symmetries"
     init: str = "centred"
     normalisation: str = "dataset"

@@ -45,8 +45,8 @@ from minunet.data.normalisation import Normalisation
 from minunet.fast.cpu.parallel import side_by_side
 from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from minunet.gpu import allow_tf32_if_asked
-from minunet.network.correction import corrected
 from minunet.network.initialise import centre, init_unet
+from minunet.network.odds_correction import corrected, shift_of_logits
 from minunet.network.running_averages import first_running, fold_unet, statistics, update_running_averages
 from minunet.network.sizes import output_size
 from minunet.network.tiles_at_once import tiles_at_once
@@ -54,7 +54,6 @@ from minunet.network.trained import Network
 from minunet.network.unet import unet_backward, unet_forward
 from minunet.training.batch import ALONE, Ranks, check_batch, mean_gradient
 from minunet.training.config import Config, length_of_run, norm_of, peak_learning_rate, resolve
-from minunet.training.correction import shift_of_logits
 from minunet.training.folding import NORMALISED, fold_run
 from minunet.training.health import check_loss, quietly, warn_if_stuck
 from minunet.training.optimiser_step import take_step

@@ -390,11 +390,11 @@ def square_backward_without_2(dy, cache):
 print(gradcheck(square_forward, square_backward_without_2, (x,)))
 
 # %% [markdown]
-# *FAILED: wrong*. The line below the table is a *finding*. It gives the kind, `wrong`; the argument and the index of
+# *FAILED: wrong*. What stands below the table is a *finding*. It gives the kind, `wrong`; the argument and the index of
 # the worst element, `x[2, 2]`; what the backward pass says there and what was measured; and how many elements are
 # wrong, 7<!--{gradcheck(square_forward,square_backward_without_2,(x,)).findings[0].count}--> of 9 (at the two others
 # `x` is 0, and so is the gradient, and half of 0 is 0). Then comes a hint: *0.5 times the numeric gradient*. Notebook
-# 14 is about reading such lines. *dy from seed 0* says which random `dy` was used: `gradcheck(..., seed=0)` draws it
+# 14 is about reading findings. *dy from seed 0* says which random `dy` was used: `gradcheck(..., seed=0)` draws it
 # again.
 #
 # ## A million numbers, two forward passes
@@ -460,7 +460,9 @@ print(gradcheck(minunet.unet_forward, minunet.unet_backward, (params, tile), dir
 print(gradcheck(minunet.unet_forward, unet_backward_with_one_doubled, (params, tile), directions=1))
 
 # %% [markdown]
-# *All 46 jointly* are the 46 arrays of weights and biases in the network, and *compared 1* is one direction.
+# *All 46 jointly* are the 46 arrays of weights and biases in the network, and *compared 1* is one direction. *Not
+# checked: x*, since the image is data: nobody changes it to make the loss smaller. The last lines of the first report
+# say how good this check was: an error in a single element shows if it is at least so large.
 #
 # In the second report, the error along the direction is about two parts in ten thousand, although the gradient of that
 # one parameter is wrong by a factor of 2. A checker with a tolerance of 1 % would have passed it. This is why a

@@ -252,9 +252,10 @@ print(report)
 assert report.ok and report.findings[0].count == 3
 
 # %% [markdown]
-# Read the last line piece by piece. `kink in x[1, 2]` is the place of the first zero. `analytic 0` is what the
-# backward pass says there, and `numeric 0.47` is the central slope, half of `dy[1, 2]`. `(3 of 20)` says how many were
-# left out. Always read this count. (20 of 20 would be `vacuous`: nothing was compared.)
+# Read what stands below the table piece by piece. `kink in x[1, 2]` is the place of the first zero. `analytic 0` is
+# what the backward pass says there, and `numeric` 0.47<!--{report.findings[0].numeric:.2f}--> is the central slope,
+# half of `dy[1, 2]`. `(3 of 20)` says how many were left out. Always read this count. (20 of 20 would be `vacuous`:
+# nothing was compared.)
 #
 # Note also that **at a kink the checker is half blind**: it accepts whatever lies between the two slopes. The next
 # backward pass returns 17 at every zero, which is not the slope of anything; expect `wrong`. But 0.3 times `dy` would

@@ -395,13 +395,14 @@ course.check("fork_backward", my_fork_backward)
 # %% [markdown]
 # ## The line in `unet_backward`
 #
-# Here is the library's backward pass of the whole U. Look for the fork: it is one line, in the last loop.
+# Here is the library's backward pass of the whole U. Look for the fork: it is one line, in the last loop. (Dropout and
+# `norm1` are for networks that have them; notebook 17 tells of both.)
 
 # %%
 course.show_source(minunet.unet_backward)
 
 # %% [markdown]
-# `dy = dy + dskips.pop()` is our sum. What it adds was computed earlier, in the first loop, which undoes the way up
+# `dy += dskips.pop()` is our sum. What it adds was computed earlier, in the first loop, which undoes the way up
 # from level 0 to the deepest level and keeps each `dskip` in a list. The last loop undoes the way down from the
 # deepest level to level 0. So it needs the list from its end, and `pop` takes the last one first: the `dskip` of level
 # 3 (64 pixels wide, with a frame of 4) meets the pool's gradient of level 3, and so on up.

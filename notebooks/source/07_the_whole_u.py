@@ -246,7 +246,9 @@ for top in (8, 9):
 # Here is the forward pass as the library has it. Read it with the picture beside you: the first loop goes down the
 # left arm and keeps each level's output in `skips`; the second climbs the right arm and takes them out again, deepest
 # first. Each layer's cache is kept for the way back. (`conv2d_relu_forward` is `conv2d_forward` and `relu_forward` in
-# one: the ReLU is done while a piece of y is still in the processor's fast memory. Notebook 12 shows how.)
+# one: the ReLU is done while a piece of y is still in the processor's fast memory. Notebook 12 shows how.) Two parts
+# are for later, and do nothing here: dropout, as its rate is 0, and batch normalisation, as these `params` have no
+# `norm1`. Notebook 17 tells of both.
 
 # %%
 course.show_source(unet_forward, double_conv_forward)

@@ -355,7 +355,8 @@ for one, (order, of_a) in zip(axes, is_a.items(), strict=True):
         one.axhline(np.median(drifting[chosen]), color=colour, linewidth=1)
     one.set(title=order, xlabel="call")
 axes[0].set_ylabel("ms")
-print("circles: A   squares: B   lines: their medians")
+axes[0].legend(title="lines: medians")
+plt.show()
 
 # %% [markdown]
 # ## Small kernels

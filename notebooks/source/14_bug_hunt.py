@@ -623,7 +623,7 @@ course.check("repaired_standardise_backward", my_repaired_standardise_backward)
 #
 # A max-pool once more, on what comes out of a ReLU. The bug was found in many places, in the end
 # [by a reviewer](https://github.com/mni-ml/framework/pull/22) too. **Question 2.** The check says ok. Is the backward
-# pass right? Read the last line of the report, and the number below it.
+# pass right? Read the finding below the table, and the number in the cell after it.
 
 # %%
 print(gradcheck(public.largest_forward, public.suspect_largest, public.TIES))

@@ -14,8 +14,10 @@
 # must know how large luck is. A part must be taken away cleanly, and a skip connection is part of a backward pass too.
 # And the answer holds for the data, the size and the length of training with which it was measured, and for no other.
 #
-# What you need: the fork and crop-concat (notebook 05), the weight map (06), training (08), augmentation (09). You read
-# a table that was measured beforehand, and make a small one yourself.
+# What you need: the fork and crop-concat (notebook 05), the weight map (06), training (08) and augmentation (09).
+# *Dropout* sets half of the numbers at the bottom of the U to zero, drawn anew in each training step, so that the
+# network relies on none of them (end of 17). You read a table that was measured beforehand, and make a small one
+# yourself.
 
 # %%
 import json
@@ -167,7 +169,7 @@ def without_skip_backward(dy, cache):
 
 
 y, cache = without_skip_forward(skip, x)
-dskip, dx = without_skip_backward(np.array([[[[1.0, -1], [2, 0]], [[3, 1], [-2, 1]]]]), cache)
+dskip, dx = without_skip_backward(np.array([[[[1.0, 4], [2, 0]], [[3, 1], [-2, 1]]]]), cache)
 print("dskip", dskip[0, 0], "dx", dx[0, 0], sep="\n")
 
 # %% [markdown]
@@ -359,6 +361,9 @@ def print_table(rows):
 print_table(live)
 
 # %% [markdown]
+# Was it your guess? Both cost cells, and only the skips cost pixels. In so short a run the pixel error is even smaller
+# without the map, which counts pixels between cells many times: the network leaves too wide a dark line around them.
+#
 # What do the networks see? White is the probability of cell, and the orange lines are the true outlines.
 
 # %%

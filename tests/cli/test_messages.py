@@ -17,12 +17,6 @@ SMALL = ["--base-channels", "2", "--depth", "1", "--tile", "36"]
 
 
 @pytest.fixture
-def run(tmp_path, finished_run):
-    """Return the folder of a short run that is over."""
-    return shutil.copytree(finished_run, tmp_path / "run")
-
-
-@pytest.fixture
 def images(tmp_path, monkeypatch, rng):
     """Go to a folder with three images, of which the second is damaged, and one of colours; return their names."""
     monkeypatch.chdir(tmp_path)

@@ -1,7 +1,6 @@
 """The threshold of a network: chosen by `train`, used by `predict` and `evaluate`, replaced by an option."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -20,11 +19,6 @@ def no_pictures(monkeypatch):
     """Draw nothing, which takes longer than all the rest."""
     for name in ("plot_curves", "plot_predictions", "plot_contact_sheet"):
         monkeypatch.setattr(f"minunet.training.run_folder.{name}", lambda *args, **options: None)
-
-
-@pytest.fixture
-def run(tmp_path, finished_run):
-    return shutil.copytree(finished_run, tmp_path / "run")
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import build
 import claims
 import editions
 import execute
+import nbformat
 
 from minunet import course
 from minunet.course.exercises import by_notebook
@@ -66,6 +67,8 @@ def test_a_page_runs_without_an_error_or_a_warning(name, monkeypatch):
     for cell in notebook.cells:
         if editions.tag_of(cell) == "check":
             assert "#009E73" in cell.outputs[0].data["text/html"], cell.source
+    stored = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    assert claims.cells_that_print_otherwise(notebook, stored) == [], f"run python notebooks/build.py {name[:2]}"
 
 
 @pytest.mark.parametrize("name", SOURCES)

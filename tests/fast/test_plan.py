@@ -39,10 +39,16 @@ def shapes(C, F, H, W, kernel=3):
         (None, 63, 201, 3, "winograd_rows"),
         (None, 32, 22, 3, "winograd_rows"),
         (None, 31, 22, 3, "direct"),
+        (None, 256, 18, 3, "im2col"),  # 16 * 16 pixels
+        (None, 256, 19, 3, "winograd_rows"),
+        (None, 5, 18, 3, "im2col"),
+        (None, 4, 18, 3, "direct"),
+        (None, 256, 18, 1, "direct"),
         (None, 256, 22, 1, "direct"),
         ("auto", 256, 22, 3, "winograd_deep"),
         ("direct", 256, 50, 3, "direct"),
         ("readable", 64, 50, 3, "readable"),
+        ("im2col", 2, 40, 3, "im2col"),
         ("winograd_rows", 2, 10, 3, "winograd_rows"),
         ("winograd_rows", 2, 10, 1, "direct"),
         ("winograd", 2, 10, 3, "winograd"),
@@ -102,7 +108,8 @@ def test_an_unknown_way_is_refused(rng, monkeypatch):
     monkeypatch.setenv("MINUNET_CONVOLUTION", "fft")
     with pytest.raises(
         InputError,
-        match="MINUNET_CONVOLUTION must be one of auto, readable, direct, winograd_rows, winograd, got 'fft'; unset it",
+        match="MINUNET_CONVOLUTION must be one of auto, readable, direct, im2col, winograd_rows, winograd, got 'fft'; "
+        "unset it",
     ):
         conv.conv2d_forward(*(rng.standard_normal(shape) for shape in ((1, 2, 6, 6), (3, 2, 3, 3), (3,))))
 

@@ -80,3 +80,27 @@ def test_an_error_names_the_nearest_valid_sizes(depth):
         nearest = f"smallest valid size is {above}" if below is None else f"nearest valid sizes are {below} and {above}"
         with pytest.raises(m.InputError, match=f"^input size {n} does not fit depth {depth}; the {nearest}$"):
             m.output_size(n, depth)
+
+
+DEPTH_0 = "depth must be at least 1, got 0; the paper's network has depth 4"
+REFUSED = {
+    "between": (lambda: m.output_size(573), "input size 573 does not fit depth 4; the nearest valid sizes are 572 and"),
+    "too small": (lambda: m.output_size(187), "input size 187 does not fit depth 4; the smallest valid size is 188"),
+    "negative": (lambda: m.output_size(-1), "input size -1 does not fit depth 4; the smallest valid size is 188"),
+    "axis": (
+        lambda: sizes.trace(19, 1, "width"),
+        "input width 19 does not fit depth 1; the nearest valid widths are 18 and 20",
+    ),
+    "no output": (lambda: m.smallest_input_size(0), "output size must be at least 1, got 0; ask for 1 pixel or more"),
+    "output_size, depth 0": (lambda: m.output_size(572, 0), DEPTH_0),
+    "fits, depth 0": (lambda: sizes.fits(572, 0), DEPTH_0),
+    "trace, depth 0": (lambda: sizes.trace(572, 0), DEPTH_0),
+    "smallest_input_size, depth 0": (lambda: m.smallest_input_size(388, 0), DEPTH_0),
+}
+
+
+@pytest.mark.parametrize("call, message", REFUSED.values(), ids=REFUSED)
+def test_a_size_that_cannot_be_is_refused_with_one_that_can(call, message):
+    with pytest.raises(m.InputError) as caught:
+        call()
+    assert message in str(caught.value)

@@ -10,10 +10,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tqdm import tqdm
-
 from minunet.cli.bench.layer import Layer
 from minunet.errors import InputError
+from minunet.progress import ProgressBar
 
 PAUSE = 0.05  # seconds after each pass, so that one side's threads have gone to sleep before the other's start
 PRODUCT = 4096  # rows and columns of the matrices whose product shows the processor's limit
@@ -78,7 +77,7 @@ def time_layers(layers: list[Layer], names: list[str], device: str, rounds: int)
     A side has one process for all layers.
     """
     with open_sides(names, device) as sides:
-        for layer in tqdm(layers, unit="layer", disable=None, leave=False):
+        for layer in ProgressBar(layers, unit="layer", disable=None, leave=False):
             medians = _in_turn(sides, rounds, CALLS[device], prepare="layer", shape=list(layer))
             yield {"layer": layer, **medians}
 
@@ -102,7 +101,7 @@ def _in_turn(sides: list[Side], rounds: int, calls: int, **case) -> dict[str, li
     times: dict[str, tuple[list[float], list[float]]] = {side.name: ([], []) for side in sides}
     for side in sides:
         side.ask(**case)
-    for _ in tqdm(range(rounds), unit="round", disable=None if case["prepare"] == "step" else True, leave=False):
+    for _ in ProgressBar(range(rounds), unit="round", disable=None if case["prepare"] == "step" else True, leave=False):
         for side in sides:
             for which in (0, 1):
                 times[side.name][which].append(side.seconds(which, calls))

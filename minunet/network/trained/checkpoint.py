@@ -30,7 +30,7 @@ from minunet.errors import InputError
 from minunet.files import replace_atomically
 from minunet.metrics.chosen_threshold import check_threshold
 from minunet.network.checks import check_is_plain, check_params, has_norm
-from minunet.network.correction import corrected
+from minunet.network.odds_correction import corrected
 from minunet.network.trained.reading import (
     FORMAT,
     VERSION,

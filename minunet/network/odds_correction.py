@@ -26,6 +26,7 @@ to do, and it is the mean weight of all its pixels in the training set, border t
 
 import numpy as np
 
+from minunet.backend import Params, array_module
 from minunet.data import Sample
 
 
@@ -47,3 +48,12 @@ def shift_of_logits(samples: list[Sample], weights: list[np.ndarray | None], num
         totals += np.bincount(labels, w, num_classes)
         counts += np.bincount(labels[w > 0], minlength=num_classes)
     return np.where(counts, np.log(totals / np.maximum(counts, 1), where=counts > 0, out=np.zeros(num_classes)), 0.0)
+
+
+def corrected(params: Params, shift: np.ndarray | None) -> Params:
+    """Return parameters whose head adds `shift`, (K,), no more; all other arrays are the given ones."""
+    if shift is None or not shift.any():
+        return params
+    head = params["head"]
+    bias = head["bias"]
+    return {**params, "head": {**head, "bias": bias - array_module(bias).asarray(shift, dtype=bias.dtype)}}

@@ -5,9 +5,8 @@ import pytest
 
 from minunet import flatten, load_network, predict
 from minunet.data import Dataset, Sample, weight_map
-from minunet.network.correction import corrected
+from minunet.network.odds_correction import corrected, shift_of_logits
 from minunet.training.config import Config, resolve
-from minunet.training.correction import shift_of_logits
 from minunet.training.run_folder import resume_run, save_run
 from minunet.training.stored_run import BEFORE
 from minunet.training.train import start, train_steps
