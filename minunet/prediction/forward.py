@@ -13,7 +13,7 @@ from minunet.network.unet import UnetCache
 
 
 def unet_forward(params: Params, x: Array) -> tuple[Array, UnetCache | None]:
-    """Return what the network's `unet_forward` does; by a graph without a cache, and the next call overwrites it."""
+    """Return what the network's `unet_forward` does; by a graph no cache, and logits that the next call overwrites."""
     if array_module(x) is np or not graphs_are_wanted():
         return unet.unet_forward(params, x)
     return replayed("forward", lambda own: unet.unet_forward(params, own)[0], params, [x]), None
