@@ -9,7 +9,7 @@ MINUNET_CONVOLUTION   auto           `plan.py` decides (the default)
 MINUNET_KERNELS       auto           CUDA kernels on a GPU, wherever they compile (the default)
                       readable       no CUDA kernels
 MINUNET_GRAPHS        off            each kernel is launched by itself (the default)
-                      on             CUDA graphs for training steps of one tile, but not with dropout, and for predictions;
+                      on             CUDA graphs for predictions, and for training steps of one tile without dropout:
                                      see `cuda/graph.py`. No GPU has run this yet
 """
 

@@ -138,14 +138,17 @@ def test_work_on_another_stream_is_found(cp, driver):
 
 
 def test_nothing_is_computed_before_the_launch_nor_after_the_memory_is_gone(cp, driver):
-    x, y = cp.arange(4.0), cp.ones(4)
-    function = lambda own: own + y  # noqa: E731
+    x, others = cp.arange(4.0), [cp.ones(4)]
+
+    def function(own):
+        return own + others[0]
+
     function(x)
     recording = graph._record(function, [x])
     assert cp.isnan(recording.outputs).all()
     recording.inputs[0][...] = x
     recording.graph.launch()
     np.testing.assert_array_equal(recording.outputs.get(), [1, 2, 3, 4])
-    del y
+    others.clear()
     with pytest.raises(cp.cuda.runtime.CUDARuntimeError, match="memory was given back"):
         recording.graph.launch()
