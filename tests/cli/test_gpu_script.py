@@ -39,13 +39,14 @@ def test_every_part_runs_and_the_results_are_kept(tmp_path):
         "gpu_versions.py",
         "latency.py --device gpu",
         "bench --device gpu --against torch",
+        "graphs.py",
         "pytest -n 0 -m gpu",
         "train --device gpu",
         "--tool memcheck",
     ]
     places = [results.index(part) for part in parts]
     assert places == sorted(places)
-    assert results.count("clocks, power, temperature: a GPU") == 8
+    assert results.count("clocks, power, temperature: a GPU") == 9
     assert all(f"TF32={how} -m minunet bench" in results for how in ("0 auto", "1 auto", "1 winograd"))
     assert "pool off: --tool memcheck" in results and results.endswith("every part passed\n")
 

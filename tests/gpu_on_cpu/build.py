@@ -1,6 +1,7 @@
 """Build the fake driver, and CuPy's module `runtime` against it: build(python, folder).
 
-fake.so      driver.cpp, blas.cpp and, for each other function that CuPy is linked with, one that says "not supported"
+fake.so      driver.cpp, graphs.cpp, blas.cpp and, for each other function that CuPy is linked with, one that says "not
+             supported"
 runtime.so   CuPy's own source, from its archive, linked with fake.so in place of CUDA's runtime
 lib/         fake.so under the names by which CuPy looks for CUDA's libraries
 kernel.h     with all that it includes, compiled ahead of time
@@ -26,7 +27,8 @@ def build(python: Path, folder: Path) -> None:
     source = unpacked_source(python, folder)
     runtime = compiled_runtime(python, source, folder, cuda)
     objects = [
-        compiled(HERE / name, folder, [*FAST, "-O3", "-march=native", *cuda]) for name in ("driver.cpp", "blas.cpp")
+        compiled(HERE / name, folder, [*FAST, "-O3", "-march=native", *cuda])
+        for name in ("driver.cpp", "graphs.cpp", "blas.cpp")
     ]
     (cublas,) = packages.glob("cupy_backends/cuda/libs/cublas.*.so")
     asked_for = names(["nm", "--undefined-only", runtime]) | names(["nm", "-D", "--undefined-only", cublas])

@@ -87,6 +87,8 @@ void enter(void (*kernel)(Args...), Call *call, std::index_sequence<k...>)
     call->count = sizeof...(Args);
     const Seen all[] = {seen(*(Args *)call->arguments[k])..., Seen{}};
     std::copy(all, all + call->count, call->seen);
+    const size_t size[] = {sizeof(Args)..., 0};
+    std::copy(size, size + call->count, call->size);
     if (call->is_dry) return;
     gridDim = {call->grid[0], call->grid[1], call->grid[2]};
     blockDim = {call->block[0], call->block[1], call->block[2]};
