@@ -59,10 +59,10 @@ def test_the_module_is_the_command():
 @pytest.mark.skipif(os.name == "nt", reason="the time is that of a POSIX process")
 def test_import_is_quick_and_leaves_matplotlib_alone():
     code = "import sys, time; t = time.process_time(); import minunet; print(time.process_time() - t, *sys.modules)"
-    seconds = []
-    for _ in range(3):
+    for _ in range(3):  # other programs may have slowed it down once or twice
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        first, *modules = done.stdout.split()
-        seconds.append(float(first))
-    assert min(seconds) < 0.5
+        seconds, *modules = done.stdout.split()
+        if float(seconds) < 0.5:
+            break
+    assert float(seconds) < 0.5
     assert "matplotlib" not in modules
