@@ -33,7 +33,7 @@ from minunet.training.measured import data_to_measure
 from minunet.training.memory import check_evaluation
 from minunet.training.stored_run import stored_config
 
-EXAMPLE = "minunet evaluate runs/em/checkpoint.npz --data isbi:DIR"
+EXAMPLE = "minunet evaluate runs/mine --data folder:DIR"
 
 
 def add_options(command: argparse.ArgumentParser) -> None:

@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser, commands = _parser(asked, module)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
-        commands.get(options.command, parser).error(f"unrecognized arguments: {' '.join(unknown)}")
+        commands.get(options.command, parser).refuse(unknown)
     if options.command is None:
         parser.print_help()
         return 0

@@ -29,7 +29,7 @@ from minunet.scale.many_images import predict_images
 from minunet.training.folder_lock import FolderInUseError
 from minunet.training.run_folder import made_and_held
 
-EXAMPLE = "minunet predict cells.png, or minunet predict runs/em/checkpoint.npz slice.png --rotations 8"
+EXAMPLE = "minunet predict cells.png, or minunet predict runs/mine cells.png --rotations 8"
 NETWORKS = {".npz", ".pt", ".pth", ".ckpt", ".h5", ".hdf5", ".keras", ".onnx", ".pb", ".pkl", ".safetensors", ".tflite"}
 
 
@@ -38,7 +38,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "files",
         nargs="+",
-        metavar="FILE",
+        metavar="IMAGE",
         help="optionally first the checkpoint.npz of a run, or the run's folder; without it, the trained network that "
         'comes with minunet is used. Then image files, folders of them, or patterns such as "cells/*.tif". For each '
         "image, and for each page of a stack, these are written: NAME_cells.tif (one number per cell), "

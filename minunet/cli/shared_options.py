@@ -15,8 +15,9 @@ from minunet.prediction.rotations import COUNTS
 
 DEFAULT_OUT = "predictions"  # folder of `minunet predict`
 DATA_HELP = (
-    "synthetic (drawn by minunet), isbi:DIR (train-volume.tif, train-labels.tif), ctc:DIR (01/, 01_GT/, 01_ST/, ...), "
-    "dsb2018:DIR (ID/images/, ID/masks/) or folder:DIR (images/, masks/)"
+    "folder:DIR (your images in DIR/images/, and in DIR/masks/ a mask of the same name for each), synthetic (drawn by "
+    "minunet), isbi:DIR (train-volume.tif, train-labels.tif), ctc:DIR (01/, 01_GT/, 01_ST/, ...) or dsb2018:DIR "
+    "(ID/images/, ID/masks/)"
 )
 READING = ("labels", "classes", "invert", "field_of_interest")  # options that say how data are read
 
@@ -51,8 +52,8 @@ def add_reading_options(group) -> None:
     classes = "values or colours of class 0, 1, ..., such as 0,128,255 or #000000,#ff0000; default: all, sorted"
     group.add_argument("--classes", metavar="V,V,...", help=classes)
     invert = (
-        "make the darker side of binary masks the object: white is what is looked for, also where it is the membrane "
-        "(isbi: has cells in white)"
+        "of binary masks, look for what is dark; without this, for what is white, also where it is the membranes (in "
+        "isbi: it is the cells)"
     )
     group.add_argument("--invert", action="store_true", default=None, help=invert)
     field = (

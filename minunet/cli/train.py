@@ -24,7 +24,7 @@ from minunet.training.train import Run, is_over, start, train_steps
 
 __all__ = ["EXAMPLE", "add_options", "run"]  # what `main.py` takes of each command
 
-EXAMPLE = "minunet train --data isbi:DIR --base-channels 16 --depth 3 --tile 220 --minutes 5 --out runs/em"
+EXAMPLE = "minunet train --data folder:DIR --minutes 5 --out runs/mine"
 
 
 def run(options) -> int:

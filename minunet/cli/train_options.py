@@ -72,7 +72,7 @@ def _add_network_options(group, default: Config) -> None:
     group.add_argument("--tile", type=int, metavar="N", help=tile)
     batch = "squares in a step; default 1, or with mpirun one for each process"
     group.add_argument("--batch", type=int, metavar="N", help=batch)
-    norm = f"batch: batch normalisation after each 3x3 convolution; a prediction needs none; default {default.norm}"
+    norm = f"batch: batch normalisation after each 3x3 convolution while training; default {default.norm}"
     group.add_argument("--norm", choices=("none", *NORMS), help=norm)
     dropout = f"share of the bottom level that is dropped in a step; default {default.dropout_rate}"
     group.add_argument("--dropout-rate", type=float, metavar="P", help=dropout)

@@ -201,7 +201,10 @@ def check(config: Config) -> None:
             "leave one of them out"
         )
     check_numbers(base_channels=config.base_channels, depth=config.depth)
-    output_size(config.tile, config.depth)  # raises unless the tile fits
+    try:
+        output_size(config.tile, config.depth)
+    except InputError as error:
+        raise InputError(f"tile={config.tile}: {error}") from error  # perhaps it was the depth that was given
 
 
 def fault_of(name: str, value: Any) -> str | None:

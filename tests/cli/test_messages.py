@@ -105,14 +105,22 @@ def test_grades_of_another_folder_do_not_replace_those_of_last_week(tmp_path, mo
     assert call(capsys, "grade", "week2", "--out", "second")[0] == 0
 
 
-@pytest.mark.parametrize("unknown", [["--epochs", "5"], ["more"]])
-def test_an_argument_that_a_command_does_not_have_shows_those_that_it_has(unknown, capsys):
+@pytest.mark.parametrize(
+    ("unknown", "meant"),
+    [
+        (["--epochs", "5"], "; did you mean --steps?"),
+        (["--optimizer=adam"], "; did you mean --optimiser?"),
+        (["--jobs", "5"], ""),  # of another command
+        (["more"], ""),
+    ],
+)
+def test_an_argument_that_a_command_does_not_have_shows_those_that_it_has(unknown, meant, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["train", *unknown])
     assert stop.value.code == 2
     message = capsys.readouterr().err
     assert "--steps N" in message
-    assert message.splitlines()[-1] == f"minunet train: error: unrecognized arguments: {' '.join(unknown)}"
+    assert message.splitlines()[-1] == f"minunet train: error: unrecognized arguments: {' '.join(unknown)}{meant}"
 
 
 def test_a_folder_as_data_is_told_how_to_be_written(tmp_path, capsys):

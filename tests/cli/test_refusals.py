@@ -18,6 +18,7 @@ def test_a_size_that_does_not_fit_is_refused_before_anything_is_written(tmp_path
     line = refused("train", "--data", data, "--depth", "3", "--tile", "221", "--out", tmp_path / "new")
     assert "input size 221 does not fit depth 3; the nearest valid sizes are 220 and 228" in line
     assert not (tmp_path / "new").exists()
+    assert "--tile 220: input size 220 does not fit depth 5" in refused("train", "--data", data, "--depth", "5")
 
 
 def test_a_folder_that_holds_another_run_is_left_alone(run, data, refused):
@@ -71,7 +72,7 @@ def test_bad_files_in_a_folder(tmp_path, cells_folder, data, refused):
     mask = cells_folder / "masks" / "cell1.png"
     whole = mask.read_bytes()
     mask.unlink()
-    assert "found none for cell1.png; add cell1.png, or remove the image" in message()
+    assert "found none for cell1.png; add cell1.png, or rename its mask to that, or remove" in message()
     Image.new("L", (48, 41)).save(mask)
     assert "expected a mask of 40x48 like its image, got 41x48" in message()
     mask.write_bytes(whole[: len(whole) // 2])

@@ -72,6 +72,9 @@ def test_folder_errors(tmp_path):
     save(tmp_path / "images" / "a.png", mask())
     with pytest.raises(InputError, match="found no masks; create"):
         read_folder(tmp_path)
+    (tmp_path / "masks").mkdir()
+    with pytest.raises(InputError, match=f"found no images; name the folder that holds both, {tmp_path}$"):
+        read_folder(tmp_path / "images")
     save(tmp_path / "masks" / "a.png", mask())
     with pytest.raises(InputError, match="expected at least 2 images, one of them to hold out, got 1; put more"):
         read_folder(tmp_path)

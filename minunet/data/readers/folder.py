@@ -87,7 +87,7 @@ def _pairs(directory: Path) -> dict[str, tuple[Path, Path]]:
         if name not in masks:
             raise InputError(
                 f"{directory / 'masks'}: expected a mask for every image, found none for {images[name].name}; "
-                f"add {name}.png, or remove the image; a mask has the name of its image"
+                f"add {name}.png, or rename its mask to that, or remove the image"
             )
     return {name: (images[name], masks[name]) for name in images}
 
@@ -96,7 +96,10 @@ def _files(directory: Path, kind: str) -> dict[str, Path]:
     """Return the files in a folder by their names without extension, sorted; hidden files are left out."""
     folder = directory / kind
     if not folder.is_dir():
-        raise InputError(f"{directory}: expected the folders images and masks, found no {kind}; create {folder}")
+        remedy = f"create {folder}"
+        if (directory.parent / kind).is_dir():  # one of the two was named
+            remedy = f"name the folder that holds both, {directory.parent}"
+        raise InputError(f"{directory}: expected the folders images and masks, found no {kind}; {remedy}")
     files: dict[str, Path] = {}
     for path in visible_files(folder):
         name = name_of(path)
