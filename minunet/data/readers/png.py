@@ -38,7 +38,7 @@ def _frames(path, keep_palette: bool) -> Pages:
     one. So the file is opened for each frame.
     """
     with Image.open(path) as image:
-        count = image.n_frames
+        count = getattr(image, "n_frames", 1)
     arrays, left_out = [], []
     for number in range(count):
         with Image.open(path) as image:
