@@ -34,7 +34,7 @@ LAYERS = [  # C, F, size of x: of base 16 at tile 220, of base 32 at tile 316, a
     (1024, 1024, 30),
 ]
 ROUNDS = 5
-WAYS = ("readable", "direct", "winograd_rows", "winograd")  # of MINUNET_CONVOLUTION
+WAYS = ("readable", "direct", "im2col", "winograd_rows", "winograd")  # of MINUNET_CONVOLUTION
 
 
 def seconds(way: str, run, *args) -> float:

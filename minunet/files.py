@@ -57,8 +57,8 @@ def remove_unfinished(folder: Path) -> None:
         with contextlib.suppress(OSError):
             path.unlink()
     for name in ("checkpoint", "config", "log", "curves", "weights", "metrics", "predictions", "contact_sheet"):
-        for path in folder.glob(f".{name}-????????/"):  # as minunet 0.2 called them: folders with this one file
-            if all(inside.stem == name for inside in path.iterdir()):
+        for path in folder.glob(f".{name}-????????"):  # as minunet 0.2 called them: folders with this one file
+            if path.is_dir() and all(inside.stem == name for inside in path.iterdir()):
                 shutil.rmtree(path, ignore_errors=True)
 
 

@@ -32,13 +32,14 @@ def readable_images(
     """Yield (name, image) for every page of every file; of a TIFF, only one page is in memory at a time.
 
     `names` are those of the results of each file, as from `names_of`; that of a page has its number behind it.
-    `options` are those of `minunet predict`, of which tile and any_size count; `kinds` of results are to be written.
+    `options` are those of `minunet predict`: tile, rotations and any_size count. These `kinds` of results are to
+    be written.
 
     What is wrong with a file that cannot be used goes to `errors`, and is printed, unless it is the only file.
     """
     for path, name in names.items():
         try:
-            pages = _pages_for(path, network, options.tile, options.any_size, result_bytes(kinds))
+            pages = _pages_for(path, network, options, result_bytes(kinds))
         except InputError as error:
             errors.append(str(error))
             if len(names) > 1:
@@ -50,9 +51,7 @@ def readable_images(
             del image  # before the next one is read
 
 
-def _pages_for(
-    path: str, network: Network, tile: int | None, any_size: bool, writing: int
-) -> Iterator[tuple[str, np.ndarray]]:
+def _pages_for(path: str, network: Network, options, writing: int) -> Iterator[tuple[str, np.ndarray]]:
     """Return an iterator over (number, image) for every page of a file; raise InputError if any cannot be predicted.
 
     The number is what comes behind the file's name: "" for a single page, _000, _001, ... for several. These are read
@@ -60,11 +59,11 @@ def _pages_for(
 
     Writing the results takes so many bytes for each pixel.
     """
-    is_stack = _check_memory(path, network, tile, writing) > 1
+    is_stack = _check_memory(path, network, options, writing) > 1
     channels = network.params["encode"][0]["conv1"]["weight"].shape[1]
 
     def images(with_warning: bool = True) -> Iterator[np.ndarray]:
-        return map(lambda page: _as_taken(page, channels), each_page(path, any_size, with_warning=with_warning))
+        return map(lambda page: _as_taken(page, channels), each_page(path, options.any_size, with_warning=with_warning))
 
     count, kept = 0, []
     for image in images():
@@ -78,7 +77,7 @@ def _pages_for(
     return map(lambda image: (next(numbers), image), again)  # unlike a loop, it keeps no image when it has given it
 
 
-def _check_memory(path: str, network: Network, tile: int | None, writing: int) -> int:
+def _check_memory(path: str, network: Network, options, writing: int) -> int:
     """Return how many pages a file has; raise InputError if they need too much memory, and say it if it is much.
 
     That is what its headers tell: 0 if they cannot be read.
@@ -92,7 +91,8 @@ def _check_memory(path: str, network: Network, tile: int | None, writing: int) -
         what = f"{path}: {len(sizes)} pages of up to {largest.height}x{largest.width}"
     reading, together = max(size.reading for size in sizes), max(size.together for size in sizes)
     shapes = {size.shape for size in sizes}
-    needed = check_prediction(f"{what}: this", network.params, shapes, tile, writing, reading, together)
+    tile, rotations = options.tile, options.rotations
+    needed = check_prediction(f"{what}: this", network.params, shapes, tile, writing, reading, together, rotations)
     if needed > WORTH_SAYING and there is not None:
         print_error(f"{what}: this needs about {in_gb(needed)} of memory, {in_gb(there.free)} are free")
     return len(sizes)

@@ -8,7 +8,6 @@ import numpy as np
 from minunet.backend import Array, array_module, flatten
 from minunet.fast.cuda import gather as on_gpu
 from minunet.fast.cuda import loader
-from minunet.fast.cuda.loader import address
 from minunet.fast.environment import kernels_are_allowed
 
 
@@ -27,7 +26,7 @@ def in_one_array(tree: Any) -> Array:
 
     Parameters
     ----------
-    tree : nested dicts and lists of CuPy arrays of one dtype
+    tree : nested dicts and lists of arrays of one dtype
     """
     arrays = list(flatten(tree).values())
     whole = _array_around(arrays)
@@ -42,14 +41,19 @@ def _array_around(arrays: list[Array]) -> Array | None:
     base, dtype = arrays[0].base, arrays[0].dtype
     if base is None or base.ndim != 1 or base.dtype != dtype or not base.flags.c_contiguous:
         return None
-    here = address(arrays[0])
-    start = (here - address(base)) // dtype.itemsize
+    here = _address(arrays[0])
+    start = (here - _address(base)) // dtype.itemsize
     for x in arrays:
-        if address(x) != here or x.dtype != dtype or not x.flags.c_contiguous:
+        if _address(x) != here or x.dtype != dtype or not x.flags.c_contiguous:
             return None
         here += x.nbytes
     stop = start + sum(x.size for x in arrays)
     return base[start:stop] if stop <= base.size else None
+
+
+def _address(x: Array) -> int:
+    """Return where in memory the first element is."""
+    return x.ctypes.data if isinstance(x, np.ndarray) else loader.address(x)
 
 
 def _views(whole: Array, arrays: list[Array]) -> Iterator[Array]:

@@ -6,6 +6,7 @@ WIDE = 200  # columns of x: on wider images products of a single row are slow
 WINOGRAD_CHANNELS = 256  # channels in or out, and half as many out or in, for Winograd along both axes
 WINOGRAD_CHANNELS_WIDE = 64  # channels in and out, on wide images
 WINOGRAD_TILES = 24  # tiles of 4x4 pixels in an image of y: with fewer, it is the kernels' transforms that cost more
+IM2COL_PIXELS = 256  # pixels in an image of y: up to so many, reading the kernels takes longest
 FEW_CHANNELS = 4  # channels in, at most, for which the columns of the kernel become channels
 
 # When several cores share a layer of Winograd's ways along both axes: with less work, threads mostly wait
@@ -25,7 +26,11 @@ SMALL_BAND = 2**17  # numbers in a band that is made only to give another core s
 SMALL_BANDS = 4  # so many of them are made, at most
 PRODUCTS = 2**17  # numbers of dtaps of several rows at a time, at most
 SMALL_PRODUCT = 10**6  # multiplications up to which OpenBLAS multiplies without packing
+IM2COL_PARTS = 8  # parts of the kernels, at most: each of them reads all columns
 LONG_PRODUCTS = 64  # channels, in and out, from which on several rows share a product
+
+# How much is worked on at a time in an optimiser's step
+OPTIMISER_CHUNK = 2**15  # numbers of each of its arrays
 
 # How much is worked on at a time on a GPU
 CUDA_CHUNK = 2**28  # elements of V, or of M, in a chunk of images: 1 GiB in float32. See benchmarks/README.md
@@ -35,3 +40,5 @@ CUDA_BLOCKS = (
 CUDA_SLAB = (
     512  # tiles in a slab, at least: with fewer, adding up the slabs would cost more than it saves. Not measured
 )
+# The same for tensor cores, whose tiles have 4x16 pixels of dy. Not measured
+CUDA_TF32_SLAB = 8

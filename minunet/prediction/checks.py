@@ -11,7 +11,6 @@ from minunet.backend import array_module, as_array, check_has_no_mask, is_whole_
 from minunet.data.normalisation import Normalisation, as_normalisation, normalise
 from minunet.errors import InputError, shown
 from minunet.network.checks import check_is_plain, check_params
-from minunet.network.memory_needed import check_memory, forward_bytes, network_of, smaller_tile
 from minunet.network.sizes import LARGEST_TILE, output_size, smallest_input_size
 from minunet.network.trained import Network
 from minunet.prediction.memory_map import let_go
@@ -22,7 +21,6 @@ RAW = 10  # standard deviations: the mean of a normalised image is nearer to 0
 UNITS = (1.0, 255.0, 65535.0)  # grey values of 8 or 16 bits as they are, or divided by the largest
 ENOUGH = 64 * 64  # pixels: a small part of a normalised image may lie within any range
 WHOLE = 0.02  # float32 holds 65535ths of 1 more exactly
-WORTH_ASKING = 1e8  # bytes: to find out how much is free takes as long as a small prediction
 SLICE = 2**20  # pixels: so many are in memory at once
 FEW = 2**14  # pixels, where several copies of them are made
 
@@ -143,22 +141,6 @@ def _height_and_width(tile: Any, smallest: int) -> tuple[int, int]:
     if len(sizes) != 2 or not all(map(is_whole_number, sizes)):
         raise InputError(f"tile must be one size or (height, width), got {tile!r}; the smallest is {smallest}")
     return sizes[0], sizes[1]
-
-
-def check_memory_for(params: dict, tiles: list[tuple[int, int]], results: int) -> None:
-    """Raise InputError if a CPU has no memory for the largest of the tiles, and for so many numbers of the result."""
-    bias, network = params["head"]["bias"], network_of(params)
-    if array_module(bias) is not np:
-        return
-    size = bias.dtype.itemsize / 4
-
-    def needed(*tile: int) -> float:
-        return size * (forward_bytes(*tile, **network) + 4 * results)
-
-    height, width = max(tiles, key=math.prod)
-    if needed(height, width) > WORTH_ASKING:
-        remedy = smaller_tile(lambda n: needed(n, n), max(height, width), network["depth"], "predict a part of it")
-        check_memory("the prediction", needed(height, width), remedy)
 
 
 def check_out(out, shape: tuple[int, int, int]) -> None:

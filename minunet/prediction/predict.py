@@ -14,7 +14,6 @@ small network works on several tiles at once, see `network/tiles_at_once.py`; wh
 their order, so that the result is the same.
 """
 
-import math
 import threading
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -29,28 +28,24 @@ from minunet.data.sample import Sample
 from minunet.errors import InputError
 from minunet.fast.cpu.parallel import side_by_side
 from minunet.gpu import allow_tf32_if_asked
-from minunet.network.sizes import border, output_size, smallest_input_size
+from minunet.network.sizes import border
 from minunet.network.tiles_at_once import tiles_at_once
 from minunet.network.trained import Network
-from minunet.network.unet import unet_forward
 from minunet.prediction.checks import (
     as_image,
     check_image,
-    check_memory_for,
     check_network,
     check_out,
-    check_tile,
     slices_of_rows,
     warn_if_raw,
 )
+from minunet.prediction.forward import unet_forward
+from minunet.prediction.memory import check_memory_for
 from minunet.prediction.memory_map import let_go
-from minunet.prediction.rotations import Version, block, turned_back, turned_window, versions
+from minunet.prediction.plan import Window, largest_tile, make_plan, output_windows
+from minunet.prediction.rotations import turned_back, turned_window
 from minunet.prediction.task import Task, numbers_for, read_window
 from minunet.progress import ProgressBar
-
-LARGEST = 512  # pixels: the output of a tile is at most this large, unless the caller says otherwise
-
-Window = tuple[Version, tuple[int, int], int, int, int, int]  # version, tile, top, left, height, width
 
 
 def predict(
@@ -144,17 +139,18 @@ def _task(
     normalisation = own_normalisation if normalisation is None else as_normalisation(normalisation)
     image = as_image(image)
     check_image(params, image, normalisation)
+    bias, depth = params["head"]["bias"], len(params["encode"])
+    C, H, W = (1, *image.shape)[-3:]
+    plan = make_plan((H, W), tile, rotations, depth)
+    is_normalised_as_a_whole = normalisation is not None and normalisation.scope == "image"
+    check_memory_for(params, (C, H, W), tile, rotations, is_normalised_as_a_whole, is_kept=out is None)
     if normalisation is not None:
         normalisation = numbers_for(image, normalisation)
-    bias, depth = params["head"]["bias"], len(params["encode"])
-    *_, H, W = image.shape
-    given = None if tile is None else check_tile(tile, depth)
-    plan = [(version, given or default_tile(version.turned_size, depth)) for version in versions(rotations, (H, W))]
-    check_memory_for(params, [size for _, size in plan], 0 if out is not None else len(bias) * H * W)
     if out is None:
         out = np.empty((len(bias), H, W), bias.dtype)
     check_out(out, (len(bias), H, W))
-    return Task(params, image, normalisation, plan, out, threading.Lock())
+    windows = sum(1 for _ in output_windows(plan, depth))
+    return Task(params, image, normalisation, plan, windows, out, threading.Lock())
 
 
 def _groups(tasks: Iterable[Task]) -> Iterator[list[Task]]:
@@ -164,7 +160,7 @@ def _groups(tasks: Iterable[Task]) -> Iterator[list[Task]]:
         for task in tasks:
             group.append(task)
             del task  # or its image would be kept while the next one is read
-            if len(list(_windows(group))) >= _tiles_at_once(group):
+            if sum(task.windows for task in group) >= _tiles_at_once(group):
                 yield group
                 group = []
     except InputError:  # of an image that cannot be predicted; those before it can
@@ -181,7 +177,7 @@ def _run(tasks: list[Task], progress: bool) -> None:
         allow_tf32_if_asked(task.params["head"]["bias"])
         for rows in slices_of_rows(task.out):
             task.out[:, rows] = 0
-    windows, at_once, total = _windows(tasks), _tiles_at_once(tasks), sum(1 for _ in _windows(tasks))
+    windows, at_once, total = _windows(tasks), _tiles_at_once(tasks), sum(task.windows for task in tasks)
     with ProgressBar(total=total, unit="tile", disable=None if progress else True, leave=False) as bar:
         while some := list(islice(windows, at_once)):
             found = side_by_side(_predict_window, some, at_once)
@@ -197,8 +193,7 @@ def _windows(tasks: list[Task]) -> Iterator[tuple[Task, Window]]:
 
 
 def _tiles_at_once(tasks: list[Task]) -> int:
-    height, width = max((tile for task in tasks for _, tile in task.plan), key=math.prod)
-    return tiles_at_once(tasks[0].params, height, width)
+    return tiles_at_once(tasks[0].params, *largest_tile([part for task in tasks for part in task.plan]))
 
 
 def _predict_window(task_and_window: tuple[Task, Window]) -> tuple[slice, slice, np.ndarray]:
@@ -208,16 +203,6 @@ def _predict_window(task_and_window: tuple[Task, Window]) -> tuple[slice, slice,
     x = turned_window(version, partial(read_window, task), top - margin, left - margin, *tile)  # (C, *tile)
     p = tile_probabilities(task.params, x)[:, :height, :width]  # (K, height, width)
     return turned_back(version, p / len(task.plan), top, left)
-
-
-def output_windows(plan: list[tuple[Version, tuple[int, int]]], depth: int) -> Iterator[Window]:
-    """Yield (version, tile, top, left, height, width): the window of a version that a tile is to predict."""
-    for version, tile in plan:
-        height, width = (output_size(n, depth) // 2**depth * 2**depth for n in tile)
-        for top in range(0, version.turned_size[0], height):
-            for left in range(0, version.turned_size[1], width):
-                if block(version, top, left, height, width):  # the corners of a turned version hold nothing
-                    yield version, tile, top, left, height, width
 
 
 def tile_probabilities(params: dict, x: np.ndarray) -> np.ndarray:
@@ -234,17 +219,3 @@ def tile_probabilities(params: dict, x: np.ndarray) -> np.ndarray:
             "intact checkpoint, or check the image"
         )
     return p
-
-
-def default_tile(size: np.ndarray | tuple[int, int], depth: int) -> tuple[int, int]:
-    """Return an input tile (height, width) whose outputs cover `size` in few, nearly equal parts of at most LARGEST."""
-    height, width = size
-    return _default_length(height, depth), _default_length(width, depth)
-
-
-def _default_length(length: int, depth: int) -> int:
-    """Return the height or the width of the default tile."""
-    step = 2**depth
-    parts = math.ceil(length / LARGEST)
-    output = math.ceil(length / parts)
-    return smallest_input_size(step * math.ceil(output / step), depth)

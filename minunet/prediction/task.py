@@ -6,7 +6,7 @@ import numpy as np
 
 from minunet.data.normalisation import Normalisation, normalisation_of, normalise
 from minunet.data.tiles import cut
-from minunet.prediction.rotations import Version
+from minunet.prediction.plan import Plan
 
 
 class Task(NamedTuple):
@@ -15,7 +15,8 @@ class Task(NamedTuple):
     params: dict
     image: Any  # (H, W) or (C, H, W): an array, or a file that can be sliced
     normalisation: Normalisation | None  # with the numbers that hold for this image
-    plan: list[tuple[Version, tuple[int, int]]]  # each version of the image, and the input tile for it
+    plan: Plan
+    windows: int  # how many there are to predict
     out: np.ndarray  # (K, H, W)
     reading: Any  # a lock: two threads may not read a file at once
 

@@ -22,7 +22,8 @@ from minunet.errors import InputError
 from minunet.network.sizes import border, output_size, smallest_input_size
 from minunet.network.trained import Network
 from minunet.prediction.checks import check_image, check_network, check_tile, warn_of_raw
-from minunet.prediction.predict import default_tile, tile_probabilities
+from minunet.prediction.plan import default_tile
+from minunet.prediction.predict import tile_probabilities
 from minunet.scale.extras import need
 from minunet.scale.grey_values import numbers_of
 

@@ -20,7 +20,7 @@ import threadpoolctl
 from minunet.backend import flatten, to_host
 from minunet.data import Dataset
 from minunet.errors import InputError
-from minunet.fast.cpu import limits
+from minunet.fast.cpu import limits, parallel
 from minunet.scale.all_reduce import all_reduce
 from minunet.scale.extras import need
 from minunet.training.batch import ALONE, Ranks
@@ -63,12 +63,22 @@ def join_ranks() -> Ranks:
 
 def _share_the_machine(here) -> None:
     """Give each rank of this machine its share of the cores, and a GPU of its own; `here` are the ranks on it."""
-    cores = limits.bound_cores()
-    shared = cores == os.cpu_count()  # else mpirun has given each rank its own cores
-    threadpoolctl.threadpool_limits(max(1, cores // here.size) if shared else cores, user_api="blas")
+    threadpoolctl.threadpool_limits(_own_cores(here), user_api="blas")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     gpus = visible.split(",") if visible else [str(number) for number in range(here.size)]
     os.environ["CUDA_VISIBLE_DEVICES"] = gpus[here.rank % len(gpus)]
+
+
+def _own_cores(here) -> int:
+    """Return how many cores this rank may use, of those that minunet would use if it were alone.
+
+    mpirun binds ranks to cores of their own, or several to the same ones, such as those of a processor, or none to any.
+    The processor time of a container is for all its ranks.
+    """
+    bound = limits.bound_to()
+    ranks_on_them = here.allgather(bound).count(bound)
+    shares = len(bound) // ranks_on_them, limits.cores_by_time() // here.size
+    return max(1, min(parallel.threads(), *shares))
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ block is there or it is not, and what is not there is computed. The slide and th
 import contextlib
 import hashlib
 import itertools
-import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from minunet.metrics.cells import classes_of, label_classes
 from minunet.network.trained import Network
 from minunet.progress import ProgressBar
 from minunet.scale.blocks import predict
+from minunet.scale.earlier_try import old_result
 from minunet.scale.extras import need
 from minunet.scale.ome_zarr import (
     Geometry,
@@ -35,7 +36,6 @@ from minunet.scale.ome_zarr import (
 )
 from minunet.scale.open_image import open_image
 from minunet.scale.seams import join, of_one_class, seams
-from minunet.training.folder_lock import LOCK
 from minunet.training.run_folder import made_and_held
 
 BLOCK = 2048  # pixels: blocks of this size keep Dask's scheduler below its limit; see benchmarks/scaling_out.md
@@ -73,7 +73,7 @@ def predict_slide(
     image = open_image(path)
     about = {"image": str(path), "state of the image": image.state, "network": digest(network), "block": block}
     with made_and_held(out), client.as_current():
-        result = _old_result(out, about)
+        result = old_result(out, about)
         if result is None or not result.attrs["minunet"]["finished"]:
             probabilities = predict(network, _for_network(image.pixels, network, block), tile)
             result = _new_result(out, about, image.zarr_format) if result is None else result
@@ -83,8 +83,7 @@ def predict_slide(
                 _write_blocks(probabilities, network.threshold, str(out), counts, client, progress)
                 _finish(result, str(out), image.geometry)
                 result.attrs["minunet"] = {**about, "finished": True}
-        if "unfinished" in result:
-            del result["unfinished"]
+        shutil.rmtree(out / "unfinished", ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -118,26 +117,6 @@ def _for_network(pixels, network: Network, block: int):
     if for_channels(np.empty((len(pixels), 1, 1)), channels).shape[0] == len(pixels):
         return blocks
     return blocks.map_blocks(for_channels, channels, chunks=((channels,), *blocks.chunks[1:]), dtype=np.float32)
-
-
-def _old_result(out: Path, about: dict):
-    """Return the group of an earlier try, or None if the folder is empty."""
-    if set(os.listdir(out)) <= {LOCK}:
-        return None
-    try:
-        result = need("zarr").open_group(str(out), mode="r+")
-        stored = result.attrs["minunet"]
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"--out must be new, or a result to go on with, got {out}, which holds something else; choose another --out"
-        ) from error
-    for name, now in about.items():
-        if stored.get(name) != now:
-            raise InputError(
-                f"--out must be new, or of the same {name}, got {out} of {stored.get(name)} in place of {now}; "
-                "choose another --out"
-            )
-    return result
 
 
 def _new_result(out: Path, about: dict, zarr_format: int):

@@ -56,7 +56,8 @@ def mean_gradient(tiles: Sequence[tuple], ranks: Ranks) -> tuple[Any, ...]:
         loss, *trees = tiles[0]
         return loss, *map(flatten, trees)
     vectors = [_as_vector(*tile) for tile in tiles]
-    mean = ranks.sum(pairwise_sum(vectors)) / (len(vectors) * ranks.size)
+    mean = ranks.sum(pairwise_sum(vectors))
+    mean /= len(vectors) * ranks.size
     means: list[dict[str, Array]] = []
     start = 1
     for tree in tiles[0][1:]:
@@ -73,9 +74,12 @@ def _as_vector(loss: Array, *trees: dict) -> Array:
 
 
 def pairwise_sum(vectors: Sequence[Array]) -> Array:
-    """Return the sum of all vectors: of neighbours first, then of neighbouring sums, and so on."""
+    """Return the sum of all vectors: of neighbours first, then of neighbouring sums, and so on.
+
+    It is added up in the first vector, and parts of it in others: a large network's take too long to make anew.
+    """
     while len(vectors) > 1:
-        pairs = zip(vectors[::2], vectors[1::2], strict=False)
-        left_over = vectors[len(vectors) // 2 * 2 :]
-        vectors = [*(a + b for a, b in pairs), *left_over]
+        for a, b in zip(vectors[::2], vectors[1::2], strict=False):
+            a += b
+        vectors = vectors[::2]
     return vectors[0]

@@ -8,7 +8,7 @@ from minunet.network.checks import parameter_count
 from minunet.network.memory_needed import backward_bytes, check_memory, network_of, smaller_tile
 from minunet.network.tiles_at_once import tiles_at_once
 from minunet.prediction.memory import predict_bytes
-from minunet.prediction.predict import default_tile
+from minunet.prediction.plan import default_tile
 from minunet.training.config import Config
 from minunet.training.optimisers import OPTIMISERS
 
@@ -50,8 +50,7 @@ def evaluation_bytes(params: Params, samples: list[Sample], tile: int | None = N
     """Return how many bytes it takes to predict and to measure samples, which are in memory already."""
     K = len(params["head"]["bias"])
     probabilities = sum(4 * K * sample.labels.size for sample in samples)
-    images = sum(4 * sample.image.size for sample in samples)
-    predicting = predict_bytes(params, [sample.image.shape for sample in samples], tile) - images
+    predicting = predict_bytes(params, [sample.image.shape for sample in samples], tile, reading=False)
     measuring = MEASURES * max(sample.labels.size for sample in samples)
     return int(probabilities + max(predicting, measuring, FIGURES))
 

@@ -20,6 +20,8 @@ A step changes parameters and state in place: they are too many to copy in each 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from minunet.backend import Array, Params, array_module, flatten, is_number, is_whole_number, map_tree
 from minunet.errors import InputError
 from minunet.layers.checks import check_floating
@@ -83,7 +85,8 @@ def adam_step(
         mean += (1 - momentum) * (gradient - mean)
         square += (1 - DECAY) * (gradient**2 - square)
         root = array_module(weight).sqrt(square / (1 - DECAY**step))
-        weight -= learning_rate / (1 - momentum**step) * mean / (root + EPSILON)
+        least = max(EPSILON, float(np.finfo(weight.dtype).tiny))  # in float16 EPSILON is 0
+        weight -= learning_rate / (1 - momentum**step) * mean / (root + least)
 
 
 def _checked(function: str, learning_rate: Any, momentum: Any) -> tuple[float, float]:

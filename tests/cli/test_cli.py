@@ -58,11 +58,9 @@ def test_the_module_is_the_command():
 
 @pytest.mark.skipif(os.name == "nt", reason="the time is that of a POSIX process")
 def test_import_is_quick_and_leaves_matplotlib_alone():
+    """Counted in modules, too: the time, 0.3 s to 0.9 s, depends on byte code and on other work."""
     code = "import sys, time; t = time.process_time(); import minunet; print(time.process_time() - t, *sys.modules)"
-    for _ in range(3):  # other programs may have slowed it down once or twice
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        seconds, *modules = done.stdout.split()
-        if float(seconds) < 0.5:
-            break
-    assert float(seconds) < 0.5
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    seconds, *modules = done.stdout.split()
+    assert len(modules) < 550 and float(seconds) < 2  # 488 modules; scipy.ndimage alone would be 152 more
     assert "matplotlib" not in modules

@@ -59,7 +59,9 @@ def predict_all(paths, network, out):
     """Predict the files as the command does; return how many images there were."""
     errors = []
     out.mkdir()
-    images = readable_images(names_of(paths)[0], network, SimpleNamespace(tile=None, any_size=False), errors)
+    images = readable_images(
+        names_of(paths)[0], network, SimpleNamespace(tile=None, rotations=1, any_size=False), errors
+    )
     count = predict_and_write(images, network, out)
     assert errors == [] and len(list(out.iterdir())) == 5 * count
     return count

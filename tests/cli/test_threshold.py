@@ -13,7 +13,6 @@ from minunet.network.trained.checkpoint import load_checkpoint
 from minunet.training import train
 from minunet.training.run_folder import resume_run
 
-
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
 

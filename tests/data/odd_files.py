@@ -16,11 +16,14 @@ def tiff(path, array, **options):
     return path
 
 
-def png(path, rows, bits, kind, extra=()):
-    """Write rows of bytes as a PNG: `kind` is 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha."""
+def png(path, rows, bits, kind, extra=(), after=()):
+    """Write rows of bytes as a PNG: `kind` is 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha.
+
+    `extra` and `after` are chunks, (name, data), before and after those of the pixels.
+    """
     H, width = len(rows), 8 * len(rows[0]) // (bits * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind])
     parts = [(b"IHDR", struct.pack(">2I5B", width, H, bits, kind, 0, 0, 0)), *extra]
-    parts += [(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))), (b"IEND", b"")]
+    parts += [(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))), *after, (b"IEND", b"")]
     chunks = [struct.pack(">I", len(b)) + name + b + struct.pack(">I", zlib.crc32(name + b)) for name, b in parts]
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
     return path

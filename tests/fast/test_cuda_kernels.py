@@ -38,6 +38,8 @@ def test_max_pool(rng, dtype, shape):
 
 @pytest.mark.parametrize("shape", [(2, 3, 5, 7), (300,), (), (2, 0, 3, 3)])
 def test_relu(rng, dtype, shape):
+    if shape == () and np.__version__ < "2":
+        pytest.skip("NumPy 1 makes float64 of a single number of float32")
     x, dy = np.asarray(rng.standard_normal((2, *shape)), dtype)
     x.reshape(-1)[:4] = [0, -0.0, np.nan, np.inf][: x.size]
     y, cache = relu.relu_forward(x)

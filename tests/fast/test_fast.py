@@ -27,7 +27,7 @@ SHAPES = [  # N, C, F, H, W, KH, KW
     (2, 1, 4, 8, 9, 3, 3),  # and too few pixels for parts by rows
     (1, 64, 65, 11, 9, 3, 3),  # so many channels that groups of rows share a product
 ]
-WAYS = pytest.mark.parametrize("way", ["direct", "winograd_rows", "winograd"])
+WAYS = pytest.mark.parametrize("way", ["direct", "im2col", "winograd_rows", "winograd"])
 
 
 @pytest.fixture(params=[1, 3], ids=["one core", "three cores"], autouse=True)
@@ -95,7 +95,7 @@ def test_bands_of_one_row_and_of_the_whole_image(rng, monkeypatch):
         monkeypatch.setattr(thresholds, "SMALL_PRODUCT", size)
         monkeypatch.setattr(thresholds, "WINOGRAD_BAND", size)
         monkeypatch.setattr(thresholds, "WINOGRAD_CHUNK", size)
-        for way in ("direct", "winograd_rows", "winograd"):
+        for way in ("direct", "im2col", "winograd_rows", "winograd"):
             assert_equal(run(way, *args), expected, 1e-13)
 
 

@@ -26,11 +26,11 @@ def machine(monkeypatch, tmp_path):
             file = tmp_path / "cgroup" / path.replace("__", "/").replace("_of_", ".")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(f"{text}\n")
-        limits._cores_by_time.cache_clear()  # it is read once in a process
+        limits.cores_by_time.cache_clear()  # it is read once in a process
 
-    limits._cores_by_time.cache_clear()
+    limits.cores_by_time.cache_clear()
     yield write
-    limits._cores_by_time.cache_clear()
+    limits.cores_by_time.cache_clear()
 
 
 def test_without_containers_the_machine_counts(machine):

@@ -39,7 +39,7 @@ class Images:
             "colour.jpg": _saved(colour, "JPEG"),
             "grey.bmp": _saved(grey, "BMP"),
             "grey.gif": _saved(grey, "GIF"),
-            "deep.pgm": _saved(deep, "PPM"),
+            "deep.pgm": b"P5 %d %d 65535\n" % deep.shape[::-1] + deep.astype(">u2").tobytes(),
         }
 
     def image(self, rng):

@@ -181,7 +181,7 @@ def test_the_largest_labels_do_not_overflow():
 
 def test_a_slice_with_thousands_of_cells_is_quick(rng):
     truth, proposal = (rng.integers(0, 100_000, (512, 512)) for _ in range(2))  # a matrix of pairs would take 80 GB
-    began = time.perf_counter()
+    began = time.process_time()  # of this process: other work on the machine does not count
     for measure in (v_rand, v_info, seg_score):
         assert 0 <= measure(truth, proposal) <= 1
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3

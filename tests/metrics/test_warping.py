@@ -180,6 +180,6 @@ def test_what_cannot_be_measured_is_said(truth, proposal, options, message):
 
 def test_a_slice_takes_seconds(rng):
     p, truth = blobs(rng, (512, 512), noise=2.0)
-    began = time.perf_counter()
+    began = time.process_time()  # of this process: other work on the machine does not count
     assert 0 < warping_error(truth, p > 0.5, p) < pixel_error(truth, p > 0.5)
-    assert time.perf_counter() - began < 5  # measured: 0.3 s
+    assert time.process_time() - began < 5  # measured: 0.3 s

@@ -7,7 +7,7 @@ import pytest
 
 from minunet import InputError, init_unet, predict
 from minunet.network.sizes import LARGEST_TILE, output_size
-from minunet.prediction.predict import LARGEST, default_tile, output_windows
+from minunet.prediction.plan import LARGEST, default_tile, output_windows
 from minunet.prediction.rotations import versions
 
 

@@ -1,9 +1,11 @@
 """How much memory a prediction is said to take: what each image, each class and each written byte adds."""
 
+import math
+
 import numpy as np
 import pytest
 
-from minunet import InputError, init_unet
+from minunet import InputError, init_unet, predict
 from minunet.fast.cpu import limits, memory, parallel
 from minunet.network.memory_needed import SHARE, forward_bytes, network_of
 from minunet.network.sizes import fits
@@ -84,3 +86,33 @@ def test_where_no_tile_fits_other_remedies_are_named(params, monkeypatch):
         check_prediction("it", params, [IMAGE], writing=4)
     with pytest.raises(InputError, match=r"cut the image up, or write --only probability$"):
         check_prediction("it", params, [IMAGE], writing=12)
+
+
+def test_turned_versions_take_larger_tiles(params):
+    side = math.ceil(300 * (math.cos(math.tau / 7) + math.sin(math.tau / 7)))
+    running = forward_bytes(*2 * [side + side % 2 + 16], **network_of(params))
+    assert predict_bytes(params, [(1, 300, 300)], rotations=7) == (4 + 4 * 4) * 300 * 300 + running
+
+
+def test_images_in_memory_do_not_count(params):
+    assert predict_bytes(params, [IMAGE], 100) - predict_bytes(params, [IMAGE], 100, reading=False) == 4 * PIXELS
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("normalisation", "to_file"), [(None, False), ("image", False), ("image", True), (None, True)])
+def test_predict_needs_what_the_command_does_but_for_what_it_need_not_do(monkeypatch, dtype, normalisation, to_file):
+    """It is given an image that is there already. The result may go to a file; and not every image is normalised."""
+    params = init_unet(np.random.default_rng(0), num_classes=4, base_channels=2, depth=1, dtype=dtype)
+    result = 0 if to_file else 4 * np.dtype(dtype).itemsize * PIXELS
+    running = forward_bytes(500, 500, **network_of(params)) * np.dtype(dtype).itemsize // 4
+    needed = max(12 * PIXELS if normalisation else 0, result + running)
+    monkeypatch.setattr("minunet.prediction.memory.WORTH_ASKING", 0)
+    free_memory(monkeypatch, (needed - 1) / SHARE)
+    image, out = np.broadcast_to(np.float32(0), (SIDE, SIDE)), np.broadcast_to(np.float32(0), (4, SIDE, SIDE))
+    with pytest.raises(InputError, match="the prediction needs about "):
+        predict(params, image, 500, normalisation=normalisation, out=out if to_file else None)
+    free_memory(monkeypatch, (needed + 1) / SHARE)
+    monkeypatch.setattr("minunet.prediction.predict.numbers_for", None)  # what comes next, if the image is normalised
+    monkeypatch.setattr("minunet.prediction.predict.check_out", None)  # and what comes then
+    with pytest.raises(TypeError, match="'NoneType' object is not callable"):
+        predict(params, image, 500, normalisation=normalisation, out=out if to_file else None)

@@ -9,11 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from minunet.cli.main import main
+from minunet.fast.cpu import limits, parallel
+from minunet.scale import ranks
 from minunet.scale.ranks import join_ranks
 from minunet.training.batch import ALONE
 
@@ -40,6 +43,34 @@ def mpirun(count, command, other=None):
 
 def errors(result):
     return [line for line in result.stderr.splitlines() if "error:" in line]
+
+
+FOUR, EIGHT = {0, 1, 2, 3}, set(range(8))
+
+
+@pytest.mark.parametrize(
+    ("bound", "by_time", "of_blas", "expected"),
+    [
+        ([EIGHT, EIGHT], sys.maxsize, 8, [4, 4]),  # not bound at all
+        ([EIGHT] * 3, sys.maxsize, 8, [2, 2, 2]),
+        ([{0}, {1}], sys.maxsize, 8, [1, 1]),
+        ([{0, 1, 2}, {3}], sys.maxsize, 8, [3, 1]),
+        ([FOUR, FOUR, EIGHT - FOUR], sys.maxsize, 8, [2, 2, 4]),  # by socket
+        ([FOUR, FOUR], sys.maxsize, 8, [2, 2]),  # the container has four of the machine's cores, say
+        ([EIGHT, EIGHT], 3, 8, [1, 1]),  # the container has three cores' worth of time
+        ([FOUR, EIGHT - FOUR], 2, 8, [1, 1]),
+        ([EIGHT] * 9, 2, 8, [1] * 9),
+        ([EIGHT, EIGHT], sys.maxsize, 1, [1, 1]),  # OPENBLAS_NUM_THREADS=1
+    ],
+)
+def test_ranks_of_a_machine_share_its_cores_and_its_time(monkeypatch, bound, by_time, of_blas, expected):
+    monkeypatch.setattr(limits, "cores_by_time", lambda: by_time)
+    monkeypatch.setattr(parallel, "threads", lambda: of_blas)
+    found = []
+    for cores in bound:
+        monkeypatch.setattr(limits, "bound_to", lambda cores=cores: cores)
+        found.append(ranks._own_cores(SimpleNamespace(size=len(bound), allgather=lambda mine: bound)))
+    assert found == expected
 
 
 @needs_mpi

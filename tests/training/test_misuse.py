@@ -47,6 +47,14 @@ def test_adam_counts_its_steps_from_1(params):
             m.adam_step(params, params, m.init_moments(params), 0.1, 0.9, step)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_adam_leaves_a_weight_without_a_gradient_alone(dtype):
+    """In float16 the 1e-8 that keeps it from dividing by 0 is 0."""
+    params, grads = {"a": np.ones(2, dtype)}, {"a": np.array([0, 1], dtype)}
+    m.adam_step(params, grads, m.init_moments(params), 0.25, 0.9, 1)
+    np.testing.assert_allclose(params["a"], [1, 0.75], rtol=1e-3)
+
+
 @pytest.mark.parametrize("odd", [None, {}, [], "x", 1, {"a": [1.0]}, {"a": np.ones(2, int)}])
 def test_an_optimiser_names_the_tree_that_is_none(params, odd):
     moments = m.init_moments(params)

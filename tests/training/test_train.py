@@ -239,8 +239,7 @@ def test_the_optimiser_and_its_learning_rate(tmp_path, cells_folder, options, op
 
 def test_a_run_counts_adams_steps_from_one_and_goes_on_when_resumed(tmp_path, monkeypatch, config, dataset):
     counts = []
-    counting = OPTIMISERS["adam"]._replace(step=lambda *args: counts.append(args[-1]))
-    monkeypatch.setitem(OPTIMISERS, "adam", counting)
+    monkeypatch.setattr("minunet.training.train.take_step", lambda *args: counts.append(args[-1]))
     save_run(trained(start(config._replace(optimiser="adam"), dataset), dataset, 2), tmp_path)
     trained(resume_run(tmp_path), dataset, 1)
     assert counts == [1, 2, 3]

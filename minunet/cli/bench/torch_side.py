@@ -11,7 +11,7 @@ from minunet.cli.bench import torch_unet
 from minunet.cli.bench.minunet_side import RATE, input_shape, random_tiles
 from minunet.gpu import tf32_is_allowed
 from minunet.network.initialise import init_unet
-from minunet.prediction.predict import default_tile, output_windows
+from minunet.prediction.plan import default_tile, output_windows
 from minunet.prediction.rotations import versions
 
 DEVICES = {"cpu": "cpu", "gpu": "cuda"}

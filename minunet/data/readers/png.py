@@ -1,15 +1,17 @@
 """PNG files, in the depth of the file."""
 
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from minunet.data.readers.other_kinds import orientation_of, pages_of
-from minunet.data.readers.planes import GREY_STEPS, TRANSPARENT_COLOUR, Pages, split_extra, upright
+from minunet.data.readers.planes import GREY_STEPS, TRANSPARENT_COLOUR, Pages, as_planes, split_extra, upright
 
 GREY, GREY_ALPHA = 0, 4  # numbers that PNG gives to the kinds of colour
+TAKEN_AWAY = b"\2"  # in byte 24 of the chunk fcTL: this frame of an animation is gone before the next one is drawn
 RAW_MODES = {2: ("RGB;16B", "RGB;16L"), 6: ("RGBA;16B", "RGBA;16L")}  # see `_sixteen_bits`
 
 
@@ -18,24 +20,50 @@ def read_png(path, keep_palette: bool) -> Pages:
     content = Path(path).read_bytes()
     if len(content) < 26:
         raise ValueError("the file ends within its header")
-    _check_chunks(content)
+    chunks = list(_chunks(memoryview(content)))
     bits, kind = content[24:26]  # of a sample; the kind of colour
     if bits == 16 and kind != GREY:
         return _sixteen_bits(path, kind)
-    pages = pages_of(path, keep_palette)
+    is_taken_away = any(name == b"fcTL" and data[24:25] == TAKEN_AWAY for name, data in chunks)
+    pages = _frames(path, keep_palette) if is_taken_away else pages_of(path, keep_palette)
     if kind == GREY and bits in GREY_STEPS:
         return pages._replace(arrays=[array // np.uint8(GREY_STEPS[bits]) for array in pages.arrays])
     return pages
 
 
-def _check_chunks(content: bytes) -> None:
-    """Raise ValueError if a chunk with pixels is damaged: Pillow decodes those without a look at their checksums."""
-    start = 8  # after the signature; a chunk is its length, its kind, its data and their checksum
+def _frames(path, keep_palette: bool) -> Pages:
+    """Return the frames of an animation of which some are taken away again.
+
+    Pillow forgets what was below such a frame when it is loaded, but not when it is passed over on the way to another
+    one. So the file is opened for each frame.
+    """
+    with Image.open(path) as image:
+        count = getattr(image, "n_frames", 1)
+    arrays, left_out = [], []
+    for number in range(count):
+        with Image.open(path) as image:
+            image.seek(number)
+            planes, without = as_planes(image, keep_palette)
+            arrays.append(upright(planes, orientation_of(image)))
+            left_out += without
+    return Pages(arrays, left_out)
+
+
+def _chunks(content: memoryview) -> Iterator[tuple[memoryview, memoryview]]:
+    """Yield (name, data) of each chunk.
+
+    Raises
+    ------
+    ValueError
+        If a chunk with pixels is damaged: Pillow decodes those without a look at their checksums.
+    """
+    start = 8  # after the signature; a chunk is its length, its name, its data and their checksum
     while start + 12 <= len(content):
         end = start + 8 + int.from_bytes(content[start : start + 4], "big")
-        kind, checksum = content[start + 4 : start + 8], content[end : end + 4]
-        if kind in (b"IDAT", b"fdAT") and zlib.crc32(content[start + 4 : end]).to_bytes(4, "big") != checksum:
+        name, checksum = content[start + 4 : start + 8], content[end : end + 4]
+        if name in (b"IDAT", b"fdAT") and zlib.crc32(content[start + 4 : end]).to_bytes(4, "big") != checksum:
             raise ValueError(f"the checksum of the pixels at byte {start} is wrong")
+        yield name, content[start + 8 : end]
         start = end + 4
 
 

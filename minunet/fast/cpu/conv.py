@@ -13,7 +13,7 @@ transform the same x, or the same dy; `winograd_deep.py` transforms it once for 
 """
 
 from minunet.backend import Array, array_module
-from minunet.fast.cpu import by_rows, direct, memory, winograd, winograd_deep, winograd_rows
+from minunet.fast.cpu import by_rows, direct, im2col, memory, winograd, winograd_deep, winograd_rows
 from minunet.fast.cpu.parallel import in_parallel, parts_of
 from minunet.fast.plan import ONE_PART, Plan
 
@@ -22,6 +22,8 @@ def forward(plan: Plan, x: Array, weight: Array, bias: Array, with_relu: bool) -
     """Return y (N, F, OH, OW) of x (N, C, H, W), weight (F, C, KH, KW) and bias (F,)."""
     if plan.way == "direct":
         return direct.forward(x, weight, bias, with_relu)
+    if plan.way == "im2col":
+        return im2col.forward(x, weight, bias, with_relu)
     if plan.way == "winograd_rows":
         return winograd_rows.forward(x, weight, bias, with_relu)
     N, C, H, W = x.shape
@@ -53,6 +55,8 @@ def backward(
     """
     if plan.way == "direct":
         return direct.backward(dy, y, x, weight, with_dx)
+    if plan.way == "im2col":
+        return im2col.backward(dy, y, x, weight, with_dx)
     if plan.way == "winograd_rows":
         return winograd_rows.backward(dy, y, x, weight, with_dx)
     F = len(weight)

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import math
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -42,21 +43,21 @@ def memory() -> Memory | None:
 
 def cores() -> int:
     """Return how many cores this process may use."""
-    return int(min(bound_cores(), _cores_by_time()))
+    return min(len(bound_to()), cores_by_time())
 
 
-def bound_cores() -> int:
-    """Return how many cores this process is bound to; all of the machine, where the system binds none."""
+def bound_to() -> set[int]:
+    """Return the numbers of the cores to which this process is bound; all of them where the system binds none."""
     if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
 
 
 @functools.cache  # the limit of a container is the same until it ends, and to read it takes a while
-def _cores_by_time() -> float:
+def cores_by_time() -> int:
     """Return how many cores' worth of processor time the control groups let this process have, at least 1."""
     shares = [share for group in _own_cgroups("cpu") if (share := _share_of_time(group)) is not None]
-    return max(1, math.ceil(min(shares))) if shares else math.inf
+    return max(1, math.ceil(min(shares))) if shares else sys.maxsize
 
 
 def _share_of_time(group: Path) -> float | None:
