@@ -42,12 +42,15 @@ main() {
 
     part 30 "versions" python benchmarks/gpu_versions.py
     part 40 "latency" python benchmarks/latency.py --device gpu
-    part 90 "bench, float32 in full" env CUPY_TF32=0 python -m minunet bench --device gpu "${against[@]}" \
+    part 80 "bench, float32 in full" env CUPY_TF32=0 python -m minunet bench --device gpu "${against[@]}" \
         --rounds 3 --out "$results.png"
-    part 90 "bench, TF32 allowed" env CUPY_TF32=1 python -m minunet bench --device gpu "${against[@]}" \
-        --rounds 3 --out "$results-tf32.png"
-    part 150 "tests on the GPU" python -m pytest -n 0 -m gpu --durations=5
-    part 90 "a training run of half a minute" python -m minunet train --device gpu --minutes 0.5 --out "$run/run"
+    part 80 "bench, TF32 allowed: 3x3 convolutions on tensor cores" env CUPY_TF32=1 \
+        python -m minunet bench --device gpu "${against[@]}" --rounds 3 --out "$results-tf32.png"
+    part 40 "bench, TF32 allowed: 3x3 convolutions by Winograd" env CUPY_TF32=1 MINUNET_CONVOLUTION=winograd \
+        python -m minunet bench --device gpu --rounds 3 --out "$results-tf32-winograd.png"
+    part 40 "CUDA graphs, which are off elsewhere" python benchmarks/graphs.py
+    part 140 "tests on the GPU" python -m pytest -n 0 -m gpu --durations=5
+    part 65 "a training run of half a minute" python -m minunet train --device gpu --minutes 0.5 --out "$run/run"
     rm -rf "$run"
     sanitize
 
@@ -65,7 +68,7 @@ sanitize() { # the last part, which may fail: some machines do not let programs 
         return
     fi
     local before=${#failed[@]}
-    MINUNET_GPU_POOL=off part 90 "memcheck of the kernels" compute-sanitizer --tool memcheck --report-api-errors no \
+    MINUNET_GPU_POOL=off part 85 "memcheck of the kernels" compute-sanitizer --tool memcheck --report-api-errors no \
         --error-exitcode 9 python -m pytest -n 0 -m gpu tests/fast/test_gpu_kernels.py -k "equals or stream"
     if ((${#failed[@]} > before)); then
         printf 'allowed to fail: %s\n' "${failed[-1]}"

@@ -110,10 +110,24 @@ def cells_folder(tmp_path):
     return write_cells(tmp_path / "cells")
 
 
+def draw_no_pictures(monkeypatch):
+    """Leave out the pictures of a run: to draw them takes longer than all the rest of a short run."""
+    for name in ("plot_curves", "plot_predictions", "plot_contact_sheet"):
+        monkeypatch.setattr(f"minunet.training.run_folder.{name}", lambda *args, **options: None)
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Let the commands of a test draw no pictures of a run."""
+    draw_no_pictures(monkeypatch)
+
+
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory):
-    """Return the folder of a short run that is over; copy it before changing it."""
+    """Return the folder of a short run that is over, without pictures; copy it before changing it."""
     folder = tmp_path_factory.mktemp("finished")
     data = f"folder:{write_cells(folder / 'cells')}"
-    assert main(["train", "--data", data, *SMALL, "--steps", "10", "--out", str(folder / "run")]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        draw_no_pictures(patch)
+        assert main(["train", "--data", data, *SMALL, "--steps", "10", "--out", str(folder / "run")]) == 0
     return folder / "run"

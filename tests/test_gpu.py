@@ -3,11 +3,13 @@
 On the strict stand-in everywhere; on a GPU, too, where there is one: python -m pytest -m gpu
 """
 
+import contextlib
 import copy
 
 import numpy as np
 import pytest
 import strict_cupy
+from gpu_on_cpu import device
 
 from minunet import InputError, flatten, gradcheck, init_unet, metrics, predict, to_device
 from minunet.backend import array_module, map_tree, to_host
@@ -248,6 +250,8 @@ def test_train_on_the_gpu(tmp_path, cells_folder, monkeypatch):
     assert (tmp_path / "run" / "metrics.json").exists()
 
 
+@contextlib.contextmanager
 def no_trips():
-    """On the stand-in, let every trip to the host raise; a real GPU cannot tell."""
-    return strict_cupy.no_trips()
+    """On the stand-in, and the fake driver, let every trip to the host raise; a real GPU cannot tell."""
+    with strict_cupy.no_trips(), device.no_waits() if device.IS_THERE else contextlib.nullcontext():
+        yield

@@ -12,6 +12,7 @@ from minunet.fast.cpu import batch_norm as norm_on_cpu
 from minunet.fast.cpu import conv as on_cpu
 from minunet.fast.cuda import conv as kernels
 from minunet.fast.cuda import conv_1x1 as kernels_1x1
+from minunet.fast.cuda import conv_tf32 as kernels_tf32
 from minunet.fast.environment import convolution_choice
 from minunet.fast.plan import plan
 from minunet.fast.same_as import same_as
@@ -25,6 +26,8 @@ from minunet.layers.conv import Conv2dCache
 from minunet.layers.conv_norm_relu import no_bias
 from minunet.layers.relu import ReluCache
 
+ON_GPU = {"cuda": kernels, "cuda_tf32": kernels_tf32, "cuda_1x1": kernels_1x1}  # by `Plan.way`
+
 
 @same_as(readable.conv2d_forward)
 def conv2d_forward(x, weight, bias):
@@ -32,10 +35,8 @@ def conv2d_forward(x, weight, bias):
     chosen = plan(x, weight, backward=False)
     if chosen.way == "readable":
         return readable.conv2d_forward(x, weight, bias)
-    if chosen.way == "cuda":
-        return kernels.conv2d_forward(x, weight, bias)
-    if chosen.way == "cuda_1x1":
-        return kernels_1x1.conv2d_forward(x, weight, bias)
+    if chosen.way in ON_GPU:
+        return ON_GPU[chosen.way].conv2d_forward(x, weight, bias)
     return on_cpu.forward(chosen, x, weight, bias, with_relu=False), Conv2dCache(x, weight)
 
 
@@ -47,10 +48,8 @@ def conv2d_backward(dy, cache):
     chosen = plan(x, weight, backward=True)
     if chosen.way == "readable":
         return readable.conv2d_backward(dy, cache)
-    if chosen.way == "cuda":
-        return kernels.conv2d_backward(dy, cache)
-    if chosen.way == "cuda_1x1":
-        return kernels_1x1.conv2d_backward(dy, cache)
+    if chosen.way in ON_GPU:
+        return ON_GPU[chosen.way].conv2d_backward(dy, cache)
     return on_cpu.backward(chosen, dy.astype(x.dtype, copy=False), None, x, weight, with_dx=True)
 
 
@@ -60,8 +59,8 @@ def conv2d_relu_forward(x, weight, bias):
     chosen = plan(x, weight, backward=False)
     if chosen.way in ("readable", "cuda_1x1"):
         return readable_with_relu.conv2d_relu_forward(x, weight, bias)
-    if chosen.way == "cuda":
-        return kernels.conv2d_relu_forward(x, weight, bias)
+    if chosen.way in ON_GPU:
+        return ON_GPU[chosen.way].conv2d_relu_forward(x, weight, bias)
     y = on_cpu.forward(chosen, x, weight, bias, with_relu=True)
     return y, (Conv2dCache(x, weight), ReluCache(y))
 
@@ -75,8 +74,8 @@ def conv2d_relu_backward(dy, cache, with_dx=True):
     chosen = plan(x, weight, backward=True)
     if chosen.way in ("readable", "cuda_1x1"):
         return readable_with_relu.conv2d_relu_backward(dy, cache, with_dx)
-    if chosen.way == "cuda":
-        return kernels.conv2d_relu_backward(dy, cache, with_dx)
+    if chosen.way in ON_GPU:
+        return ON_GPU[chosen.way].conv2d_relu_backward(dy, cache, with_dx)
     return on_cpu.backward(chosen, dy.astype(x.dtype, copy=False), relu_cache.y, x, weight, with_dx)
 
 

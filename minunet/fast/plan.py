@@ -8,14 +8,16 @@
     winograd       fast/cpu/winograd.py       3x3 kernels with a quarter of the multiplications, in tiles
     winograd_deep  fast/cpu/winograd_deep.py  the same for deep layers: few pixels, many channels
     cuda           fast/cuda/conv.py          Winograd's convolution by CUDA kernels, on a GPU
+    cuda_tf32      fast/cuda/conv_tf32.py     3x3 kernels on tensor cores, on a GPU where TF32 is allowed
     cuda_1x1       fast/cuda/conv_1x1.py      one product, on a GPU
 
 On a CPU the choice depends only on the shapes and, between the last two, on the number of cores, never on a timing. So
 on one machine a layer is always computed in the same way, and by direct, im2col and winograd_rows its bits are the same
 on any number of cores. With few channels the direct way is quickest; with few pixels im2col, as all others would change
 more numbers of the kernels than there are pixels to gain from it; then Winograd's along the rows; and that along both
-axes on images of many Winograd tiles with many channels in and out. On a GPU it is for all 3x3 kernels. That rule is an
-estimate: Winograd writes and reads 2.25 times x and 2.25 times y, the readable way 18 times y.
+axes on images of many Winograd tiles with many channels in and out. On a GPU it is for all 3x3 kernels, unless
+CUPY_TF32=1 allows TF32: then tensor cores take them. These rules are estimates: Winograd writes and reads 2.25 times x
+and 2.25 times y, or 4 times each in TF32, and the readable way 18 times y. Tensor cores only read x and write y.
 
 `python -m minunet.network.plan_table` prints the plans of a whole U-Net. `environment.py` has the variables that
 overrule them.
@@ -24,12 +26,14 @@ overrule them.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minunet.backend import Array, array_module
 from minunet.fast import thresholds
 from minunet.fast.cpu import parallel
-from minunet.fast.cuda import loader
+from minunet.fast.cuda import conv_tf32, loader
 from minunet.fast.environment import convolution_choice, kernels_are_allowed
+from minunet.gpu import tf32_is_allowed
 
 ONE_PART = "one part"
 
@@ -60,10 +64,18 @@ def plan(x: Array, weight: Array, backward: bool) -> Plan:
     return Plan(way, "bands" if way in ("direct", "im2col", "winograd_rows") else _split(x, weight))
 
 
+def tensor_cores_are_taken(dtype: DTypeLike) -> bool:
+    """Return whether 3x3 convolutions of this dtype are for a GPU's tensor cores; their kernels must compile, too."""
+    is_other = convolution_choice() in ("readable", "direct", "winograd")  # the other words are for a CPU
+    return not is_other and kernels_are_allowed() and np.dtype(dtype) == np.float32 and tf32_is_allowed()
+
+
 def _way_on_gpu(choice: str, x: Array, weight: Array) -> str:
     is_1x1 = weight.shape[2:] == (1, 1)
     if choice in ("readable", "direct") or not (is_1x1 or _is_3x3(weight)):
         return "readable"
+    if not is_1x1 and tensor_cores_are_taken(x.dtype) and loader.compiles(conv_tf32.SOURCE, x):
+        return "cuda_tf32"
     if kernels_are_allowed() and loader.compiles("winograd", x):
         return "cuda_1x1" if is_1x1 else "cuda"
     return _winograd_for(x, weight) if choice == "winograd" and not is_1x1 else "readable"

@@ -40,3 +40,5 @@ CUDA_BLOCKS = (
 CUDA_SLAB = (
     512  # tiles in a slab, at least: with fewer, adding up the slabs would cost more than it saves. Not measured
 )
+# The same for tensor cores, whose tiles have 4x16 pixels of dy. Not measured
+CUDA_TF32_SLAB = 8

@@ -31,7 +31,6 @@ from minunet.gpu import allow_tf32_if_asked
 from minunet.network.sizes import border
 from minunet.network.tiles_at_once import tiles_at_once
 from minunet.network.trained import Network
-from minunet.network.unet import unet_forward
 from minunet.prediction.checks import (
     as_image,
     check_image,
@@ -40,6 +39,7 @@ from minunet.prediction.checks import (
     slices_of_rows,
     warn_if_raw,
 )
+from minunet.prediction.forward import unet_forward
 from minunet.prediction.memory import check_memory_for
 from minunet.prediction.memory_map import let_go
 from minunet.prediction.plan import Window, largest_tile, make_plan, output_windows

@@ -5,7 +5,7 @@ The estimate for a training step is the sum of
     the arrays of each parameter: itself, its gradient, and what the optimiser keeps (with momentum 1, with Adam 2)
     the cache from forward to backward, see `summary.memory`
     LARGE arrays of the size of the largest output or input of a layer: what a layer works with while it runs
-    the largest 3x3 kernels as Winograd's convolution transforms them, and their gradient
+    the largest 3x3 kernels as Winograd's convolution transforms them or tensor cores read them, and their gradient
 
 The optimiser gathers all gradients in one more array, but when it does the cache is gone. CuPy's pool takes up to a
 third more. With the paper's network at 572 it holds 2.17 GB after two steps of momentum
@@ -22,13 +22,15 @@ import numpy as np
 from minunet.data import Dataset
 from minunet.errors import InputError
 from minunet.fast.cuda.loader import tile_size
+from minunet.fast.plan import tensor_cores_are_taken
 from minunet.gpu import gpu_memory, is_out_of_gpu_memory
 from minunet.network.sizes import fits
 from minunet.network.summary import layer_rows, memory
 from minunet.training.config import Config, norm_of
 from minunet.training.optimisers import OPTIMISERS
 
-LARGE = {4: 8, 2: 12}  # by `tile_size`
+LARGE = {4: 8, 2: 12}  # by `tile_size`, of Winograd's convolution
+LARGE_ON_TENSOR_CORES = 5
 SHARE = 0.75  # of its pool that CuPy fills with arrays at most: it cannot fill every gap
 
 
@@ -71,10 +73,13 @@ def step_bytes(tile: int, optimiser: str = "sgd", **network) -> int:
     rows = layer_rows(tile, tile, **network)
     largest = max(max(row.in_channels, row.out_channels) * row.height * row.width for row in rows)
     kernels = max(row.in_channels * row.out_channels for row in rows if row.is_3x3)
-    transformed = 2 * (tile_size(np.float32) + 2) ** 2 * kernels
+    if tensor_cores_are_taken(np.float32):
+        in_a_layer = LARGE_ON_TENSOR_CORES * largest + 2 * 9 * kernels
+    else:
+        winograd = tile_size(np.float32)
+        in_a_layer = LARGE[winograd] * largest + 2 * (winograd + 2) ** 2 * kernels
     parameters = sum(row.parameters for row in rows)
     arrays = 2 + OPTIMISERS[optimiser].state_arrays  # weight, gradient, and the optimiser's
-    in_a_layer = LARGE[tile_size(np.float32)] * largest + transformed
     return 4 * arrays * parameters + memory(rows, tile, tile)["cache"] + 4 * in_a_layer
 
 

@@ -58,6 +58,7 @@ from minunet.training.folding import NORMALISED, fold_run
 from minunet.training.health import check_loss, quietly, warn_if_stuck
 from minunet.training.optimiser_step import take_step
 from minunet.training.optimisers import OPTIMISERS
+from minunet.training.recorded import by_graph
 from minunet.training.validation import validate
 
 WARM_UP = 50  # steps
@@ -202,7 +203,10 @@ def batch_step(run: Run, tiles: list[Tile], step: int, rate: float, ranks: Ranks
     numbered = list(zip(tiles, ranks.tiles(step, len(tiles) * ranks.size), strict=True))
     _, height, width = tiles[0][0].shape
     at_once = 1 if len(tiles) == 1 else tiles_at_once(run.params, height, width, with_backward=True)
-    gradients = side_by_side(lambda pair: tile_gradient(run, *pair), numbered, at_once)
+    if len(tiles) == 1:
+        gradients = [by_graph(tile_gradient, run, *numbered[0])]
+    else:
+        gradients = side_by_side(lambda pair: tile_gradient(run, *pair), numbered, at_once)
     loss, grads, means = mean_gradient(gradients, ranks)
     if array_module(loss) is np:  # on a GPU the host would wait here; there `train_steps` looks at it after the step
         check_loss(run, tiles, step, loss, ranks)

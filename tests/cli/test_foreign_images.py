@@ -12,6 +12,8 @@ from minunet.cli.main import main
 from minunet.network.trained.checkpoint import load_checkpoint
 from minunet.training.run_folder import resume_run
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 def squares(seed, background=60):
     """Return a grey image (40, 48) of a square on noise, like those of `finished_run`, and its labels."""

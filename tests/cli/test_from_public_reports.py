@@ -30,10 +30,8 @@ def command(capsys):
 
 
 @pytest.fixture
-def train(command, cells_folder, tmp_path, monkeypatch):
+def train(command, cells_folder, tmp_path, no_pictures):
     """Return a function that trains for two steps on the folder of cells."""
-    for name in ("plot_curves", "plot_predictions", "plot_contact_sheet"):
-        monkeypatch.setattr(f"minunet.training.run_folder.{name}", lambda *args, **options: None)
     return lambda *more, out="run": command(
         "train", "--data", f"folder:{cells_folder}", *QUICK, *more, "--out", tmp_path / out
     )

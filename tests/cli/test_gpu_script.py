@@ -32,20 +32,22 @@ def run(folder, python, sanitizer=False, out=None):
 
 
 def test_every_part_runs_and_the_results_are_kept(tmp_path):
-    code, printed, (results,) = run(tmp_path, '[ "$1" = -c ] || echo "TF32=$CUPY_TF32 $*"', sanitizer=True)
+    python = '[ "$1" = -c ] || echo "TF32=$CUPY_TF32 ${MINUNET_CONVOLUTION:-auto} $*"'
+    code, printed, (results,) = run(tmp_path, python, sanitizer=True)
     assert code == 0 and printed == results
     parts = [
         "gpu_versions.py",
         "latency.py --device gpu",
         "bench --device gpu --against torch",
+        "graphs.py",
         "pytest -n 0 -m gpu",
         "train --device gpu",
         "--tool memcheck",
     ]
     places = [results.index(part) for part in parts]
     assert places == sorted(places)
-    assert results.count("clocks, power, temperature: a GPU") == 7
-    assert "TF32=0 -m minunet bench" in results and "TF32=1 -m minunet bench" in results
+    assert results.count("clocks, power, temperature: a GPU") == 9
+    assert all(f"TF32={how} -m minunet bench" in results for how in ("0 auto", "1 auto", "1 winograd"))
     assert "pool off: --tool memcheck" in results and results.endswith("every part passed\n")
 
 

@@ -59,9 +59,11 @@ def test_without_a_checkpoint_the_network_that_comes_along_finds_cells(tmp_path,
 def test_evaluate_without_a_checkpoint_measures_the_network_that_comes_along(tmp_path, cells_folder, capsys):
     assert main(["evaluate", "--data", f"folder:{cells_folder}", "--out", str(tmp_path / "out")]) == 0
     assert "majority" in capsys.readouterr().out
-    assert (tmp_path / "out" / "metrics.json").exists()
+    names = ["contact_sheet.png", "metrics.json", "predictions.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_evaluate_asks_for_data_where_the_network_does_not_say_them(tmp_path, cells_folder, refused):
     path = tmp_path / "mine.npz"
     save_network(path, Network(init_unet(np.random.default_rng(0), base_channels=2, depth=1), "image"))
@@ -81,6 +83,7 @@ def test_another_number_of_rotations_is_refused(run, tmp_path, capsys, command, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_evaluate_repeats_what_training_measured(run, tmp_path, capsys):
     assert main(["evaluate", str(run / "checkpoint.npz"), "--out", str(tmp_path / "again")]) == 0
     assert "majority_" in capsys.readouterr().out

@@ -18,10 +18,8 @@ SMALL = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--steps", "6"]
 
 
 @pytest.fixture
-def train(cells_folder, tmp_path, monkeypatch):
+def train(cells_folder, tmp_path, monkeypatch, no_pictures):
     """Return a function that trains for six steps, saving after each, and calls `action` after the third one."""
-    for name in ("plot_curves", "plot_predictions", "plot_contact_sheet"):
-        monkeypatch.setattr(f"minunet.training.run_folder.{name}", lambda *args, **options: None)
     monkeypatch.setattr(train_and_save, "SAVE_EVERY", -1)
     train_steps = train_and_save.train_steps
 

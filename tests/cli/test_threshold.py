@@ -13,12 +13,7 @@ from minunet.network.trained.checkpoint import load_checkpoint
 from minunet.training import train
 from minunet.training.run_folder import resume_run
 
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    """Draw nothing, which takes longer than all the rest."""
-    for name in ("plot_curves", "plot_predictions", "plot_contact_sheet"):
-        monkeypatch.setattr(f"minunet.training.run_folder.{name}", lambda *args, **options: None)
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 @pytest.fixture

@@ -71,6 +71,7 @@ def test_train_without_out_numbers_its_folder(tmp_path, data, monkeypatch, capsy
         assert (tmp_path / "runs" / f"folder-{number}" / "metrics.json").exists()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_resume_goes_on_to_more_steps(run, capsys):
     assert main(["train", "--resume", "--out", str(run), "--steps", "13"]) == 0
     assert len((run / "log.csv").read_text().splitlines()) == 1 + 13

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "notebooks" / "source" / "02_convolution.py"
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(not SOURCE.exists(), reason="no source of notebook 02")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(not SOURCE.exists(), reason="no source of notebook 02"),
+]
 
 
 @pytest.fixture

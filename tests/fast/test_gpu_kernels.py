@@ -16,6 +16,7 @@ from minunet.backend import array_module, map_tree, to_device, to_host
 from minunet.fast import conv as fast_conv
 from minunet.fast.cuda import conv as conv_kernels
 from minunet.fast.cuda import conv_1x1 as conv_1x1_kernels
+from minunet.fast.cuda import conv_tf32 as conv_tf32_kernels
 from minunet.fast.cuda import crop_concat as crop_concat_kernels
 from minunet.fast.cuda import loader
 from minunet.fast.cuda import loss as loss_kernels
@@ -23,6 +24,7 @@ from minunet.fast.cuda import pool as pool_kernels
 from minunet.fast.cuda import relu as relu_kernels
 from minunet.fast.cuda import up_conv as up_conv_kernels
 from minunet.fast.plan import plan
+from minunet.gpu import TF32_CAPABILITY
 from minunet.layers import conv, conv_relu, crop_concat, loss, pool, relu, up_conv
 
 pytestmark = pytest.mark.gpu
@@ -102,6 +104,7 @@ def pairs(dtype, H=37, W=21):
 
 
 NAMES = pytest.mark.parametrize("name", pairs(np.float64))
+SMALL = {"max_pool": (4, 3), "winograd": (7, 4), "winograd_with_relu": (7, 4)}  # each element takes two forward passes
 
 
 def to_gpu(args):
@@ -146,10 +149,32 @@ def test_with_small_tiles_it_equals_the_readable_layer(monkeypatch, index, name,
     assert_equals_the_readable_layer(name, dtype)
 
 
+def in_tf32(x):
+    """Return numbers with 10 bits after the point, as a tensor core gets them."""
+    bits = x.view(np.uint32) + np.uint32(1 << 12)
+    return (bits & np.uint32(0xFFFFE000)).view(np.float32).astype(np.float64)
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 7, 37, 21), (1, 70, 130, 20, 34), (3, 16, 64, 10, 18)], ids=str)
+def test_tensor_cores_give_the_convolution_of_rounded_factors(cupy, index, shape):
+    """Sums differ in their order, and a tensor core may drop the last bit of a term."""
+    if int(cupy.cuda.Device().compute_capability) < TF32_CAPABILITY:
+        pytest.skip("this GPU is older than TF32")
+    N, C, F, H, W = shape
+    rng = np.random.default_rng(6)
+    sizes = (N, C, H, W), (F, C, 3, 3), (F,), (N, F, H - 2, W - 2)
+    x, weight, bias, dy = (rng.standard_normal(size).astype(np.float32) for size in sizes)
+    y, cache = conv.conv2d_forward(in_tf32(x), in_tf32(weight), bias.astype(np.float64))
+    expected = y, *conv.conv2d_backward(in_tf32(dy), cache)[:2], dy.sum(axis=(0, 2, 3))
+    y_gpu, cache_gpu = conv_tf32_kernels.conv2d_forward(*to_gpu((x, weight, bias)))
+    result = y_gpu, *conv_tf32_kernels.conv2d_backward(to_device(dy, "gpu"), cache_gpu)
+    assert_close(result, expected, np.float32)
+
+
 @pytest.mark.parametrize("mode", ["elements", "directions"])
 @NAMES
 def test_its_gradient(name, mode):
-    H, W = (4, 3) if name == "max_pool" else (9, 7)  # each tie takes many forward passes
+    H, W = SMALL.get(name, (3, 2))
     (forward, backward), _, args = pairs(np.float64, H, W)[name]
     report = gradcheck(forward, backward, to_gpu(args), mode=mode)
     assert report.ok, report

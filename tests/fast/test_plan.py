@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 from minunet import InputError
 from minunet.fast import conv, thresholds
 from minunet.fast.cpu import parallel
+from minunet.fast.environment import graphs_are_wanted
 from minunet.fast.plan import Plan, plan
 from minunet.layers import conv as readable
 from minunet.network.plan_table import plan_table
@@ -131,3 +132,15 @@ def test_the_table_has_every_convolution_of_fig_1_and_makes_no_arrays():
 def test_the_table_of_a_small_network_that_is_not_square():
     lines = plan_table(60, 44, base_channels=2, depth=2).splitlines()
     assert "2 -> 4" in lines[3] and "26x18" in lines[3] and lines[3].endswith("direct, bands")
+
+
+def test_cuda_graphs_are_off_unless_the_environment_asks_for_them(monkeypatch):
+    monkeypatch.delenv("MINUNET_GRAPHS", raising=False)
+    assert not graphs_are_wanted()
+    monkeypatch.setenv("MINUNET_GRAPHS", "yes")
+    with pytest.raises(InputError, match="MINUNET_GRAPHS must be one of off, on, got 'yes'; unset it for off"):
+        graphs_are_wanted()
+    monkeypatch.setenv("MINUNET_GRAPHS", "on")
+    monkeypatch.setattr("minunet.fast.environment.sys.platform", "win32")
+    with pytest.raises(InputError, match="MINUNET_GRAPHS=on works on Linux only, got win32; unset it"):
+        graphs_are_wanted()

@@ -76,7 +76,9 @@ def errors_on_the_gpu(function, *args):
     return {name: np.sqrt(np.mean((result[name] - y) ** 2) / np.mean(y**2)) for name, y in expected.items()}
 
 
-def test_a_layer_in_tf32(monkeypatch, math_mode, rng, cupy):
+@pytest.mark.parametrize("convolution", ["winograd", pytest.param("auto", marks=pytest.mark.slow)])  # tensor cores
+def test_a_layer_in_tf32(monkeypatch, math_mode, rng, cupy, convolution):
+    monkeypatch.setenv("MINUNET_CONVOLUTION", convolution)
     shapes = (2, 5, 13, 18), (7, 5, 3, 3), (7,), (2, 7, 11, 16)
     arrays = [rng.standard_normal(shape) for shape in shapes]
     assert max(errors_on_the_gpu(layer, *arrays).values()) < 1e-5 and math_mode() == 0
@@ -91,15 +93,16 @@ def test_a_layer_in_tf32(monkeypatch, math_mode, rng, cupy):
 
 
 def test_the_network_in_tf32(monkeypatch, math_mode, rng, cupy):
-    """Small tiles err little more than the direct way, PyTorch's; large ones would err several times as much."""
+    """Winograd's small tiles err little more than the direct way, PyTorch's; large ones several times as much."""
     params = init_unet(rng, base_channels=8, depth=2, dtype=np.float64)
     args = params, rng.standard_normal((2, 1, 60, 52)), rng.integers(0, 2, (2, 20, 12))
     assert errors_on_the_gpu(step, *args)["logits"] < 1e-5
     monkeypatch.setenv("CUPY_TF32", "1")
+    monkeypatch.setenv("MINUNET_CONVOLUTION", "winograd")
     with_small_tiles = errors_on_the_gpu(step, *args)
     monkeypatch.setenv("MINUNET_CONVOLUTION", "direct")
     direct = errors_on_the_gpu(step, *args)
-    monkeypatch.delenv("MINUNET_CONVOLUTION")
+    monkeypatch.setenv("MINUNET_CONVOLUTION", "winograd")
     for module in (loader, conv_kernels):
         monkeypatch.setattr(module, "tile_size", lambda dtype: 4)
     with_large_tiles = errors_on_the_gpu(step, *args)
@@ -107,6 +110,20 @@ def test_the_network_in_tf32(monkeypatch, math_mode, rng, cupy):
         assert 1e-4 < direct["logits"] and with_large_tiles["logits"] > 3 * direct["logits"]
         assert with_small_tiles["logits"] < 2 * direct["logits"]
     assert with_small_tiles["logits"] < 2e-3
+
+
+@pytest.mark.slow  # a CPU takes long to do as tensor cores do
+def test_the_network_on_tensor_cores(monkeypatch, math_mode, rng, cupy):
+    params = init_unet(rng, base_channels=4, depth=1, dtype=np.float64)
+    args = params, rng.standard_normal((1, 1, 36, 28)), rng.integers(0, 2, (1, 20, 12))
+    monkeypatch.setenv("CUPY_TF32", "1")
+    on_tensor_cores = errors_on_the_gpu(step, *args)
+    monkeypatch.setenv("MINUNET_CONVOLUTION", "direct")
+    direct = errors_on_the_gpu(step, *args)
+    assert on_tensor_cores["logits"] < 2e-3
+    if on_stand_in(cupy):
+        assert 1e-4 < on_tensor_cores["logits"] < 1.5 * direct["logits"]
+        assert on_tensor_cores["dx"] < 2 * direct["dx"]  # a pixel may pass a ReLU in one of them only
 
 
 def test_float64_stays_as_it_is(monkeypatch, math_mode, rng, small_unet):
@@ -148,6 +165,7 @@ def test_arrays_of_the_host_leave_it_off(monkeypatch, math_mode):
 
 def test_whoever_sets_up_a_run_on_the_gpu_asks_for_it(monkeypatch, math_mode, small_unet, cells_folder, cupy):
     """A fresh run, a resumed run, a prediction and a benchmark; to move an array is not to set up a run."""
+    monkeypatch.setenv("MINUNET_CONVOLUTION", "winograd")  # to do as tensor cores do takes a CPU long
     monkeypatch.setenv("CUPY_TF32", "1")
     params = to_device(small_unet, "gpu")
     assert math_mode() == 0

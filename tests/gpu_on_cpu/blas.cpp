@@ -47,17 +47,27 @@ static void multiply(bool ta, bool tb, int m, int n, int k, T alpha, const T *A,
 }
 
 template <class T>
+static int multiply_all(const char *name, int ta, int tb, int m, int n, int k, T alpha, const void *A, int lda, long long sa,
+                        const void *B, int ldb, long long sb, T beta, void *C, int ldc, long long sc, int batch, bool tf32)
+{
+    note(name, sizeof(T) * batch * ((long)m * k * (sa || batch == 1) + (long)k * n * (sb || batch == 1) + (long)m * n * (beta == 0 ? 1 : 2)));
+    if (is_dry()) return 0;
+    for (int i = 0; i < batch; ++i)
+        multiply<T>(ta != OP_N, tb != OP_N, m, n, k, alpha, (const T *)A + i * sa, lda, (const T *)B + i * sb, ldb, beta, (T *)C + i * sc, ldc, tf32);
+    return check_margins(C, name) ? 13 : 0;  // CUBLAS_STATUS_EXECUTION_FAILED
+}
+
+template <class T>
 static int product(const char *name, int ta, int tb, int m, int n, int k, const void *alpha, const void *A, int lda, long long sa,
                    const void *B, int ldb, long long sb, const void *beta, void *C, int ldc, long long sc, int batch, int compute)
 {
-    counts.products += 1;
-    const T b = *(const T *)beta;
-    note(name, sizeof(T) * batch * ((long)m * k * (sa || batch == 1) + (long)k * n * (sb || batch == 1) + (long)m * n * (b == 0 ? 1 : 2)));
     const bool tf32 = compute == COMPUTE_FAST_TF32 || (compute == COMPUTE_32F && math_mode == TF32_MATH);
-    if (is_dry()) return 0;
-    for (int i = 0; i < batch; ++i)
-        multiply<T>(ta != OP_N, tb != OP_N, m, n, k, *(const T *)alpha, (const T *)A + i * sa, lda, (const T *)B + i * sb, ldb, b, (T *)C + i * sc, ldc, tf32);
-    return check_margins(C, name) ? 13 : 0;  // CUBLAS_STATUS_EXECUTION_FAILED
+    auto work = [=, alpha = *(const T *)alpha, beta = *(const T *)beta] {
+        return multiply_all<T>(name, ta, tb, m, n, k, alpha, A, lda, sa, B, ldb, sb, beta, C, ldc, sc, batch, tf32);
+    };
+    if (is_capturing()) return record(stream, work);
+    counts.products += 1;
+    return work();
 }
 
 template <class T>
@@ -89,6 +99,7 @@ extern "C" {
 int cublasCreate_v2(void **handle) { *handle = &math_mode; return 0; }
 int cublasDestroy_v2(void *) { return 0; }
 int cublasSetStream_v2(void *, void *s) { stream = s; return 0; }
+int cublasSetWorkspace_v2(void *, void *p, size_t size) { return is_on_device(p) && size ? 0 : 7; }  // CUBLAS_STATUS_INVALID_VALUE
 int cublasGetStream_v2(void *, void **s) { *s = stream; return 0; }
 int cublasSetPointerMode_v2(void *, int mode) { pointer_mode = mode; return 0; }
 int cublasGetPointerMode_v2(void *, int *mode) { *mode = pointer_mode; return 0; }

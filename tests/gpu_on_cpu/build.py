@@ -1,6 +1,7 @@
 """Build the fake driver, and CuPy's module `runtime` against it: build(python, folder).
 
-fake.so      driver.cpp, blas.cpp and, for each other function that CuPy is linked with, one that says "not supported"
+fake.so      driver.cpp, graphs.cpp, blas.cpp and, for each other function that CuPy is linked with, one that says "not
+             supported"
 runtime.so   CuPy's own source, from its archive, linked with fake.so in place of CUDA's runtime
 lib/         fake.so under the names by which CuPy looks for CUDA's libraries
 kernel.h     with all that it includes, compiled ahead of time
@@ -26,7 +27,8 @@ def build(python: Path, folder: Path) -> None:
     source = unpacked_source(python, folder)
     runtime = compiled_runtime(python, source, folder, cuda)
     objects = [
-        compiled(HERE / name, folder, [*FAST, "-O3", "-march=native", *cuda]) for name in ("driver.cpp", "blas.cpp")
+        compiled(HERE / name, folder, [*FAST, "-O3", "-march=native", *cuda])
+        for name in ("driver.cpp", "graphs.cpp", "blas.cpp")
     ]
     (cublas,) = packages.glob("cupy_backends/cuda/libs/cublas.*.so")
     asked_for = names(["nm", "--undefined-only", runtime]) | names(["nm", "-D", "--undefined-only", cublas])
@@ -97,7 +99,8 @@ def compile_header_ahead(folder: Path, packages: Path) -> None:
     (folder / "kernels").mkdir(exist_ok=True)
     for old in (folder / "kernels").iterdir():
         old.unlink()
-    shutil.copy(HERE / "call.h", folder)
+    for name in ("call.h", "fibers.h", "tensor_core.h"):
+        shutil.copy(HERE / name, folder)
     thrust = folder / "thrust/detail/config/namespace.h"  # all that CuPy's complex numbers need of thrust
     thrust.parent.mkdir(parents=True, exist_ok=True)
     thrust.write_text("#define THRUST_NAMESPACE_BEGIN namespace thrust {\n#define THRUST_NAMESPACE_END }\n")

@@ -14,4 +14,5 @@ struct Call {
     int count;      // of the kernel's arguments
     Seen seen[64];  // the array behind each argument, if it is one
     bool is_dry;    // do nothing but say which arrays it was given
+    size_t size[64];  // of each argument, in bytes
 };

@@ -16,6 +16,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "call.h"
 #include "driver.h"
@@ -52,7 +53,7 @@ static std::pair<const char *, size_t> block_of(const void *pointer)
     auto block = *--after;
     return (const char *)pointer <= block.first + block.second ? block : std::pair<const char *const, size_t>(nullptr, 0);
 }
-static bool is_on_device(const void *p) { return block_of(p).first != nullptr; }
+bool is_on_device(const void *p) { return block_of(p).first != nullptr; }
 
 int check_margins(const void *pointer, const char *name)
 {
@@ -74,8 +75,15 @@ void note(const char *name, long bytes)
 }
 bool is_dry() { return dry; }
 
+int fail(int error, std::string message)
+{
+    trouble = std::move(message);
+    return error;
+}
+
 static int wait(const char *how)
 {
+    if (is_capturing()) return fail(cudaErrorStreamCaptureUnsupported, std::string(how) + " while a stream is captured");
     counts.waits += 1;
     if (!waiting_is_forbidden) return 0;
     trouble = std::string(how) + " makes the host wait for the GPU";
@@ -186,13 +194,13 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes *a, const void *p)
     a->devicePointer = a->type == cudaMemoryTypeDevice ? (void *)p : nullptr;
     return cudaSuccess;
 }
-cudaError_t cudaMemcpy(void *to, const void *from, size_t size, cudaMemcpyKind)
+static int copy(void *to, const void *from, size_t size)
 {
     std::lock_guard<std::recursive_mutex> guard(lock);
     const bool reads = is_on_device(from), writes = is_on_device(to);
     if (reads && !writes) {
         counts.to_host += 1;
-        if (int error = wait("a copy to the host")) return (cudaError_t)error;
+        if (int error = wait("a copy to the host")) return error;
     } else if (writes && !reads) {
         counts.to_device += 1;
     } else {
@@ -200,18 +208,29 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t size, cudaMemcpyKind)
         note("copy", 2 * size);
     }
     if (!dry) memcpy(to, from, size);
-    return (cudaError_t)check_margins(to, "a copy");
+    return check_margins(to, "a copy");
 }
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t size, cudaMemcpyKind kind, cudaStream_t) { return cudaMemcpy(to, from, size, kind); }
-cudaError_t cudaMemset(void *p, int value, size_t size)
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t size, cudaMemcpyKind, cudaStream_t stream)
+{
+    if (!is_capturing()) return (cudaError_t)copy(to, from, size);
+    if (!is_on_device(to) || !is_on_device(from)) return (cudaError_t)wait("a copy between host and GPU");
+    return (cudaError_t)record(stream, [=] { return copy(to, from, size); });
+}
+cudaError_t cudaMemcpy(void *to, const void *from, size_t size, cudaMemcpyKind kind) { return cudaMemcpyAsync(to, from, size, kind, nullptr); }
+static int fill(void *p, int value, size_t size)
 {
     std::lock_guard<std::recursive_mutex> guard(lock);
     counts.fills += 1;
     note("fill", size);
     if (!dry) memset(p, value, size);
-    return (cudaError_t)check_margins(p, "a fill");
+    return check_margins(p, "a fill");
 }
-cudaError_t cudaMemsetAsync(void *p, int value, size_t size, cudaStream_t) { return cudaMemset(p, value, size); }
+cudaError_t cudaMemsetAsync(void *p, int value, size_t size, cudaStream_t stream)
+{
+    if (is_capturing()) return (cudaError_t)record(stream, [=] { return fill(p, value, size); });
+    return (cudaError_t)fill(p, value, size);
+}
+cudaError_t cudaMemset(void *p, int value, size_t size) { return cudaMemsetAsync(p, value, size, nullptr); }
 
 // Streams and events
 
@@ -223,7 +242,6 @@ cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
 cudaError_t cudaStreamSynchronize(cudaStream_t) { return (cudaError_t)wait("cudaStreamSynchronize"); }
 cudaError_t cudaStreamQuery(cudaStream_t) { return cudaSuccess; }
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
-cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus *s) { *s = cudaStreamCaptureStatusNone; return cudaSuccess; }
 cudaError_t cudaEventCreate(cudaEvent_t *e) { *e = (cudaEvent_t)(next_handle += 16); return cudaSuccess; }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { return cudaEventCreate(e); }
 cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
@@ -238,6 +256,7 @@ struct Function { void (*enter)(Call *); std::string name; };
 
 int cuModuleLoadData(void **module, const char *image)
 {
+    if (is_capturing()) return fail(cudaErrorStreamCaptureUnsupported, "a kernel is loaded while a stream is captured");
     if (strncmp(image, "FAKE:", 5)) { trouble = "a kernel that hooks.py has not compiled"; return cudaErrorNotSupported; }
     *module = dlopen(image + 5, RTLD_NOW | RTLD_LOCAL);
     if (!*module) trouble = dlerror();
@@ -256,14 +275,11 @@ int cuFuncSetAttribute(Function *, int, int) { return 0; }
 int cuOccupancyMaxPotentialBlockSize(int *grid, int *block, Function *, void *, size_t, int) { *grid = 132; *block = 256; return 0; }
 int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *n, Function *, int, size_t) { *n = 4; return 0; }
 
-int cuLaunchKernel(Function *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned,
-                   void *, void **arguments, void **)
+static int run(Function *f, Call call)
 {
     std::lock_guard<std::recursive_mutex> guard(lock);
-    if (!gx || !gy || !gz || !bx || bx * by * bz > 1024) { trouble = f->name + ": an empty grid, or a block of more than 1024"; return cudaErrorInvalidValue; }
-    Call call = {{gx, gy, gz}, {bx, by, bz}, arguments, 0, {}, dry};
+    call.is_dry = dry;
     f->enter(&call);
-    counts.launches += 1;
     long bytes = 0;
     int error = 0;
     for (int i = 0; i < call.count; ++i) {
@@ -277,5 +293,35 @@ int cuLaunchKernel(Function *f, unsigned gx, unsigned gy, unsigned gz, unsigned 
     sizes.clear();
     note(f->name.c_str(), bytes);
     return error;
+}
+
+static int record_kernel(void *stream, Function *f, Call call)
+{
+    call.is_dry = true;
+    f->enter(&call);  // it says how large its arguments are, which must be copied
+    std::vector<std::vector<char>> copies;
+    for (int i = 0; i < call.count; ++i) copies.emplace_back((char *)call.arguments[i], (char *)call.arguments[i] + call.size[i]);
+    std::vector<const void *> arrays;
+    for (int i = 0; i < call.count; ++i)
+        if (is_on_device(call.seen[i].pointer)) arrays.push_back(call.seen[i].pointer);
+    return record(stream, [=]() mutable {
+        for (const void *array : arrays)
+            if (!is_on_device(array)) return fail(cudaErrorIllegalAddress, f->name + " in a graph, for an array whose memory was given back");
+        std::vector<void *> pointers;
+        for (auto &copy : copies) pointers.push_back(copy.data());
+        call.arguments = pointers.data();
+        return run(f, call);
+    });
+}
+
+int cuLaunchKernel(Function *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned,
+                   void *stream, void **arguments, void **)
+{
+    std::lock_guard<std::recursive_mutex> guard(lock);
+    if (!gx || !gy || !gz || !bx || bx * by * bz > 1024) return fail(cudaErrorInvalidValue, f->name + ": an empty grid, or a block of more than 1024");
+    Call call = {{gx, gy, gz}, {bx, by, bz}, arguments};
+    if (is_capturing()) return record_kernel(stream, f, call);
+    counts.launches += 1;
+    return run(f, call);
 }
 }

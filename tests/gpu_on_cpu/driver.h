@@ -1,7 +1,9 @@
-// What driver.cpp and blas.cpp share: the memory that plays the GPU's, and the counts of what was done on it.
+// What driver.cpp, graphs.cpp and blas.cpp share: the memory that plays the GPU's, and the counts of what was done on it.
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <string>
 
 struct Counts {
     long launches;  // of kernels
@@ -17,5 +19,12 @@ extern Counts counts;
 void note(const char *name, long bytes);
 // Whether work is done, or only counted.
 bool is_dry();
+// Return `error`, which CuPy raises with this message.
+int fail(int error, std::string message);
+// Whether this address is in memory that was asked for and not given back.
+bool is_on_device(const void *pointer);
+// Whether this thread captures a stream, and keeps work for a graph in place of doing it.
+bool is_capturing();
+int record(void *stream, std::function<int()> work);
 // 0, or CUDA's number of the error, once an array's margin has been written to.
 int check_margins(const void *pointer, const char *name);

@@ -9,12 +9,18 @@ from minunet.training.optimisers import OPTIMISERS
 from minunet.training.train import Run, train_step
 
 pytestmark = pytest.mark.gpu
-LAUNCHES = {("sgd", "0"): 269, ("adam", "0"): 269, ("adam", "1"): 269}  # at most, by optimiser and CUPY_TF32
+LAUNCHES = {  # at most, by optimiser, CUPY_TF32 and MINUNET_CONVOLUTION
+    ("sgd", "0", "auto"): 269,
+    ("adam", "0", "auto"): 269,
+    ("adam", "1", "winograd"): 269,
+    ("adam", "1", "auto"): 195,  # on tensor cores
+}
 
 
-@pytest.mark.parametrize(("optimiser", "tf32"), LAUNCHES)
-def test_a_step_takes_no_more_launches_than_it_did(driver, step_at_572, monkeypatch, optimiser, tf32):
+@pytest.mark.parametrize(("optimiser", "tf32", "convolution"), LAUNCHES)
+def test_a_step_takes_no_more_launches_than_it_did(driver, step_at_572, monkeypatch, optimiser, tf32, convolution):
     monkeypatch.setenv("CUPY_TF32", tf32)
+    monkeypatch.setenv("MINUNET_CONVOLUTION", convolution)
     params, tile = step_at_572()
     config = Config(tile=572, depth=4, optimiser=optimiser, device="gpu")
     with driver.counted(only_count=True) as counts:
@@ -24,9 +30,10 @@ def test_a_step_takes_no_more_launches_than_it_did(driver, step_at_572, monkeypa
         train_step(run, tile, 1, 0.01)
         after = counts()
     launches = after.launches - before.launches + after.products - before.products
-    print(f"{optimiser}, CUPY_TF32={tf32}: {launches} launches, {(after.bytes - before.bytes) / 1e9:.2f} GB")
+    size = (after.bytes - before.bytes) / 1e9
+    print(f"{optimiser}, CUPY_TF32={tf32}, {convolution}: {launches} launches, {size:.2f} GB")
     for name, (times, size) in sorted(after.by_name.items(), key=lambda row: -row[1][1]):
         was, old = before.by_name.get(name, (0, 0))
         print(f"{times - was:>6} {(size - old) / 1e6:>10.1f} MB  {name}")
-    assert launches <= LAUNCHES[optimiser, tf32]
+    assert launches <= LAUNCHES[optimiser, tf32, convolution]
     assert after.waits == before.waits

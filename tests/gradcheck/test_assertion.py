@@ -1,7 +1,9 @@
 """Asserting a gradient check: right pairs pass, and a failing one prints its whole report."""
 
+import re
 import subprocess
 import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -61,7 +63,7 @@ def test_assert_gradients(rng):
 
 @pytest.fixture
 def run_tests(pytester, monkeypatch):
-    """Return a function that runs the lines of a test in another pytest, with the plugin.
+    """Return a function that runs tests, each given as its lines, in another pytest, with the plugin.
 
     It runs in this process, which is much faster, unless it is told to run in one of its own.
     On CI pytest's summary shortens no message, and so prints the report once more: as elsewhere here.
@@ -69,45 +71,42 @@ def run_tests(pytester, monkeypatch):
     for name in ("CI", "BUILD_NUMBER"):
         monkeypatch.delenv(name, raising=False)
 
-    def run(*lines, options=("-p", "minunet_pytest"), own_process=False):
-        body = "".join(f"\n        {line}" for line in lines)
-        pytester.makepyfile(f"{PAIR}\n    def test_it():{body}\n")
+    def run(*tests, options=("-p", "minunet_pytest"), own_process=False):
+        bodies = [textwrap.indent(lines, 8 * " ") for lines in tests]
+        functions = [f"\n    def test_{number}():\n{body}\n" for number, body in enumerate(bodies)]
+        pytester.makepyfile(PAIR + "".join(functions))
         start = pytester.runpytest_subprocess if own_process else pytester.runpytest_inprocess
         return start("-p", "no:cacheprovider", *options)
 
     return run
 
 
-@pytest.mark.parametrize(
-    "lines",
-    [
-        ["assert gradcheck(forward, backward, ARGS)"],
-        ["report = gradcheck(forward, backward, ARGS)", "assert report"],
-        ["report = gradcheck(forward, backward, ARGS)", "assert report.ok"],
-        ["assert gradcheck(forward, backward, ARGS).ok"],
-        ["report = gradcheck(forward, backward, ARGS)", "assert report, report"],
-        ["assert_gradients(forward, backward, ARGS)"],
-        ["import unittest", "unittest.TestCase().assertTrue(gradcheck(forward, backward, ARGS))"],
-    ],
+WAYS_TO_FAIL = (
+    "assert gradcheck(forward, backward, ARGS)",
+    "report = gradcheck(forward, backward, ARGS)\nassert report",
+    "report = gradcheck(forward, backward, ARGS)\nassert report.ok",
+    "assert gradcheck(forward, backward, ARGS).ok",
+    "report = gradcheck(forward, backward, ARGS)\nassert report, report",
+    "assert_gradients(forward, backward, ARGS)",
+    "import unittest\nunittest.TestCase().assertTrue(gradcheck(forward, backward, ARGS))",
 )
-def test_a_failing_assert_prints_the_whole_report_once(run_tests, lines):
-    result = run_tests(*lines)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(WHOLE_TABLE + FINDINGS)
-    assert str(result.stdout).count("wrong in weight[") == 1
+
+
+def test_a_failing_assert_prints_the_whole_report_once(run_tests):
+    result = run_tests(*WAYS_TO_FAIL)
+    result.assert_outcomes(failed=len(WAYS_TO_FAIL))
+    _, *failures = re.split(r"^_+ test_\d _+$", str(result.stdout), flags=re.MULTILINE)
+    for way, failure in zip(WAYS_TO_FAIL, failures, strict=True):
+        pytest.LineMatcher(failure.splitlines()).fnmatch_lines(WHOLE_TABLE + FINDINGS)
+        assert failure.count("wrong in weight[") == 1, way
     assert not [line for line in result.outlines if line.startswith("E") and "\\n  argument" in line]
 
 
-def test_a_right_pair_passes_and_prints_nothing(run_tests):
-    result = run_tests("assert gradcheck(forward, right, ARGS)")
-    result.assert_outcomes(passed=1)
-    result.stdout.no_fnmatch_line("*gradcheck*")
-
-
-def test_a_test_that_wants_a_failure_and_gets_none(run_tests):
-    result = run_tests("assert not gradcheck(forward, right, ARGS)")
-    result.assert_outcomes(failed=1)
+def test_a_right_pair_prints_nothing_unless_a_test_wants_it_to_fail(run_tests):
+    result = run_tests("assert gradcheck(forward, right, ARGS)", "assert not gradcheck(forward, right, ARGS)")
+    result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*gradcheck ok*"])
+    assert str(result.stdout).count("worst relative error") == 1
 
 
 def test_the_report_reaches_the_terminal_from_parallel_workers(run_tests):
@@ -125,7 +124,7 @@ def test_a_failure_of_the_plugin_hides_nothing(run_tests, pytester):
         report.Report.__str__ = report.Report.__repr__ = fail
         """
     )
-    result = run_tests("report = gradcheck(forward, backward, ARGS)", "assert report.ok and 1 == 2", own_process=True)
+    result = run_tests("report = gradcheck(forward, backward, ARGS)\nassert report.ok and 1 == 2", own_process=True)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*assert report.ok and 1 == 2*"])
 

@@ -1,5 +1,5 @@
-// Enough of CUDA to run a kernel on a CPU, one thread after the other: for kernels whose threads do not talk to each
-// other. A kernel's arguments come as CUDA's own launch takes them: an array of pointers, one to each argument.
+// Enough of CUDA to run a kernel on a CPU, one thread after the other or, where the threads of a block wait for each other
+// (WITH_FIBERS), in turns. A kernel's arguments come as CUDA's own launch takes them: an array of pointers, one to each.
 
 #include <cmath>
 #include <cstddef>
@@ -7,8 +7,10 @@
 
 #define __global__
 #define __device__
+#define __shared__ static  // blocks run one after the other
 #define __forceinline__ inline
 #define __restrict__
+#define __launch_bounds__(...)
 
 struct dim3 { unsigned x, y, z; };
 static thread_local dim3 gridDim, blockDim, blockIdx, threadIdx;
@@ -16,6 +18,11 @@ using std::exp;
 using std::log;
 using std::nan;
 using std::sqrt;
+
+#ifdef WITH_FIBERS
+static const int warpSize = 32;
+#include "../gpu_on_cpu/fibers.h"
+#endif
 
 template <class... Args, std::size_t... k>
 int run(void (*kernel)(Args...), unsigned blocks, unsigned threads, void **args, const int *sizes, int count,
@@ -27,12 +34,18 @@ int run(void (*kernel)(Args...), unsigned blocks, unsigned threads, void **args,
         if (sizes[i] != (int)expected[i]) return i + 1;  // the number of the argument that has another size
     gridDim = {blocks, 1, 1};
     blockDim = {threads, 1, 1};
-    for (unsigned block = blocks; block-- > 0;)  // from the last to the first: no order is promised
+    auto body = [&] { kernel(*(Args *)args[k]...); };
+    for (unsigned block = blocks; block-- > 0;) {  // from the last to the first: no order is promised
+        blockIdx = {block, 0, 0};
+#ifdef WITH_FIBERS
+        fibers::run_block(threads, [](void *f) { (*(decltype(body) *)f)(); }, &body);
+#else
         for (unsigned thread = threads; thread-- > 0;) {
-            blockIdx = {block, 0, 0};
             threadIdx = {thread, 0, 0};
-            kernel(*(Args *)args[k]...);
+            body();
         }
+#endif
+    }
     return 0;
 }
 

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from strict_cupy.arrays import ndarray
 HEADER = Path(__file__).with_name("raw_module.h")
 MARGIN = 4096  # bytes
 COMPILER = shutil.which("g++")
+_lock = threading.Lock()  # shared memory is one for all: one kernel at a time
 
 
 class RawModule:
@@ -42,7 +44,8 @@ def _run(launcher, grid, block, args):
     count = len(args)
     pointers = (ctypes.c_void_p * count)(*(value.ctypes.data for value in values))
     sizes = (ctypes.c_int * count)(*(value.itemsize for value in values))
-    wrong = launcher(*grid, *block, pointers, sizes, count)
+    with _lock:
+        wrong = launcher(*grid, *block, pointers, sizes, count)
     assert not wrong, f"the kernel takes another number of arguments, or argument {wrong} has another size"
     for i, x in arrays.items():
         before, body, after = np.split(framed[i], [MARGIN, MARGIN + x.nbytes])
@@ -65,7 +68,8 @@ def _between_margins(x, margin):
 
 @functools.cache
 def _library(code, options):
-    names = re.findall(r'extern "C" __global__ void (\w+)\(', code)
+    names = re.findall(r'extern "C" __global__ void (?:__launch_bounds__\(.*?\) )?(\w+)\(', code)
+    fibers = ["-DWITH_FIBERS"] if "__syncthreads" in code else []
     launchers = [
         f'extern "C" int launch_{name}(unsigned blocks, unsigned threads, void **args, const int *sizes, int count)'
         f" {{ return launch({name}, blocks, threads, args, sizes, count); }}"
@@ -74,7 +78,7 @@ def _library(code, options):
     with tempfile.TemporaryDirectory() as folder:
         source, library = Path(folder, "kernels.cpp"), Path(folder, "kernels.so")
         source.write_text("\n".join([f'#include "{HEADER}"', code, *launchers]))
-        flags = ["-O1", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-shared", "-fPIC", *options]
+        flags = ["-O1", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-shared", "-fPIC", *fibers, *options]
         result = subprocess.run([COMPILER, *flags, source, "-o", library], capture_output=True, text=True)
         if result.returncode:
             raise RuntimeError(result.stderr)

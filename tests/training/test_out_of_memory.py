@@ -8,7 +8,7 @@ import pytest
 from minunet.backend import to_device
 from minunet.cli.main import main
 from minunet.data import Normalisation, load_data
-from minunet.fast.cuda import conv, crop_concat, gather, loss, optimisers, pool, relu, up_conv
+from minunet.fast.cuda import conv, conv_tf32, crop_concat, gather, loss, optimisers, pool, relu, up_conv
 from minunet.network.initialise import init_unet
 from minunet.network.sizes import output_size
 from minunet.network.summary import layer_rows
@@ -34,8 +34,9 @@ def test_the_estimate_is_the_peak_of_a_step_or_up_to_a_third_more(stand_in, rng,
     monkeypatch.setenv("CUPY_TF32", tf32)
     monkeypatch.delenv("MINUNET_KERNELS", raising=False)
     monkeypatch.setattr("minunet.fast.cuda.loader.compiles", lambda *args: True)
-    for kernels in (conv, crop_concat, gather, loss, optimisers, pool, relu, up_conv):
-        monkeypatch.setattr(kernels, "launch", lambda *args: None)  # they take no memory, and the stand-in's take some
+    for kernels in (conv, conv_tf32, crop_concat, gather, loss, optimisers, pool, relu, up_conv):
+        # they take no memory, and the stand-in's take some
+        monkeypatch.setattr(kernels, "launch", lambda *args, **kwargs: None)
     monkeypatch.setattr("strict_cupy.cublas._in_tf32", lambda x: x)  # so does its rounding
     output = output_size(tile, network["depth"])
     x = rng.standard_normal((network["in_channels"], tile, tile)).astype(np.float32)

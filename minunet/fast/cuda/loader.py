@@ -4,7 +4,7 @@ Each source is compiled several times, with three definitions in front of it:
 
     real       float or double, the dtype of the arrays
     index_t    int, or long long where an array has 2**31 elements or more: a GPU divides ints several times as fast
-    TILE       4, or 2 where products are done in TF32: the side of Winograd's tiles in pixels, see `tile_size`
+    TILE       4, or 2 where TF32 is allowed: the side of Winograd's tiles in pixels, see `tile_size`
 
 CuPy compiles it with NVRTC, once for each type of GPU, and keeps the result in the user's home folder. A kernel runs on
 CuPy's current stream, and its launch returns at once.
@@ -24,7 +24,7 @@ from minunet.gpu import tf32_is_allowed
 REAL = {"float32": "float", "float64": "double"}
 INDEX = {"int": np.int32, "long long": np.int64}
 INT_LIMIT = 2**31  # an int ends below it
-THREADS = 256  # threads in a block
+THREADS = 256  # threads in a block, unless a kernel asks for another number
 NULL = np.uint64(0)  # a null pointer; CuPy would drop an argument that is None
 
 
@@ -67,7 +67,7 @@ def address(x: Any) -> int:
     return x.data.ptr
 
 
-def launch(source: str, name: str, threads: int, *args: Any) -> None:
+def launch(source: str, name: str, threads: int, *args: Any, block: int = THREADS) -> None:
     """Run a kernel in at least so many threads; the kernel itself ends those that are too many.
 
     Parameters
@@ -77,16 +77,18 @@ def launch(source: str, name: str, threads: int, *args: Any) -> None:
     threads : int
     args : contiguous CuPy arrays, the first of which has the dtype of the kernel; ints, which it takes as index_t;
         NULL
+    block : int
+        Threads in a block.
     """
     if not threads:
         return  # CUDA refuses an empty grid
     arrays = [x for x in args if not isinstance(x, (int, np.generic))]
-    blocks = (threads + THREADS - 1) // THREADS  # rounded up
-    largest = max(blocks * THREADS, *(x.size for x in arrays))  # no index is larger
+    blocks = (threads + block - 1) // block  # rounded up
+    largest = max(blocks * block, *(x.size for x in arrays))  # no index is larger
     index = "int" if largest < INT_LIMIT else "long long"
     x = arrays[0]
     kernel = _kernel(source, name, array_module(x), x.dtype.name, index, tile_size(x.dtype))
-    kernel((blocks,), (THREADS,), tuple(INDEX[index](x) if isinstance(x, int) else x for x in args))
+    kernel((blocks,), (block,), tuple(INDEX[index](x) if isinstance(x, int) else x for x in args))
 
 
 @functools.cache

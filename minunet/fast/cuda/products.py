@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minunet.backend import Array, array_module
+from minunet.fast.cuda.cublas_in_graphs import call
 from minunet.fast.cuda.loader import address
 from minunet.gpu import tf32_is_allowed
 
@@ -50,13 +51,13 @@ def product(a: Array, b: Array, out: Array | None = None, add: bool = False) -> 
     sizes = b_is_transposed, a_is_transposed, columns, rows, a.shape[-1]
     of_b, of_a, of_out = [address(b), number, b_row], [address(a), number, a_row], [address(out), number, columns]
     how = [compute, cublas.CUBLAS_GEMM_DEFAULT]
-    call = cublas.gemmEx
+    name = "gemmEx"
     if batch > 1:
-        call = cublas.gemmStridedBatchedEx
+        name = "gemmStridedBatchedEx"
         for array, stride in ((of_b, b_matrix), (of_a, a_matrix), (of_out, rows * columns)):
             array.append(stride)
         how.insert(0, batch)
-    call(xp.cuda.get_cublas_handle(), *sizes, one.ctypes.data, *of_b, *of_a, kept.ctypes.data, *of_out, *how)
+    call(xp, name, xp.cuda.get_cublas_handle(), *sizes, one.ctypes.data, *of_b, *of_a, kept.ctypes.data, *of_out, *how)
     return out
 
 

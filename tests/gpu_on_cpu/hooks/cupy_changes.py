@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import subprocess
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def build(source: str, options: list[str], path: Path) -> None:
     text = f'#line 1 "kernel"\n{source}\n{entries}'
     if "#include" not in source:
         text = f"namespace ours {{\n{text}}}\n"  # its `real` is another one than that of CuPy's complex numbers
-    new = path.with_name(f"{path.name}.{os.getpid()}")
+    new = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
     command = ["g++", *FLAGS, *fibers, *options, "-include", BUILD / header, "-shared", "-x", "c++", "-", "-o", new]
     done = subprocess.run([str(word) for word in command], input=text, capture_output=True, text=True)
     if done.returncode:

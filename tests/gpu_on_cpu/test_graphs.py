@@ -1,0 +1,154 @@
+"""CUDA graphs: the same numbers, bit for bit, from a launch or two; and what no graph can hold is refused."""
+
+import importlib
+
+import device as fake
+import numpy as np
+import pytest
+
+from minunet import flatten, init_unet, predict, to_device
+from minunet.data import Normalisation, load_data
+from minunet.fast.cuda import graph
+from minunet.gpu import gpu_is_there
+from minunet.training.config import Config
+from minunet.training.optimisers import OPTIMISERS
+from minunet.training.train import Run, start, train_step, train_steps
+
+pytestmark = pytest.mark.gpu
+SMALL = {"base_channels": 2, "depth": 1, "tile": 36}
+
+
+@pytest.fixture
+def cp(monkeypatch):
+    if not gpu_is_there():
+        pytest.skip("CuPy is not installed, or finds no GPU")
+    monkeypatch.setattr(graph, "_recordings", {})
+    return importlib.import_module("cupy")
+
+
+def assert_same(result, expected, name=""):
+    """Compare bit for bit, but on a GPU: there cuBLAS may choose another kernel for a graph."""
+    tolerance = 0 if fake.IS_THERE else 1e-3
+    np.testing.assert_allclose(result, expected, rtol=tolerance, atol=tolerance, err_msg=name)
+
+
+def recorded():
+    """Return the names of the graphs that there are."""
+    return [key[0] for key, recording in graph._recordings.items() if recording]
+
+
+def trained(monkeypatch, graphs, data, **options):
+    """Return the losses, the parameters and the optimiser's state of a run, with graphs "on" or "off"."""
+    monkeypatch.setenv("MINUNET_GRAPHS", graphs)
+    config = Config(data=data, device="gpu", **{**SMALL, "steps": 6, **options})
+    dataset = load_data(config.data)
+    run = start(config, dataset)
+    losses = [row["loss"] for row in train_steps(run, dataset)]
+    return to_device([losses, run.params, run.optimiser_state, run.running], "cpu")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimiser": "sgd", "norm": "none", "weights": "map"},
+        {"optimiser": "adam", "norm": "batch"},  # which is folded in the middle of the run
+        {"optimiser": "adam", "norm": "none", "batch": 2},  # no graph
+        {"optimiser": "adam", "norm": "none", "dropout_rate": 0.5},  # none either
+    ],
+)
+def test_training_gives_the_same_numbers(cp, monkeypatch, cells_folder, options):
+    data = f"folder:{cells_folder}"
+    plain, by_graphs = (flatten(trained(monkeypatch, graphs, data, **options)) for graphs in ("off", "on"))
+    assert len(plain) > 6
+    assert ("gradient" in recorded()) == ("batch" not in options and "dropout_rate" not in options)
+    for name, x in plain.items():
+        assert_same(by_graphs[name], x, name)
+
+
+def test_a_step_is_a_few_launches(cp, driver, monkeypatch, rng):
+    """The tile's three copies, the graph, the loss's copy, the gradients gathered, and the optimiser's kernel."""
+    monkeypatch.setenv("MINUNET_GRAPHS", "on")
+    params = to_device(init_unet(rng, base_channels=2, depth=2), "gpu")
+    config = Config(tile=60, depth=2, optimiser="adam", device="gpu")
+    run = Run(config, params, OPTIMISERS["adam"].init(params), Normalisation("image"), [], None, {}, np.zeros(2))
+    tile = rng.random((1, 60, 60), np.float32), rng.integers(0, 2, (20, 20)), rng.random((20, 20), np.float32)
+    tile = to_device(tile, "gpu")
+    losses = []
+    for step in range(3):  # the first puts the parameters into one array, the second compiles, the third records
+        losses.append(train_step(run, tile, step, 0.01))
+    with driver.counted() as counts:
+        losses.append(train_step(run, tile, 3, 0.01))
+        seen = counts()
+    assert seen.by_name["graph"] == (1, 0) and seen.products == seen.waits == 0
+    assert seen.launches + seen.on_device <= 7 and len(seen.by_name) > 20
+    assert len({float(loss) for loss in losses}) == 4  # none was overwritten
+    assert cp.cuda.cublas.getStream(cp.cuda.get_cublas_handle()) == 0
+
+
+def test_prediction_gives_the_same_numbers_and_follows_the_parameters(cp, monkeypatch, rng):
+    params = to_device(init_unet(rng, base_channels=2, depth=1), "gpu")
+    image = rng.standard_normal((70, 50)).astype(np.float32)
+    for _ in range(2):
+        plain = predict(params, image, 36)
+        monkeypatch.setenv("MINUNET_GRAPHS", "on")
+        for _ in range(2):
+            assert_same(predict(params, image, 36), plain)
+        monkeypatch.setenv("MINUNET_GRAPHS", "off")
+        params["head"]["weight"] *= 2  # in place: the graph is launched again
+    assert recorded() == ["forward"]
+
+
+def test_few_graphs_are_kept_and_the_one_that_was_used_last_is_among_them(cp, rng):
+    params = {"w": cp.ones(3)}
+    for size in (1, 2, 3, 1):
+        x = cp.ones((size, 3))
+        for _ in range(3):
+            y = graph.replayed("sum", lambda x: (x * params["w"]).sum(axis=1), params, [x])
+        np.testing.assert_array_equal(y.get(), [3.0] * size)
+    assert [recording.outputs.size for recording in graph._recordings.values()] == [3, 1]
+
+
+@pytest.mark.parametrize(
+    ("work", "error"),
+    [
+        (lambda cp, x: x + cp.asarray(np.ones(4)), "H2D transfers are disallowed"),
+        (lambda cp, x: float(x.sum()), "disallowed|while a stream is captured"),
+        (lambda cp, x: x[x > 1], "disallowed|while a stream is captured"),
+        (lambda cp, x: x.reshape(2, 2) @ x.reshape(2, 2), "cuBLAS API during stream capture"),
+    ],
+)
+def test_what_no_graph_can_hold_is_an_error(cp, driver, work, error):
+    x = cp.arange(4.0)
+    work(cp, x)
+    with pytest.raises(Exception, match=error):
+        graph._record(lambda x: work(cp, x), [x])
+    assert float(x.sum()) == 6
+
+
+def test_work_on_another_stream_is_found(cp, driver):
+    x = cp.arange(4.0)
+
+    def elsewhere(x):
+        with cp.cuda.Stream(non_blocking=True):
+            return x + 1
+
+    elsewhere(x)
+    with pytest.raises(cp.cuda.driver.CUDADriverError, match="work on another stream"):
+        graph._record(elsewhere, [x])
+
+
+def test_nothing_is_computed_before_the_launch_nor_after_the_memory_is_gone(cp, driver):
+    x, others = cp.arange(4.0), [cp.ones(4)]
+
+    def function(own):
+        return own + others[0]
+
+    function(x)
+    recording = graph._record(function, [x])
+    assert cp.isnan(recording.outputs).all()
+    recording.inputs[0][...] = x
+    recording.graph.launch()
+    np.testing.assert_array_equal(recording.outputs.get(), [1, 2, 3, 4])
+    others.clear()
+    with pytest.raises(cp.cuda.runtime.CUDARuntimeError, match="memory was given back"):
+        recording.graph.launch()
