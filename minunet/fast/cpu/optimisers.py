@@ -40,6 +40,7 @@ def adam_step(
 ) -> None:
     """Update `weights`, `mean` and `square` in place; `step` counts from 1."""
     rate, correction = learning_rate / (1 - momentum**step), 1 - decay**step
+    least = max(epsilon, float(np.finfo(weights.dtype).tiny))  # in float16 epsilon is 0
 
     def some(chunk: slice, change: Array, moved: Array) -> None:
         g, m, s = gradient[chunk], mean[chunk], square[chunk]
@@ -52,7 +53,7 @@ def adam_step(
         s += change
         root = np.divide(s, correction, out=change)
         np.sqrt(root, out=root)
-        root += epsilon
+        root += least
         np.multiply(rate, m, out=moved)
         moved /= root
         weights[chunk] -= moved
