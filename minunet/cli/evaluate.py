@@ -17,6 +17,7 @@ from minunet.cli.shared_options import (
     warn_of_foreign,
 )
 from minunet.data import Dataset, Sample
+from minunet.data.colours import for_channels
 from minunet.errors import InputError
 from minunet.metrics.chosen_threshold import check_threshold
 from minunet.metrics.table import table
@@ -75,6 +76,7 @@ def run(options) -> int:
         check_tile(options.tile, len(stored.network.params["encode"]))
     run_folder.check_out(options.out)
     dataset, which = data_to_measure(config, data, {name: getattr(options, name) for name in READING})
+    dataset = _as_taken(dataset, stored.network)
     _check_classes(stored.network, dataset)
     if not options.scheduler:
         check_evaluation(stored.network.params, dataset.validation, options.tile)
@@ -90,6 +92,13 @@ def run(options) -> int:
     print_line(f"measured at threshold {threshold:g}, {whose}")
     print_line(f"written to {folder}")
     return 0
+
+
+def _as_taken(dataset: Dataset, network: Network) -> Dataset:
+    """Return the data with its images as the network takes them: colour becomes grey for one channel, as in predict."""
+    channels = network.params["encode"][0]["conv1"]["weight"].shape[1]
+    samples = [sample._replace(image=for_channels(sample.image, channels)) for sample in dataset.validation]
+    return dataset._replace(validation=samples)
 
 
 def _check_classes(network: Network, dataset: Dataset) -> None:

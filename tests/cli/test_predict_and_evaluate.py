@@ -84,6 +84,18 @@ def test_another_number_of_rotations_is_refused(run, tmp_path, capsys, command, 
 
 
 @pytest.mark.usefixtures("no_pictures")
+def test_evaluate_takes_colour_images_as_predict_does(finished_run, tmp_path, cells_folder, capsys):
+    folders = {"grey": [str(finished_run), "--data", f"folder:{cells_folder}", "--out", str(tmp_path / "grey")]}
+    folders["colour"] = [*folders["grey"][:-1], str(tmp_path / "colour")]
+    assert main(["evaluate", *folders["grey"]]) == 0
+    for path in (cells_folder / "images").iterdir():
+        Image.open(path).convert("RGB").save(path)
+    assert main(["evaluate", *folders["colour"]]) == 0
+    grey, colour = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in folders)
+    assert colour["pixel_error"] == pytest.approx(grey["pixel_error"], abs=0.01)
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_evaluate_repeats_what_training_measured(run, tmp_path, capsys):
     assert main(["evaluate", str(run / "checkpoint.npz"), "--out", str(tmp_path / "again")]) == 0
     assert "majority_" in capsys.readouterr().out

@@ -231,3 +231,14 @@ def test_the_module_is_the_command(folder):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.count("\n") == len(build.EDITIONS) + 1  # and the executed page
+
+
+def test_what_a_page_prints_otherwise_than_it_shows_is_found_numbers_aside():
+    def page(*texts):
+        outputs = [nbformat.v4.new_output("stream", text=text) for text in texts]
+        return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(it)\n# twice", outputs=outputs)])
+
+    stored = page("error 1.2e-10 (3 of 5)\n")
+    assert claims.cells_that_print_otherwise(page("error  9e-11 (-4 of 1,000)\n"), stored) == []
+    for other in (page("error 1.2e-10\n(3 of 5)\n"), page("errors 1.2e-10 (3 of 5)\n"), page()):
+        assert claims.cells_that_print_otherwise(other, stored) == ["print(it)"]

@@ -3,6 +3,7 @@
 import ast
 import copy
 import functools
+import importlib.util
 import itertools
 import os
 import re
@@ -21,10 +22,15 @@ import nbformat
 
 from minunet import course
 from minunet.course.exercises import by_notebook
+from minunet.gpu import gpu_is_there
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SOURCES = {path.stem: path for path in sorted((NOTEBOOKS / "source").glob("*.py"))}
 README = (NOTEBOOKS / "README.md").read_text()
+OTHER_LINES_HERE = {  # pages that print other lines than the stored ones on this machine
+    "13_on_the_gpu": gpu_is_there(),
+    "19_pytorch_and_a_tiny_autograd": importlib.util.find_spec("torch") is None,
+}
 
 
 @functools.cache
@@ -67,8 +73,13 @@ def test_a_page_runs_without_an_error_or_a_warning(name, monkeypatch):
     for cell in notebook.cells:
         if editions.tag_of(cell) == "check":
             assert "#009E73" in cell.outputs[0].data["text/html"], cell.source
+    if OTHER_LINES_HERE.get(name):
+        return
     stored = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-    assert claims.cells_that_print_otherwise(notebook, stored) == [], f"run python notebooks/build.py {name[:2]}"
+    changed = claims.cells_that_print_otherwise(notebook, stored)
+    if is_shortened:  # what it prints of its training may be other lines
+        changed = [cell for cell in changed if cell.startswith("course.")]
+    assert changed == [], f"run python notebooks/build.py {name[:2]}"
 
 
 @pytest.mark.parametrize("name", SOURCES)
