@@ -16,6 +16,14 @@ import minunet
 from minunet.fast import layers
 from minunet.network import unet
 
+try:
+    from minunet.training.optimiser_step import take_step
+except ImportError:  # an older version, whose training takes the readable step
+
+    def take_step(name, *args):
+        minunet.adam_step(*args)
+
+
 CONVOLUTIONS = ("conv2d_relu", "conv2d_norm_relu")  # those of 3x3, with what follows them
 GROUPS = {"max_pool": "max-pool", "up_conv": "up-convolution", "crop_concat": "crop and concatenate", "conv2d": "head"}
 BASE_CHANNELS, DEPTH, TILE = 16, 3, 220
@@ -49,19 +57,19 @@ def timed(function, name: str, way: str, spent: dict[str, float]):
     def with_clock(*args, **options):
         began = time.process_time()
         result = function(*args, **options)
-        spent[group_of(name, way, args)] += time.process_time() - began
+        spent[group_of(name, way, args, options)] += time.process_time() - began
         return result
 
     return with_clock
 
 
-def group_of(name: str, way: str, args: tuple) -> str:
+def group_of(name: str, way: str, args: tuple, options: dict) -> str:
     if name not in CONVOLUTIONS:
         return f"{GROUPS[name]}, {way}"
     if way == "forward":
-        x, weight = args[:2]
+        weight = options["weight"]
     else:
-        x, weight = args[1][0][:2]  # of the convolution's cache
+        weight = args[1][0].weight  # of the convolution's cache
     F, C = weight.shape[:2]
     return f"3x3, {'first layer' if C == 1 else f'{F} kernels'}, {way}"
 
@@ -90,7 +98,7 @@ def training_step(norm: str, spent: dict[str, float]):
         spent["loss"] += time.process_time() - began
         grads = unet.unet_backward(dlogits, cache)
         began = time.process_time()
-        minunet.adam_step(params, grads, moments, 1e-4, 0.9, 1)
+        take_step("adam", params, grads, moments, 1e-4, 0.9, 1)
         spent["Adam"] += time.process_time() - began
 
     return step

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from minunet.backend import Array, array_module, flatten
+from minunet.fast.cpu import memory
 from minunet.fast.cuda import gather as on_gpu
 from minunet.fast.cuda import loader
 from minunet.fast.environment import kernels_are_allowed
@@ -16,7 +17,8 @@ def concatenated(arrays: Sequence[Array]) -> Array:
     xp, dtype = array_module(arrays[0]), arrays[0].dtype
     if xp is not np and kernels_are_allowed() and loader.compiles(on_gpu.SOURCE, arrays[0]):
         return on_gpu.gather(arrays)
-    return xp.concatenate([x.ravel().astype(dtype, copy=False) for x in arrays])
+    parts = [x.ravel().astype(dtype, copy=False) for x in arrays]
+    return xp.concatenate(parts, out=memory.empty((sum(x.size for x in parts),), dtype, xp))
 
 
 def in_one_array(tree: Any) -> Array:

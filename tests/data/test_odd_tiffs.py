@@ -224,7 +224,7 @@ def test_images_within_a_page_are_no_pages(tmp_path, step):
 
 
 def test_one_page_at_a_time_is_in_memory(tmp_path):
-    stack = np.random.default_rng(0).integers(0, 60000, (5, 300, 400), dtype=np.uint16)
+    stack = np.random.default_rng(0).integers(0, 60000, (5, 600, 800), dtype=np.uint16)
     tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
     read = [page.sum() for page in each_page(tmp_path / "stack.tif")]  # which loads what is needed for it
     np.testing.assert_array_equal(read, stack.sum(axis=(1, 2)))

@@ -46,6 +46,12 @@ def assert_same_bits(tree, expected):
         np.testing.assert_array_equal(tree[name], x, err_msg=name)
 
 
+def test_a_weight_without_a_gradient_stays_in_float16():
+    params = {"weight": np.ones(3, np.float16)}
+    take_step("adam", params, {"weight": np.zeros(3, np.float16)}, OPTIMISERS["adam"].init(params), 0.1, 0.9, 1)
+    np.testing.assert_array_equal(params["weight"], 1)
+
+
 def test_arrays_of_different_dtypes_take_the_readable_step(rng):
     params = {"a": rng.standard_normal(3), "b": rng.standard_normal(2).astype(np.float32)}
     a = params["a"]

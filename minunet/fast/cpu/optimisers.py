@@ -11,19 +11,20 @@ import numpy as np
 
 from minunet.backend import Array
 from minunet.fast import thresholds
+from minunet.fast.cpu import memory
 from minunet.fast.cpu.parallel import in_parallel, parts_of
 
 
 def sgd_step(weights: Array, velocity: Array, gradient: Array, learning_rate: float, momentum: float) -> None:
     """Update `weights` and `velocity` in place."""
 
-    def some(chunk: slice) -> None:
+    def some(chunk: slice, change: Array, _: Array) -> None:
         step = velocity[chunk]
         step *= momentum
         step += gradient[chunk]
-        weights[chunk] -= learning_rate * step
+        weights[chunk] -= np.multiply(learning_rate, step, out=change)
 
-    _chunk_by_chunk(some, weights.size)
+    _chunk_by_chunk(some, weights)
 
 
 def adam_step(
@@ -39,10 +40,11 @@ def adam_step(
 ) -> None:
     """Update `weights`, `mean` and `square` in place; `step` counts from 1."""
     rate, correction = learning_rate / (1 - momentum**step), 1 - decay**step
+    least = max(epsilon, float(np.finfo(weights.dtype).tiny))  # in float16 epsilon is 0
 
-    def some(chunk: slice) -> None:
+    def some(chunk: slice, change: Array, moved: Array) -> None:
         g, m, s = gradient[chunk], mean[chunk], square[chunk]
-        change = g - m
+        np.subtract(g, m, out=change)
         change *= 1 - momentum
         m += change
         np.square(g, out=change)
@@ -51,20 +53,22 @@ def adam_step(
         s += change
         root = np.divide(s, correction, out=change)
         np.sqrt(root, out=root)
-        root += epsilon
-        moved = rate * m
+        root += least
+        np.multiply(rate, m, out=moved)
         moved /= root
         weights[chunk] -= moved
 
-    _chunk_by_chunk(some, weights.size)
+    _chunk_by_chunk(some, weights)
 
 
-def _chunk_by_chunk(work: Callable[[slice], None], size: int) -> None:
-    """Call `work` for each chunk of range(size); the cores share them."""
+def _chunk_by_chunk(work: Callable[[slice, Array, Array], None], weights: Array) -> None:
+    """Call `work` for each chunk of the weights, with two arrays of its size to work in; the cores share the chunks."""
     step = thresholds.OPTIMISER_CHUNK
 
     def part(some: slice) -> None:
+        scratch = memory.empty((2, step), weights.dtype)
         for start in range(some.start, some.stop, step):
-            work(slice(start, min(start + step, some.stop)))
+            stop = min(start + step, some.stop)
+            work(slice(start, stop), *scratch[:, : stop - start])
 
-    in_parallel(part, parts_of(size, multiple=step))
+    in_parallel(part, parts_of(weights.size, multiple=step))
