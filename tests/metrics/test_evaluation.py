@@ -137,6 +137,7 @@ def test_pixels_whose_truth_is_not_known_do_not_count(samples, probabilities, rn
     assert evaluation["iou"] == evaluation["best_over_thresholds"]["v_rand_thinned"]["score"] == 1
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_an_image_without_a_cell_spoils_no_mean(samples, probabilities, tmp_path):
     empty = np.zeros((60, 80), np.int32)
     nothing = Sample("nothing", samples[0].image, empty.astype(np.uint8), empty)
