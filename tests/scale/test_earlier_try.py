@@ -114,13 +114,13 @@ for limit in range(0, last, step):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks a process for each moment")
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_a_slide_is_killed_before_each_change_of_a_file(tmp_path, image, network, client, zarr_format):
-    """Before every third of the first 60 changes, which make the folder, the group and the arrays; then every 60th."""
+    """Before every sixth of the first 60 changes, which make the folder, the group and the arrays; then every 100th."""
     path = write_ome_zarr(tmp_path / "image.zarr", image, [axis_of("c"), *MICROMETRES], zarr_format=zarr_format)
     save_network(tmp_path / "network.npz", network)
     predict_slide(network, path, tmp_path / "whole.zarr", client, block=64)
     whole = contents(tmp_path / "whole.zarr")
     killed = 0
-    for step, last in ((3, 60), (60, 400)):
+    for step, last in ((6, 60), (100, 400)):
         code = [sys.executable, "-c", KILLED, tmp_path / "network.npz", path, tmp_path / f"by{step}", step, last]
         done = subprocess.run(list(map(str, code)), capture_output=True, text=True, check=True)
         for limit, status in (map(int, line.split()) for line in done.stdout.splitlines()):
@@ -129,4 +129,4 @@ def test_a_slide_is_killed_before_each_change_of_a_file(tmp_path, image, network
             killed += status == 9
             predict_slide(network, path, out, client, block=64, progress=False)
             assert contents(out) == whole, f"killed before change {limit}"
-    assert killed > 20
+    assert killed > 8
