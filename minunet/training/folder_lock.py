@@ -52,6 +52,8 @@ def locked(folder: Path) -> Iterator[None]:
     ------
     FolderInUseError
         If another process holds it; the message names it.
+    OSError
+        If nothing can be written there.
     """
     descriptor = _open_and_lock(folder)
     _write_who_holds_it(descriptor)
@@ -69,7 +71,12 @@ def locked(folder: Path) -> Iterator[None]:
 def _open_and_lock(folder: Path) -> int:
     """Return a locked file of the folder, open."""
     while True:
-        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise OSError(
+                f"could not write to {folder}: {error.strerror}; choose another folder, or copy this one"
+            ) from error
         try:
             _lock(descriptor)
         except OSError as error:

@@ -83,15 +83,21 @@ def made_and_held(folder: Path) -> Iterator[None]:
     OSError
         If it cannot be made.
     """
-    try:
+    with _saying_what_to_do(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(f"could not make the folder {folder}: {error.strerror}; choose another folder") from error
     with contextlib.ExitStack() as at_the_end:
         at_the_end.callback(_remove_if_empty, folder)
         at_the_end.enter_context(locked(folder))
         remove_unfinished(folder)
         yield
+
+
+@contextlib.contextmanager
+def _saying_what_to_do(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"could not make the folder {folder}: {error.strerror}; choose another folder") from error
 
 
 def _remove_if_empty(folder: Path) -> None:
@@ -101,10 +107,11 @@ def _remove_if_empty(folder: Path) -> None:
 
 def _make_numbered(stem: str) -> Path:
     """Make the first of the folders `stem`-1, `stem`-2, ... that is not there yet, and return it."""
-    Path(stem).parent.mkdir(parents=True, exist_ok=True)
+    with _saying_what_to_do(Path(stem).parent):
+        Path(stem).parent.mkdir(parents=True, exist_ok=True)
     for number in itertools.count(1):
         folder = Path(f"{stem}-{number}")
-        with contextlib.suppress(FileExistsError):
+        with _saying_what_to_do(folder), contextlib.suppress(FileExistsError):
             folder.mkdir()  # of several processes, only one can make it
             return folder
     raise AssertionError("the numbers never end")

@@ -143,3 +143,20 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.mkdir", refuse)
     with pytest.raises(OSError, match=r"^could not make the folder .*run: Permission denied; choose another folder$"):
         made_and_held(tmp_path / "run").__enter__()
+    with pytest.raises(OSError, match=r"^could not make the folder .*runs: Permission denied; choose another folder$"):
+        new_folder(None, str(tmp_path / "runs" / "synthetic")).__enter__()
+
+
+def test_a_file_in_place_of_the_folder_of_runs_is_said(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(OSError, match=r"^could not make the folder .*runs: File exists; choose another folder$"):
+        new_folder(None, str(tmp_path / "runs" / "synthetic")).__enter__()
+
+
+def test_a_folder_in_which_nothing_can_be_written_is_said(tmp_path, monkeypatch):
+    def refuse(*args, **options):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(OSError, match=r"^could not write to .*: Read-only file system; choose another folder, or copy"):
+        locked(tmp_path).__enter__()
