@@ -40,10 +40,9 @@ class Arguments:
         self.trees = [self._keep(name, x) for name, x in zip(self.names, args, strict=True)]
         self._flat = _flat(self.names, self.trees)
         if not self.leaves:
-            raise InputError(
-                "gradcheck needs at least one floating-point array among args, got none; pass a tuple "
-                "such as (x, weight, bias)"
-            )
+            integers = [name for name, why in self.not_checked.items() if why == "integers"]
+            remedy = f"convert {integers[0]} with .astype('float64')" if integers else "pass such as (x, weight, bias)"
+            raise InputError(f"gradcheck needs at least one floating-point array among args, got none; {remedy}")
         if self.optional == set(self.leaves):
             self.optional = {leaf for leaf in self.leaves if self.owner(leaf) in self.constants}
 
