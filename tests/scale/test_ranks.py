@@ -137,8 +137,8 @@ def test_ranks_that_differ_are_refused_before_anything_is_written(tmp_path, cell
         assert not (tmp_path / "run").exists()
     result = mpirun(1, [*MINUNET, *train], (sys.executable, "-c", broken, *train))
     assert result.returncode != 0 and "ZeroDivisionError" in result.stderr
-    clock = mpirun(2, [*MINUNET, *train[:-4], "--minutes", 1, "--out", tmp_path / "run"])
-    assert len(errors(clock)) == 1 and "needs --steps" in clock.stderr and not (tmp_path / "run").exists()
+    clock = mpirun(2, [*MINUNET, *train[:-4], "--minutes", 1, "--out", tmp_path / "clock"])
+    assert len(errors(clock)) == 1 and "needs --steps" in clock.stderr and not (tmp_path / "clock").exists()
 
 
 @needs_mpi
