@@ -11,15 +11,15 @@ import time
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
+
 from claims import claims_of, old_sources
 from colab import address_of, colab, with_badges
 from editions import folded, read_source, solutions, student
 from execute import execute
-from nbformat import NotebookNode
-from nbgrader_edition import nbgrader
-
 from minunet.errors import InputError
 from minunet.files import replace_atomically
+from nbgrader_edition import nbgrader
 
 LARGEST = 1_500_000  # bytes; code hosts may not show larger notebooks
 REMEDY = "run python notebooks/build.py"

@@ -17,9 +17,9 @@ import re
 from pathlib import Path
 
 import nbformat
-from editions import student
 from nbformat import NotebookNode
 
+from editions import student
 from minunet.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import jupytext
 import nbformat
-from claims import without_marks
 from nbformat import NotebookNode
 
+from claims import without_marks
 from minunet.errors import InputError
 
 TAGS = {"exercise": "code", "check": "code", "answer": "markdown"}

@@ -8,12 +8,12 @@ import tempfile
 from pathlib import Path
 
 import matplotlib.font_manager  # noqa: F401  builds its cache now, so that no page shows the message about it
-from claims import cell_that_tells, false_claims
-from editions import METADATA, where
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from claims import cell_that_tells, false_claims
+from editions import METADATA, where
 from minunet.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]

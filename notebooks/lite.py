@@ -18,10 +18,10 @@ import tempfile
 from pathlib import Path
 
 import nbformat
+
 from build import find_sources
 from colab import ROOT, address_of, lite
 from editions import read_source
-
 from minunet.errors import InputError
 
 LEFT_OUT = ("13", "15")  # these pages start threads and processes, which a browser does not have

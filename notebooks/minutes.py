@@ -5,8 +5,9 @@ An estimate for planning, not a measurement: nobody has timed students yet.
 
 from pathlib import Path
 
-from editions import read_source, tag_of
 from nbformat import NotebookNode
+
+from editions import read_source, tag_of
 
 WORDS = 150  # that a student reads in a minute, with the formulas in between
 CODE, EXERCISE, QUESTION = 1, 12, 6  # minutes for each code cell of the lesson, exercise and open question

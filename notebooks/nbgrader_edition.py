@@ -8,8 +8,9 @@ AssertionError, with the verdict as its text, until the exercise is right.
 import ast
 import re
 
-from editions import BEGIN, END, solutions, tag_of
 from nbformat import NotebookNode
+
+from editions import BEGIN, END, solutions, tag_of
 
 SCHEMA = 3  # of nbgrader's metadata
 RUBRIC = r"\*\*Rubric, (\d+) points?\.\*\*"

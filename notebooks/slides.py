@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import nbformat
-from editions import METADATA, tag_of
 from nbformat import NotebookNode
 
+from editions import METADATA, tag_of
 from minunet.errors import InputError
 
 NOTEBOOKS = Path(__file__).resolve().parent

@@ -28,8 +28,9 @@ def page(tmp_path):
 
 def test_notebook_02_runs_in_jupyterlab_and_shows_plots_and_a_green_check(page, tmp_path):
     """Screenshots go to the folder of the environment variable MINUNET_SCREENSHOTS, or are thrown away."""
-    import lab
     from selenium.webdriver.common.by import By
+
+    import lab
 
     pictures = Path(os.environ.get("MINUNET_SCREENSHOTS") or tmp_path / "screenshots")
     pictures.mkdir(parents=True, exist_ok=True)

@@ -12,12 +12,12 @@ import pytest
 pytest.importorskip("jupytext", reason="notebooks need Jupyter: python -m pip install -e '.[test]'")
 pytest.importorskip("nbclient", reason="notebooks need Jupyter: python -m pip install -e '.[test]'")
 
+import nbformat
+
 import build
 import claims
 import editions
 import execute
-import nbformat
-
 from minunet import conv2d_backward, course
 from minunet.errors import InputError
 

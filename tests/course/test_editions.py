@@ -13,14 +13,14 @@ import pytest
 pytest.importorskip("jupytext", reason="notebooks need Jupyter: python -m pip install -e '.[test]'")
 pytest.importorskip("nbclient", reason="notebooks need Jupyter: python -m pip install -e '.[test]'")
 
+import nbformat
+from nbclient import NotebookClient
+
 import colab
 import editions
 import lite
 import minutes
-import nbformat
 import slides
-from nbclient import NotebookClient
-
 from minunet.errors import InputError
 
 ROOT = Path(__file__).parents[2]

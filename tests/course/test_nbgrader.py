@@ -12,8 +12,9 @@ import pytest
 
 pytest.importorskip("jupytext", reason="notebooks need Jupyter: python -m pip install -e '.[test]'")
 
-import editions
 import nbformat
+
+import editions
 from nbgrader_edition import nbgrader
 
 ROOT = Path(__file__).parents[2]

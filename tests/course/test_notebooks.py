@@ -14,12 +14,12 @@ import pytest
 pytest.importorskip("jupytext", reason="notebooks need Jupyter: python -m pip install -e '.[test]'")
 pytest.importorskip("nbclient", reason="notebooks need Jupyter: python -m pip install -e '.[test]'")
 
+import nbformat
+
 import build
 import claims
 import editions
 import execute
-import nbformat
-
 from minunet import course
 from minunet.course.exercises import by_notebook
 from minunet.gpu import gpu_is_there
