@@ -33,6 +33,7 @@ def test_train_writes_a_run_and_prints_its_measures(tmp_path, data, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_pictures")  # but for those of the weights
 def test_train_on_told_apart_cells_draws_and_keeps_their_weights(tmp_path, cells_folder, capsys):
     for path in sorted((cells_folder / "masks").iterdir())[:2]:
         mask = np.array(Image.open(path))
@@ -64,6 +65,7 @@ def test_train_on_told_apart_cells_draws_and_keeps_their_weights(tmp_path, cells
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_pictures")
 def test_train_without_out_numbers_its_folder(tmp_path, data, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for number in (1, 2):
@@ -79,6 +81,7 @@ def test_resume_goes_on_to_more_steps(run, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.filterwarnings("ignore:after step")  # that it has learned nothing so far
 def test_ctrl_c_saves_and_resume_ends_as_if_nothing_had_happened(tmp_path, data):
     train = ["train", "--data", data, *SMALL, "--steps", "400", "--out"]

@@ -220,6 +220,7 @@ def test_adam_by_hand():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize(
     ("options", "optimiser", "rate"),
     [
@@ -231,7 +232,7 @@ def test_adam_by_hand():
     ],
 )
 def test_the_optimiser_and_its_learning_rate(tmp_path, cells_folder, options, optimiser, rate):
-    small = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--steps", "3"]
+    small = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--steps", "1"]
     assert main(["train", "--data", f"folder:{cells_folder}", *small, *options, "--out", str(tmp_path / "run")]) == 0
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert (config["optimiser"], config["learning_rate"]) == (optimiser, rate)
