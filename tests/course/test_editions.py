@@ -164,7 +164,7 @@ def installed(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["02_convolution"])
+@pytest.mark.parametrize("name", ["04_up_convolution"])  # one of the quickest
 def test_a_page_runs_to_its_end_where_there_is_no_checkout(installed, tmp_path, monkeypatch, name):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("PYTHONPATH", str(installed))
