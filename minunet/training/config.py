@@ -38,7 +38,7 @@ class Config(NamedTuple):
     base_channels: int = 16
     depth: int = 3
     tile: int = 220
-    batch: int = 1  # tiles in a step
+    batch: int = 2  # tiles in a step
     steps: int | None = None  # None: 800, unless minutes are given
     minutes: float | None = None  # in place of steps
     device: str = "cpu"

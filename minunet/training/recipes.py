@@ -26,6 +26,7 @@ RECIPES = {
         "base_channels": 64,
         "depth": 4,
         "tile": 572,
+        "batch": 1,
         "optimiser": "sgd",
         "momentum": 0.99,
         "init": "he",

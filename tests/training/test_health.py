@@ -136,7 +136,7 @@ BROUGHT = {
         {"learning_rate": 1e3, "norm": "none"},
         "is the first layer out of range.* try learning_rate=0.001",
     ),
-    "10, with batch normalisation": ({"learning_rate": 10.0}, "is the first layer out of r.* try learning_rate=0.001"),
+    "10, with batch normalisation": ({"learning_rate": 10.0}, "is dead: .* try learning_rate=0.001"),
     "1000, with it": ({"learning_rate": 1000.0}, "is dead: .* try learning_rate=0.001"),
     "16 bits": ({"images": [np.uint16(65_535 * image) for image in IMAGES]}, None),
     "constant images": ({"images": [np.ones_like(image) for image in IMAGES]}, "expected images with contrast"),
