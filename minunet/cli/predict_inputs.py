@@ -32,8 +32,11 @@ def files_in(given: list[str]) -> list[str]:
 
 def _files_of(path: str) -> list[str]:
     """Return what a path stands for: itself, unless it is a folder, or there is no such file and it is a pattern."""
+    remedy = "check the path"
     if os.path.isdir(path):
         found, what = _images_in(path), f"image files in the folder {path}"
+        if not found and (below := _folder_with_images_below(path)):
+            remedy = f"pass its folder {below}, which has some"
     elif os.path.exists(path) or not glob.has_magic(path):
         return [path]
     else:
@@ -41,12 +44,21 @@ def _files_of(path: str) -> list[str]:
         found = [file for match in matches for file in (_images_in(match) if os.path.isdir(match) else [match])]
         what = f"files that match {path}"
     if not found:
-        raise InputError(f"expected {what}, found none; check the path")
+        raise InputError(f"expected {what}, found none; {remedy}")
     return found
 
 
 def _images_in(folder: str) -> list[str]:
     return [str(file) for file in visible_files(Path(folder)) if file.suffix.lower() in _image_suffixes()]
+
+
+def _folder_with_images_below(folder: str) -> Path | None:
+    """Return the first folder with images in a folder, or one level deeper; one that is called images comes first."""
+    for pattern in ("images", "[!.]*", "[!.]*/images", "[!.]*/[!.]*"):  # without hidden ones
+        for below in sorted(Path(folder).glob(pattern)):
+            if below.is_dir() and os.access(below, os.R_OK) and _images_in(str(below)):
+                return below
+    return None
 
 
 @functools.cache

@@ -148,11 +148,21 @@ def some_items(analytic, numeric, wrong):
         others = tuple(i for i in range(wrong.ndim) if i != axis)
         items = np.flatnonzero(wrong.any(axis=others))
         if len(items) < wrong.shape[axis] and wrong.take(items, axis).mean() > 0.5:
-            which = ", ".join(map(str, items[:6])) + (", ..." if len(items) > 6 else "")
-            are = "is" if len(items) == 1 else "are"
-            hint = f"Of the {wrong.shape[axis]} places along axis {axis}, only {which} {are} "
-            return hint + "wrong: does a loop, a sum or a slice end early, or leave them out?"
+            where, them = _indices(items), "it" if len(items) == 1 else "them"
+            hint = f"Along axis {axis}, of length {wrong.shape[axis]}, it is wrong only at {where}: "
+            return hint + f"does a loop, a sum or a slice end early, or leave {them} out?"
     return None
+
+
+def _indices(items: np.ndarray) -> str:
+    """Name at most three of the indices: index 3; indices 0 and 2; indices 1 to 4; 5 indices, such as 0, 2 and 5."""
+    if len(items) == 1:
+        return f"index {items[0]}"
+    if len(items) > 2 and items[-1] - items[0] == len(items) - 1:
+        return f"indices {items[0]} to {items[-1]}"
+    if len(items) > 3:
+        return f"{len(items)} indices, such as {items[0]}, {items[1]} and {items[2]}"
+    return f"indices {', '.join(map(str, items[:-1]))} and {items[-1]}"
 
 
 def border(analytic, numeric, wrong):

@@ -31,6 +31,10 @@ def tiles_at_once(params: Params, height: int, width: int, with_backward: bool =
     there = limits.memory()
     if there is None:
         return parallel.threads()
-    needed = backward_bytes(height, **network) if with_backward else forward_bytes(height, width, **network)
-    fitting = int(SHARE * (there.free + memory.idle_bytes()) / (needed * together))
+    if with_backward:
+        in_float32 = backward_bytes(height, together, **network)
+    else:
+        in_float32 = forward_bytes(height, width, together, **network)
+    needed = in_float32 * params["head"]["bias"].itemsize / 4
+    fitting = int(SHARE * (there.free + memory.idle_bytes()) / needed)
     return max(1, min(parallel.threads(), fitting))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from refusal import assert_refused
 
 from minunet import InputError, Network, Normalisation, init_unet, save_network
 from minunet.cli.main import main
@@ -48,6 +49,21 @@ def test_a_pattern_stands_for_its_files(folder):
     assert posix(files_in(["[AB]"])) == ["A/cell.png", "A/other.png", "B/cell.png"]  # folders, and the images in them
     with pytest.raises(InputError, match=r"expected files that match A/\*.tif, found none; check the path"):
         files_in(["A/cell.png", "A/*.tif"])
+
+
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        (["D/b/x.png", "D/images/x.png", "D/masks/x.png"], "D/images"),
+        (["D/c/x.png", "D/b/x.png", "D/a/.x.png", "D/.a/x.png"], "D/b"),
+        (["D/a/x/1/x.png", "D/b/masks/x.png", "D/b/images/x.png"], "D/b/images"),  # as the Data Science Bowl's
+    ],
+)
+def test_a_folder_with_images_in_its_folders_is_refused_with_the_one_to_pass(folder, files, named):
+    for file in files:
+        save(file)
+    there = f"pass its folder {Path(named)}, which has some"
+    assert_refused(lambda: files_in(["D"]), f"expected image files in the folder D, found none; {there}")
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(folder):

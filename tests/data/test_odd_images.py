@@ -1,6 +1,7 @@
 """One small file of every odd kind that people bring: its values are read, or one line gives the right reason.
 
-PNG is written byte by byte in `odd_files.py`, the other kinds by Pillow; TIFF has `test_odd_tiffs.py`.
+PNG is written byte by byte in `odd_files.py`, the other kinds by Pillow. TIFF has `test_odd_tiffs.py`, animated PNG
+`test_animated_png.py`.
 """
 
 import struct
@@ -12,7 +13,7 @@ import tifffile
 from odd_files import COLOUR, LABELS, SMALL, png, png16, raw_tiff, tiff
 from PIL import Image
 
-from minunet.data import read_image, read_labels, read_pages
+from minunet.data import read_image, read_labels
 from minunet.errors import InputError
 
 DEEP_ALPHA = np.full((3, 4, 1), 65535)
@@ -119,24 +120,6 @@ def test_a_file_of_one_image_and_its_previews(tmp_path, name, options, words):
     Image.fromarray(np.full((3, 4), 60, np.uint8)).convert("RGB").save(tmp_path / name, **options)
     image = warned(read_image, tmp_path / name, f"left out: .*{words}")
     np.testing.assert_array_equal(image, np.full((1, 3, 4), 60))
-
-
-def test_a_frame_that_is_taken_away_is_not_below_the_next_one(tmp_path):
-    """An animation of 3x4 pixels: 10 all over, a patch of 20 that is taken away again, and a pixel of 30."""
-
-    def frame(number, height, width, top, left, is_taken_away):
-        return b"fcTL", struct.pack(">5I2H2B", number, width, height, left, top, 1, 10, 2 * is_taken_away, 1)
-
-    def pixels(number, rows):
-        return b"fdAT", struct.pack(">I", number) + zlib.compress(b"".join(b"\0" + bytes(row) for row in rows))
-
-    before = [(b"acTL", struct.pack(">2I", 3, 0)), frame(0, 3, 4, 0, 0, False)]
-    after = [frame(1, 2, 2, 0, 0, True), pixels(2, [[20, 20]] * 2), frame(3, 1, 1, 2, 3, False), pixels(4, [[30]])]
-    path = png(tmp_path / "a.png", [bytes([10] * 4)] * 3, 8, 0, before, after)
-    patch, point = np.full((2, 3, 4), 10)
-    patch[:2, :2], point[2, 3] = 20, 30
-    pages = [page[0] for _, page in read_pages(path)]
-    np.testing.assert_array_equal(pages, [np.full((3, 4), 10), patch, point])
 
 
 def test_exif_that_is_damaged_is_no_reason_to_refuse(tmp_path):

@@ -1,5 +1,6 @@
 """How many tiles are worked on at once: one for each core if the network is small and memory is enough, else one."""
 
+import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
@@ -49,6 +50,15 @@ def test_no_more_than_fit_into_half_of_the_free_memory(monkeypatch, params, with
         monkeypatch.setattr(limits, "memory", lambda free=free: limits.Memory(64 * GB, int(free * needed)))
         assert tiles_at_once(params, 220, 220, with_backward) == expected
     assert SHARE == 0.5
+
+
+@pytest.mark.parametrize("with_backward", [False, True])
+def test_of_float64_half_as_many_fit(rng, monkeypatch, params, with_backward):
+    memory.give_back()
+    in_float32 = backward_bytes(220, **DEFAULT) if with_backward else forward_bytes(220, 220, **DEFAULT)
+    monkeypatch.setattr(limits, "memory", lambda: limits.Memory(64 * GB, int(2 * 4.1 * in_float32)))
+    assert tiles_at_once(params, 220, 220, with_backward) == 4
+    assert tiles_at_once(init_unet(rng, **DEFAULT, dtype=np.float64), 220, 220, with_backward) == 2
 
 
 def test_memory_that_lies_idle_counts_as_free(monkeypatch, params):

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from minunet.data.readers.other_kinds import orientation_of, pages_of
 from minunet.data.readers.planes import GREY_STEPS, TRANSPARENT_COLOUR, Pages, as_planes, split_extra, upright
 
-GREY, GREY_ALPHA = 0, 4  # numbers that PNG gives to the kinds of colour
+GREY, PALETTE, GREY_ALPHA = 0, 3, 4  # numbers that PNG gives to the kinds of colour
 TAKEN_AWAY = b"\2"  # in byte 24 of the chunk fcTL: this frame of an animation is gone before the next one is drawn
 RAW_MODES = {2: ("RGB;16B", "RGB;16L"), 6: ("RGBA;16B", "RGBA;16L")}  # see `_sixteen_bits`
 
@@ -24,6 +24,9 @@ def read_png(path, keep_palette: bool) -> Pages:
     bits, kind = content[24:26]  # of a sample; the kind of colour
     if bits == 16 and kind != GREY:
         return _sixteen_bits(path, kind)
+    is_half_transparent = any(name == b"tRNS" and set(data) - {0, 255} for name, data in chunks)
+    if kind == PALETTE and not keep_palette and is_half_transparent and any(name == b"fcTL" for name, _ in chunks):
+        return _mixed_frames(path)
     is_taken_away = any(name == b"fcTL" and data[24:25] == TAKEN_AWAY for name, data in chunks)
     pages = _frames(path, keep_palette) if is_taken_away else pages_of(path, keep_palette)
     if kind == GREY and bits in GREY_STEPS:
@@ -44,6 +47,33 @@ def _frames(path, keep_palette: bool) -> Pages:
         with Image.open(path) as image:
             image.seek(number)
             planes, without = as_planes(image, keep_palette)
+            arrays.append(upright(planes, orientation_of(image)))
+            left_out += without
+    return Pages(arrays, left_out)
+
+
+def _mixed_frames(path) -> Pages:
+    """Return the frames of an animation whose palette has half-transparent colours.
+
+    Pillow mixes the numbers of such colours with the numbers below them. So it gives each frame alone here, and the
+    colours are mixed.
+    """
+    arrays, left_out = [], []
+    with Image.open(path) as image:
+        below = Image.new("RGBA", image.size)
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            image.blend_op = PngImagePlugin.Blend.OP_SOURCE  # the frame alone
+            shown, box = image.convert("RGBA"), image.info.get("bbox")
+            if box:  # else it is no frame, but what is shown where nothing moves
+                frame, shown = shown.crop(box), below.copy()
+                put = shown.alpha_composite if image.info["blend"] == PngImagePlugin.Blend.OP_OVER else shown.paste
+                put(frame, box[:2])
+                if image.info["disposal"] == PngImagePlugin.Disposal.OP_NONE:
+                    below = shown
+                elif image.info["disposal"] == PngImagePlugin.Disposal.OP_BACKGROUND:
+                    below.paste((0, 0, 0, 0), box)
+            planes, without = as_planes(shown, keep_palette=False)
             arrays.append(upright(planes, orientation_of(image)))
             left_out += without
     return Pages(arrays, left_out)
