@@ -25,7 +25,7 @@ from minunet.training.recipes import RECIPES
 INITS = ("centred", "he")
 CORRECTIONS = ("odds", "none")  # odds: undo what the loss weights do to the odds of each class
 LONGEST_PATH = 4096  # characters
-STEPS = 800  # where neither steps nor minutes are given
+STEPS = 400  # where neither steps nor minutes are given
 
 
 class Config(NamedTuple):
@@ -39,7 +39,7 @@ class Config(NamedTuple):
     depth: int = 3
     tile: int = 220
     batch: int = 2  # tiles in a step
-    steps: int | None = None  # None: 800, unless minutes are given
+    steps: int | None = None  # None: 400, unless minutes are given
     minutes: float | None = None  # in place of steps
     device: str = "cpu"
     seed: int = 0
@@ -68,7 +68,7 @@ def resolve(options: Mapping, recipe: str = "quick", stored: Mapping | None = No
         options             given by the user; None means that an option is not given
         stored, or recipe   the settings of the run that is continued, or those of the recipe for a new one
         defaults            of `Config`
-        for what is still None: 800 steps, unless minutes are given; the optimiser's own learning rate
+        for what is still None: 400 steps, unless minutes are given; the optimiser's own learning rate
 
     Steps and minutes are two ways to say one thing, so either given as an option beats both of the recipe.
 
