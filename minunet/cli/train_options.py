@@ -81,10 +81,10 @@ def _add_network_options(group, default: Config) -> None:
 def _add_learning_options(group, default: Config) -> None:
     optimiser = f"sgd: gradient descent with momentum; or Adam; default {default.optimiser}"
     group.add_argument("--optimiser", choices=OPTIMISERS, help=optimiser)
-    rates = ", ".join(f"{optimiser.learning_rate} for {optimiser.name}" for optimiser in OPTIMISERS.values())
-    group.add_argument(
-        "--learning-rate", type=float, metavar="R", help=f"highest learning rate of the run; default {rates}"
-    )
+    rates = ", ".join(f"{optimiser.normalised:g} for {optimiser.name}" for optimiser in OPTIMISERS.values())
+    plain = f"with --norm none {OPTIMISERS['adam'].learning_rate:g} for adam"
+    rate = f"highest learning rate of the run; default {rates}; {plain}"
+    group.add_argument("--learning-rate", type=float, metavar="R", help=rate)
     momentum = f"share of the last step's motion that the next one keeps, from 0 to below 1; default {default.momentum}"
     group.add_argument("--momentum", type=float, metavar="M", help=momentum)
     weights = (
