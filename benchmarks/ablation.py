@@ -34,7 +34,7 @@ from minunet.training.train import Run, start, train_steps
 ROOT = Path(__file__).resolve().parents[1]
 AUGMENTATIONS["no bending"] = Augmentation(elastic=0.0)  # still turned, mirrored, lighter or darker
 
-PAPER = {"init": "he", "norm": "none", "correction": "none"}  # what all rows have
+PAPER = {"batch": 1, "init": "he", "norm": "none", "correction": "none"}  # what all rows have
 ALL = {"weights": "map", "augmentation": "elastic", "dropout_rate": 0.5}
 VARIATIONS = {  # name: the settings, and whether there are skips
     "all parts": (ALL, True),

@@ -12,7 +12,7 @@ from minunet.training.config import Config
 from minunet.training.train import start, train_steps
 
 LEARNING_RATES = (0.01, 0.03)
-FIXED = {"optimiser": "sgd", "norm": "none"}  # batch normalisation would undo what the first weights do
+FIXED = {"batch": 1, "optimiser": "sgd", "norm": "none"}  # batch normalisation would undo what the first weights do
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from minunet.training.train import WARM_UP, learning_rate, start, train_steps
 AUGMENTATIONS["half elastic"] = Augmentation(elastic=5.0, gain=0.05, offset=0.05)
 AUGMENTATIONS["symmetries, grey values"] = Augmentation(elastic=0.0, rotation=False)
 
-MOMENTUM = {"optimiser": "sgd", "norm": "none", "correction": "none"}
+MOMENTUM = {"batch": 1, "optimiser": "sgd", "norm": "none", "correction": "none"}
 VARIATIONS = {  # name: what differs from MOMENTUM and the defaults of Config, and the learning rate's schedule
     "momentum": {},
     "learning rate 0.01": {"learning_rate": 0.01},

@@ -188,7 +188,7 @@ def ranks(options) -> None:
 def rank(options) -> None:
     """Train the default network for some steps; rank 0 prints the tiles a second of all ranks."""
     place = join_ranks()
-    config = Config(steps=options.steps, batch=place.size, weights="none")
+    config = Config(steps=options.steps, batch=2 * place.size, weights="none")
     dataset = load_data("synthetic")
     run = start(config, dataset)
     for row in train_steps(run, dataset._replace(validation=[]), ranks=place):
@@ -196,7 +196,7 @@ def rank(options) -> None:
             began = time.perf_counter()
     seconds = time.perf_counter() - began
     if place.rank == 0:
-        print((options.steps - WARM_UP) * place.size / seconds)
+        print((options.steps - WARM_UP) * config.batch / seconds)
 
 
 def scheduler(options) -> None:

@@ -16,7 +16,7 @@ from minunet.data.readers.hold_out import names_in_file
 from minunet.errors import InputError
 from minunet.scale.ranks import check_equal, ending_together, in_agreement, join_ranks
 from minunet.training import run_folder
-from minunet.training.batch import Ranks, check_batch
+from minunet.training.batch import PAIR, Ranks, check_batch
 from minunet.training.config import Config, reading_of, resolve
 from minunet.training.memory import check_reading, check_run
 from minunet.training.out_of_memory import name_a_tile_that_fits
@@ -56,14 +56,14 @@ def _begin(options, ranks: Ranks, until_the_end: contextlib.ExitStack) -> tuple[
         check_reading(run.config.data)
         dataset = load_data(run.config.data, run.config.seed, **reading_of(run.config))
     else:
-        config = resolve({"batch": ranks.size, **given}, options.recipe or "quick")
+        config = resolve({"batch": PAIR * ranks.size, **given}, options.recipe or "quick")
         run_folder.check_out(options.out)
         check_reading(config.data)
         dataset = load_data(config.data, config.seed, **reading_of(config))
         config = config._replace(classes=dataset.classes)  # other masks may lack one of them
         with name_a_tile_that_fits(config, dataset):
             run = start(config, dataset)
-    check_batch(run.config.batch, ranks)
+    check_batch(run.config.batch, ranks, is_normalised=bool(run.running))
     check_run(run.config, dataset, run.params)
     if ranks.size > 1 and run.config.minutes is not None:
         raise InputError("under mpirun a run needs --steps, as each process has a clock of its own, got --minutes")

@@ -70,7 +70,7 @@ def _add_network_options(group, default: Config) -> None:
     group.add_argument("--depth", type=int, metavar="N", help=depth)
     tile = f"side of the square that the network sees in a step, in pixels; default {default.tile}"
     group.add_argument("--tile", type=int, metavar="N", help=tile)
-    batch = "squares in a step; default 1, or with mpirun one for each process"
+    batch = "squares in a step; default 2, or with mpirun two for each process"
     group.add_argument("--batch", type=int, metavar="N", help=batch)
     norm = f"batch: batch normalisation after each 3x3 convolution while training; default {default.norm}"
     group.add_argument("--norm", choices=("none", *NORMS), help=norm)
@@ -81,10 +81,10 @@ def _add_network_options(group, default: Config) -> None:
 def _add_learning_options(group, default: Config) -> None:
     optimiser = f"sgd: gradient descent with momentum; or Adam; default {default.optimiser}"
     group.add_argument("--optimiser", choices=OPTIMISERS, help=optimiser)
-    rates = ", ".join(f"{optimiser.learning_rate} for {optimiser.name}" for optimiser in OPTIMISERS.values())
-    group.add_argument(
-        "--learning-rate", type=float, metavar="R", help=f"highest learning rate of the run; default {rates}"
-    )
+    rates = ", ".join(f"{optimiser.normalised:g} for {optimiser.name}" for optimiser in OPTIMISERS.values())
+    plain = f"with --norm none {OPTIMISERS['adam'].learning_rate:g} for adam"
+    rate = f"highest learning rate of the run; default {rates}; {plain}"
+    group.add_argument("--learning-rate", type=float, metavar="R", help=rate)
     momentum = f"share of the last step's motion that the next one keeps, from 0 to below 1; default {default.momentum}"
     group.add_argument("--momentum", type=float, metavar="M", help=momentum)
     weights = (

@@ -19,8 +19,11 @@ from minunet.network.memory_needed import backward_bytes, forward_bytes, network
 SHARE = 0.5  # of the free memory, for all these tiles: the results need some, too, and other programs go on
 
 
-def tiles_at_once(params: Params, height: int, width: int, with_backward: bool = False) -> int:
-    """Return how many input tiles of this size are worked on at once; 1 if all cores share each of them."""
+def tiles_at_once(params: Params, height: int, width: int, with_backward: bool = False, together: int = 1) -> int:
+    """Return how many input tiles of this size are worked on at once; 1 if all cores share each of them.
+
+    Where so many go through the network together, return how many times so many.
+    """
     network = network_of(params)
     is_large = network["base_channels"] * height * width > thresholds.SIDE_BY_SIDE
     if is_large or array_module(params["head"]["bias"]) is not np or parallel.threads() == 1:
@@ -28,7 +31,10 @@ def tiles_at_once(params: Params, height: int, width: int, with_backward: bool =
     there = limits.memory()
     if there is None:
         return parallel.threads()
-    in_float32 = backward_bytes(height, **network) if with_backward else forward_bytes(height, width, **network)
+    if with_backward:
+        in_float32 = backward_bytes(height, together, **network)
+    else:
+        in_float32 = forward_bytes(height, width, together, **network)
     needed = in_float32 * params["head"]["bias"].itemsize / 4
     fitting = int(SHARE * (there.free + memory.idle_bytes()) / needed)
     return max(1, min(parallel.threads(), fitting))

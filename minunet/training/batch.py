@@ -3,6 +3,12 @@
 The gradient of a batch is the mean of the gradients of its tiles. So it does not matter where each one is computed:
 one process takes the tiles one after the other, or several processes, called ranks, take some each and add up.
 
+Batch normalisation is the exception: its mean and variance are those of all that goes through the network at once. Of a
+single tile they say more about that image than about the data. Those of a whole batch would make the ranks wait for
+each other in every layer. So tiles go through the network in pairs, whoever computes them; each alone if their number
+is odd. (Hoffer, Hubara and Soudry, "Train longer, generalize better", 2017, section 4, take such small batches within
+large ones, too.)
+
 A sum of floating-point numbers depends on the order of the additions. Here the order is that of a knock-out contest:
 first the neighbours 0 + 1, 2 + 3, ..., then the neighbours among the sums. Ranks that take 1, 2, 4, ... tiles each
 play the first rounds among themselves and the last ones together, and the result is the same, bit for bit.
@@ -11,9 +17,11 @@ play the first rounds among themselves and the last ones together, and the resul
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from minunet.backend import Array, flatten
+from minunet.backend import Array, array_module, flatten
 from minunet.errors import InputError
 from minunet.fast.one_array import concatenated
+
+PAIR = 2
 
 
 class Ranks(NamedTuple):
@@ -35,22 +43,42 @@ class Ranks(NamedTuple):
 ALONE = Ranks()
 
 
-def check_batch(batch: int, ranks: Ranks) -> None:
-    """Raise InputError unless each rank gets as many tiles as the others."""
-    if batch % ranks.size:
-        fitting = [n for n in range(1, batch + 1) if batch % n == 0]
+def check_batch(batch: int, ranks: Ranks, is_normalised: bool = False) -> None:
+    """Raise InputError unless each rank gets as many tiles as the others, and whole pairs."""
+    passes = batch // together(batch, is_normalised)
+    if passes % ranks.size:
+        fitting = [n for n in range(1, passes + 1) if passes % n == 0]
+        what = f"a batch of {batch}" if passes == batch else f"a batch of {batch}, {passes} pairs of tiles,"
         raise InputError(
-            f"a batch of {batch} must be shared equally by the processes, got {ranks.size}; start "
+            f"{what} must be shared equally by the processes, got {ranks.size}; start "
             f"{', '.join(map(str, fitting))} of them, or train with another --batch"
         )
+
+
+def together(count: int, is_normalised: bool) -> int:
+    """Return how many of so many tiles go through the network together, so that their normalisation has one mean."""
+    return PAIR if is_normalised and count % PAIR == 0 else 1
+
+
+def stacked(tiles: Sequence[tuple]) -> tuple[Array, Array, Array | None]:
+    """Return tiles, as `draw_tile` does, as one batch: x (N, C, tile, tile), labels (N, output, output), and weights.
+
+    The weights are like the labels; None if no tile has any, and 1 for a tile that has none beside others that do.
+    """
+    images, labels, weights = zip(*tiles, strict=True)
+    xp = array_module(images[0])
+    if all(w is None for w in weights):
+        return xp.stack(images), xp.stack(labels), None
+    ones = xp.ones(labels[0].shape, images[0].dtype)
+    return xp.stack(images), xp.stack(labels), xp.stack([ones if w is None else w for w in weights])
 
 
 def mean_gradient(tiles: Sequence[tuple], ranks: Ranks) -> tuple[Any, ...]:
     """Return the mean loss and the mean gradients, by their dotted names, over all tiles of all ranks.
 
-    `tiles` holds the loss and the gradients of each tile of this rank; and, where a network has batch normalisation,
-    the statistics, whose mean is returned, too. All numbers travel in one vector, so that the ranks wait for each other
-    only once in a step.
+    `tiles` holds the loss and the gradients of each tile of this rank, or of each pair; and, where a network has batch
+    normalisation, the statistics, whose mean is returned, too. All numbers travel in one vector, so that the ranks
+    wait for each other only once in a step.
     """
     if len(tiles) == ranks.size == 1:
         loss, *trees = tiles[0]

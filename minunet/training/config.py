@@ -25,7 +25,7 @@ from minunet.training.recipes import RECIPES
 INITS = ("centred", "he")
 CORRECTIONS = ("odds", "none")  # odds: undo what the loss weights do to the odds of each class
 LONGEST_PATH = 4096  # characters
-STEPS = 800  # where neither steps nor minutes are given
+STEPS = 400  # where neither steps nor minutes are given
 
 
 class Config(NamedTuple):
@@ -38,13 +38,13 @@ class Config(NamedTuple):
     base_channels: int = 16
     depth: int = 3
     tile: int = 220
-    batch: int = 1  # tiles in a step
-    steps: int | None = None  # None: 800, unless minutes are given
+    batch: int = 2  # tiles in a step
+    steps: int | None = None  # None: 400, unless minutes are given
     minutes: float | None = None  # in place of steps
     device: str = "cpu"
     seed: int = 0
     optimiser: str = "adam"
-    learning_rate: float | None = None  # None: the optimiser's own, 0.001 for adam and 0.03 for sgd
+    learning_rate: float | None = None  # None: the usual one, see `optimisers.py`
     momentum: float = 0.9
     dropout_rate: float = 0.0
     weights: str = "auto"
@@ -68,7 +68,7 @@ def resolve(options: Mapping, recipe: str = "quick", stored: Mapping | None = No
         options             given by the user; None means that an option is not given
         stored, or recipe   the settings of the run that is continued, or those of the recipe for a new one
         defaults            of `Config`
-        for what is still None: 800 steps, unless minutes are given; the optimiser's own learning rate
+        for what is still None: 400 steps, unless minutes are given; the usual learning rate
 
     Steps and minutes are two ways to say one thing, so either given as an option beats both of the recipe.
 
@@ -99,8 +99,14 @@ def reading_of(config: Config) -> dict:
 
 
 def peak_learning_rate(config: Config) -> float:
-    """Return the learning rate of a run, before its schedule: the given one or, without, the optimiser's own."""
-    return OPTIMISERS[config.optimiser].learning_rate if config.learning_rate is None else config.learning_rate
+    """Return the learning rate of a run, before its schedule: the given one or, without, the usual one."""
+    return usual_learning_rate(config) if config.learning_rate is None else config.learning_rate
+
+
+def usual_learning_rate(config: Config) -> float:
+    """Return the learning rate that goes with the optimiser and the normalisation."""
+    optimiser = OPTIMISERS[config.optimiser]
+    return optimiser.learning_rate if config.norm == "none" else optimiser.normalised
 
 
 def norm_of(config: Config) -> str | None:

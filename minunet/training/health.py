@@ -21,8 +21,7 @@ from minunet.errors import InputError
 from minunet.network.activations import activations
 from minunet.network.sizes import border, output_size
 from minunet.training.batch import ALONE, Ranks
-from minunet.training.config import Config, peak_learning_rate
-from minunet.training.optimisers import OPTIMISERS
+from minunet.training.config import Config, peak_learning_rate, usual_learning_rate
 
 if TYPE_CHECKING:
     from minunet.training.train import Run, Tile
@@ -149,11 +148,10 @@ def _look_at(run: "Run", samples: list[Sample]) -> tuple[list[str], set[int], se
 def lower_learning_rate(config: Config) -> str:
     """Return, in words, the learning rate to try after a run of this configuration has diverged.
 
-    It is the optimiser's own, or a tenth of the rate if that was not above it. With momentum M each gradient counts
+    It is the usual one, or a tenth of the rate if that was not above it. With momentum M each gradient counts
     1 / (1 - M)-fold in the end, so the rate that goes with it is in proportion to 1 - M; Adam's does not depend on M.
     """
-    optimiser, rate = OPTIMISERS[config.optimiser], peak_learning_rate(config)
-    usual = optimiser.learning_rate
+    rate, usual = peak_learning_rate(config), usual_learning_rate(config)
     if config.optimiser == "sgd":
         usual *= (1 - config.momentum) / (1 - Config().momentum)
     for_momentum = f" and momentum {config.momentum:g}" if config.optimiser == "sgd" else ""

@@ -4,11 +4,12 @@ from minunet.backend import Params
 from minunet.data import Dataset, Sample
 from minunet.data.readers.load import planes_of
 from minunet.data.readers.page_sizes import page_sizes
-from minunet.network.checks import parameter_count
+from minunet.network.checks import has_norm, parameter_count
 from minunet.network.memory_needed import backward_bytes, check_memory, network_of, smaller_tile
 from minunet.network.tiles_at_once import tiles_at_once
 from minunet.prediction.memory import predict_bytes
 from minunet.prediction.plan import default_tile
+from minunet.training.batch import together
 from minunet.training.config import Config
 from minunet.training.optimisers import OPTIMISERS
 
@@ -39,8 +40,9 @@ def run_bytes(config: Config, dataset: Dataset, params: Params) -> int:
     network = network_of(params)
     copies = sum(4 * sample.image.size + 4 * sample.labels.size for sample in dataset.train)  # normalised, and weights
     arrays = OPTIMISERS[config.optimiser].state_arrays  # for each parameter; the parameters are there already
-    at_once = min(config.batch, tiles_at_once(params, config.tile, config.tile, with_backward=True))
-    step = backward_bytes(config.tile, at_once, config.batch, **network)
+    size = together(config.batch, has_norm(params))
+    at_once = tiles_at_once(params, config.tile, config.tile, with_backward=True, together=size)
+    step = backward_bytes(config.tile, min(config.batch, size * at_once), config.batch // size, **network)
     maps = MAPS * max(sample.labels.size for sample in dataset.train)
     at_the_end = evaluation_bytes(params, dataset.validation) if dataset.validation else 0
     return copies + 4 * arrays * parameter_count(**network) + max(step, maps, at_the_end)

@@ -39,7 +39,7 @@ def train(
         How many classes there are, background included. If left out, they are counted, and labels that look like
         cells numbered one by one are refused.
     steps, minutes : numbers, optional
-        How long to train: one of the two; 800 steps by default.
+        How long to train: one of the two; 400 steps by default.
     seed : int
         The same seed and number of steps give the same network again, on one machine.
     recipe : "quick" or "paper"

@@ -37,6 +37,7 @@ class Optimiser(NamedTuple):
     init: Callable  # init(params) -> state
     step: Callable  # step(params, grads, state, learning_rate, momentum, step) changes params and state in place
     learning_rate: float  # where none is given
+    normalised: float  # the same for a network with batch normalisation
     state_arrays: int  # how many arrays of its size the state holds for each parameter
 
 
@@ -136,7 +137,7 @@ def _sgd_step(
 OPTIMISERS = {
     optimiser.name: optimiser
     for optimiser in (
-        Optimiser("sgd", init_velocity, _sgd_step, learning_rate=0.03, state_arrays=1),
-        Optimiser("adam", init_moments, adam_step, learning_rate=0.001, state_arrays=2),
+        Optimiser("sgd", init_velocity, _sgd_step, learning_rate=0.03, normalised=0.03, state_arrays=1),
+        Optimiser("adam", init_moments, adam_step, learning_rate=0.001, normalised=0.003, state_arrays=2),
     )
 }

@@ -26,6 +26,7 @@ from minunet.fast.plan import tensor_cores_are_taken
 from minunet.gpu import gpu_memory, is_out_of_gpu_memory
 from minunet.network.sizes import fits
 from minunet.network.summary import layer_rows, memory
+from minunet.training.batch import together
 from minunet.training.config import Config, norm_of
 from minunet.training.optimisers import OPTIMISERS
 
@@ -49,6 +50,7 @@ def name_a_tile_that_fits(config: Config, dataset: Dataset):
             "depth": config.depth,
             "norm": norm_of(config),
             "optimiser": config.optimiser,
+            "tiles": together(config.batch, config.norm != "none"),
         }
         needed, there = step_bytes(config.tile, **network) / SHARE + data_bytes(dataset), gpu_memory()
         tile = largest_tile(config.tile, int(SHARE * (there - data_bytes(dataset))), **network)
@@ -65,13 +67,13 @@ def largest_tile(below: int, budget: int, depth: int, **network) -> int | None:
     return next((n for n in smaller if step_bytes(n, depth=depth, **network) <= budget), None)
 
 
-def step_bytes(tile: int, optimiser: str = "sgd", **network) -> int:
-    """Return about how many bytes a training step needs, in float32.
+def step_bytes(tile: int, optimiser: str = "sgd", tiles: int = 1, **network) -> int:
+    """Return about how many bytes a training step needs, in float32, if so many tiles go through the network together.
 
     `optimiser` is one of OPTIMISERS; `network` as for `summary.layer_rows`.
     """
     rows = layer_rows(tile, tile, **network)
-    largest = max(max(row.in_channels, row.out_channels) * row.height * row.width for row in rows)
+    largest = tiles * max(max(row.in_channels, row.out_channels) * row.height * row.width for row in rows)
     kernels = max(row.in_channels * row.out_channels for row in rows if row.is_3x3)
     if tensor_cores_are_taken(np.float32):
         in_a_layer = LARGE_ON_TENSOR_CORES * largest + 2 * 9 * kernels
@@ -80,7 +82,7 @@ def step_bytes(tile: int, optimiser: str = "sgd", **network) -> int:
         in_a_layer = LARGE[winograd] * largest + 2 * (winograd + 2) ** 2 * kernels
     parameters = sum(row.parameters for row in rows)
     arrays = 2 + OPTIMISERS[optimiser].state_arrays  # weight, gradient, and the optimiser's
-    return 4 * arrays * parameters + memory(rows, tile, tile)["cache"] + 4 * in_a_layer
+    return 4 * arrays * parameters + tiles * memory(rows, tile, tile)["cache"] + 4 * in_a_layer
 
 
 def data_bytes(dataset: Dataset) -> int:

@@ -1,19 +1,20 @@
-"""Training: each step draws one tile, goes forward and backward, and lets the optimiser change the parameters.
+"""Training: each step draws some tiles, goes forward and backward, and lets the optimiser change the parameters.
 
-The paper's settings are kept where they work within minutes: batches of one tile, He initialisation, weight maps where
-cells are told apart. What it does not say, or chose for ten hours on a GPU, is chosen here:
+The paper's settings are kept where they work within minutes: He initialisation, extra weight between cells that touch.
+What it does not say, or chose for ten hours on a GPU, is chosen here:
 
 optimiser       Adam; or gradient descent with momentum, as in the paper (see `optimisers.py`)
-learning rate   0.001 for Adam, 0.03 for momentum; warmed up over 50 steps, then a half cosine down to 0 at the end of
-                the run
+learning rate   0.003 for Adam, 0.001 without batch normalisation, 0.03 for momentum; warmed up over 50 steps, then a
+                half cosine down to 0 at the end of the run
 momentum        0.9 instead of 0.99, which needs far more steps than a few minutes hold
 augmentation    symmetries: the tile's random place, and the eight symmetries of the square
                 jitter: other grey values too, channel by channel, as images differ in light and staining
                 elastic: other grey values, any angle and elastic deformation; see `data/augment.py`
-norm            none; or batch: batch normalisation in the first half of a run, by the statistics over the pixels of one
-                tile, since each tile of a batch takes its own way through the network; see `folding.py`
+batch           two tiles instead of one, for the normalisation
+norm            none; or batch: batch normalisation, by the statistics over the pixels of two tiles (see `batch.py`);
+                by running averages at prediction
 
-`recipes.py` has the paper's settings. The tile of step n is drawn from default_rng([seed, n]) and its dropout from
+`recipes.py` has the paper's settings. Tile n of a run is drawn from default_rng([seed, n]) and its dropout from
 default_rng([seed, n, 1]), so a step never depends on how the run came there: a resumed run equals an uninterrupted one,
 bit for bit. (With a time limit in place of a number of steps the learning rate follows the clock, and no two runs are
 equal.)
@@ -52,9 +53,8 @@ from minunet.network.sizes import output_size
 from minunet.network.tiles_at_once import tiles_at_once
 from minunet.network.trained import Network
 from minunet.network.unet import unet_backward, unet_forward
-from minunet.training.batch import ALONE, Ranks, check_batch, mean_gradient
+from minunet.training.batch import ALONE, Ranks, check_batch, mean_gradient, stacked, together
 from minunet.training.config import Config, length_of_run, norm_of, peak_learning_rate, resolve
-from minunet.training.folding import NORMALISED, fold_run
 from minunet.training.health import check_loss, quietly, warn_if_stuck
 from minunet.training.optimiser_step import take_step
 from minunet.training.optimisers import OPTIMISERS
@@ -151,7 +151,7 @@ def train_steps(
         run.shift[:] = shift_of_logits(dataset.train, weights, len(run.shift))
     planes = to_device(list(zip(images, labels, weights, strict=True)), config.device)
     seconds = history[-1]["seconds"] if history else 0.0
-    check_batch(config.batch, ranks)
+    check_batch(config.batch, ranks, is_normalised=bool(run.running))
     is_known = False  # that the run is stuck
 
     def draw(step: int) -> list[Tile]:
@@ -161,8 +161,6 @@ def train_steps(
         while (done := progress(config, history)) < 1:
             step, began = len(history), time.monotonic()
             rate = schedule(config, step, done)
-            if run.running and done >= NORMALISED:
-                fold_run(run.params, run.running, run.optimiser_state)
             tiles, wait = next(batches)
             with quietly():
                 loss = float(batch_step(run, tiles, step, rate, ranks))  # on a GPU, the one place where the host waits
@@ -200,13 +198,15 @@ def batch_step(run: Run, tiles: list[Tile], step: int, rate: float, ranks: Ranks
 
     On a GPU nothing here waits for a result, the loss included: it is a 0-d array.
     """
-    numbered = list(zip(tiles, ranks.tiles(step, len(tiles) * ranks.size), strict=True))
-    _, height, width = tiles[0][0].shape
-    at_once = 1 if len(tiles) == 1 else tiles_at_once(run.params, height, width, with_backward=True)
-    if len(tiles) == 1:
-        gradients = [by_graph(tile_gradient, run, *numbered[0])]
+    numbers = ranks.tiles(step, len(tiles) * ranks.size)
+    size = together(len(tiles), is_normalised=bool(run.running))
+    passes = [(stacked(tiles[i : i + size]), numbers[i]) for i in range(0, len(tiles), size)]
+    if len(passes) == 1:
+        gradients = [by_graph(gradient_of, run, *passes[0])]
     else:
-        gradients = side_by_side(lambda pair: tile_gradient(run, *pair), numbered, at_once)
+        _, height, width = tiles[0][0].shape
+        at_once = tiles_at_once(run.params, height, width, with_backward=True, together=size)
+        gradients = side_by_side(lambda batch: gradient_of(run, *batch), passes, at_once)
     loss, grads, means = mean_gradient(gradients, ranks)
     if array_module(loss) is np:  # on a GPU the host would wait here; there `train_steps` looks at it after the step
         check_loss(run, tiles, step, loss, ranks)
@@ -215,20 +215,19 @@ def batch_step(run: Run, tiles: list[Tile], step: int, rate: float, ranks: Ranks
     return loss
 
 
-def tile_gradient(run: Run, tile: Tile, number: int) -> tuple[Array, dict, dict]:
-    """Go forward and backward with the tile of this number; return its loss, the gradients and the statistics.
+def gradient_of(run: Run, batch: Tile, number: int) -> tuple[Array, dict, dict]:
+    """Go forward and backward with tiles as `stacked` returns them, the first of which has this number.
 
-    With batch normalisation the statistics are those over the pixels of this one tile, whatever the batch.
+    Return the mean loss, the gradients and the statistics of batch normalisation.
     """
     config = run.config
     xp = array_module(run.params["head"]["bias"])
-    image, labels, weights = tile
-    x, labels = xp.asarray(image[None]), xp.asarray(labels[None])  # each a batch of one
+    x, labels, weights = batch
+    x, labels = xp.asarray(x), xp.asarray(labels)  # (N, C, tile, tile), (N, output, output)
     if weights is not None:
-        weights = xp.asarray(weights[None])
-
+        weights = xp.asarray(weights)
     rng = np.random.default_rng([config.seed, number, 1])
-    logits, cache = unet_forward(run.params, x, config.dropout_rate, rng)  # (1, K, output, output)
+    logits, cache = unet_forward(run.params, x, config.dropout_rate, rng)  # (N, K, output, output)
     loss, loss_cache = softmax_cross_entropy_forward(logits, labels, weights)
     dlogits = softmax_cross_entropy_backward(xp.ones((), x.dtype), loss_cache)
     return loss, unet_backward(dlogits, cache), statistics(cache)

@@ -36,7 +36,7 @@ from minunet.data import fit_normalisation, loss_weights, normalise, random_tile
 from minunet.metrics import components, majority_pixel_error
 from minunet.network.sizes import output_size
 from minunet.training.optimisers import init_velocity, sgd_step
-from minunet.training.train import batch_step, tile_gradient, train_step
+from minunet.training.train import batch_step, gradient_of, train_step
 
 QUICK = "MINUNET_QUICK" in os.environ  # fewer steps, for the tests; the text has the numbers of the full run
 
@@ -239,13 +239,13 @@ def training_step(params, velocity, tile, learning_rate, momentum=0.9):
 #
 # The library's own step is the same, with a device, dropout and another optimiser to choose. (Adam, the other one,
 # divides each gradient by its own usual size, so that every weight moves by about the learning rate.) It is in three
-# functions. `tile_gradient` goes forward and backward with one tile. `batch_step` takes the mean of the gradients of
-# a batch of tiles, which several machines may share (notebook 15), and lets the optimiser step. `train_step` calls it
-# with a batch of a single tile, as here. (`statistics` and the running averages belong to batch normalisation, of which
-# notebook 17 tells; this network has none, and both are empty.)
+# functions. `gradient_of` goes forward and backward with one tile, or with two together. `batch_step` takes the mean of
+# the gradients of a batch of tiles, which several machines may share (notebook 15), and lets the optimiser step.
+# `train_step` calls it with a batch of a single tile, as here. (`statistics`, the running averages and the pairs of
+# tiles belong to batch normalisation, of which notebook 17 tells; this network has none.)
 
 # %%
-course.show_source(tile_gradient, batch_step, train_step)
+course.show_source(gradient_of, batch_step, train_step)
 
 
 # %%

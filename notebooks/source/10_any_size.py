@@ -210,7 +210,7 @@ plt.show()
 # %%
 training = synthetic_dataset(0, num_train=8, num_validation=1, height=128, width=128)
 settings = {"base_channels": 8, "depth": 2, "tile": 108, "optimiser": "sgd", "weights": "none", "norm": "none"}
-run = start(Config(steps=15 if QUICK else 300, **settings), training)
+run = start(Config(batch=1, steps=15 if QUICK else 300, **settings), training)
 for _ in train_steps(run, training):
     pass
 

@@ -600,9 +600,10 @@ plt.show()
 # *present* weights have seen: forward passes, and no training. It lowers the error at all five moments, though
 # hardly at step 300.
 #
-# Both are makeshifts: the network learns with the statistics of each tile, and predicts with others. `minunet train`
-# goes on from here in another way. In the middle of a run it folds the network, and the plain one learns on. So in the
-# second half it learns just what it predicts with.
+# Both are makeshifts: the network learns with the statistics of each tile, and predicts with others. The less a tile's
+# own statistics differ from those of all tiles, the smaller the harm. So `minunet train` sends two tiles, most often of
+# two images, through the network together. Where images differ much, as stained tissue does, that matters more than
+# anything else that was tried ([benchmarks](../benchmarks/README.md)).
 #
 # After 75 steps the network with batch normalisation makes about as few errors as the plain ones after 300, and after
 # 150 steps, averaged, nearly as few as they do after 600: at first it learns about four times as fast, at 1.1 times the

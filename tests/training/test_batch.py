@@ -10,9 +10,10 @@ from minunet import flatten
 from minunet.data import load_data
 from minunet.errors import InputError
 from minunet.fast import thresholds
-from minunet.training.batch import ALONE, Ranks, check_batch, mean_gradient, pairwise_sum
+from minunet.network.unet import unet_forward
+from minunet.training.batch import ALONE, Ranks, check_batch, mean_gradient, pairwise_sum, stacked, together
 from minunet.training.config import Config
-from minunet.training.train import batch_step, draw_tile, start, tile_gradient, train_steps
+from minunet.training.train import batch_step, draw_tile, gradient_of, start, train_steps
 
 
 @pytest.fixture
@@ -21,16 +22,48 @@ def dataset(cells_folder):
 
 
 def test_a_batch_is_the_mean_of_its_tiles(dataset):
-    config = Config(base_channels=2, depth=1, tile=36, batch=3, steps=2, optimiser="sgd", dropout_rate=0.2)
+    small = {"base_channels": 2, "depth": 1, "tile": 36, "norm": "none"}
+    config = Config(**small, batch=3, steps=2, optimiser="sgd", dropout_rate=0.2)
     run, by_hand = start(config, dataset), start(config, dataset)
     planes = [(sample.image, sample.labels, None) for sample in dataset.train]
     tiles = [draw_tile(config, planes, number) for number in (3, 4, 5)]  # of step 1
     loss = batch_step(run, tiles, step=1, rate=0.1)
-    losses, grads, _ = zip(*(tile_gradient(by_hand, tile, 3 + i) for i, tile in enumerate(tiles)), strict=True)
+    losses, grads, _ = zip(*(gradient_of(by_hand, stacked([tile]), 3 + i) for i, tile in enumerate(tiles)), strict=True)
     assert float(loss) == pytest.approx(float(np.mean(losses)))
     for name, weight in flatten(by_hand.params).items():
         moved = weight - 0.1 * np.mean([flatten(gradient)[name] for gradient in grads], axis=0)
         np.testing.assert_allclose(flatten(run.params)[name], moved, rtol=1e-5, atol=1e-6)
+
+
+def test_normalised_tiles_go_through_the_network_in_pairs(dataset):
+    config = Config(base_channels=2, depth=1, tile=36, batch=4, steps=2, optimiser="sgd")
+    run, by_hand = start(config, dataset), start(config, dataset)
+    planes = [(sample.image, sample.labels, None) for sample in dataset.train]
+    tiles = [draw_tile(config, planes, number) for number in range(4)]
+    loss = batch_step(run, tiles, step=0, rate=0.1)
+    pairs = [gradient_of(by_hand, stacked(tiles[i : i + 2]), i) for i in (0, 2)]
+    assert float(loss) == pytest.approx(float(np.mean([pair[0] for pair in pairs])))
+    for name, average in flatten(run.running).items():
+        mean = np.mean([flatten(pair[2])[name] for pair in pairs], axis=0)
+        np.testing.assert_allclose(average, mean, rtol=1e-5, err_msg=name)
+    first, second = (unet_forward(by_hand.params, tiles[i][0][None])[0] for i in (0, 1))
+    both, _ = unet_forward(by_hand.params, stacked(tiles[:2])[0])
+    assert not np.allclose(both[0], first[0], atol=1e-3) and not np.allclose(both[1], second[0], atol=1e-3)
+
+
+def test_how_many_tiles_go_together():
+    assert [together(count, is_normalised=True) for count in (1, 2, 3, 4)] == [1, 2, 1, 2]
+    assert together(4, is_normalised=False) == 1
+
+
+def test_stacked_tiles_without_weights_beside_some_with_weigh_1(rng):
+    images, labels = rng.random((2, 1, 5, 6), np.float32), rng.integers(0, 2, (2, 3, 4))
+    weights = rng.random((3, 4), np.float32)
+    x, y, w = stacked([(images[0], labels[0], None), (images[1], labels[1], weights)])
+    np.testing.assert_array_equal(x, images)
+    np.testing.assert_array_equal(y, labels)
+    np.testing.assert_array_equal(w, [np.ones((3, 4)), weights])
+    assert w.dtype == np.float32 and stacked([(images[0], labels[0], None)] * 2)[2] is None
 
 
 @pytest.mark.parametrize("largest", [0, 10**9], ids=["in turn", "side by side"])
@@ -79,6 +112,12 @@ def test_a_batch_that_cannot_be_shared():
         InputError, match="a batch of 6 must be shared equally by the processes, got 4; start 1, 2, 3, 6 of"
     ):
         check_batch(6, Ranks(0, 4))
+    check_batch(6, Ranks(0, 3), is_normalised=True)
+    with pytest.raises(
+        InputError,
+        match=r"a batch of 6, 3 pairs of tiles, must be shared equally .*, got 2; start 1, 3 of",
+    ):
+        check_batch(6, Ranks(0, 2), is_normalised=True)
 
 
 def test_a_run_with_batches_learns(dataset):

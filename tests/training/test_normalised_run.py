@@ -15,7 +15,7 @@ from minunet.data import load_data
 from minunet.errors import InputError
 from minunet.fast import thresholds
 from minunet.network.running_averages import fold_unet
-from minunet.training import run_folder, train
+from minunet.training import run_folder
 from minunet.training.config import Config
 from minunet.training.train import start, train_steps
 
@@ -25,12 +25,6 @@ SMALL = Config(base_channels=4, depth=1, tile=68, steps=30, weights="none", norm
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     return load_data(f"folder:{write_cells(tmp_path_factory.mktemp('cells'))}")._replace(validation=[])
-
-
-@pytest.fixture(autouse=True)
-def whole_runs_are_normalised(monkeypatch):
-    """Keep the normalisation to the end of each run; see test_folding.py for runs that fold it halfway."""
-    monkeypatch.setattr(train, "NORMALISED", 2.0)
 
 
 def assert_equal(a, b):
@@ -56,12 +50,13 @@ def test_the_prediction_of_a_run_does_not_depend_on_the_tile(dataset):
     np.testing.assert_allclose(m.predict(run.network, image, tile=36), m.predict(run.network, image), atol=1e-5)
 
 
+@pytest.mark.parametrize("batch", [2, 3, 6])
 @pytest.mark.parametrize("largest", [0, 10**9], ids=["in turn", "side by side"])
-def test_the_number_of_threads_changes_no_bit(dataset, monkeypatch, largest):
+def test_the_number_of_threads_changes_no_bit(dataset, monkeypatch, largest, batch):
     monkeypatch.setattr(thresholds, "SIDE_BY_SIDE", largest)
     results = []
     for threads in (1, 2):
-        run = start(SMALL._replace(base_channels=16, batch=3, steps=2), dataset)
+        run = start(SMALL._replace(base_channels=16, batch=batch, steps=2), dataset)
         with threadpool_limits(threads, "blas"):
             list(train_steps(run, dataset))
         results.append([run.params, run.running])

@@ -172,7 +172,8 @@ def test_the_schedule_is_a_parameter(config, dataset):
 
 
 def test_the_learning_rate_is_the_optimisers_own_where_none_is_given():
-    assert learning_rate(Config(optimiser="adam"), 49, 0.0) == 0.001
+    assert learning_rate(Config(optimiser="adam"), 49, 0.0) == 0.003
+    assert learning_rate(Config(optimiser="adam", norm="none"), 49, 0.0) == 0.001
     assert learning_rate(Config(optimiser="sgd"), 49, 0.0) == 0.03
     assert learning_rate(Config(optimiser="sgd", learning_rate=0.5), 49, 0.0) == 0.5
 
@@ -224,7 +225,8 @@ def test_adam_by_hand():
 @pytest.mark.parametrize(
     ("options", "optimiser", "rate"),
     [
-        ([], "adam", 0.001),
+        ([], "adam", 0.003),
+        (["--norm", "none"], "adam", 0.001),
         (["--optimiser", "sgd"], "sgd", 0.03),
         (["--learning-rate", "0.002"], "adam", 0.002),
         (["--recipe", "paper"], "sgd", 0.001),
@@ -279,8 +281,8 @@ def test_a_loss_that_explodes_stops_the_run_with_a_remedy(config, dataset):
 @pytest.mark.parametrize(
     ("settings", "remedy"),
     [
-        ({"learning_rate": 1e30}, "learning_rate=0.001, which is usual for adam, in place of 1e+30"),
-        ({"learning_rate": 0.3, "momentum": 0.99}, "learning_rate=0.001, which is usual for adam, in place of 0.3"),
+        ({"learning_rate": 1e30}, "learning_rate=0.003, which is usual for adam, in place of 1e+30"),
+        ({"learning_rate": 0.3, "momentum": 0.99}, "learning_rate=0.003, which is usual for adam, in place of 0.3"),
         ({"optimiser": "sgd", "learning_rate": 0.3}, "learning_rate=0.03, which is usual for sgd and momentum 0.9"),
         (
             {"optimiser": "sgd", "learning_rate": 0.03, "momentum": 0.99},
