@@ -115,7 +115,9 @@ for limit in range(0, last, step):
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_a_slide_is_killed_before_each_change_of_a_file(tmp_path, image, network, client, zarr_format):
     """Before every sixth of the first 60 changes, which make the folder, the group and the arrays; then every 50th."""
-    path = write_ome_zarr(tmp_path / "image.zarr", image[:, :90, :60], [axis_of("c"), *MICROMETRES], zarr_format=zarr_format)
+    path = write_ome_zarr(
+        tmp_path / "image.zarr", image[:, :90, :60], [axis_of("c"), *MICROMETRES], zarr_format=zarr_format
+    )
     save_network(tmp_path / "network.npz", network)
     predict_slide(network, path, tmp_path / "whole.zarr", client, block=64)
     whole = contents(tmp_path / "whole.zarr")
