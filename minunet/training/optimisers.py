@@ -138,6 +138,6 @@ OPTIMISERS = {
     optimiser.name: optimiser
     for optimiser in (
         Optimiser("sgd", init_velocity, _sgd_step, learning_rate=0.03, normalised=0.03, state_arrays=1),
-        Optimiser("adam", init_moments, adam_step, learning_rate=0.001, normalised=0.003, state_arrays=2),
+        Optimiser("adam", init_moments, adam_step, learning_rate=0.001, normalised=0.002, state_arrays=2),
     )
 }

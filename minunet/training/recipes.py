@@ -5,7 +5,7 @@ quick   The defaults: trains in minutes on two cores. What they choose was found
 
         Adam                                         after as many steps, a seventh fewer pixels are wrong than with
                                                      momentum
-        batches of two tiles, Adam's rate 0.003      with batch normalisation, on stained tissue a fifth fewer pixels
+        batches of two tiles, Adam's rate 0.002      with batch normalisation, on stained tissue a fifth fewer pixels
                                                      are wrong than with single tiles
 
 paper   What the paper says, and where it is silent, a choice:

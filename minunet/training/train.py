@@ -4,7 +4,7 @@ The paper's settings are kept where they work within minutes: He initialisation,
 What it does not say, or chose for ten hours on a GPU, is chosen here:
 
 optimiser       Adam; or gradient descent with momentum, as in the paper (see `optimisers.py`)
-learning rate   0.003 for Adam, 0.001 without batch normalisation, 0.03 for momentum; warmed up over 50 steps, then a
+learning rate   0.002 for Adam, 0.001 without batch normalisation, 0.03 for momentum; warmed up over 50 steps, then a
                 half cosine down to 0 at the end of the run
 momentum        0.9 instead of 0.99, which needs far more steps than a few minutes hold
 augmentation    symmetries: the tile's random place, and the eight symmetries of the square

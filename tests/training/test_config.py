@@ -21,13 +21,13 @@ def test_a_plain_config_is_what_the_command_takes(tmp_path, cells_folder, monkey
     written = json.loads((tmp_path / "run" / "config.json").read_text())
     run = start(Config(data=data, tile=36, depth=1), load_data(data))
     assert run.config._asdict() == written
-    assert (run.config.optimiser, run.config.learning_rate, run.config.steps) == ("adam", 0.003, 2)
+    assert (run.config.optimiser, run.config.learning_rate, run.config.steps) == ("adam", 0.002, 2)
 
 
 @pytest.mark.parametrize(
     ("options", "recipe", "expected"),
     [
-        ({}, "quick", {"optimiser": "adam", "learning_rate": 0.003, "steps": STEPS, "minutes": None}),
+        ({}, "quick", {"optimiser": "adam", "learning_rate": 0.002, "steps": STEPS, "minutes": None}),
         ({"norm": "none"}, "quick", {"optimiser": "adam", "learning_rate": 0.001}),
         ({"optimiser": "sgd"}, "quick", {"optimiser": "sgd", "learning_rate": 0.03}),
         ({"optimiser": "sgd", "learning_rate": 0.1}, "quick", {"learning_rate": 0.1}),

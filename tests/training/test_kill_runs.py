@@ -12,7 +12,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "kill_runs.py"
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="the script forks, and kills by signals that Windows does not have")
-def test_a_dozen_kills_lose_nothing():
-    done = subprocess.run([sys.executable, SCRIPT, "12"], capture_output=True, text=True)
+def test_twenty_kills_lose_nothing():
+    done = subprocess.run([sys.executable, SCRIPT, "20"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "each as if nobody had killed it" in done.stdout

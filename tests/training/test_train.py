@@ -64,7 +64,7 @@ def test_labels_of_one_class_are_refused_before_anything_is_written(tmp_path, ce
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     tmp_path, config, dataset, stop, augmentation, optimiser
 ):
-    config = config._replace(augmentation=augmentation, weights="map", optimiser=optimiser, learning_rate=0.003)
+    config = config._replace(augmentation=augmentation, weights="map", optimiser=optimiser, learning_rate=0.002)
     whole = trained(start(config, dataset), dataset)
     save_run(trained(start(config, dataset), dataset, stop), tmp_path)
     resumed = resume_run(tmp_path)
@@ -172,7 +172,7 @@ def test_the_schedule_is_a_parameter(config, dataset):
 
 
 def test_the_learning_rate_is_the_optimisers_own_where_none_is_given():
-    assert learning_rate(Config(optimiser="adam"), 49, 0.0) == 0.003
+    assert learning_rate(Config(optimiser="adam"), 49, 0.0) == 0.002
     assert learning_rate(Config(optimiser="adam", norm="none"), 49, 0.0) == 0.001
     assert learning_rate(Config(optimiser="sgd"), 49, 0.0) == 0.03
     assert learning_rate(Config(optimiser="sgd", learning_rate=0.5), 49, 0.0) == 0.5
@@ -225,7 +225,7 @@ def test_adam_by_hand():
 @pytest.mark.parametrize(
     ("options", "optimiser", "rate"),
     [
-        ([], "adam", 0.003),
+        ([], "adam", 0.002),
         (["--norm", "none"], "adam", 0.001),
         (["--optimiser", "sgd"], "sgd", 0.03),
         (["--learning-rate", "0.002"], "adam", 0.002),
@@ -281,14 +281,14 @@ def test_a_loss_that_explodes_stops_the_run_with_a_remedy(config, dataset):
 @pytest.mark.parametrize(
     ("settings", "remedy"),
     [
-        ({"learning_rate": 1e30}, "learning_rate=0.003, which is usual for adam, in place of 1e+30"),
-        ({"learning_rate": 0.3, "momentum": 0.99}, "learning_rate=0.003, which is usual for adam, in place of 0.3"),
+        ({"learning_rate": 1e30}, "learning_rate=0.002, which is usual for adam, in place of 1e+30"),
+        ({"learning_rate": 0.3, "momentum": 0.99}, "learning_rate=0.002, which is usual for adam, in place of 0.3"),
         ({"optimiser": "sgd", "learning_rate": 0.3}, "learning_rate=0.03, which is usual for sgd and momentum 0.9"),
         (
             {"optimiser": "sgd", "learning_rate": 0.03, "momentum": 0.99},
-            "learning_rate=0.003, which is usual for sgd and momentum 0.99, in place of 0.03",
+            "learning_rate=0.002, which is usual for sgd and momentum 0.99, in place of 0.03",
         ),
-        ({"optimiser": "sgd", "learning_rate": 0.03}, "try a tenth of the learning rate, learning_rate=0.003"),
+        ({"optimiser": "sgd", "learning_rate": 0.03}, "try a tenth of the learning rate, learning_rate=0.002"),
         ({}, "try a tenth of the learning rate, learning_rate=0.0001"),
     ],
 )
