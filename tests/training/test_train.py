@@ -64,7 +64,7 @@ def test_labels_of_one_class_are_refused_before_anything_is_written(tmp_path, ce
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     tmp_path, config, dataset, stop, augmentation, optimiser
 ):
-    config = config._replace(augmentation=augmentation, weights="map", optimiser=optimiser, learning_rate=0.002)
+    config = config._replace(augmentation=augmentation, weights="map", optimiser=optimiser, learning_rate=0.003)
     whole = trained(start(config, dataset), dataset)
     save_run(trained(start(config, dataset), dataset, stop), tmp_path)
     resumed = resume_run(tmp_path)
@@ -286,9 +286,9 @@ def test_a_loss_that_explodes_stops_the_run_with_a_remedy(config, dataset):
         ({"optimiser": "sgd", "learning_rate": 0.3}, "learning_rate=0.03, which is usual for sgd and momentum 0.9"),
         (
             {"optimiser": "sgd", "learning_rate": 0.03, "momentum": 0.99},
-            "learning_rate=0.002, which is usual for sgd and momentum 0.99, in place of 0.03",
+            "learning_rate=0.003, which is usual for sgd and momentum 0.99, in place of 0.03",
         ),
-        ({"optimiser": "sgd", "learning_rate": 0.03}, "try a tenth of the learning rate, learning_rate=0.002"),
+        ({"optimiser": "sgd", "learning_rate": 0.03}, "try a tenth of the learning rate, learning_rate=0.003"),
         ({}, "try a tenth of the learning rate, learning_rate=0.0001"),
     ],
 )
