@@ -191,7 +191,7 @@ def test_images_that_cannot_be_held_are_refused_before_they_are_read(free, cells
 def test_training_and_prediction_on_arrays_name_the_largest_tile_that_fits(free, rng):
     image = rng.standard_normal((200, 200)).astype(np.float32)
     free(0.1 * GB)
-    settings = {"base_channels": 32, "depth": 3, "steps": 1, "progress": False}
+    settings = {"base_channels": 32, "depth": 3, "batch": 1, "steps": 1, "progress": False}
     with pytest.raises(InputError, match=r"a run with tile 348 needs about .*; tile=") as error:
         train([image], [image > 0], tile=348, **settings)
     tile = int(str(error.value).split("tile=")[1].split()[0])

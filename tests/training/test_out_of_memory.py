@@ -81,7 +81,7 @@ def train_out_of_memory(monkeypatch, cupy, cells_folder, free, where="minunet.tr
 
 @pytest.mark.parametrize("where", ["minunet.training.train.unet_forward", "minunet.cli.train.start"])
 def test_train_names_a_tile_that_fits_in_one_line(stand_in, monkeypatch, capsys, cells_folder, where):
-    network = {**NETWORK, "depth": 2, "norm": "batch"}
+    network = {**NETWORK, "depth": 2, "norm": "batch", "tiles": 2}
     data = data_bytes(load_data(f"folder:{cells_folder}"))
     free = int(step_bytes(108, "adam", **network) / SHARE) + data + 10
     assert train_out_of_memory(monkeypatch, stand_in, cells_folder, free, where) == 2

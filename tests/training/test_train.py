@@ -289,7 +289,7 @@ def test_a_loss_that_explodes_stops_the_run_with_a_remedy(config, dataset):
             "learning_rate=0.003, which is usual for sgd and momentum 0.99, in place of 0.03",
         ),
         ({"optimiser": "sgd", "learning_rate": 0.03}, "try a tenth of the learning rate, learning_rate=0.003"),
-        ({}, "try a tenth of the learning rate, learning_rate=0.0001"),
+        ({}, "try a tenth of the learning rate, learning_rate=0.0002"),
     ],
 )
 def test_the_remedy_for_a_loss_that_explodes_depends_on_the_rate(settings, remedy):
