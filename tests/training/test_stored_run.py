@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from minunet.cli.main import main
+from minunet.data import load_data
 from minunet.errors import InputError
-from minunet.training.run_folder import resume_run
+from minunet.training.config import Config
+from minunet.training.run_folder import resume_run, save_run
 from minunet.training.stored_run import BEFORE, IN_EVERY_FILE
+from minunet.training.train import start
 
 DELETED = object()
 
@@ -49,7 +52,7 @@ def of_row(**changes):
     [
         (of_config(depth=2**63), "depth must be at most 12, got 9223372036854775808; take an intact copy"),
         (of_config(depth=2, tile=44), "a network of depth 2, as the settings say, got depth 1"),
-        (of_config(base_channels=3), r"3 numbers in encode\.0\.conv1\.bias, as the settings say, got 2"),
+        (of_config(base_channels=3), r"3 numbers in encode\.0\.norm1\.beta, as the settings say, got 2"),
         (of_config(tile="36"), "tile must be a whole number of at least 1, got '36'"),
         (of_config(tile=37), "input size 37 does not fit depth 1"),
         (of_config(tile=None), "tile must be a whole number of at least 1, got None"),
@@ -128,7 +131,15 @@ def test_a_checkpoint_as_0_1_0_wrote_it_goes_on(run):
     assert (config.optimiser, config.batch, config.learning_rate) == ("sgd", 1, 0.03)
 
 
-def test_a_setting_that_came_later_has_in_an_older_file_the_value_that_changes_nothing(run, monkeypatch):
+def test_a_setting_that_came_later_has_in_an_older_file_the_value_that_changes_nothing(
+    tmp_path, cells_folder, monkeypatch
+):
+    run, config = (
+        tmp_path / "plain",
+        Config(base_channels=2, depth=1, tile=36, norm="none", data=f"folder:{cells_folder}"),
+    )
+    save_run(start(config, load_data(config.data)), run)
+
     def forget(about):
         about["config"] = {name: about["config"][name] for name in IN_EVERY_FILE}
 
