@@ -134,10 +134,9 @@ def test_a_checkpoint_as_0_1_0_wrote_it_goes_on(run):
 def test_a_setting_that_came_later_has_in_an_older_file_the_value_that_changes_nothing(
     tmp_path, cells_folder, monkeypatch
 ):
-    run, config = (
-        tmp_path / "plain",
-        Config(base_channels=2, depth=1, tile=36, norm="none", data=f"folder:{cells_folder}"),
-    )
+    config = Config(base_channels=2, depth=1, tile=36, norm="none", data=f"folder:{cells_folder}")
+    run = tmp_path / "plain"
+    run.mkdir()
     save_run(start(config, load_data(config.data)), run)
 
     def forget(about):
