@@ -186,7 +186,7 @@ def test_a_run_draws_its_tiles_on_the_gpu(config, monkeypatch):
     monkeypatch.setattr("minunet.training.train.batch_step", note)
     dataset = load_data(config.data)
     list(train_steps(start(config, dataset), dataset))
-    assert {array_module(x).__name__ for tile in tiles for x in tile} == {"cupy"} and len(tiles) == 2
+    assert {array_module(x).__name__ for tile in tiles for x in tile} == {"cupy"} and len(tiles) == 4
 
 
 def test_a_run_there_gives_the_losses_of_one_on_the_cpu_and_can_be_resumed(tmp_path, config):

@@ -556,9 +556,10 @@ all_axes[1].legend()
 plt.show()
 
 # %% [markdown]
-# The plain network learns at the smallest rate. At ten times that rate it ends near the dotted line, where a network is
-# that says 1/2 for both classes, and at a hundred times it overflows. With batch normalisation all three rates train,
-# and the one in the middle is best: this is what the layer is known for.
+# The plain network learns at the smallest rate. At ten times that rate it stays long near the dotted line, where a
+# network is that says 1/2 for both classes. Whether it gets away within these steps is a matter of chance: another
+# machine rounds otherwise, and the run ends elsewhere. At a hundred times the rate it overflows. With batch
+# normalisation all three rates train, and the one in the middle is best: this is what the layer is known for.
 #
 # Does it learn *faster*, though? Not these cells. Here the plain network at its own rate is ahead of every run on the
 # right. A tile with many bright cells differs from an empty one by its mean, and the mean is what the layer takes away;
