@@ -56,7 +56,8 @@ def _begin(options, ranks: Ranks, until_the_end: contextlib.ExitStack) -> tuple[
         check_reading(run.config.data)
         dataset = load_data(run.config.data, run.config.seed, **reading_of(run.config))
     else:
-        config = resolve({"batch": PAIR * ranks.size, **given}, options.recipe or "quick")
+        for_ranks = {"batch": PAIR * ranks.size} if ranks.size > 1 else {}
+        config = resolve({**for_ranks, **given}, options.recipe or "quick")
         run_folder.check_out(options.out)
         check_reading(config.data)
         dataset = load_data(config.data, config.seed, **reading_of(config))

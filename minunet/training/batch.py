@@ -6,8 +6,7 @@ one process takes the tiles one after the other, or several processes, called ra
 Batch normalisation is the exception: its mean and variance are those of all that goes through the network at once. Of a
 single tile they say more about that image than about the data. Those of a whole batch would make the ranks wait for
 each other in every layer. So tiles go through the network in pairs, whoever computes them; each alone if their number
-is odd. (Hoffer, Hubara and Soudry, "Train longer, generalize better", 2017, section 4, take such small batches within
-large ones, too.)
+is odd. (Hoffer, Hubara and Soudry, "Train longer, generalize better", 2017, take small batches within large ones, too.)
 
 A sum of floating-point numbers depends on the order of the additions. Here the order is that of a knock-out contest:
 first the neighbours 0 + 1, 2 + 3, ..., then the neighbours among the sums. Ranks that take 1, 2, 4, ... tiles each

@@ -238,6 +238,7 @@ def test_the_optimiser_and_its_learning_rate(tmp_path, cells_folder, options, op
     assert main(["train", "--data", f"folder:{cells_folder}", *small, *options, "--out", str(tmp_path / "run")]) == 0
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert (config["optimiser"], config["learning_rate"]) == (optimiser, rate)
+    assert config["batch"] == (1 if "paper" in options else 2)
 
 
 def test_a_run_counts_adams_steps_from_one_and_goes_on_when_resumed(tmp_path, monkeypatch, config, dataset):
