@@ -84,7 +84,8 @@ def test_ranks_of_a_machine_share_its_cores_and_its_time(monkeypatch, bound, by_
     ],
 )
 def test_ranks_equal_one_process_bit_for_bit_in_float64(tmp_path, cells_folder, count, norm):
-    script = [sys.executable, Path(__file__).with_name("train_in_float64.py"), f"folder:{cells_folder}", count, norm]
+    batch = 2 * count  # of pairs, with batch normalisation
+    script = [sys.executable, Path(__file__).with_name("train_in_float64.py"), f"folder:{cells_folder}", batch, norm]
     assert run([*script, tmp_path / "alone.npz"]).returncode == 0
     together = mpirun(count, [*script, tmp_path / "together.npz"])
     assert together.returncode == 0, together.stderr
@@ -97,7 +98,7 @@ def test_ranks_equal_one_process_bit_for_bit_in_float64(tmp_path, cells_folder, 
 @needs_mpi
 @pytest.mark.slow
 def test_the_command_and_going_on_with_another_number_of_ranks(tmp_path, cells_folder):
-    train = [*MINUNET, "train", "--data", f"folder:{cells_folder}", *SMALL, "--batch", 4]
+    train = [*MINUNET, "train", "--data", f"folder:{cells_folder}", *SMALL, "--batch", 8]
     assert run([*train, "--steps", 9, "--out", tmp_path / "whole"]).returncode == 0
     first = mpirun(4, [*train, "--steps", 9, "--out", tmp_path / "parts"])
     assert first.returncode == 0, first.stderr
@@ -108,13 +109,17 @@ def test_the_command_and_going_on_with_another_number_of_ranks(tmp_path, cells_f
     second = mpirun(2, [*MINUNET, "train", "--resume", "--steps", 14, "--out", tmp_path / "parts"])
     assert second.returncode == 0, second.stderr
     wrong = mpirun(3, [*MINUNET, "train", "--resume", "--steps", 20, "--out", tmp_path / "parts"])
-    assert wrong.returncode == 2 and len(errors(wrong)) == 1 and "a batch of 4 must be shared equally" in wrong.stderr
+    assert (
+        wrong.returncode == 2
+        and len(errors(wrong)) == 1
+        and "8, 4 pairs of tiles, must be shared equally" in wrong.stderr
+    )
     arrays = [np.load(tmp_path / folder / "checkpoint.npz") for folder in ("whole", "parts")]
     for name in arrays[0].files:
         if name != "about":
             np.testing.assert_array_equal(*(array[name] for array in arrays))
     config = json.loads((tmp_path / "parts" / "config.json").read_text())
-    assert config["batch"] == 4 and config["steps"] == 14
+    assert config["batch"] == 8 and config["steps"] == 14
 
 
 @needs_mpi
