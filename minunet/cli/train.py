@@ -58,7 +58,8 @@ def _begin(options, ranks: Ranks, until_the_end: contextlib.ExitStack) -> tuple[
     else:
         for_ranks = {"batch": PAIR * ranks.size} if ranks.size > 1 else {}
         config = resolve({**for_ranks, **given}, options.recipe or "quick")
-        run_folder.check_out(options.out)
+        if ranks.rank == 0:  # a later rank would find the folder that rank 0 has made
+            run_folder.check_out(options.out)
         check_reading(config.data)
         dataset = load_data(config.data, config.seed, **reading_of(config))
         config = config._replace(classes=dataset.classes)  # other masks may lack one of them
