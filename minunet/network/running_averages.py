@@ -64,7 +64,14 @@ def fold_unet(params: Params, running: Params) -> Params:
 
     Fresh arrays for the 3x3 convolutions; the others are those of `params`.
     """
-    return fold_levels(fold_double_conv, params, running)
+
+    def of_level(pair: tuple[Params, Params]) -> Params:
+        level, averages = pair
+        return {**{name: level[name] for name in ("up",) if name in level}, **fold_double_conv(level, averages)}
+
+    encode, decode = (list(zip(params[part], running[part], strict=True)) for part in ("encode", "decode"))
+    bottom = params["bottom"], running["bottom"]
+    return {**_of_levels(of_level, encode, bottom, decode), "head": params["head"]}
 
 
 def fold_double_conv(level: Params, running: Params) -> Params:
@@ -77,21 +84,6 @@ def fold_double_conv(level: Params, running: Params) -> Params:
         weight, bias = fold_batch_norm(level[conv]["weight"], no_bias, gamma, beta, mean, variance)
         folded[conv] = {"weight": weight, "bias": bias}
     return folded
-
-
-def fold_levels(fold_level: Callable, tree: Params, norms: Params) -> Params:
-    """Return a tree in the structure of the plain network.
-
-    ``fold_level(level, of_norms)`` returns conv1 and conv2 of one level. `tree` is in the structure of the parameters,
-    and `norms` has something for each normalisation. What is not normalised stays as it is.
-    """
-
-    def of_level(pair: tuple[Params, Params]) -> Params:
-        level, of_norms = pair
-        return {**{name: level[name] for name in ("up",) if name in level}, **fold_level(level, of_norms)}
-
-    encode, decode = (list(zip(tree[part], norms[part], strict=True)) for part in ("encode", "decode"))
-    return {**_of_levels(of_level, encode, (tree["bottom"], norms["bottom"]), decode), "head": tree["head"]}
 
 
 def _of_levels(of: Callable, encode: list, bottom: object, decode: list) -> Params:
