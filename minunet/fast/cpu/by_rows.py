@@ -42,6 +42,11 @@ def rows_of(x: Array) -> Array:
     return copied
 
 
+def along_row(vector: Array, W: int) -> Array:
+    """Return a number for each channel, (C,), as one for each number of a row, (C W,)."""
+    return np.repeat(vector, W)
+
+
 def windows(x: Array, KH: int, KW: int) -> Array:
     """Return what each row of y sees, for each column of the kernel: a view (KW, OH, KH C, OW) of an image (H, C, W).
 

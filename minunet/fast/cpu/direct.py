@@ -28,7 +28,7 @@ import numpy as np
 from minunet.backend import Array
 from minunet.fast import thresholds
 from minunet.fast.cpu import by_rows, memory
-from minunet.fast.cpu.by_rows import Band, bands, rows_of, windows
+from minunet.fast.cpu.by_rows import Band, along_row, bands, rows_of, windows
 from minunet.fast.cpu.parallel import in_parallel
 
 
@@ -38,15 +38,13 @@ def forward(x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
     F, _, KH, KW = weight.shape
     N, H, _, W = images.shape
     y = by_rows.empty(N, F, H - KH + 1, W - KW + 1, x.dtype)
-    rows, taps = rows_of(y), _taps(weight)
+    rows, taps, bias_of_row = rows_of(y), _taps(weight), along_row(bias, y.shape[3])
 
     def work(band: Band) -> None:
         seen = images[band.image, band.start : band.stop + KH - 1]
         out = rows[band.image, band.start : band.stop]  # (rows, F, OW)
         convolve(seen, taps, out)
-        out += bias[:, None]
-        if with_relu:
-            relu(out)
+        finish(out, bias_of_row, with_relu)
 
     in_parallel(work, bands(N, H - KH + 1, max(images[0, 0].size, rows[0, 0].size)))
     return y
@@ -144,6 +142,15 @@ def framed_band(dy: Array, y: Array | None, band: Band, KH: int, KW: int) -> tup
         np.greater(y[n, first:last], 0, out=gate)
         np.multiply(dy[n, first:last], gate, out=inside)
     return framed, inside[start - first :]
+
+
+def finish(y: Array, bias_of_row: Array, with_relu: bool) -> None:
+    """Add the bias, repeated along a row, to y (rows, F, OW), and do the ReLU, in place; y must be contiguous."""
+    if bias_of_row.any():  # a convolution before a normalisation has none
+        flat = y.reshape(len(y), -1)
+        flat += bias_of_row
+    if with_relu:
+        relu(y)
 
 
 def relu(x: Array) -> None:

@@ -28,8 +28,8 @@ from numpy.lib.stride_tricks import as_strided
 from minunet.backend import Array
 from minunet.fast import thresholds
 from minunet.fast.cpu import by_rows, memory
-from minunet.fast.cpu.by_rows import Band, bands, rows_of
-from minunet.fast.cpu.direct import framed_band, relu, sum_of_pixels, total
+from minunet.fast.cpu.by_rows import Band, along_row, bands, rows_of
+from minunet.fast.cpu.direct import finish, framed_band, sum_of_pixels, total
 from minunet.fast.cpu.parallel import in_parallel
 from minunet.fast.cpu.winograd import A, B, G
 
@@ -41,15 +41,14 @@ def forward(x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
     F = len(weight)
     y = by_rows.empty(N, F, H - 2, W - 2, x.dtype)
     rows, U, is_long = rows_of(y), _evaluate_kernels(weight), _products_are_long(weight)
+    bias_of_row = along_row(bias, W - 2)
 
     def work(band: Band) -> None:
         start, stop = 4 * band.start, 4 * band.stop  # a band is some groups of four rows
         out = rows[band.image, start:stop]
         D = _evaluate(_with_rows(images[band.image, start : stop + 2], stop - start + 2), is_long)
         _interpolate(_products(U, D), out, is_long)
-        out += bias[:, None]
-        if with_relu:
-            relu(out)
+        finish(out, bias_of_row, with_relu)
 
     in_parallel(work, _bands(N, H - 2, max(3 * C, F) * W))
     return y
