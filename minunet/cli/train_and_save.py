@@ -7,6 +7,8 @@ from minunet.cli.messages import print_line
 from minunet.cli.stopping import Stop
 from minunet.progress import ProgressBar
 from minunet.training.batch import ALONE
+from minunet.training.gradient import on_threads
+from minunet.training.processes import Processes
 from minunet.training.progress_bar import with_progress_bar
 from minunet.training.train import train_steps
 from minunet.training.validation import part_to_measure
@@ -18,8 +20,10 @@ def train_and_save(run, dataset, weights, save, stop: Stop, ranks=ALONE) -> None
     """Train to the end, or until a signal comes, saving as it goes and at last."""
     saved = time.monotonic()
     is_told = False
-    steps = with_progress_bar(run, train_steps(run, dataset, weights, ranks=ranks))
-    with stop.gently(), contextlib.closing(steps):
+    with stop.gently(), contextlib.ExitStack() as until_the_end:
+        share = until_the_end.enter_context(Processes()) if ranks.size == 1 else on_threads
+        steps = with_progress_bar(run, train_steps(run, dataset, weights, ranks=ranks, share=share))
+        until_the_end.enter_context(contextlib.closing(steps))
         for row in steps:
             if stop.signal is not None:
                 break

@@ -16,6 +16,7 @@ from minunet.training.optimisers import OPTIMISERS
 SAMPLE = 5  # bytes for each pixel: at least the grey value in float32 and the label stay in memory
 MEASURES = 110  # bytes for each pixel: so much the slowest of the measures takes
 MAPS = 45  # bytes for each pixel while a weight map is worked out
+PROCESS = 10**8  # bytes of another process that computes tiles, beside them
 FIGURES = 1.5e8  # bytes, for the pictures at the end
 
 
@@ -43,6 +44,7 @@ def run_bytes(config: Config, dataset: Dataset, params: Params) -> int:
     size = together(config.batch, has_norm(params))
     at_once = tiles_at_once(params, config.tile, config.tile, with_backward=True, together=size)
     step = backward_bytes(config.tile, min(config.batch, size * at_once), config.batch // size, **network)
+    step += PROCESS * (min(config.batch // size, at_once) - 1)
     maps = MAPS * max(sample.labels.size for sample in dataset.train)
     at_the_end = evaluation_bytes(params, dataset.validation) if dataset.validation else 0
     return copies + 4 * arrays * parameter_count(**network) + max(step, maps, at_the_end)

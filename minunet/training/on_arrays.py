@@ -1,5 +1,6 @@
 """Training in one call: images and labels in, a network out."""
 
+import contextlib
 from collections.abc import Sequence
 
 from minunet.backend import Array
@@ -8,7 +9,9 @@ from minunet.metrics.chosen_threshold import choose_threshold
 from minunet.network.trained import Network
 from minunet.training.arrays import dataset_of_arrays
 from minunet.training.config import resolve
+from minunet.training.gradient import on_threads
 from minunet.training.memory import check_run
+from minunet.training.processes import Processes
 from minunet.training.progress_bar import with_progress_bar
 from minunet.training.train import start, train_steps
 from minunet.training.validation import predict_part
@@ -24,6 +27,7 @@ def train(
     seed: int = 0,
     recipe: str = "quick",
     progress: bool = True,
+    processes: bool = False,
     **settings: str | float | None,
 ) -> Network:
     """Train a network on images and the class of each of their pixels.
@@ -46,6 +50,9 @@ def train(
         Settings that belong together; see `training/recipes.py`.
     progress : bool
         Show a progress bar.
+    processes : bool
+        Whether the pairs of tiles of a larger batch are computed in a process each, as by `minunet train`: quicker, on
+        several cores. The processes import minunet anew, so they don't know of functions of it that you replaced.
     **settings
         Any other setting of `minunet.training.config.Config`, such as base_channels=8, tile=108, device="gpu".
 
@@ -71,7 +78,8 @@ def train(
     dataset = dataset_of_arrays(images, labels, num_classes)
     run = start(config, dataset)
     check_run(config, dataset, run.params)
-    for _ in with_progress_bar(run, train_steps(run, dataset), progress):
-        pass
+    with Processes() if processes else contextlib.nullcontext(on_threads) as share:
+        for _ in with_progress_bar(run, train_steps(run, dataset, share=share), progress):
+            pass
     choice = choose_threshold(*predict_part(run, dataset.train))
     return run._replace(threshold=choice.threshold).network

@@ -43,18 +43,15 @@ from minunet.data import (
 )
 from minunet.data.image_statistics import statistics_of_training
 from minunet.data.normalisation import Normalisation
-from minunet.fast.cpu.parallel import side_by_side
-from minunet.fast.layers import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from minunet.gpu import allow_tf32_if_asked
 from minunet.network.initialise import centre, init_unet
 from minunet.network.odds_correction import corrected, shift_of_logits
-from minunet.network.running_averages import first_running, fold_unet, statistics, update_running_averages
+from minunet.network.running_averages import first_running, fold_unet, update_running_averages
 from minunet.network.sizes import output_size
-from minunet.network.tiles_at_once import tiles_at_once
 from minunet.network.trained import Network
-from minunet.network.unet import unet_backward, unet_forward
 from minunet.training.batch import ALONE, Ranks, check_batch, mean_gradient, stacked, together
 from minunet.training.config import Config, length_of_run, norm_of, peak_learning_rate, resolve
+from minunet.training.gradient import gradient_of, on_threads
 from minunet.training.health import check_loss, quietly, warn_if_stuck
 from minunet.training.optimiser_step import take_step
 from minunet.training.optimisers import OPTIMISERS
@@ -121,6 +118,7 @@ def train_steps(
     weights: list[np.ndarray | None] | None = None,
     schedule: Callable[[Config, int, float], float] = learning_rate,
     ranks: Ranks = ALONE,
+    share: Callable = on_threads,
 ) -> Generator[dict, None, None]:
     """Train to the end of the run; yield after every step, so that the caller may show, save or stop.
 
@@ -134,6 +132,8 @@ def train_steps(
         schedule(config, step, done) returns the learning rate of a step; see `learning_rate`.
     ranks : Ranks
         The processes that share each batch; see `batch.py`.
+    share : function
+        How the cores of this machine share a batch: `on_threads`, or a `Processes`.
 
     Yields
     ------
@@ -163,7 +163,7 @@ def train_steps(
             rate = schedule(config, step, done)
             tiles, wait = next(batches)
             with quietly():
-                loss = float(batch_step(run, tiles, step, rate, ranks))  # on a GPU, the one place where the host waits
+                loss = float(batch_step(run, tiles, step, rate, ranks, share))  # the one place where the host waits
                 check_loss(run, tiles, step, loss, ranks)
             seconds += time.monotonic() - began
             history.append({"step": step + 1, "seconds": seconds, "wait": wait, "learning_rate": rate, "loss": loss})
@@ -193,8 +193,12 @@ def train_step(run: Run, tile: Tile, step: int, rate: float) -> Array:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows shows in the loss, of this step or of the next
-def batch_step(run: Run, tiles: list[Tile], step: int, rate: float, ranks: Ranks = ALONE) -> Array:
+def batch_step(
+    run: Run, tiles: list[Tile], step: int, rate: float, ranks: Ranks = ALONE, share: Callable = on_threads
+) -> Array:
     """Update the parameters by the mean gradient of a batch, of which this rank has `tiles`; return the mean loss.
+
+    `share` says how the cores of a CPU share the passes of a batch: `on_threads` or a `Processes`.
 
     On a GPU nothing here waits for a result, the loss included: it is a 0-d array.
     """
@@ -202,35 +206,15 @@ def batch_step(run: Run, tiles: list[Tile], step: int, rate: float, ranks: Ranks
     size = together(len(tiles), is_normalised=bool(run.running))
     passes = [(stacked(tiles[i : i + size]), numbers[i]) for i in range(0, len(tiles), size)]
     if len(passes) == 1:
-        gradients = [by_graph(gradient_of, run, *passes[0])]
+        gradients = [by_graph(gradient_of, run.config, run.params, *passes[0])]
     else:
-        _, height, width = tiles[0][0].shape
-        at_once = tiles_at_once(run.params, height, width, with_backward=True, together=size)
-        gradients = side_by_side(lambda batch: gradient_of(run, *batch), passes, at_once)
+        gradients = share(run.config, run.params, passes)
     loss, grads, means = mean_gradient(gradients, ranks)
     if array_module(loss) is np:  # on a GPU the host would wait here; there `train_steps` looks at it after the step
         check_loss(run, tiles, step, loss, ranks)
     take_step(run.config.optimiser, run.params, grads, run.optimiser_state, rate, run.config.momentum, step + 1)
     update_running_averages(flatten(run.running), means, step + 1)
     return loss
-
-
-def gradient_of(run: Run, batch: Tile, number: int) -> tuple[Array, dict, dict]:
-    """Go forward and backward with tiles as `stacked` returns them, the first of which has this number.
-
-    Return the mean loss, the gradients and the statistics of batch normalisation.
-    """
-    config = run.config
-    xp = array_module(run.params["head"]["bias"])
-    x, labels, weights = batch
-    x, labels = xp.asarray(x), xp.asarray(labels)  # (N, C, tile, tile), (N, output, output)
-    if weights is not None:
-        weights = xp.asarray(weights)
-    rng = np.random.default_rng([config.seed, number, 1])
-    logits, cache = unet_forward(run.params, x, config.dropout_rate, rng)  # (N, K, output, output)
-    loss, loss_cache = softmax_cross_entropy_forward(logits, labels, weights)
-    dlogits = softmax_cross_entropy_backward(xp.ones((), x.dtype), loss_cache)
-    return loss, unet_backward(dlogits, cache), statistics(cache)
 
 
 def progress(config: Config, history: list[dict]) -> float:

@@ -35,8 +35,9 @@ from minunet import (
 from minunet.data import fit_normalisation, loss_weights, normalise, random_tile, synthetic_dataset
 from minunet.metrics import components, majority_pixel_error
 from minunet.network.sizes import output_size
+from minunet.training.gradient import gradient_of
 from minunet.training.optimisers import init_velocity, sgd_step
-from minunet.training.train import batch_step, gradient_of, train_step
+from minunet.training.train import batch_step, train_step
 
 QUICK = "MINUNET_QUICK" in os.environ  # fewer steps, for the tests; the text has the numbers of the full run
 

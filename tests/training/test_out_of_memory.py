@@ -67,7 +67,7 @@ def test_the_largest_tile_is_the_largest():
     assert largest_tile(572, 1000, **NETWORK) is None
 
 
-def train_out_of_memory(monkeypatch, cupy, cells_folder, free, where="minunet.training.train.unet_forward"):
+def train_out_of_memory(monkeypatch, cupy, cells_folder, free, where="minunet.training.gradient.unet_forward"):
     """Let an allocation fail while `free` bytes are free; return the exit code."""
 
     def allocate(*args, **kwargs):
@@ -79,7 +79,7 @@ def train_out_of_memory(monkeypatch, cupy, cells_folder, free, where="minunet.tr
     return main(["train", "--data", f"folder:{cells_folder}", *small, "--out", str(cells_folder / "run")])
 
 
-@pytest.mark.parametrize("where", ["minunet.training.train.unet_forward", "minunet.cli.train.start"])
+@pytest.mark.parametrize("where", ["minunet.training.gradient.unet_forward", "minunet.cli.train.start"])
 def test_train_names_a_tile_that_fits_in_one_line(stand_in, monkeypatch, capsys, cells_folder, where):
     network = {**NETWORK, "depth": 2, "norm": "batch", "tiles": 2}
     data = data_bytes(load_data(f"folder:{cells_folder}"))
@@ -102,7 +102,7 @@ def test_the_memory_of_the_host_is_another_matter(stand_in, monkeypatch, cells_f
     def allocate(*args):
         raise MemoryError("the host's")
 
-    monkeypatch.setattr("minunet.training.train.unet_forward", allocate)
+    monkeypatch.setattr("minunet.training.gradient.unet_forward", allocate)
     small = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--device", "gpu"]
     assert main(["train", "--data", f"folder:{cells_folder}", *small, "--out", str(cells_folder / "run")]) == 2
     assert "not enough memory: the host's; try a smaller --tile" in capsys.readouterr().err

@@ -56,7 +56,8 @@ def step_passes(network: dict, device: str) -> list:
 
 def training_passes(network: dict, device: str) -> list:
     """Return what training and prediction do with some tiles: the network forward, and a whole step, Adam included."""
-    from minunet.training.train import Run, batch_step  # here, since `minunet doctor` needs none of it
+    from minunet.training.processes import Processes  # here, since `minunet doctor` needs none of it
+    from minunet.training.train import Run, batch_step
 
     base_channels, depth, tile = network["base_channels"], network["depth"], network["height"]
     params = init_unet(np.random.default_rng(0), 1, 2, base_channels, depth)
@@ -64,10 +65,10 @@ def training_passes(network: dict, device: str) -> list:
     params, tiles = to_device([params, list(zip(*random_tiles(network), strict=True))], device)
     run = Run(config, params, init_moments(params), Normalisation("image"), [], None, {}, np.zeros(2))
     allow_tf32_if_asked(params["head"]["bias"])
-    at_once, steps = tiles_at_once(params, tile, tile), itertools.count()
+    at_once, steps, share = tiles_at_once(params, tile, tile), itertools.count(), Processes(patience=0)
     return [
         lambda: side_by_side(lambda tile: unet_forward(params, tile[0][None]), tiles, at_once),
-        lambda: batch_step(run, tiles, next(steps), RATE),
+        lambda: batch_step(run, tiles, next(steps), RATE, share=share),
     ]
 
 

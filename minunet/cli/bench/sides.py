@@ -12,13 +12,13 @@ from typing import Any
 
 from minunet.cli.bench.layer import Layer
 from minunet.errors import InputError
+from minunet.fast.cpu.limits import THREADS
 from minunet.progress import ProgressBar
 
 PAUSE = 0.05  # seconds after each pass, so that one side's threads have gone to sleep before the other's start
 PRODUCT = 4096  # rows and columns of the matrices whose product shows the processor's limit
 COPY = {"cpu": 50_000_000, "gpu": 500_000_000}  # numbers whose copy shows the memory's limit: 2 GB on a GPU
 CALLS = {"cpu": 1, "gpu": 10}  # of a layer between two looks at the clock: one call on a GPU is too short for it
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")  # of the environment
 
 
 class Side:

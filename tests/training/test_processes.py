@@ -1,0 +1,157 @@
+"""The passes of a batch on several processes: the same bits, and no harm when a process is lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+import minunet
+from minunet import flatten
+from minunet.data import load_data
+from minunet.training import processes
+from minunet.training.config import Config
+from minunet.training.gradient import gradient_of, on_threads
+from minunet.training.processes import Processes
+from minunet.training.train import start, train_steps
+
+SMALL = {"base_channels": 4, "depth": 1, "tile": 36, "seed": 1}
+PAIRS = Config(**SMALL, batch=4, steps=3)
+
+
+@pytest.fixture
+def dataset(cells_folder):
+    return load_data(f"folder:{cells_folder}")._replace(validation=[])
+
+
+@pytest.fixture
+def two_cores(monkeypatch):
+    """Two passes at once, wherever the tests run."""
+    monkeypatch.setattr(processes, "passes_at_once", lambda params, passes: 2)
+
+
+def trained(config, dataset, share, after_a_step=lambda: None):
+    run = start(config, dataset)
+    for _ in train_steps(run, dataset, share=share):
+        after_a_step()
+    return run
+
+
+def assert_same(run, other):
+    assert [row["loss"] for row in run.history] == [row["loss"] for row in other.history]
+    for tree in ("params", "running"):
+        for name, x in flatten(getattr(run, tree)).items():
+            np.testing.assert_array_equal(flatten(getattr(other, tree))[name], x, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [PAIRS, Config(**SMALL, batch=3, steps=3, norm="none", dropout_rate=0.3, optimiser="sgd")],
+    ids=["pairs", "three tiles with dropout"],
+)
+def test_two_processes_train_as_one(dataset, two_cores, config):
+    with Processes(patience=0) as share:
+        run = trained(config, dataset, share)
+        (helper,) = share.helpers
+        assert helper.process.poll() is None
+    assert helper.process.poll() is not None  # it ends with the block
+    assert_same(run, trained(config, dataset, on_threads))
+
+
+def test_this_process_does_its_share_alone(dataset, two_cores, monkeypatch):
+    done = []
+    monkeypatch.setattr(processes, "gradient_of", lambda *args: done.append(args[3]) or gradient_of(*args))
+    with Processes(patience=0) as share:
+        trained(Config(**SMALL, batch=6, steps=1), dataset, share)
+    assert done == [0, 4]  # the first and the third pair
+
+
+def test_a_process_that_is_lost_is_done_without(dataset, two_cores):
+    def lose():
+        if share.helpers:
+            share.helpers[0].process.kill()
+
+    with Processes(patience=0) as share, pytest.warns(UserWarning, match="a process that computed tiles has ended"):
+        run = trained(PAIRS, dataset, share, after_a_step=lose)
+        assert not share.helpers and not share.can_start
+    assert_same(run, trained(PAIRS, dataset, on_threads))
+
+
+def test_a_process_that_cannot_start_is_done_without(dataset, two_cores, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with Processes(patience=0) as share, pytest.warns(UserWarning, match="the run goes on without"):
+        run = trained(PAIRS, dataset, share)
+    assert_same(run, trained(PAIRS, dataset, on_threads))
+
+
+def test_a_short_run_starts_none(dataset, two_cores):
+    with Processes() as share:
+        trained(PAIRS, dataset, share)
+        assert not share.helpers
+
+
+def test_an_error_in_a_pass_ends_the_processes(dataset, two_cores, monkeypatch):
+    with pytest.raises(MemoryError), Processes(patience=0) as share:
+        trained(PAIRS._replace(steps=1), dataset, share)
+        (helper,) = share.helpers
+        monkeypatch.setattr(processes, "gradient_of", out_of_memory)
+        trained(PAIRS, dataset, share)
+    assert helper.process.poll() is not None
+
+
+def out_of_memory(*args):
+    raise MemoryError
+
+
+def test_train_on_arrays_takes_processes(two_cores, monkeypatch, rng):
+    monkeypatch.setattr(processes, "PATIENCE", 0.0)
+    started = []
+    begin = processes.start_helper
+    monkeypatch.setattr(processes, "start_helper", lambda: started.append(1) or begin())
+    image = rng.random((60, 50))
+    networks = [train_on_arrays(image, processes=several) for several in (False, True)]
+    assert started == [1]
+    for name, x in flatten(networks[0].params).items():
+        np.testing.assert_array_equal(flatten(networks[1].params)[name], x, err_msg=name)
+
+
+def train_on_arrays(image, **options):
+    return minunet.train([image], [image > 0.5], steps=2, batch=4, progress=False, **SMALL, **options)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_no_process_outlives_a_killed_run():
+    script = textwrap.dedent("""
+        import time
+        from minunet.training.processes import start_helper
+        print(start_helper().process.pid, flush=True)
+        time.sleep(60)
+    """)
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as run:
+        helper = int(run.stdout.readline())
+        run.send_signal(signal.SIGKILL)
+    until = time.monotonic() + 30
+    while time.monotonic() < until and is_alive(helper):
+        time.sleep(0.05)
+    assert not is_alive(helper)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return not is_zombie(pid)
+
+
+def is_zombie(pid: int) -> bool:
+    """Return whether it has ended and only nobody has asked for its exit status: where it runs, init may never do."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False
