@@ -4,7 +4,8 @@ Cores that share a tile wait for each other in every layer. In a small network, 
 millisecond or two, the waiting counts. So there each core takes a tile of its own, as far as memory goes. In a large
 network a layer keeps all cores busy for long, and a tile needs gigabytes: there all cores share each tile.
 
-Training takes the tiles of a batch so, and prediction those of an image, or of several. The results are the same, bit
+Training takes the tiles of a batch so, in threads or in processes (`training/processes.py`), and prediction those of an
+image, or of several, in threads. The results are the same, bit
 for bit, however many tiles are worked on at once; only in layers that take Winograd's way along both axes they depend,
 by rounding, on how many cores share a tile.
 """

@@ -48,7 +48,7 @@ class Processes:
     def __init__(self, patience: float | None = None):
         self.helpers: list[Helper] = []
         self.wanted_from = time.monotonic() + (PATIENCE if patience is None else patience)
-        self.can_start = bool(sys.executable)
+        self.can_start = bool(sys.executable) and not hasattr(sys, "frozen")  # else it is no Python
 
     def __enter__(self):
         return self

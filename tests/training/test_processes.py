@@ -12,6 +12,7 @@ import pytest
 
 import minunet
 from minunet import flatten
+from minunet.cli.main import main
 from minunet.data import load_data
 from minunet.training import processes
 from minunet.training.config import Config
@@ -121,6 +122,18 @@ def test_train_on_arrays_takes_processes(two_cores, monkeypatch, rng):
 
 def train_on_arrays(image, **options):
     return minunet.train([image], [image > 0.5], steps=2, batch=4, progress=False, **SMALL, **options)
+
+
+@pytest.mark.usefixtures("two_cores", "no_pictures")
+def test_the_command_takes_processes(monkeypatch, cells_folder, tmp_path):
+    monkeypatch.setattr(processes, "PATIENCE", 0.0)
+    helpers = []
+    begin = processes.start_helper
+    monkeypatch.setattr(processes, "start_helper", lambda: helpers.append(begin()) or helpers[0])
+    options = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--batch", "4", "--steps", "2"]
+    assert main(["train", "--data", f"folder:{cells_folder}", *options, "--out", str(tmp_path / "run")]) == 0
+    (helper,) = helpers
+    assert helper.process.poll() is not None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
