@@ -98,10 +98,9 @@ def conv2d_norm_relu_backward(dy, cache, with_dx=True):
     check_gradient(dy, _output_shape(x, weight), x)
     if _is_by_rows(x):
         dy = dy.astype(x.dtype, copy=False)
-        du, factor, dgamma, dbeta = norm_on_cpu.norm_relu_backward(dy, relu_cache.y, norm_cache)
-        factor, chosen = factor[:, None, None, None], plan(x, weight, backward=True)
-        dx, dweight, _ = on_cpu.backward(chosen, du, None, x, weight * factor, with_dx)
-        dweight *= factor
+        dy, dgamma, dbeta = norm_on_cpu.norm_relu_backward(dy, relu_cache.y, norm_cache)
+        chosen = plan(x, weight, backward=True)
+        dx, dweight, _ = on_cpu.backward(chosen, dy, None, x, weight, with_dx)
         return dx, dweight, dgamma, dbeta
     dy, dgamma, dbeta = readable_with_norm.norm_relu_backward(dy, (norm_cache, relu_cache))
     dx, dweight, _ = conv2d_backward(dy, conv_cache)

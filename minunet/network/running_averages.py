@@ -38,15 +38,15 @@ def first_running(params: Params) -> Params:
     return _of_levels(of, params["encode"], params["bottom"], params["decode"]) if has_norm(params) else {}
 
 
-def statistics(cache: UnetCache) -> Params:
+def statistics(cache: UnetCache, parts: int = 1) -> Params:
     """Return the mean and the unbiased variance of each normalisation in this batch, in the structure of the averages.
 
-    An empty dict if the network has none.
+    An empty dict if the network has none. The cache may be that of one of several equal parts of the batch.
     """
 
     def of(level: object) -> Params:
         double_conv = getattr(level, "conv", level)
-        return {norm: _unbiased(getattr(double_conv, norm)) for _, norm in PAIRS}
+        return {norm: _unbiased(getattr(double_conv, norm), parts) for _, norm in PAIRS}
 
     return {} if cache.bottom.norm1 is None else _of_levels(of, cache.encode, cache.bottom, cache.decode)
 
@@ -95,8 +95,8 @@ def _zeros_and_ones(gamma: Array) -> Params:
     return {"mean": xp.zeros_like(gamma), "variance": xp.ones_like(gamma)}
 
 
-def _unbiased(cache: BatchNormCache) -> Params:
+def _unbiased(cache: BatchNormCache, parts: int) -> Params:
     """Return mean and variance; M pixels lie nearer to their own mean than to the true one, so M - 1 divides."""
     N, _, H, W = cache.x_hat.shape
-    M = N * H * W
+    M = parts * N * H * W
     return {"mean": cache.mean, "variance": cache.variance * (M / (M - 1))}

@@ -20,10 +20,13 @@ Stack = tuple[Array, Array, Array | None]  # x (N, C, tile, tile), labels and we
 Pass = tuple[Stack, int]  # tiles, as `stacked` returns them, and the number of the first one
 
 
-def gradient_of(config: Config, params: Params, tiles: Stack, number: int) -> tuple[Array, Params, Params]:
+def gradient_of(
+    config: Config, params: Params, tiles: Stack, number: int, parts: int = 1
+) -> tuple[Array, Params, Params]:
     """Go forward and backward with tiles as `stacked` returns them, the first of which has this number.
 
-    Return the mean loss, the gradients and the statistics of batch normalisation.
+    Return the mean loss, the gradients and the statistics of batch normalisation. Where the tiles are one of several
+    equal parts of a pass, return its share of the loss and of the gradients.
     """
     xp = array_module(params["head"]["bias"])
     x, labels, weights = tiles
@@ -33,12 +36,14 @@ def gradient_of(config: Config, params: Params, tiles: Stack, number: int) -> tu
     rng = np.random.default_rng([config.seed, number, 1])
     logits, cache = unet_forward(params, x, config.dropout_rate, rng)  # (N, K, output, output)
     loss, loss_cache = softmax_cross_entropy_forward(logits, labels, weights)
-    dlogits = softmax_cross_entropy_backward(xp.ones((), x.dtype), loss_cache)
-    return loss, unet_backward(dlogits, cache), statistics(cache)
+    dlogits = softmax_cross_entropy_backward(xp.full((), 1 / parts, x.dtype), loss_cache)
+    return loss / parts if parts > 1 else loss, unet_backward(dlogits, cache), statistics(cache, parts)
 
 
 def on_threads(config: Config, params: Params, passes: Sequence[Pass]) -> list[tuple[Array, Params, Params]]:
     """Return what `gradient_of` does for each pass; the cores share them as `tiles_at_once.py` says."""
+    if len(passes) == 1:
+        return [gradient_of(config, params, *passes[0])]
     at_once = passes_at_once(params, passes)
     return side_by_side(lambda one: gradient_of(config, params, *one), passes, at_once)
 

@@ -1,18 +1,22 @@
-"""A batch of several passes on a CPU: a process of its own for each core.
+"""A batch on a CPU: a process of its own for each core.
 
 The threads of one process share Python's lock. Each needs it between two operations of NumPy, thousands of times in a
 step, and often finds another one holding it. Processes share nothing: in a small network two of them make nearly twice
 the steps of one, two threads far less (`python benchmarks/cores.py`).
 
     this process      draws the tiles, has the parameters, takes the step
-    each helper       gets parameters and passes     through its standard input
+    each helper       gets parameters and tiles      through its standard input
                       gives back the gradients       through its standard output
 
-A helper knows nothing of the run and keeps nothing. So it can be lost without harm: this process then does all passes
-itself. The result is the same, bit for bit, as a pass depends only on its tiles and the parameters.
+Of several passes each process takes some. Of a single pair of tiles, which are normalised together, two processes take
+one each, and at each normalisation tell each other what they found on it (see `fast/cpu/batch_norm.py`).
+
+A helper knows nothing of the run and keeps nothing. So it can be lost without harm: this process then does all of it
+itself. The result is the same, bit for bit.
 """
 
 import contextlib
+import functools
 import os
 import pickle
 import signal
@@ -26,12 +30,16 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from minunet.backend import Params
+from minunet.backend import Array, Params, flatten
+from minunet.fast.cpu.batch_norm import exchanging
 from minunet.fast.cpu.limits import THREADS
 from minunet.fast.cpu.memory import keep_freed_memory
 from minunet.fast.cpu.parallel import in_parallel
+from minunet.fast.environment import convolution_choice
+from minunet.network.checks import has_norm
+from minunet.training.batch import PAIR
 from minunet.training.config import Config
-from minunet.training.gradient import Pass, gradient_of, on_threads, passes_at_once
+from minunet.training.gradient import Pass, Stack, gradient_of, on_threads, passes_at_once
 
 PATIENCE = 2.0  # seconds of training before helpers are started: a shorter run is over before they are ready
 PIPE = 2**20  # bytes that a pipe may hold: with the usual 64 KiB the two sides would take turns dozens of times
@@ -60,19 +68,17 @@ class Processes:
 
     def __call__(self, config: Config, params: Params, passes: Sequence[Pass]) -> list[tuple]:
         """Return what `gradient_of` does for each pass."""
-        count = min(passes_at_once(params, passes), len(passes))
+        is_shared = can_be_shared(config, params, passes)
+        parts = PAIR if is_shared else len(passes)
+        count = min(parts, passes_at_once(params, passes)) if parts > 1 else 1
         if count == 1 or not self.can_start or time.monotonic() < self.wanted_from:
             return on_threads(config, params, passes)
-        shares = [passes[k::count] for k in range(count)]
-        results: list[Any] = [None] * len(passes)
         try:
             while len(self.helpers) < count - 1:
                 self.helpers.append(start_helper())
-            for helper, share in zip(self.helpers, shares[1:], strict=False):
-                give(helper, (config, params, share))
-            results[::count] = [result for one in shares[0] for result in gradients(config, params, [one])]
-            for k, helper in enumerate(self.helpers[: count - 1], start=1):
-                results[k::count] = pickle.load(helper.answers)
+            if is_shared:
+                return [a_tile_each(self.helpers[0], config, params, *passes[0])]
+            return some_passes_each(self.helpers[: count - 1], config, params, passes)
         except LOST as error:
             self.can_start = False
             self.__exit__()
@@ -82,15 +88,14 @@ class Processes:
                 stacklevel=2,
             )
             return on_threads(config, params, passes)
-        return results
 
 
 class Helper(NamedTuple):
-    """A process that computes gradients."""
+    """The other end of a process; for the helper itself, this process."""
 
-    process: subprocess.Popen
-    questions: IO[bytes]
-    answers: IO[bytes]
+    heard: IO[bytes]
+    told: IO[bytes]
+    process: subprocess.Popen | None = None
 
 
 def start_helper() -> Helper:
@@ -105,22 +110,50 @@ def start_helper() -> Helper:
         env={**os.environ, **dict.fromkeys(THREADS, "1")},
     )
     assert process.stdin and process.stdout  # as asked for
-    return Helper(process, process.stdin, process.stdout)
-
-
-def give(helper: Helper, question: tuple) -> None:
-    """Send a question; the answer is read later, so that all helpers compute meanwhile."""
-    pickle.dump(question, helper.questions, protocol=5)
-    helper.questions.flush()
+    return Helper(process.stdout, process.stdin, process)
 
 
 def end(helper: Helper) -> None:
     """End a helper, whatever it does: it has nothing to lose."""
+    assert helper.process
     helper.process.kill()
-    for pipe in (helper.questions, helper.answers):
-        with contextlib.suppress(OSError):  # what it was being sent
+    for pipe in (helper.heard, helper.told):
+        with contextlib.suppress(OSError):  # what it was being told
             pipe.close()
     helper.process.wait()
+
+
+def tell(other: Helper, thing: Any) -> None:
+    pickle.dump(thing, other.told, protocol=5)
+    other.told.flush()
+
+
+def hear(other: Helper) -> Any:
+    return pickle.load(other.heard)
+
+
+def serve() -> None:
+    """Do what is asked until nothing more is, in a process of its own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it too, and the step is still needed
+    caller = Helper(sys.stdin.buffer, sys.stdout.buffer)
+    keep_freed_memory()
+    np.seterr(all="ignore")  # the other process looks at the loss
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        while True:
+            name, *args = hear(caller)
+            tell(caller, second_tile(caller, *args) if name == "second tile" else gradients(*args))
+
+
+def some_passes_each(helpers: list[Helper], config: Config, params: Params, passes: Sequence[Pass]) -> list[tuple]:
+    """Return what `gradient_of` does for each pass; this process takes the first one, and so on in turn."""
+    count = len(helpers) + 1
+    for k, helper in enumerate(helpers, start=1):
+        tell(helper, ("passes", config, params, passes[k::count]))
+    results: list[Any] = [None] * len(passes)
+    results[::count] = gradients(config, params, passes[::count])
+    for k, helper in enumerate(helpers, start=1):
+        results[k::count] = hear(helper)
+    return results
 
 
 def gradients(config: Config, params: Params, passes: Sequence[Pass]) -> list[tuple]:
@@ -128,14 +161,48 @@ def gradients(config: Config, params: Params, passes: Sequence[Pass]) -> list[tu
     return [in_parallel(lambda one: gradient_of(config, params, *one), [one])[0] for one in passes]
 
 
-def serve() -> None:
-    """Answer questions until there are no more, in a process of its own."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it too, and the step is still needed
-    questions, answers = sys.stdin.buffer, sys.stdout.buffer
-    keep_freed_memory()
-    np.seterr(all="ignore")  # the other process looks at the loss
-    with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
-        while True:
-            answer = gradients(*pickle.load(questions))
-            pickle.dump(answer, answers, protocol=5)
-            answers.flush()
+def can_be_shared(config: Config, params: Params, passes: Sequence[Pass]) -> bool:
+    """Return whether there is one pair of tiles, of which two processes can take one each, with the same result."""
+    (x, _, _), _ = passes[0]
+    is_pair = len(passes) == 1 and len(x) == PAIR and has_norm(params)
+    has_two_classes = len(params["head"]["bias"]) == PAIR  # else the loss is a mean over both tiles at once
+    return is_pair and has_two_classes and not config.dropout_rate and convolution_choice() != "readable"
+
+
+def a_tile_each(helper: Helper, config: Config, params: Params, tiles: Stack, number: int) -> tuple:
+    """Return what `gradient_of` does for a pair of tiles."""
+    tell(helper, ("second tile", config, params, tile_of(tiles, 1), number))
+    loss, grads, statistics = half(exchange_as_first, helper, config, params, tile_of(tiles, 0), number)
+    other_loss, other_grads, _ = hear(helper)
+    others = flatten(other_grads)
+    for name, gradient in flatten(grads).items():
+        if "norm" not in name:  # its sums are over both tiles already
+            gradient += others[name]
+    return loss + other_loss, grads, statistics
+
+
+def second_tile(caller: Helper, config: Config, params: Params, tile: Stack, number: int) -> tuple:
+    return half(exchange_as_second, caller, config, params, tile, number)
+
+
+def half(exchange, other: Helper, config: Config, params: Params, tile: Stack, number: int) -> tuple:
+    """Return what `gradient_of` does for one tile of a pair, on one core."""
+    with exchanging(functools.partial(exchange, other)):
+        return in_parallel(lambda one: gradient_of(config, params, one, number, parts=PAIR), [tile])[0]
+
+
+def exchange_as_first(other: Helper, own: Array) -> Array:
+    tell(other, own)
+    return np.concatenate([own, hear(other)])
+
+
+def exchange_as_second(other: Helper, own: Array) -> Array:
+    theirs = hear(other)  # first one, then the other: if both told first, both pipes might be full
+    tell(other, own)
+    return np.concatenate([theirs, own])
+
+
+def tile_of(tiles: Stack, which: int) -> Stack:
+    """Return one tile of a pair, as `stacked` returns a single one."""
+    (x, labels, weights), one = tiles, slice(which, which + 1)
+    return x[one], labels[one], None if weights is None else weights[one]

@@ -205,7 +205,7 @@ def batch_step(
     numbers = ranks.tiles(step, len(tiles) * ranks.size)
     size = together(len(tiles), is_normalised=bool(run.running))
     passes = [(stacked(tiles[i : i + size]), numbers[i]) for i in range(0, len(tiles), size)]
-    if len(passes) == 1:
+    if len(passes) == 1 and array_module(run.params["head"]["bias"]) is not np:
         gradients = [by_graph(gradient_of, run.config, run.params, *passes[0])]
     else:
         gradients = share(run.config, run.params, passes)

@@ -17,7 +17,7 @@ from minunet.data import load_data
 from minunet.training import processes
 from minunet.training.config import Config
 from minunet.training.gradient import gradient_of, on_threads
-from minunet.training.processes import Processes
+from minunet.training.processes import Processes, exchange_as_first
 from minunet.training.train import start, train_steps
 
 SMALL = {"base_channels": 4, "depth": 1, "tile": 36, "seed": 1}
@@ -51,8 +51,13 @@ def assert_same(run, other):
 
 @pytest.mark.parametrize(
     "config",
-    [PAIRS, Config(**SMALL, batch=3, steps=3, norm="none", dropout_rate=0.3, optimiser="sgd")],
-    ids=["pairs", "three tiles with dropout"],
+    [
+        PAIRS,
+        PAIRS._replace(batch=2),
+        PAIRS._replace(batch=2, base_channels=32, tile=60, steps=2),  # all ways of a convolution
+        Config(**SMALL, batch=3, steps=3, norm="none", dropout_rate=0.3, optimiser="sgd"),
+    ],
+    ids=["two pairs", "a pair", "a pair in a wider network", "three tiles with dropout"],
 )
 def test_two_processes_train_as_one(dataset, two_cores, config):
     with Processes(patience=0) as share:
@@ -80,6 +85,40 @@ def test_a_process_that_is_lost_is_done_without(dataset, two_cores):
         run = trained(PAIRS, dataset, share, after_a_step=lose)
         assert not share.helpers and not share.can_start
     assert_same(run, trained(PAIRS, dataset, on_threads))
+
+
+def test_a_process_that_is_lost_within_a_step_is_done_without(dataset, two_cores, monkeypatch):
+    calls = []
+
+    def tell_and_lose(other, own):
+        calls.append(own)
+        if len(calls) == 3:
+            other.process.kill()
+            other.process.wait()
+        return exchange_as_first(other, own)
+
+    monkeypatch.setattr(processes, "exchange_as_first", tell_and_lose)
+    config = PAIRS._replace(batch=2)
+    with Processes(patience=0) as share, pytest.warns(UserWarning, match="has ended"):
+        run = trained(config, dataset, share)
+    assert len(calls) == 3
+    assert_same(run, trained(config, dataset, on_threads))
+
+
+@pytest.mark.parametrize("change", [{"dropout_rate": 0.5}, {"norm": "none", "batch": 1}, {"batch": 1}])
+def test_what_two_processes_cannot_share_starts_none(dataset, two_cores, change):
+    with Processes(patience=0) as share:
+        trained(PAIRS._replace(**{"batch": 2, "steps": 1, **change}), dataset, share)
+        assert not share.helpers
+
+
+def test_a_pair_is_not_shared_by_the_readable_way_or_with_three_classes(dataset, two_cores, monkeypatch):
+    three = dataset._replace(num_classes=3)
+    with Processes(patience=0) as share:
+        trained(PAIRS._replace(batch=2, steps=1), three, share)
+        monkeypatch.setenv("MINUNET_CONVOLUTION", "readable")
+        trained(PAIRS._replace(batch=2, steps=1), dataset, share)
+        assert not share.helpers
 
 
 def test_a_process_that_cannot_start_is_done_without(dataset, two_cores, monkeypatch, tmp_path):

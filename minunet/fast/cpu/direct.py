@@ -73,7 +73,8 @@ def backward(dy: Array, y: Array | None, x: Array, weight: Array, with_dx: bool)
         return _dtaps(seen, own, KH, KW), sum_of_pixels(own)
 
     rows = H if with_dx else H - KH + 1
-    dtaps, dbias = (total(shares) for shares in zip(*in_parallel(work, bands(N, rows, images[0, 0].size)), strict=True))
+    shares = in_parallel(work, bands(N, rows, images[0, 0].size))
+    dtaps, dbias = (total(of_bands, N) for of_bands in zip(*shares, strict=True))
     dkernels = dtaps.reshape(KW, KH, -1, F).transpose(3, 2, 1, 0)  # (F, C, KH, KW)
     return dx, _weight_of(dkernels, weight.shape), dbias
 
@@ -173,7 +174,21 @@ def _as_many_zeros(count: int, dtype: np.dtype) -> Array:
     return np.zeros(count, dtype)
 
 
-def total(arrays: Sequence[Array]) -> Array:
+def total(of_bands: Sequence[Array], N: int) -> Array:
+    """Return the sum of what was found on the bands of N images; some of the arrays are changed.
+
+    It is the sum of the images' sums: so it is the same, bit for bit, where each image is another process's.
+    """
+    return in_order(by_image(of_bands, N))
+
+
+def by_image(of_bands: Sequence[Array], N: int) -> list[Array]:
+    """Return the sum for each image of what was found on the bands of N images."""
+    count = len(of_bands) // N
+    return [in_order(of_bands[n * count : (n + 1) * count]) for n in range(N)]
+
+
+def in_order(arrays: Sequence[Array]) -> Array:
     """Return the sum of the arrays, in their order; the first one is changed."""
     result, *others = arrays
     for array in others:

@@ -67,7 +67,7 @@ def up_conv_backward(dy, cache):
         return dtaps, sum_of_pixels(dproduct)
 
     shares = in_parallel(work, bands(N, H, (C + 4 * F) * W))
-    dtaps, dbias = (total(parts) for parts in zip(*shares, strict=True))
+    dtaps, dbias = (total(of_bands, N) for of_bands in zip(*shares, strict=True))
     dweight = np.ascontiguousarray(dtaps.reshape(2, 2, F, C).transpose(3, 2, 0, 1))
     return dx, dweight, dbias.reshape(4, F).sum(axis=0)
 

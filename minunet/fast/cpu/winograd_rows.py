@@ -29,7 +29,7 @@ from minunet.backend import Array
 from minunet.fast import thresholds
 from minunet.fast.cpu import by_rows, memory
 from minunet.fast.cpu.by_rows import Band, along_row, bands, rows_of
-from minunet.fast.cpu.direct import finish, framed_band, sum_of_pixels, total
+from minunet.fast.cpu.direct import by_image, finish, framed_band, in_order, sum_of_pixels, total
 from minunet.fast.cpu.parallel import in_parallel
 from minunet.fast.cpu.winograd import A, B, G
 
@@ -73,9 +73,11 @@ def backward(dy: Array, y: Array | None, x: Array, weight: Array, with_dx: bool)
             _interpolate(_products(U, D), dx_rows[n, start:stop], is_long)
         return _kernel_gradient(D, images[n, start:stop], is_long), sum_of_pixels(own)
 
-    dU, dbias = (total(shares) for shares in zip(*in_parallel(work, _bands(N, H, max(3 * F, C) * W)), strict=True))
-    dtaps = _of_kernels(G.T, dU.reshape(6, -1)).reshape(3, 3, F, C)  # (kh, kw, f, c) of the turned kernel
-    return dx, np.ascontiguousarray(dtaps[::-1, ::-1].transpose(2, 3, 0, 1)), dbias
+    shares = in_parallel(work, _bands(N, H, max(3 * F, C) * W))
+    dU_of_bands, dbias_of_bands = zip(*shares, strict=True)
+    dtaps = in_order([_of_kernels(G.T, dU.reshape(6, -1)) for dU in by_image(dU_of_bands, N)])
+    dtaps = dtaps.reshape(3, 3, F, C)  # (kh, kw, f, c) of the turned kernel
+    return dx, np.ascontiguousarray(dtaps[::-1, ::-1].transpose(2, 3, 0, 1)), total(dbias_of_bands, N)
 
 
 def _products_are_long(weight: Array) -> bool:
