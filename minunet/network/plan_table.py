@@ -6,6 +6,7 @@ The plans depend on shapes and on the number of cores; `minunet/fast/plan.py` ex
 """
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,23 +14,30 @@ import numpy as np
 from minunet.backend import Array
 from minunet.fast.cpu.parallel import threads
 from minunet.fast.plan import Plan, plan
-from minunet.network.summary import layer_rows
+from minunet.network.summary import LayerRow, layer_rows
 
 
 def plan_table(height: int = 572, width: int = 572, **network: Any) -> str:
     """Return the table for an input of this size, by default that of Fig. 1; `network` as for `layer_rows`."""
     lines = [f"{'layer':<16} {'kernel':<6} {'channels':>12} {'output':>9}  {'forward':<30} backward"]
+    for row, *both in plans(height, width, **network):
+        kernel = "3x3" if row.is_3x3 else "1x1"
+        forward, backward = map(_in_words, both)
+        channels, size = f"{row.in_channels} -> {row.out_channels}", f"{row.height}x{row.width}"
+        lines.append(f"{row.name:<16} {kernel}    {channels:>12} {size:>9}  {forward:<30} {backward}")
+    count = threads()
+    return "\n".join([*lines, f"shared by {count} {'thread' if count == 1 else 'threads'}"])
+
+
+def plans(height: int, width: int, **network: Any) -> Iterator[tuple[LayerRow, Plan, Plan]]:
+    """Yield each convolution of a network, and its plans forward and backward."""
     for row in layer_rows(height, width, **network):
         if row.kind == "up-conv 2x2":
             continue
         kernel = 3 if row.is_3x3 else 1
         x = _shape_only(1, row.in_channels, row.height + kernel - 1, row.width + kernel - 1)
         weight = _shape_only(row.out_channels, row.in_channels, kernel, kernel)
-        forward, backward = (_in_words(plan(x, weight, backward=way)) for way in (False, True))
-        channels, size = f"{row.in_channels} -> {row.out_channels}", f"{row.height}x{row.width}"
-        lines.append(f"{row.name:<16} {kernel}x{kernel}    {channels:>12} {size:>9}  {forward:<30} {backward}")
-    count = threads()
-    return "\n".join([*lines, f"shared by {count} {'thread' if count == 1 else 'threads'}"])
+        yield row, plan(x, weight, backward=False), plan(x, weight, backward=True)
 
 
 def _shape_only(*shape: int) -> Array:

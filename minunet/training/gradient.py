@@ -26,7 +26,8 @@ def gradient_of(
     """Go forward and backward with tiles as `stacked` returns them, the first of which has this number.
 
     Return the mean loss, the gradients and the statistics of batch normalisation. Where the tiles are one of several
-    equal parts of a pass, return its share of the loss and of the gradients.
+    equal parts of a pass, within `exchanging` of `fast/cpu/batch_norm.py`, return its share of the loss and of the
+    gradients; but those of gamma and beta, and the statistics, are of all parts.
     """
     xp = array_module(params["head"]["bias"])
     x, labels, weights = tiles
@@ -37,7 +38,9 @@ def gradient_of(
     logits, cache = unet_forward(params, x, config.dropout_rate, rng)  # (N, K, output, output)
     loss, loss_cache = softmax_cross_entropy_forward(logits, labels, weights)
     dlogits = softmax_cross_entropy_backward(xp.full((), 1 / parts, x.dtype), loss_cache)
-    return loss / parts if parts > 1 else loss, unet_backward(dlogits, cache), statistics(cache, parts)
+    if parts > 1:
+        loss = loss * x.dtype.type(1 / parts)
+    return loss, unet_backward(dlogits, cache), statistics(cache, parts)
 
 
 def on_threads(config: Config, params: Params, passes: Sequence[Pass]) -> list[tuple[Array, Params, Params]]:

@@ -44,7 +44,7 @@ def run_bytes(config: Config, dataset: Dataset, params: Params) -> int:
     size = together(config.batch, has_norm(params))
     at_once = tiles_at_once(params, config.tile, config.tile, with_backward=True, together=size)
     step = backward_bytes(config.tile, min(config.batch, size * at_once), config.batch // size, **network)
-    step += PROCESS * (min(config.batch // size, at_once) - 1)
+    step += PROCESS * (min(config.batch, at_once) - 1)
     maps = MAPS * max(sample.labels.size for sample in dataset.train)
     at_the_end = evaluation_bytes(params, dataset.validation) if dataset.validation else 0
     return copies + 4 * arrays * parameter_count(**network) + max(step, maps, at_the_end)

@@ -51,8 +51,8 @@ def train(
     progress : bool
         Show a progress bar.
     processes : bool
-        Whether the pairs of tiles of a larger batch are computed in a process each, as by `minunet train`: quicker, on
-        several cores. The processes import minunet anew, so they don't know of functions of it that you replaced.
+        Whether several processes compute the tiles of a batch, as for `minunet train`: quicker on several cores. They
+        import minunet anew, so they don't know what you have changed in it.
     **settings
         Any other setting of `minunet.training.config.Config`, such as base_channels=8, tile=108, device="gpu".
 

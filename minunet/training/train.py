@@ -10,7 +10,7 @@ momentum        0.9 instead of 0.99, which needs far more steps than a few minut
 augmentation    symmetries: the tile's random place, and the eight symmetries of the square
                 jitter: other grey values too, channel by channel, as images differ in light and staining
                 elastic: other grey values, any angle and elastic deformation; see `data/augment.py`
-batch           two tiles instead of one, for the normalisation; with more, each core takes two (see `processes.py`)
+batch           two tiles instead of one, for the normalisation; the cores share them (see `processes.py`)
 norm            none; or batch: batch normalisation, by the statistics over the pixels of two tiles (see `batch.py`);
                 by running averages at prediction
 

@@ -241,9 +241,9 @@ def training_step(params, velocity, tile, learning_rate, momentum=0.9):
 # The library's own step is the same, with a device, dropout and another optimiser to choose. (Adam, the other one,
 # divides each gradient by its own usual size, so that every weight moves by about the learning rate.) It is in three
 # functions. `gradient_of` goes forward and backward with one tile, or with two together. `batch_step` takes the mean of
-# the gradients of a batch of tiles, which several machines may share (notebook 15), and lets the optimiser step.
-# `train_step` calls it with a batch of a single tile, as here. (`statistics`, the running averages and the pairs of
-# tiles belong to batch normalisation, of which notebook 17 tells; this network has none.)
+# the gradients of a batch of tiles, which the cores of a machine and several machines (notebook 15) may share, and lets
+# the optimiser step. `train_step` calls it with a batch of a single tile, as here. (`statistics`, the running averages
+# and the pairs of tiles belong to batch normalisation, of which notebook 17 tells; this network has none.)
 
 # %%
 course.show_source(gradient_of, batch_step, train_step)

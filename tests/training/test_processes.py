@@ -128,19 +128,55 @@ def test_a_process_that_cannot_start_is_done_without(dataset, two_cores, monkeyp
     assert_same(run, trained(PAIRS, dataset, on_threads))
 
 
+def test_what_other_modules_print_in_a_process_is_no_message(dataset, two_cores, monkeypatch, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("print('Loading'); print('coverage on', end='')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Processes(patience=0) as share:
+        run = trained(PAIRS, dataset, share)
+        assert len(share.helpers) == 1
+    assert_same(run, trained(PAIRS, dataset, on_threads))
+
+
+def test_the_last_words_of_a_process_are_told(dataset, two_cores, monkeypatch, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import os, sys; sys.stderr.write('no licence\\n'); os._exit(1)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Processes(patience=0) as share, pytest.warns(UserWarning, match=r"has ended \(no licence\)"):
+        trained(PAIRS._replace(steps=1), dataset, share)
+
+
+def test_a_process_that_is_not_ready_yet_is_not_waited_for(dataset, two_cores, monkeypatch, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import time; time.sleep(60)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Processes(patience=1e-9) as share:
+        run = trained(PAIRS, dataset, share)
+        assert share.helpers[0].waiting.is_alive()
+    assert_same(run, trained(PAIRS, dataset, on_threads))
+
+
+def test_a_network_whose_rounding_depends_on_the_cores_is_not_shared(dataset, two_cores, monkeypatch):
+    monkeypatch.setenv("MINUNET_CONVOLUTION", "winograd")
+    with Processes(patience=0) as share:
+        trained(PAIRS._replace(steps=1), dataset, share)
+        assert not share.helpers
+
+
 def test_a_short_run_starts_none(dataset, two_cores):
     with Processes() as share:
         trained(PAIRS, dataset, share)
         assert not share.helpers
 
 
-def test_an_error_in_a_pass_ends_the_processes(dataset, two_cores, monkeypatch):
-    with pytest.raises(MemoryError), Processes(patience=0) as share:
+def test_after_an_error_no_answer_is_taken_for_that_to_another_question(dataset, two_cores, monkeypatch):
+    with Processes(patience=0) as share:
         trained(PAIRS._replace(steps=1), dataset, share)
         (helper,) = share.helpers
         monkeypatch.setattr(processes, "gradient_of", out_of_memory)
-        trained(PAIRS, dataset, share)
-    assert helper.process.poll() is not None
+        with pytest.raises(MemoryError):
+            trained(PAIRS, dataset, share)
+        assert helper.process.poll() is not None and not share.helpers
+        monkeypatch.undo()
+        assert_same(trained(PAIRS, dataset, share), trained(PAIRS, dataset, on_threads))
+        assert not share.helpers
 
 
 def out_of_memory(*args):
@@ -150,8 +186,8 @@ def out_of_memory(*args):
 def test_train_on_arrays_takes_processes(two_cores, monkeypatch, rng):
     monkeypatch.setattr(processes, "PATIENCE", 0.0)
     started = []
-    begin = processes.start_helper
-    monkeypatch.setattr(processes, "start_helper", lambda: started.append(1) or begin())
+    begin = processes.start
+    monkeypatch.setattr(processes, "start", lambda *args: started.append(1) or begin(*args))
     image = rng.random((60, 50))
     networks = [train_on_arrays(image, processes=several) for several in (False, True)]
     assert started == [1]
@@ -167,8 +203,8 @@ def train_on_arrays(image, **options):
 def test_the_command_takes_processes(monkeypatch, cells_folder, tmp_path):
     monkeypatch.setattr(processes, "PATIENCE", 0.0)
     helpers = []
-    begin = processes.start_helper
-    monkeypatch.setattr(processes, "start_helper", lambda: helpers.append(begin()) or helpers[0])
+    begin = processes.start
+    monkeypatch.setattr(processes, "start", lambda *args: helpers.append(begin(*args)) or helpers[0])
     options = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--batch", "4", "--steps", "2"]
     assert main(["train", "--data", f"folder:{cells_folder}", *options, "--out", str(tmp_path / "run")]) == 0
     (helper,) = helpers
@@ -179,8 +215,8 @@ def test_the_command_takes_processes(monkeypatch, cells_folder, tmp_path):
 def test_no_process_outlives_a_killed_run():
     script = textwrap.dedent("""
         import time
-        from minunet.training.processes import start_helper
-        print(start_helper().process.pid, flush=True)
+        from minunet.training import helper, processes
+        print(helper.start(processes.serve, 1).process.pid, flush=True)
         time.sleep(60)
     """)
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as run:

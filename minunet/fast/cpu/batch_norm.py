@@ -34,6 +34,7 @@ from minunet.fast.cpu.direct import relu, sum_of_pixels
 from minunet.fast.cpu.parallel import in_parallel
 from minunet.layers.batch_norm import BatchNormCache
 
+# Set by `exchanging` rather than passed: the layers between it and the normalisations need not know of it
 _exchange = contextvars.ContextVar[Callable[[Array], Array] | None]("_exchange", default=None)
 
 
@@ -73,7 +74,10 @@ def norm_relu_forward(x: Array, gamma: Array, beta: Array, epsilon: float) -> tu
 
 
 def norm_relu_backward(dy: Array, y: Array, cache: BatchNormCache) -> tuple[Array, Array, Array]:
-    """Return dx (N, C, H, W), dgamma (C,) and dbeta (C,); y is the output of `norm_relu_forward`."""
+    """Return dx (N, C, H, W), dgamma (C,) and dbeta (C,); y is the output of `norm_relu_forward`.
+
+    Within `exchanging` dgamma and dbeta are sums over the images of both processes.
+    """
     x_hat, gamma, _, variance, epsilon = cache
     N, C, H, W = x_hat.shape
     dtype = x_hat.dtype

@@ -38,7 +38,7 @@ def forward(x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
     F, _, KH, KW = weight.shape
     N, H, _, W = images.shape
     y = by_rows.empty(N, F, H - KH + 1, W - KW + 1, x.dtype)
-    rows, taps, bias_of_row = rows_of(y), _taps(weight), along_row(bias, y.shape[3])
+    rows, taps, bias_of_row = rows_of(y), _taps(weight), bias_along_row(bias, y.shape[3])
 
     def work(band: Band) -> None:
         seen = images[band.image, band.start : band.stop + KH - 1]
@@ -145,9 +145,14 @@ def framed_band(dy: Array, y: Array | None, band: Band, KH: int, KW: int) -> tup
     return framed, inside[start - first :]
 
 
-def finish(y: Array, bias_of_row: Array, with_relu: bool) -> None:
-    """Add the bias, repeated along a row, to y (rows, F, OW), and do the ReLU, in place; y must be contiguous."""
-    if bias_of_row.any():  # a convolution before a normalisation has none
+def bias_along_row(bias: Array, OW: int) -> Array | None:
+    """Return the bias for each number of a row of y, (F OW,); None if it is 0, as before a normalisation."""
+    return along_row(bias, OW) if bias.any() else None
+
+
+def finish(y: Array, bias_of_row: Array | None, with_relu: bool) -> None:
+    """Add the bias to y (rows, F, OW), and do the ReLU, in place; y must be contiguous."""
+    if bias_of_row is not None:
         flat = y.reshape(len(y), -1)
         flat += bias_of_row
     if with_relu:

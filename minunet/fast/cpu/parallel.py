@@ -142,6 +142,19 @@ def _blas_on_one_core() -> Iterator[int]:
                 library.set_num_threads(count)
 
 
+@contextmanager
+def limited_to(count: int) -> Iterator[None]:
+    """Let this process use so many threads until the block ends, at most."""
+    before = [(library, library.num_threads) for library in _blas()]
+    for library, most in before:
+        library.set_num_threads(min(most, count))
+    try:
+        yield
+    finally:
+        for library, most in before:
+            library.set_num_threads(most)
+
+
 @functools.cache
 def _blas() -> list:
     from threadpoolctl import ThreadpoolController  # here, since the search for BLAS takes a while

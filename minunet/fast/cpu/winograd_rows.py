@@ -28,8 +28,8 @@ from numpy.lib.stride_tricks import as_strided
 from minunet.backend import Array
 from minunet.fast import thresholds
 from minunet.fast.cpu import by_rows, memory
-from minunet.fast.cpu.by_rows import Band, along_row, bands, rows_of
-from minunet.fast.cpu.direct import by_image, finish, framed_band, in_order, sum_of_pixels, total
+from minunet.fast.cpu.by_rows import Band, bands, rows_of
+from minunet.fast.cpu.direct import bias_along_row, by_image, finish, framed_band, in_order, sum_of_pixels, total
 from minunet.fast.cpu.parallel import in_parallel
 from minunet.fast.cpu.winograd import A, B, G
 
@@ -41,7 +41,7 @@ def forward(x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
     F = len(weight)
     y = by_rows.empty(N, F, H - 2, W - 2, x.dtype)
     rows, U, is_long = rows_of(y), _evaluate_kernels(weight), _products_are_long(weight)
-    bias_of_row = along_row(bias, W - 2)
+    bias_of_row = bias_along_row(bias, W - 2)
 
     def work(band: Band) -> None:
         start, stop = 4 * band.start, 4 * band.stop  # a band is some groups of four rows
