@@ -71,8 +71,8 @@ def _add_network_options(group, default: Config) -> None:
     tile = f"side of the square that the network sees in a step, in pixels; default {default.tile}"
     group.add_argument("--tile", type=int, metavar="N", help=tile)
     batch = (
-        "squares in a step; default 2, or with mpirun two for each process. With N cores, 2 N a step are the most squares "
-        "a minute, and fewer steps"
+        "squares in a step; default 2, or with mpirun two for each process. With N cores, 2 N a step are the most "
+        "squares a minute, in fewer steps"
     )
     group.add_argument("--batch", type=int, metavar="N", help=batch)
     norm = f"batch: batch normalisation after each 3x3 convolution while training; default {default.norm}"
