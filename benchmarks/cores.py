@@ -2,9 +2,9 @@
 
     python benchmarks/cores.py --seconds 60 [--batches 2 4] [--base-channels 16] [--tile 220]
 
-Without batch normalisation and with it, where two tiles go through the network together: of a batch of two, each of two
-processes takes a tile, and of a larger batch some pairs. In turn, since other programs on the machine then slow down all
-alike. The result is the same each time, bit for bit, or the script says so and fails.
+Without batch normalisation and with it, where two tiles go through the network together: of a batch of two, each of
+two processes takes a tile, and of a larger batch some pairs. In turn, since other programs on the machine then slow
+down all alike. The result is the same each time, bit for bit, or the script says so and fails.
 """
 
 import argparse

@@ -32,7 +32,7 @@ from minunet.fast.cpu.parallel import limited_to, threads
 from minunet.fast.environment import convolution_choice
 from minunet.network.checks import has_norm
 from minunet.network.memory_needed import network_of
-from minunet.network.plan_table import plans
+from minunet.network.plans import plans
 from minunet.training.batch import PAIR
 from minunet.training.config import Config
 from minunet.training.gradient import Pass, Stack, gradient_of, on_threads, passes_at_once
