@@ -163,7 +163,8 @@ def train_steps(
             rate = schedule(config, step, done)
             tiles, wait = next(batches)
             with quietly():
-                loss = float(batch_step(run, tiles, step, rate, ranks, share))  # the one place where the host waits
+                # float: on a GPU, the one place where the host waits
+                loss = float(batch_step(run, tiles, step, rate, ranks, share))
                 check_loss(run, tiles, step, loss, ranks)
             seconds += time.monotonic() - began
             history.append({"step": step + 1, "seconds": seconds, "wait": wait, "learning_rate": rate, "loss": loss})
