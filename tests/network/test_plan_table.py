@@ -23,7 +23,7 @@ def test_the_shapes_are_those_that_the_network_has(monkeypatch):
     """Each way depends on the sizes of x and of weight; swapped axes give another one somewhere."""
     seen = []
     monkeypatch.setattr(
-        "minunet.network.plan_table.plan",
+        "minunet.network.plans.plan",
         lambda x, weight, backward: seen.append((x, weight, backward)) or ("way", "rows"),
     )
     monkeypatch.setattr("minunet.network.plan_table._in_words", lambda chosen: chosen[0])

@@ -68,6 +68,7 @@ def test_two_processes_train_as_one(dataset, two_cores, config):
     assert_same(run, trained(config, dataset, on_threads))
 
 
+@pytest.mark.slow
 def test_this_process_does_its_share_alone(dataset, two_cores, monkeypatch):
     done = []
     monkeypatch.setattr(processes, "gradient_of", lambda *args: done.append(args[3]) or gradient_of(*args))
@@ -87,6 +88,7 @@ def test_a_process_that_is_lost_is_done_without(dataset, two_cores):
     assert_same(run, trained(PAIRS, dataset, on_threads))
 
 
+@pytest.mark.slow
 def test_a_process_that_is_lost_within_a_step_is_done_without(dataset, two_cores, monkeypatch):
     calls = []
 
@@ -128,6 +130,7 @@ def test_a_process_that_cannot_start_is_done_without(dataset, two_cores, monkeyp
     assert_same(run, trained(PAIRS, dataset, on_threads))
 
 
+@pytest.mark.slow
 def test_what_other_modules_print_in_a_process_is_no_message(dataset, two_cores, monkeypatch, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("print('Loading'); print('coverage on', end='')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -137,6 +140,7 @@ def test_what_other_modules_print_in_a_process_is_no_message(dataset, two_cores,
     assert_same(run, trained(PAIRS, dataset, on_threads))
 
 
+@pytest.mark.slow
 def test_the_last_words_of_a_process_are_told(dataset, two_cores, monkeypatch, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import os, sys; sys.stderr.write('no licence\\n'); os._exit(1)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -144,6 +148,7 @@ def test_the_last_words_of_a_process_are_told(dataset, two_cores, monkeypatch, t
         trained(PAIRS._replace(steps=1), dataset, share)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_not_ready_yet_is_not_waited_for(dataset, two_cores, monkeypatch, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import time; time.sleep(60)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -183,6 +188,7 @@ def out_of_memory(*args):
     raise MemoryError
 
 
+@pytest.mark.slow
 def test_train_on_arrays_takes_processes(two_cores, monkeypatch, rng):
     monkeypatch.setattr(processes, "PATIENCE", 0.0)
     started = []
@@ -211,6 +217,7 @@ def test_the_command_takes_processes(monkeypatch, cells_folder, tmp_path):
     assert helper.process.poll() is not None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 def test_no_process_outlives_a_killed_run():
     script = textwrap.dedent("""
