@@ -17,8 +17,8 @@ its deviation. With n_b pixels in band b, as Chan, Golub and LeVeque add up vari
 The sums over bands are in float64. Two processes may have an image each of a batch: then each gets what the other one
 found on its bands (`exchanging`), and nothing else that they do depends on the other image.
 
-Below a row of an image is one axis, (C W,), and so is a number for each channel,
-repeated for each pixel of the row: NumPy is quicker on one long axis than on many short ones.
+Below a row of an image is one axis, (C W,), and so is a number for each channel, repeated for each pixel of the row:
+NumPy is quicker on one long axis than on many short ones.
 """
 
 import contextvars
