@@ -3,7 +3,8 @@
     OPENBLAS_NUM_THREADS=1 python benchmarks/step_profile.py [--norm batch] [--steps 40]
 
 One tile, one thread, as from a notebook; milliseconds of the processor, medians over the steps. With
-PYTHONPATH=FOLDER it is the step of another version, which lies in FOLDER.
+PYTHONPATH=FOLDER it is the step of another version, which lies in FOLDER. At last, how much of a forward pass are the
+products of matrices: less time than these no rearrangement of the rest can take.
 """
 
 import argparse
@@ -49,6 +50,34 @@ def main() -> None:
         steps.append({**spent, "the rest": all_of_it - sum(spent.values()), "all of it": all_of_it})
     for group in sorted(steps[-1], key=order):
         print(f"{group:<44}{1e3 * np.median([row[group] for row in steps[STEPS_BEFORE:]]):>8.2f} ms")
+    whole, products = np.median(products_of_forward(options.norm, options.steps), axis=0)
+    print(f"a forward pass takes {1e3 * whole:.1f} ms, the products of matrices in it {1e3 * products:.1f} ms")
+
+
+def products_of_forward(norm: str, steps: int) -> list[tuple[float, float]]:
+    """Return the seconds of forward passes, and of the products of matrices in each."""
+    rng, spent, matmul = np.random.default_rng(0), [0.0], np.matmul
+    params = minunet.init_unet(rng, base_channels=BASE_CHANNELS, depth=DEPTH, **norm_of(norm))
+    x = rng.standard_normal((1, 1, TILE, TILE)).astype(np.float32)
+
+    def with_clock(*args, **options):
+        began = time.process_time()
+        result = matmul(*args, **options)
+        spent[0] += time.process_time() - began
+        return result
+
+    times = []
+    np.matmul = with_clock
+    for _ in range(STEPS_BEFORE + steps):
+        spent[0], began = 0.0, time.process_time()
+        unet.unet_forward(params, x)
+        times.append((time.process_time() - began, spent[0]))
+    np.matmul = matmul
+    return times[STEPS_BEFORE:]
+
+
+def norm_of(norm: str) -> dict[str, str]:
+    return {} if norm == "none" else {"norm": norm}  # older versions have none
 
 
 def timed(function, name: str, way: str, spent: dict[str, float]):
@@ -83,8 +112,7 @@ def order(group: str) -> tuple:
 def training_step(norm: str, spent: dict[str, float]):
     """Return a function that makes a step with one tile of random numbers."""
     rng = np.random.default_rng(0)
-    norm = {} if norm == "none" else {"norm": norm}  # older versions have none
-    params = minunet.init_unet(rng, base_channels=BASE_CHANNELS, depth=DEPTH, **norm)
+    params = minunet.init_unet(rng, base_channels=BASE_CHANNELS, depth=DEPTH, **norm_of(norm))
     moments, output = minunet.init_moments(params), minunet.output_size(TILE, DEPTH)
     x = rng.standard_normal((1, 1, TILE, TILE)).astype(np.float32)
     labels = rng.integers(0, 2, (1, output, output))
