@@ -12,18 +12,15 @@ import contextlib
 import time
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minunet import flatten
 from minunet.cli.bench.minunet_side import random_tiles
-from minunet.data.normalisation import Normalisation
-from minunet.network.initialise import init_unet
-from minunet.network.running_averages import first_running
-from minunet.training.config import Config, norm_of
+from minunet.data import Dataset, load_data
+from minunet.fast.cpu.parallel import limited_to
+from minunet.training.config import Config
 from minunet.training.gradient import on_threads
-from minunet.training.optimisers import init_moments
 from minunet.training.processes import Processes
-from minunet.training.train import Run, batch_step
+from minunet.training.train import batch_step, start
 
 RATE = 1e-4
 LEAST = 3  # rounds
@@ -37,12 +34,13 @@ def main() -> None:
     parser.add_argument("--depth", type=int, default=3)
     parser.add_argument("--tile", type=int, default=220)
     options = parser.parse_args()
+    dataset = load_data("synthetic")  # from which a run is begun; the tiles are random numbers
     for norm in ("none", "batch"):
         for batch in options.batches:
             config = Config(
                 base_channels=options.base_channels, depth=options.depth, tile=options.tile, norm=norm, batch=batch
             )
-            times = time_in_turn(config, options.seconds)
+            times = time_in_turn(config, dataset, options.seconds)
             one, *others = (np.array(seconds) for seconds in times.values())
             words = f"one thread {1e3 * np.median(one):.0f} ms"
             for name, seconds in zip(list(times)[1:], others, strict=True):
@@ -50,18 +48,18 @@ def main() -> None:
             print(f"normalisation {norm}, batch {batch}: {words}; {len(one)} rounds", flush=True)
 
 
-def time_in_turn(config: Config, least: float) -> dict[str, list[float]]:
+def time_in_turn(config: Config, dataset: Dataset, least: float) -> dict[str, list[float]]:
     """Return the seconds of each step, for so many seconds at least, of each way to share a batch."""
     sides = {"height": config.tile, "width": config.tile}
     tiles = list(zip(*random_tiles({**config._asdict(), **sides}), strict=True))
     with Processes(patience=0) as processes:
         ways = {"one thread": on_threads, "threads": on_threads, "processes": processes}
-        runs = {name: new_run(config) for name in ways}
+        runs = {name: start(config, dataset) for name in ways}
         times: dict[str, list[float]] = {name: [] for name in ways}
         began, step = time.monotonic(), 0
         while time.monotonic() - began < least or step <= LEAST:
             for name, share in ways.items():
-                limit = threadpool_limits(1, "blas") if name == "one thread" else contextlib.nullcontext()
+                limit = limited_to(1) if name == "one thread" else contextlib.nullcontext()
                 with limit:
                     before = time.perf_counter()
                     batch_step(runs[name], tiles, step, RATE, share=share)
@@ -71,15 +69,6 @@ def time_in_turn(config: Config, least: float) -> dict[str, list[float]]:
     if any(not np.array_equal(x, other[name]) for other in others for name, x in first.items()):
         raise SystemExit("the networks are not the same, bit for bit")
     return {name: seconds[1:] for name, seconds in times.items()}  # the first one starts threads and processes
-
-
-def new_run(config: Config) -> Run:
-    params = init_unet(
-        np.random.default_rng(0), base_channels=config.base_channels, depth=config.depth, norm=norm_of(config)
-    )
-    return Run(
-        config, params, init_moments(params), Normalisation("image"), [], None, first_running(params), np.zeros(2)
-    )
 
 
 if __name__ == "__main__":

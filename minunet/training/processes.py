@@ -186,6 +186,5 @@ def can_be_shared(config: Config, params: Params, passes: Sequence[Pass]) -> boo
 def is_same_on_any_cores(params: Params, passes: Sequence[Pass]) -> bool:
     """Return whether each layer is computed in a way whose rounding does not depend on the number of cores."""
     (x, _, _), _ = passes[0]
-    network = {name: n for name, n in network_of(params).items() if name != "norm"}
-    ways = {chosen.way for _, *both in plans(*x.shape[2:], **network) for chosen in both}
+    ways = {chosen.way for _, *both in plans(*x.shape[2:], **network_of(params)) for chosen in both}
     return not ways & {"winograd", "winograd_deep"}

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-import numpy as np
-
 from minunet.backend import Params, array_module
 from minunet.fast.cuda.graph import replayed
 from minunet.fast.environment import graphs_are_wanted
@@ -16,7 +14,7 @@ def by_graph(gradient: Callable, config: Config, params: Params, tiles: tuple, n
     A graph would draw the same dropout mask each time, so with dropout there is none.
     """
     xp = array_module(params["head"]["bias"])
-    if xp is np or config.dropout_rate or not graphs_are_wanted():
+    if config.dropout_rate or not graphs_are_wanted():
         return gradient(config, params, tiles, number)
     arrays = [None if x is None else xp.asarray(x) for x in tiles]
     loss, *others = replayed("gradient", lambda *own: gradient(config, params, own, number), params, arrays)

@@ -56,7 +56,7 @@ def in_parallel(work: Callable, parts: Sequence, at_once: int | None = None) -> 
             for _ in places:  # the parts that are left are not begun
                 pass
 
-    with _one_at_a_time, _blas_on_one_core() as count:
+    with _one_at_a_time, limited_to(1) as count:
         outside = _is_inside.set(True)
         try:
             helpers, done = _helpers(min(at_once or count, count, len(parts)) - 1), queue.SimpleQueue[None]()
@@ -128,31 +128,18 @@ _queues: list[queue.SimpleQueue] = []
 
 
 @contextmanager
-def _blas_on_one_core() -> Iterator[int]:
-    """Let BLAS use one thread in the meantime; yield how many threads may do so at a time."""
-    before = [(library, library.num_threads) for library in _blas()]
-    for library, count in before:
-        if count > 1:
-            library.set_num_threads(1)
-    try:
-        yield _at_most_cores([count for _, count in before])
-    finally:
-        for library, count in before:
-            if count > 1:
-                library.set_num_threads(count)
-
-
-@contextmanager
-def limited_to(count: int) -> Iterator[None]:
-    """Let this process use so many threads until the block ends, at most."""
+def limited_to(count: int) -> Iterator[int]:
+    """Let BLAS use so many threads at most until the block ends; yield how many threads there may be without that."""
     before = [(library, library.num_threads) for library in _blas()]
     for library, most in before:
-        library.set_num_threads(min(most, count))
+        if most > count:
+            library.set_num_threads(count)
     try:
-        yield
+        yield _at_most_cores([most for _, most in before])
     finally:
         for library, most in before:
-            library.set_num_threads(most)
+            if most > count:
+                library.set_num_threads(most)
 
 
 @functools.cache
