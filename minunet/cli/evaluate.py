@@ -11,6 +11,7 @@ from minunet.cli.shared_options import (
     add_prediction_options,
     add_reading_options,
     add_scheduler_option,
+    add_split_option,
     add_threshold_option,
     checkpoint_of,
     print_note,
@@ -21,6 +22,7 @@ from minunet.data.colours import for_channels
 from minunet.errors import InputError
 from minunet.metrics.chosen_threshold import check_threshold
 from minunet.metrics.table import table
+from minunet.metrics.touching import check_split
 from minunet.network.trained import BUNDLED, Network
 from minunet.network.trained.checkpoint import load_checkpoint
 from minunet.prediction.checks import check_tile
@@ -59,6 +61,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add_reading_options(command.add_argument_group("what the data mean; default: as when the network was trained"))
     add_prediction_options(command)
     add_threshold_option(command)
+    add_split_option(command)
     add_scheduler_option(command)
 
 
@@ -72,6 +75,7 @@ def run(options) -> int:
         raise InputError("this network does not say which data it was trained on; name the data with --data")
     if options.threshold is not None:
         check_threshold(options.threshold)
+    check_split(options.split)
     if options.tile is not None:
         check_tile(options.tile, len(stored.network.params["encode"]))
     run_folder.check_out(options.out)
@@ -86,10 +90,10 @@ def run(options) -> int:
         print_line(f"measured: {which}")
         warn_of_foreign("evaluate", [(sample.name, sample.image) for sample in dataset.validation], stored.network)
         probabilities = _predict(stored.network, dataset.validation, options)
-        evaluation = run_folder.write_evaluation(dataset.validation, probabilities, folder, threshold)
+        evaluation = run_folder.write_evaluation(dataset.validation, probabilities, folder, threshold, options.split)
     print_line(table(evaluation))
     whose = "as stored with the network" if options.threshold is None else "as asked for"
-    print_line(f"measured at threshold {threshold:g}, {whose}")
+    print_line(f"measured at threshold {threshold:g}, {whose}; split {options.split:g}")
     print_line(f"written to {folder}")
     return 0
 

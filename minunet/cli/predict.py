@@ -16,12 +16,14 @@ from minunet.cli.shared_options import (
     DEFAULT_OUT,
     add_prediction_options,
     add_scheduler_option,
+    add_split_option,
     add_threshold_option,
     checkpoint_of,
 )
 from minunet.errors import InputError
 from minunet.files import remove_unfinished
 from minunet.metrics.chosen_threshold import check_threshold
+from minunet.metrics.touching import check_split
 from minunet.network.trained import load_network
 from minunet.prediction.checks import check_tile
 from minunet.scale.cluster import connected
@@ -59,6 +61,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--any-size", action="store_true", help=any_size)
     add_prediction_options(command)
     add_threshold_option(command)
+    add_split_option(command)
     add_scheduler_option(command)
     add_block_option(command)
 
@@ -72,6 +75,7 @@ def run(options) -> int:
         network = network._replace(threshold=options.threshold)
     if is_slide(paths, options.out or ""):
         return run_on_slide(paths, network, options)
+    check_split(options.split)
     if options.tile is not None:
         check_tile(options.tile, len(network.params["encode"]))
     names, pages = names_of(files_in(paths))
@@ -79,7 +83,7 @@ def run(options) -> int:
     check_out(options.out, pages)
     kinds = [*(options.only or ALWAYS), *([options.probabilities] if options.probabilities else [])]
     images = readable_images(names, network, options, errors, kinds)
-    choices = {"tile": options.tile, "rotations": options.rotations, "kinds": kinds}
+    choices = {"tile": options.tile, "rotations": options.rotations, "kinds": kinds, "split": options.split}
     with folder_for(options.out, pages) as folder:
         for subfolder in {(folder / page).parent for page in pages} - {folder}:
             remove_unfinished(subfolder)

@@ -20,6 +20,7 @@ from PIL import Image
 from minunet.errors import InputError
 from minunet.files import replace_atomically
 from minunet.metrics.cells import classes_of, label_classes, measure_cells
+from minunet.metrics.touching import SPLIT
 from minunet.pictures.overlay import overlay
 from minunet.prediction.checks import slices_of_rows
 
@@ -37,6 +38,7 @@ FLOATS = tuple(ENDINGS)[5:]
 OF_CELLS = {"cells", "overlay", "table"}
 LABELS = 5  # bytes for each pixel: the numbers of the cells, and the classes
 BYTES = {"overlay": 7}  # for each pixel, while it is written: three colours, of which Pillow makes four
+SPLITTING = 22  # for each pixel, at most, while cells that touch are told apart
 OTHERS = 2  # bytes for each pixel: a picture of 8 bits and its compressed form, or 16 bits
 LARGEST_IN_16_BITS = 2**16 - 1
 
@@ -46,14 +48,20 @@ def result_paths(folder: Path, name: str, kinds: Collection[str] = ALWAYS) -> di
     return {kind: folder / f"{name}{ENDINGS[kind]}" for kind in kinds}
 
 
-def result_bytes(kinds: Collection[str]) -> int:
+def result_bytes(kinds: Collection[str], split: float = SPLIT) -> int:
     """Return how many bytes it takes for each pixel to write these kinds, beside the image and the probabilities."""
-    held = LABELS if OF_CELLS.intersection(kinds) else 1
-    return held + max(BYTES.get(kind, OTHERS) for kind in kinds)
+    writing = max(BYTES.get(kind, OTHERS) for kind in kinds)
+    splitting = SPLITTING if split < 1 else 0
+    return LABELS + max(splitting, writing) if OF_CELLS.intersection(kinds) else 1 + writing
 
 
 def write_results(
-    paths: dict[str, Path], name: str, image: np.ndarray, probabilities: np.ndarray, threshold: float = 0.5
+    paths: dict[str, Path],
+    name: str,
+    image: np.ndarray,
+    probabilities: np.ndarray,
+    threshold: float = 0.5,
+    split: float = SPLIT,
 ) -> None:
     """Write results, each whole or not at all.
 
@@ -66,6 +74,8 @@ def write_results(
     probabilities : array, (K, H, W)
     threshold : float
         A pixel is cell where the probability of cell is above it.
+    split : float
+        By how much it falls between two cells that touch; see `label_cells`.
 
     Raises
     ------
@@ -87,11 +97,12 @@ def write_results(
     if "classes" in paths:
         _write_png(paths["classes"], _classes_picture(classes, len(probabilities)))
     if OF_CELLS & paths.keys():
-        _write_cells(paths, name, image, classes, with_class=len(probabilities) > 2)
+        labels = label_classes(classes, probabilities, threshold, split)
+        _write_cells(paths, name, image, labels, classes, with_class=len(probabilities) > 2)
 
 
-def _write_cells(paths: dict[str, Path], name: str, image: np.ndarray, classes: np.ndarray, with_class: bool) -> None:
-    labels = label_classes(classes)
+def _write_cells(paths: dict[str, Path], name: str, image, labels, classes, with_class: bool) -> None:
+    """Write the label image, the overlay and the table; the image is (C, H, W), labels and classes are (H, W)."""
     if "cells" in paths:
         bits = np.uint16 if labels.max() <= LARGEST_IN_16_BITS else np.uint32
         replace_atomically(paths["cells"], lambda temporary: _write_tiff(temporary, labels.astype(bits)))

@@ -10,6 +10,7 @@ from minunet.data import Dataset
 from minunet.data.image_statistics import what_is_foreign
 from minunet.data.readers.masks import MEANINGS
 from minunet.errors import InputError, shown
+from minunet.metrics.touching import SPLIT
 from minunet.network.trained import Network
 from minunet.prediction.rotations import COUNTS
 
@@ -71,6 +72,18 @@ def add_threshold_option(command: argparse.ArgumentParser) -> None:
         metavar="P",
         help="a pixel is cell where the probability of cell is above it, from 0 to 1; default: the one stored with the "
         "network, which suited its held-out images best",
+    )
+
+
+def add_split_option(command: argparse.ArgumentParser) -> None:
+    """Declare --split."""
+    command.add_argument(
+        "--split",
+        type=float,
+        default=SPLIT,
+        metavar="FALL",
+        help="cells that touch are told apart where the probability falls by so much between them, above 0 to 1; "
+        f"default {SPLIT}; with 1 all that is connected is one cell, as on a slide",
     )
 
 

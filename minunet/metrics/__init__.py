@@ -2,7 +2,8 @@
 
 `pixels` compares pixel by pixel. `v_rand_v_info` compares which pixels belong together. `warping` forgives borders that
 are only shifted. `seg` matches cell by cell. `thresholds` chooses the best threshold, as the EM challenge does.
-`evaluation` takes all measures of a list of images at once. `cells` numbers and measures the cells of a prediction.
+`evaluation` takes all measures of a list of images at once. `cells` numbers and measures the cells of a prediction, and
+`touching` tells those apart that touch.
 """
 
 from minunet.metrics.cells import label_cells, measure_cells

@@ -5,17 +5,17 @@ import scipy  # scipy.ndimage is loaded at its first use
 
 from minunet.backend import array_module, as_array, check_finite, check_same_device, to_host
 from minunet.errors import InputError, shown
-from minunet.metrics.regions import components
+from minunet.metrics.touching import SPLIT, check_split, split_touching
 
 STRIP = 2**18  # pixels that are counted at a time
 
 
-def label_cells(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray:
+def label_cells(probabilities: np.ndarray, threshold: float = 0.5, split: float = SPLIT) -> np.ndarray:
     """Return one number per cell, 1, 2, ..., and 0 for background: int32, (H, W).
 
-    A cell is a 4-connected component of the pixels whose probability of cell is above the threshold: these are the
-    cells that `evaluate` measures SEG on, at its threshold. With several classes of cells, a cell's pixels are also of
-    one class.
+    The pixels whose probability of cell is above the threshold make 4-connected components; one in which the
+    probability falls between two tops by `split` or more is two cells (see `touching.py`). These are the cells that
+    `evaluate` measures. With several classes of cells, a cell's pixels are also of one class.
 
     Parameters
     ----------
@@ -23,13 +23,15 @@ def label_cells(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray
         Of each class, or of cell.
     threshold : float
         From 0 to 1.
+    split : float
+        Above 0; 1 splits nothing: a cell is a component.
 
     Raises
     ------
     InputError
         If there are other shapes, or values below 0 or above 1.
     """
-    return label_classes(classes_of(probabilities, threshold))
+    return label_classes(classes_of(probabilities, threshold), probabilities, threshold, split)
 
 
 def classes_of(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray:
@@ -52,12 +54,17 @@ def classes_of(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray:
     return classes
 
 
-def label_classes(classes: np.ndarray) -> np.ndarray:
-    """Return the 4-connected components of equal class, int32 (H, W): 1, 2, ..., 0 where the class is 0."""
-    labels = components(classes == 1)
+def label_classes(
+    classes: np.ndarray, probabilities: np.ndarray, threshold: float = 0.5, split: float = SPLIT
+) -> np.ndarray:
+    """Return what `label_cells` does, of the classes (H, W) that `classes_of` gave for the other arguments."""
+    check_split(split)
+    p = as_array(probabilities, "probabilities")
+    p = p if p.ndim == 2 else p[1] if len(p) == 2 else 1 - p[0]
+    labels = split_touching(classes == 1, p, threshold, split)
     for number in range(2, int(classes.max()) + 1):
         count = labels.max()
-        others = components(classes == number)
+        others = split_touching(classes == number, p, threshold, split)
         labels += others + count * (others > 0)
     return labels
 

@@ -14,6 +14,7 @@ from minunet.metrics.pixels import iou, majority_pixel_error, pixel_error, pixel
 from minunet.metrics.regions import components
 from minunet.metrics.seg import cell_count, pooled_seg, seg_score
 from minunet.metrics.thresholds import best_over_thresholds, mean_of_numbers
+from minunet.metrics.touching import SPLIT, check_split, split_touching
 from minunet.metrics.v_rand_v_info import v_info, v_rand
 from minunet.metrics.warping import warping_error
 from minunet.progress import ProgressBar
@@ -46,12 +47,17 @@ def _checked(samples: Any, probabilities: Any) -> tuple[list[Sample], list[np.nd
 
 
 def evaluate(
-    samples: list[Sample], probabilities: list[np.ndarray], progress: bool = False, threshold: float = 0.5
+    samples: list[Sample],
+    probabilities: list[np.ndarray],
+    progress: bool = False,
+    threshold: float = 0.5,
+    split: float = SPLIT,
 ) -> dict:
-    """Return what metrics.json holds: the mean of each measure, `images`, `best_over_thresholds` and `threshold`.
+    """Return what metrics.json holds: each measure's mean, `images`, `best_over_thresholds`, `threshold` and `split`.
 
-    The cells of the proposal are the 4-connected components of what is not class 0. Those of the truth are its
-    instances where there are any; otherwise they are the components of the truth, and there is no `seg`.
+    The cells of the proposal are the 4-connected components of what is not class 0, touching ones told apart as
+    `label_cells` does. Those of the truth are its instances where there are any; otherwise they are the components of
+    the truth, and there is no `seg`.
 
     `seg` is as in the Cell Tracking Challenge: by the instances that the data came with, not cut apart where they touch
     (`Sample.uncut`), whole, also where the truth around them is not known; and not the mean of the images, but the
@@ -65,6 +71,8 @@ def evaluate(
         Show a progress bar by images.
     threshold : float
         A pixel is cell where the probability of cell is above it; see `classes_of`.
+    split : float
+        By how much the probability falls between two cells that touch; 1: cells are components, as in the EM challenge.
 
     Returns
     -------
@@ -74,25 +82,30 @@ def evaluate(
         of that name. With more than two classes, `classes` has a row for each, over all images: see `class_measures`.
     """
     samples, probabilities = _checked(samples, probabilities)
+    check_split(split)
     proposals = [classes_of(p, threshold) for p in probabilities]
     triples = list(zip(samples, proposals, probabilities, strict=True))
     with_bar = ProgressBar(triples, desc="measuring", unit="image", disable=None if progress else True, leave=False)
     rows = []
     for sample, classes, p in with_bar:
         proposal = classes > 0
-        rows.append({**_pixel_errors(sample, proposal), **_slow_measures(sample, proposal, 1 - p[0])})
+        cells = split_touching(proposal, 1 - p[0], threshold, split)
+        rows.append({**_pixel_errors(sample, proposal), **_slow_measures(sample, proposal, 1 - p[0], cells)})
     true_cells = [_true_cells(sample) for sample in samples]
     knowns = [sample.known for sample in samples]
     whole = [truth for truth in map(_seg_truth, samples) if truth is not None]
     with_seg = len(whole) == len(samples)
     cell_probabilities = [1 - p[0] for p in probabilities]
-    best = best_over_thresholds(true_cells, cell_probabilities, knowns, progress, with_seg, whole if with_seg else None)
+    best = best_over_thresholds(
+        true_cells, cell_probabilities, knowns, progress, with_seg, whole if with_seg else None, split
+    )
     means = mean(rows)
     if "seg" in means:
         means["seg"] = pooled_seg([row["seg"] for row in rows if "seg" in row], [cell_count(cells) for cells in whole])
     K = max(map(len, probabilities))
     by_class = {"classes": class_measures(samples, proposals, K)} if K > 2 else {}
-    return {**means, "images": rows, "best_over_thresholds": best, "threshold": threshold, **by_class}
+    settings = {"threshold": threshold, "split": split}
+    return {**means, "images": rows, "best_over_thresholds": best, **settings, **by_class}
 
 
 def mean(rows: list[dict]) -> dict:
@@ -111,10 +124,9 @@ def _pixel_errors(sample: Sample, proposal: np.ndarray) -> dict:
     }
 
 
-def _slow_measures(sample: Sample, proposal: np.ndarray, probability: np.ndarray) -> dict:
-    """Return the measures that take longer, for one image, its proposal and the probability of cell, both (H, W)."""
-    truth, known = sample.labels > 0, sample.known
-    true_cells, cells = _true_cells(sample), components(proposal)
+def _slow_measures(sample: Sample, proposal: np.ndarray, probability: np.ndarray, cells: np.ndarray) -> dict:
+    """Return the measures that take longer, of one image: its proposal, the probability of cell and the cells."""
+    truth, known, true_cells = sample.labels > 0, sample.known, _true_cells(sample)
     measures = {
         "pixel_error_f_score": pixel_error_f_score(truth, proposal, known),
         "v_rand": v_rand(true_cells, cells, known),

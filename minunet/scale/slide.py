@@ -155,7 +155,7 @@ def write_block(probabilities: np.ndarray, out: str, place: tuple[int, int], thr
     result = need("zarr").open_group(out, mode="r+")
     window = _window(result, place)
     classes = classes_of(probabilities, threshold)
-    cells = label_classes(classes)
+    cells = label_classes(classes, probabilities, threshold, split=1)  # a cell may go on in the next block
     last = [cells.max(where=classes == k, initial=0) for k in range(1, len(probabilities))]  # number of each class
     each_class_window, each_class_place = (slice(None), *window), (slice(None), *place)
     result["0"][each_class_window] = _as_bytes(probabilities)

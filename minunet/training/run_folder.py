@@ -16,6 +16,7 @@ from minunet.errors import InputError
 from minunet.files import looks_empty, remove_unfinished, replace_atomically
 from minunet.gpu import allow_tf32_if_asked
 from minunet.metrics.evaluation import evaluate
+from minunet.metrics.touching import SPLIT
 from minunet.network.trained.checkpoint import load_checkpoint, save_checkpoint
 from minunet.pictures.contact_sheet import plot_contact_sheet
 from minunet.pictures.curves import plot_curves
@@ -180,9 +181,9 @@ def weights_of_run(config: Config, samples: list[Sample], folder: Path) -> list[
     return weights
 
 
-def write_evaluation(samples, probabilities, folder: Path, threshold: float = 0.5) -> dict:
+def write_evaluation(samples, probabilities, folder: Path, threshold: float = 0.5, split: float = SPLIT) -> dict:
     """Write metrics.json, predictions.png and contact_sheet.png; return the evaluation, as from `evaluate`."""
-    evaluation = evaluate(samples, probabilities, progress=True, threshold=threshold)
+    evaluation = evaluate(samples, probabilities, progress=True, threshold=threshold, split=split)
     write_json(folder / "metrics.json", _without_nan(evaluation))
     plot_predictions(samples, probabilities, folder / "predictions.png", threshold=threshold)
     errors = [row["pixel_error"] for row in evaluation["images"]]

@@ -30,8 +30,8 @@ def test_the_probability_of_cell_alone_is_enough(rng):
     p = rng.random((30, 40))
     for threshold in (0.2, 0.5, 0.9):
         expected = components(p > threshold)
-        np.testing.assert_array_equal(label_cells(p, threshold), expected)
-        np.testing.assert_array_equal(label_cells(np.stack([1 - p, p]), threshold), expected)
+        np.testing.assert_array_equal(label_cells(p, threshold, split=1), expected)
+        np.testing.assert_array_equal(label_cells(np.stack([1 - p, p]), threshold, split=1), expected)
 
 
 def test_at_one_half_it_is_the_most_probable_class_and_below_there_is_more_cell(rng):

@@ -41,7 +41,7 @@ def test_every_measure_of_every_image(samples, probabilities):
     for row, sample, p in zip(evaluation["images"], samples, probabilities, strict=True):
         assert list(row) == ["name", *MEASURES, "seg"]
         truth, proposal = sample.labels, (p[1] > p[0]).astype(int)
-        cells = components(proposal)
+        cells = m.label_cells(p)
         assert row["name"] == sample.name
         assert row["pixel_error"] == m.pixel_error(truth, proposal)
         assert row["pixel_error_f_score"] == pixel_error_f_score(truth, proposal)
@@ -166,7 +166,7 @@ def test_metrics_json_holds_the_means_the_rows_and_the_thresholds(samples, proba
     (tmp_path / "new").mkdir()
     evaluation = write_evaluation(samples, probabilities, tmp_path / "new")
     assert json.loads((tmp_path / "new" / "metrics.json").read_text()) == evaluation
-    assert set(MEASURES) | {"seg", "images", "best_over_thresholds", "threshold"} == set(evaluation)
+    assert set(MEASURES) | {"seg", "images", "best_over_thresholds", "threshold", "split"} == set(evaluation)
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
         "contact_sheet.png",
         "metrics.json",

@@ -11,6 +11,7 @@ from minunet.data import Sample
 from minunet.metrics import components, evaluate, pixel_error_f_score
 from minunet.metrics.cells import classes_of
 from minunet.metrics.evaluation import mean
+from minunet.metrics.touching import SPLIT, split_touching
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_the_threshold_reaches_every_measure(samples, probabilities):
     for row, sample, p in zip(evaluation["images"], samples, probabilities, strict=True):
         truth, proposal = sample.labels > 0, classes_of(p, 0.7) > 0
         assert (proposal != (classes_of(p) > 0)).any()
-        cells = components(proposal)
+        cells = split_touching(proposal, 1 - p[0], 0.7, SPLIT)
         assert row == {
             "name": sample.name,
             "pixel_error": m.pixel_error(truth, proposal),
@@ -53,6 +54,20 @@ def test_the_threshold_reaches_every_measure(samples, probabilities):
             "iou": m.iou(truth, proposal),
             "seg": m.seg_score(sample.instances, cells),
         }
+
+
+def test_the_split_reaches_the_cells_and_the_best_over_thresholds():
+    p = np.array([[0.1, 0.6, 0.9, 0.9, 0.7, 0.9, 0.9, 0.6, 0.1]] * 4)
+    cells = np.array([[0, 1, 1, 1, 0, 2, 2, 2, 0]] * 4)
+    sample = Sample("two", p[None], (cells > 0).astype(np.uint8), cells)
+    split, whole = (evaluate([sample], [np.stack([1 - p, p])], split=fall) for fall in (0.1, 1))
+    assert (split["split"], whole["split"]) == (0.1, 1)
+    assert split["seg"] == pytest.approx((1 + 3 / 4) / 2) and whole["seg"] == pytest.approx(3 / 7)
+    assert split["v_rand"] > whole["v_rand"] and split["pixel_error"] == whole["pixel_error"]
+    low = [found["best_over_thresholds"]["v_rand"] for found in (split, whole)]
+    assert low[0]["threshold"] == 0.7 or low[0]["score"] >= low[1]["score"]
+    with pytest.raises(m.InputError, match="split must be"):
+        evaluate([sample], [np.stack([1 - p, p])], split=0)
 
 
 def test_classes_are_counted_over_all_images_together(samples, probabilities):

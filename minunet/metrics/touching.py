@@ -1,0 +1,120 @@
+"""Cells that touch, told apart: between two of them the probability falls.
+
+Think of the probability of cell as hills, and of water that sinks from 1 to the threshold. Whenever it has sunk by
+STEP, look at each connected piece of land:
+
+    it holds no cell yet, and its top is `split` above the water     it is a new cell
+    it holds one cell                                                that cell grows over all of it
+    it holds several                                                 they have met: what is between them stays open
+
+At the threshold, a piece that holds no cell yet is one, however low. At last the cells grow, by a
+pixel at a time, over what stayed open. So which pixels are cell does not change, only what is one cell and what two.
+
+Two tops are two cells if the lowest point on the way from one to the other lies at least `split` below both, to within
+STEP. (Such tops are the h-maxima of Soille, "Morphological Image Analysis", 2003, section 6.3.3; h is `split`.) A
+network is less sure of the pixels between two cells than of the cells even where it calls all of them cell.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from minunet.backend import array_module, is_number, to_host
+from minunet.errors import InputError, shown
+from minunet.metrics.regions import components
+
+STEP = 0.05  # of the probability
+TINY = 1e-6  # what rounding may do to a level
+STRIP = 2**18  # pixels that are worked on at a time
+SPLIT = 0.1  # found on nuclei and on EM slices: see benchmarks/README.md
+
+
+def check_split(split: Any) -> None:
+    """Raise InputError unless touching cells can be told apart by this fall of the probability."""
+    if not is_number(split) or not 0 < split <= 1:
+        raise InputError(
+            f"split must be a number above 0 and at most 1, got {shown(split)}; {SPLIT} is usual, and 1 splits no cell"
+        )
+
+
+def split_touching(cell: np.ndarray, height: np.ndarray, threshold: float, split: float) -> np.ndarray:
+    """Return one number per cell, 1, 2, ... in the order of their first pixels, 0 for background: int32, (H, W).
+
+    Parameters
+    ----------
+    cell : boolean array, (H, W)
+        The pixels that are cell.
+    height : array, (H, W)
+        The probability of cell, 0 to 1.
+    threshold : float
+        The probability above which pixels are cell.
+    split : float
+        Above 0; from 1 - threshold on, the cells are the 4-connected components.
+    """
+    xp = array_module(cell)
+    cell, height = to_host(cell), to_host(height)
+    labels = np.zeros(cell.shape, np.int32)
+    for level in np.arange(threshold + STEP, 1 - split + TINY, STEP)[::-1]:
+        _sink(labels, components(cell & (height > level)), height, level + split - TINY)
+    pieces = components(cell)
+    if labels.any():
+        _sink(labels, pieces, height, -np.inf)
+        _close(labels, (pieces > 0) & (labels == 0))
+        _number_in_order(labels)
+    else:
+        labels = pieces
+    return xp.asarray(labels)
+
+
+def _sink(labels: np.ndarray, pieces: np.ndarray, height: np.ndarray, lowest_top: float) -> None:
+    """Let the cells grow over the pieces (H, W) of land that hold one, and add those that hold none and are high."""
+    count = int(pieces.max()) + 1
+    top = np.zeros(count, height.dtype)
+    first, last = np.full(count, labels.size), np.zeros(count, int)  # numbers of the cells in each piece
+    for rows in _strips(labels):
+        known = labels[rows] > 0
+        np.maximum.at(top, pieces[rows].ravel(), height[rows].ravel())
+        np.minimum.at(first, pieces[rows][known], labels[rows][known])
+        np.maximum.at(last, pieces[rows][known], labels[rows][known])
+    is_new = (last == 0) & (top >= lowest_top)
+    is_new[0] = False
+    number = np.where(first == last, last, 0)  # that a piece gets, 0 if it holds none or several
+    number[is_new] = last.max(initial=0) + 1 + np.arange(np.count_nonzero(is_new))
+    for rows in _strips(labels):
+        np.copyto(labels[rows], number[pieces[rows]], where=labels[rows] == 0)
+
+
+def _close(labels: np.ndarray, is_open: np.ndarray) -> None:
+    """Let the cells grow, by a pixel at a time, until they have taken what is open, (H, W)."""
+    padded = np.pad(labels, 1)
+    flat, width = padded.ravel(), padded.shape[1]
+    pixels = np.flatnonzero(np.pad(is_open, 1))
+    while pixels.size:
+        found = np.zeros(len(pixels), labels.dtype)
+        for step in (-width, -1, 1, width):
+            for start in range(0, len(pixels), STRIP):
+                part = slice(start, start + STRIP)
+                np.maximum(found[part], flat[pixels[part] + step], out=found[part])
+        flat[pixels] = found
+        pixels = pixels[found == 0]
+    labels[...] = padded[1:-1, 1:-1]
+
+
+def _number_in_order(labels: np.ndarray) -> None:
+    """Number the cells by their first pixels, row by row."""
+    first = np.full(int(labels.max()) + 1, labels.size)
+    for rows in _strips(labels):
+        pixels = np.arange(labels[rows].size) + rows.start * labels.shape[1]
+        np.minimum.at(first, labels[rows].ravel(), pixels)
+    number = np.zeros(len(first), labels.dtype)
+    number[1:][np.argsort(first[1:])] = np.arange(1, len(first))
+    for rows in _strips(labels):
+        labels[rows] = number[labels[rows]]
+
+
+def _strips(labels: np.ndarray) -> Iterator[slice]:
+    """Yield the rows of an image, some at a time, so that what is worked out for each pixel needs little memory."""
+    H, W = labels.shape
+    count = max(1, STRIP // W)
+    return (slice(top, top + count) for top in range(0, H, count))
