@@ -75,7 +75,8 @@ def run(options) -> int:
         raise InputError("this network does not say which data it was trained on; name the data with --data")
     if options.threshold is not None:
         check_threshold(options.threshold)
-    check_split(options.split)
+    if options.split is not None:
+        check_split(options.split)
     if options.tile is not None:
         check_tile(options.tile, len(stored.network.params["encode"]))
     run_folder.check_out(options.out)
@@ -85,15 +86,19 @@ def run(options) -> int:
     if not options.scheduler:
         check_evaluation(stored.network.params, dataset.validation, options.tile)
     threshold = stored.network.threshold if options.threshold is None else options.threshold
+    split = stored.network.split if options.split is None else options.split
     with run_folder.new_folder(options.out, f"runs/evaluation-{data.partition(':')[0]}") as folder:
         print_note(dataset)
         print_line(f"measured: {which}")
         warn_of_foreign("evaluate", [(sample.name, sample.image) for sample in dataset.validation], stored.network)
         probabilities = _predict(stored.network, dataset.validation, options)
-        evaluation = run_folder.write_evaluation(dataset.validation, probabilities, folder, threshold, options.split)
+        evaluation = run_folder.write_evaluation(dataset.validation, probabilities, folder, threshold, split)
     print_line(table(evaluation))
-    whose = "as stored with the network" if options.threshold is None else "as asked for"
-    print_line(f"measured at threshold {threshold:g}, {whose}; split {options.split:g}")
+    of_threshold, of_split = (
+        "as stored with the network" if given is None else "as asked for"
+        for given in (options.threshold, options.split)
+    )
+    print_line(f"measured at threshold {threshold:g}, {of_threshold}, and split {split:g}, {of_split}")
     print_line(f"written to {folder}")
     return 0
 

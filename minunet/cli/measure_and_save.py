@@ -1,9 +1,10 @@
-"""The end of `minunet train`: measure the network on all held-out images, and store the threshold that suits them."""
+"""The end of `minunet train`: measure the network on all held-out images, and store what suits them."""
 
 from pathlib import Path
 
 from minunet.cli.messages import print_line
 from minunet.data import Dataset
+from minunet.metrics.chosen_split import choose_split
 from minunet.metrics.chosen_threshold import choose_threshold
 from minunet.metrics.table import table
 from minunet.prediction.predict import predict_samples
@@ -13,9 +14,9 @@ from minunet.training.validation import predict_part, prediction_tile
 
 
 def measure_and_save(run: Run, dataset: Dataset, folder: Path) -> None:
-    """Choose the threshold, and write the checkpoint with it, the measures and the pictures.
+    """Choose the threshold and the split, and write the checkpoint with it, the measures and the pictures.
 
-    Without held-out images the threshold is chosen on training images, and nothing is measured.
+    Without held-out images both are chosen on training images, and nothing is measured.
     """
     samples = dataset.validation
     if samples:
@@ -25,11 +26,13 @@ def measure_and_save(run: Run, dataset: Dataset, folder: Path) -> None:
     else:
         chosen, probabilities = predict_part(run, dataset.train)
         images = f"{len(chosen)} training image{'s' if len(chosen) > 1 else ''}, as none is held out"
-    choice = choose_threshold(samples or chosen, probabilities)
-    run = run._replace(threshold=choice.threshold)
+    threshold = choose_threshold(samples or chosen, probabilities)
+    split = choose_split(samples or chosen, probabilities, threshold.threshold)
+    run = run._replace(threshold=threshold.threshold, split=split.split)
     run_folder.save_run(run, folder)
     if samples:
-        print_line(table(run_folder.write_evaluation(samples, probabilities, folder, run.threshold)))
-    print_line(choice.in_words(images))
+        print_line(table(run_folder.write_evaluation(samples, probabilities, folder, run.threshold, run.split)))
+    print_line(threshold.in_words(images))
+    print_line(split.in_words(images))
     pictures = [folder / "contact_sheet.png"] if samples else []
     print_line(f"look at {' and '.join(map(str, [*pictures, folder / 'curves.png']))}")

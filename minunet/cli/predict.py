@@ -73,9 +73,11 @@ def run(options) -> int:
     if options.threshold is not None:
         check_threshold(options.threshold)
         network = network._replace(threshold=options.threshold)
+    if options.split is not None:
+        check_split(options.split)
+        network = network._replace(split=options.split)
     if is_slide(paths, options.out or ""):
         return run_on_slide(paths, network, options)
-    check_split(options.split)
     if options.tile is not None:
         check_tile(options.tile, len(network.params["encode"]))
     names, pages = names_of(files_in(paths))
@@ -83,7 +85,7 @@ def run(options) -> int:
     check_out(options.out, pages)
     kinds = [*(options.only or ALWAYS), *([options.probabilities] if options.probabilities else [])]
     images = readable_images(names, network, options, errors, kinds)
-    choices = {"tile": options.tile, "rotations": options.rotations, "kinds": kinds, "split": options.split}
+    choices = {"tile": options.tile, "rotations": options.rotations, "kinds": kinds}
     with folder_for(options.out, pages) as folder:
         for subfolder in {(folder / page).parent for page in pages} - {folder}:
             remove_unfinished(subfolder)

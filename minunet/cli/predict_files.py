@@ -15,7 +15,6 @@ from minunet.data.readers.image_files import each_page
 from minunet.data.readers.page_sizes import page_sizes
 from minunet.errors import InputError
 from minunet.fast.cpu import limits
-from minunet.metrics.touching import SPLIT
 from minunet.network.memory_needed import in_gb
 from minunet.network.trained import Network
 from minunet.prediction.checks import check_image
@@ -33,14 +32,14 @@ def readable_images(
     """Yield (name, image) for every page of every file; of a TIFF, only one page is in memory at a time.
 
     `names` are those of the results of each file, as from `names_of`; that of a page has its number behind it.
-    `options` are those of `minunet predict`: tile, rotations, split and any_size count. These `kinds` of results are to
+    `options` are those of `minunet predict`: tile, rotations and any_size count. These `kinds` of results are to
     be written.
 
     What is wrong with a file that cannot be used goes to `errors`, and is printed, unless it is the only file.
     """
     for path, name in names.items():
         try:
-            pages = _pages_for(path, network, options, result_bytes(kinds, options.split))
+            pages = _pages_for(path, network, options, result_bytes(kinds, network.split))
         except InputError as error:
             errors.append(str(error))
             if len(names) > 1:
@@ -131,12 +130,9 @@ def predict_and_write(
     predict_all=WITH_BAR,
     *,
     kinds: Collection[str] = ALWAYS,
-    split: float = SPLIT,
     **options,
 ) -> int:
     """Write the results of each image, of these kinds, and print their paths; return how many images there were.
-
-    `split` tells touching cells apart, as for `label_cells`.
 
     ``predict_all(network, images, **options)`` yields the probabilities of each, with options as for `predict`.
     """
@@ -153,7 +149,7 @@ def predict_and_write(
         name, image = waiting.pop(0)
         paths = result_paths(folder, name, kinds)
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        write_results(paths, name, image, probabilities, network.threshold, split)
+        write_results(paths, name, image, probabilities, network.threshold, network.split)
         print_line(" ".join(map(str, paths.values())))
         count += 1
         del image, probabilities  # before the next image is read

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from minunet.cli.shared_options import DEFAULT_OUT, check_range
 from minunet.errors import InputError
-from minunet.metrics.touching import SPLIT
 from minunet.network.sizes import LARGEST_TILE
 from minunet.network.trained import Network
 from minunet.prediction.checks import check_tile
@@ -48,7 +47,7 @@ def run_on_slide(paths: list[str], network: Network, options) -> int:
         raise InputError("a slide's results are all in its Zarr store, got --only or --probabilities; leave them out")
     if options.rotations != 1:
         raise InputError(f"a slide is predicted without rotations, got --rotations {options.rotations}; leave it out")
-    if options.split not in (SPLIT, 1):
+    if options.split not in (None, 1):
         raise InputError(f"a slide's cells are not split where they touch, got --split {options.split}; leave it out")
     check_range("--block", options.block, 1, LARGEST_TILE)
     if options.tile is not None:

@@ -10,7 +10,6 @@ from minunet.data import Dataset
 from minunet.data.image_statistics import what_is_foreign
 from minunet.data.readers.masks import MEANINGS
 from minunet.errors import InputError, shown
-from minunet.metrics.touching import SPLIT
 from minunet.network.trained import Network
 from minunet.prediction.rotations import COUNTS
 
@@ -80,10 +79,9 @@ def add_split_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--split",
         type=float,
-        default=SPLIT,
         metavar="FALL",
-        help="cells that touch are told apart where the probability falls by so much between them, above 0 to 1; "
-        f"default {SPLIT}; with 1 all that is connected is one cell, as on a slide",
+        help="cells that touch are told apart where the probability falls by so much between them, above 0 to 1; with "
+        "1 all that is connected is one cell, as on a slide; default: the one stored with the network",
     )
 
 

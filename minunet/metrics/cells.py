@@ -14,8 +14,8 @@ def label_cells(probabilities: np.ndarray, threshold: float = 0.5, split: float 
     """Return one number per cell, 1, 2, ..., and 0 for background: int32, (H, W).
 
     The pixels whose probability of cell is above the threshold make 4-connected components; one in which the
-    probability falls between two tops by `split` or more is two cells (see `touching.py`). These are the cells that
-    `evaluate` measures. With several classes of cells, a cell's pixels are also of one class.
+    probability falls between two tops by `split`, to within 0.05, is two cells (see `touching.py`). With several
+    classes of cells, a cell's pixels are also of one class; with one, these are the cells that `evaluate` measures.
 
     Parameters
     ----------
@@ -67,6 +67,11 @@ def label_classes(
         others = split_touching(classes == number, p, threshold, split)
         labels += others + count * (others > 0)
     return labels
+
+
+def cells_of_any_class(probabilities: np.ndarray, threshold: float, split: float) -> np.ndarray:
+    """Return what `label_cells` does, but cells of different classes that touch may be one: those that are measured."""
+    return split_touching(classes_of(probabilities, threshold) > 0, 1 - probabilities[0], threshold, split)
 
 
 def measure_cells(

@@ -8,13 +8,13 @@ import numpy as np
 from minunet.backend import as_array, as_list
 from minunet.data.sample import Sample, check_samples
 from minunet.errors import InputError
-from minunet.metrics.cells import classes_of
+from minunet.metrics.cells import cells_of_any_class, classes_of
 from minunet.metrics.classes import class_measures
 from minunet.metrics.pixels import iou, majority_pixel_error, pixel_error, pixel_error_f_score
 from minunet.metrics.regions import components
 from minunet.metrics.seg import cell_count, pooled_seg, seg_score
 from minunet.metrics.thresholds import best_over_thresholds, mean_of_numbers
-from minunet.metrics.touching import SPLIT, check_split, split_touching
+from minunet.metrics.touching import SPLIT, check_split
 from minunet.metrics.v_rand_v_info import v_info, v_rand
 from minunet.metrics.warping import warping_error
 from minunet.progress import ProgressBar
@@ -89,22 +89,22 @@ def evaluate(
     rows = []
     for sample, classes, p in with_bar:
         proposal = classes > 0
-        cells = split_touching(proposal, 1 - p[0], threshold, split)
+        cells = cells_of_any_class(p, threshold, split)
         rows.append({**_pixel_errors(sample, proposal), **_slow_measures(sample, proposal, 1 - p[0], cells)})
-    true_cells = [_true_cells(sample) for sample in samples]
+    truths = [true_cells(sample) for sample in samples]
     knowns = [sample.known for sample in samples]
-    whole = [truth for truth in map(_seg_truth, samples) if truth is not None]
+    whole = [truth for truth in map(seg_truth, samples) if truth is not None]
     with_seg = len(whole) == len(samples)
     cell_probabilities = [1 - p[0] for p in probabilities]
     best = best_over_thresholds(
-        true_cells, cell_probabilities, knowns, progress, with_seg, whole if with_seg else None, split
+        truths, cell_probabilities, knowns, progress, with_seg, whole if with_seg else None, split
     )
     means = mean(rows)
     if "seg" in means:
         means["seg"] = pooled_seg([row["seg"] for row in rows if "seg" in row], [cell_count(cells) for cells in whole])
     K = max(map(len, probabilities))
     by_class = {"classes": class_measures(samples, proposals, K)} if K > 2 else {}
-    settings = {"threshold": threshold, "split": split}
+    settings = {"threshold": threshold, "split": float(split)}
     return {**means, "images": rows, "best_over_thresholds": best, **settings, **by_class}
 
 
@@ -126,22 +126,23 @@ def _pixel_errors(sample: Sample, proposal: np.ndarray) -> dict:
 
 def _slow_measures(sample: Sample, proposal: np.ndarray, probability: np.ndarray, cells: np.ndarray) -> dict:
     """Return the measures that take longer, of one image: its proposal, the probability of cell and the cells."""
-    truth, known, true_cells = sample.labels > 0, sample.known, _true_cells(sample)
+    truth, known, whole = sample.labels > 0, sample.known, true_cells(sample)
     measures = {
         "pixel_error_f_score": pixel_error_f_score(truth, proposal, known),
-        "v_rand": v_rand(true_cells, cells, known),
-        "v_info": v_info(true_cells, cells, known),
+        "v_rand": v_rand(whole, cells, known),
+        "v_info": v_info(whole, cells, known),
         "warping_error": warping_error(truth, proposal, probability, known),
         "iou": iou(truth, proposal, known),
     }
-    seg_truth = _seg_truth(sample)
-    return measures if seg_truth is None else {**measures, "seg": seg_score(seg_truth, cells)}
+    uncut = seg_truth(sample)
+    return measures if uncut is None else {**measures, "seg": seg_score(uncut, cells)}
 
 
-def _seg_truth(sample: Sample) -> np.ndarray | None:
+def seg_truth(sample: Sample) -> np.ndarray | None:
     """Return the cells that SEG goes by: the instances as they were before touching ones were cut apart."""
     return sample.instances if sample.uncut is None else sample.uncut
 
 
-def _true_cells(sample: Sample) -> np.ndarray:
+def true_cells(sample: Sample) -> np.ndarray:
+    """Return the cells of the truth, (H, W): its instances, or its components where it has none."""
     return components(sample.labels > 0) if sample.instances is None else sample.instances

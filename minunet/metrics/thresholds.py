@@ -105,12 +105,13 @@ def _scores(truth, probability, known, threshold: float, seg_truth, split: float
             "cell only"
         )
     cell = probability > threshold
+    error = pixel_error(truth > 0, cell, known)
     plain = split_touching(cell, probability, threshold, split)
     thinned = watershed(-probability, plain)
     plain_table = contingency(truth, plain, known)
     thinned_table = contingency(truth, thinned, known)
     scores = {
-        "pixel_error": pixel_error(truth > 0, cell, known),
+        "pixel_error": error,
         "pixel_error_f_score": pixel_error_f_score(truth > 0, cell, known),
         "v_rand": rand_scores_of(plain_table).f_score,
         "v_info": info_scores_of(plain_table).f_score,

@@ -5,14 +5,14 @@ STEP, look at each connected piece of land:
 
     it holds no cell yet, and its top is `split` above the water     it is a new cell
     it holds one cell                                                that cell grows over all of it
-    it holds several                                                 they have met: what is between them stays open
+    it holds several                                                 they have met: each takes the land nearest to it
 
-At the threshold, a piece that holds no cell yet is one, however low. At last the cells grow, by a
-pixel at a time, over what stayed open. So which pixels are cell does not change, only what is one cell and what two.
+At the threshold, a piece that holds no cell yet is one, however low. So which pixels are cell does not change, only
+what is one cell and what two. It is a watershed, in steps, from the tops that are high enough.
 
-Two tops are two cells if the lowest point on the way from one to the other lies at least `split` below both, to within
-STEP. (Such tops are the h-maxima of Soille, "Morphological Image Analysis", 2003, section 6.3.3; h is `split`.) A
-network is less sure of the pixels between two cells than of the cells even where it calls all of them cell.
+Two tops are two cells if the lowest point on the best way from one to the other lies at least `split` below both, to
+within STEP. (Such tops are the h-maxima of Soille, "Morphological Image Analysis", 2003, section 6.3.3; h is `split`.)
+A network is less sure of the pixels between two cells than of the cells even where it calls all of them cell.
 """
 
 from collections.abc import Iterator
@@ -25,14 +25,14 @@ from minunet.errors import InputError, shown
 from minunet.metrics.regions import components
 
 STEP = 0.05  # of the probability
-TINY = 1e-6  # what rounding may do to a level
+TINY = 1e-6  # what rounding may do to a probability
 STRIP = 2**18  # pixels that are worked on at a time
-SPLIT = 0.1  # found on nuclei and on EM slices: see benchmarks/README.md
+SPLIT = 0.1  # the best on nuclei, on synthetic cells and on EM slices: see benchmarks/README.md
 
 
 def check_split(split: Any) -> None:
     """Raise InputError unless touching cells can be told apart by this fall of the probability."""
-    if not is_number(split) or not 0 < split <= 1:
+    if not is_number(split) or isinstance(split, bool) or not 0 < split <= 1:
         raise InputError(
             f"split must be a number above 0 and at most 1, got {shown(split)}; {SPLIT} is usual, and 1 splits no cell"
         )
@@ -54,24 +54,28 @@ def split_touching(cell: np.ndarray, height: np.ndarray, threshold: float, split
     """
     xp = array_module(cell)
     cell, height = to_host(cell), to_host(height)
+    height = height.astype(np.result_type(height, np.float32), copy=False)
     labels = np.zeros(cell.shape, np.int32)
-    for level in np.arange(threshold + STEP, 1 - split + TINY, STEP)[::-1]:
-        _sink(labels, components(cell & (height > level)), height, level + split - TINY)
-    pieces = components(cell)
-    if labels.any():
-        _sink(labels, pieces, height, -np.inf)
-        _close(labels, (pieces > 0) & (labels == 0))
-        _number_in_order(labels)
-    else:
-        labels = pieces
+    for level in levels(float(threshold), float(split)):
+        _sink(labels, components(cell & (height > level + TINY)), height, level + split - TINY)
+    if not labels.any():
+        return xp.asarray(components(cell))
+    _sink(labels, components(cell), height, -1.0)
+    _number_in_order(labels)
     return xp.asarray(labels)
 
 
+def levels(threshold: float, split: float) -> list[float]:
+    """Return the levels at which the water stops, from the highest at which there can be a top to the threshold."""
+    steps = range(round(1 / STEP), 0, -1)
+    return [k * STEP for k in steps if threshold + TINY < k * STEP <= 1 - split + TINY]
+
+
 def _sink(labels: np.ndarray, pieces: np.ndarray, height: np.ndarray, lowest_top: float) -> None:
-    """Let the cells grow over the pieces (H, W) of land that hold one, and add those that hold none and are high."""
-    count = int(pieces.max()) + 1
+    """Let the cells grow over the pieces (H, W) of land that hold some, and add those that hold none and are high."""
+    count = int(pieces.max(initial=0)) + 1
     top = np.zeros(count, height.dtype)
-    first, last = np.full(count, labels.size), np.zeros(count, int)  # numbers of the cells in each piece
+    first, last = np.full(count, labels.size, labels.dtype), np.zeros(count, labels.dtype)  # cells in each piece
     for rows in _strips(labels):
         known = labels[rows] > 0
         np.maximum.at(top, pieces[rows].ravel(), height[rows].ravel())
@@ -80,24 +84,31 @@ def _sink(labels: np.ndarray, pieces: np.ndarray, height: np.ndarray, lowest_top
     is_new = (last == 0) & (top >= lowest_top)
     is_new[0] = False
     number = np.where(first == last, last, 0)  # that a piece gets, 0 if it holds none or several
-    number[is_new] = last.max(initial=0) + 1 + np.arange(np.count_nonzero(is_new))
+    number[is_new] = last.max() + 1 + np.arange(np.count_nonzero(is_new))
     for rows in _strips(labels):
         np.copyto(labels[rows], number[pieces[rows]], where=labels[rows] == 0)
+    several = first < last
+    if several.any():
+        _share(labels, several[pieces])
 
 
-def _close(labels: np.ndarray, is_open: np.ndarray) -> None:
-    """Let the cells grow, by a pixel at a time, until they have taken what is open, (H, W)."""
+def _share(labels: np.ndarray, land: np.ndarray) -> None:
+    """Let the cells grow over the land (H, W) by a pixel at a time, until they have taken all of it."""
     padded = np.pad(labels, 1)
-    flat, width = padded.ravel(), padded.shape[1]
-    pixels = np.flatnonzero(np.pad(is_open, 1))
-    while pixels.size:
-        found = np.zeros(len(pixels), labels.dtype)
-        for step in (-width, -1, 1, width):
-            for start in range(0, len(pixels), STRIP):
-                part = slice(start, start + STRIP)
-                np.maximum(found[part], flat[pixels[part] + step], out=found[part])
-        flat[pixels] = found
-        pixels = pixels[found == 0]
+    flat, around = padded.ravel(), (-padded.shape[1], -1, 1, padded.shape[1])
+    is_open = np.pad(land & (labels == 0), 1).ravel()
+    place = np.zeros(len(flat), np.int32)  # of a pixel in the list of those at the shore, so that each is there once
+    shore = np.flatnonzero(is_open)
+    while shore.size:
+        found = np.zeros(len(shore), labels.dtype)
+        for step in around:
+            np.maximum(found, flat[shore + step], out=found)
+        taken = shore[found > 0]
+        flat[taken] = found[found > 0]
+        is_open[taken] = False
+        beside = np.concatenate([(taken + step)[is_open[taken + step]] for step in around])
+        place[beside] = np.arange(len(beside))
+        shore = beside[place[beside] == np.arange(len(beside))]
     labels[...] = padded[1:-1, 1:-1]
 
 
@@ -116,5 +127,5 @@ def _number_in_order(labels: np.ndarray) -> None:
 def _strips(labels: np.ndarray) -> Iterator[slice]:
     """Yield the rows of an image, some at a time, so that what is worked out for each pixel needs little memory."""
     H, W = labels.shape
-    count = max(1, STRIP // W)
+    count = max(1, STRIP // max(1, W))
     return (slice(top, top + count) for top in range(0, H, count))

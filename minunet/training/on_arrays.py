@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from minunet.backend import Array
 from minunet.errors import InputError
+from minunet.metrics.chosen_split import choose_split
 from minunet.metrics.chosen_threshold import choose_threshold
 from minunet.network.trained import Network
 from minunet.training.arrays import dataset_of_arrays
@@ -61,7 +62,7 @@ def train(
     network : Network
         For `predict`; `save_network` writes it to a file. Of two classes, a pixel is of class 1 where
         ``predict(network, image)[1] > network.threshold``. The threshold is 0.5, unless another gives a clearly smaller
-        pixel error on the training images, or a part of them.
+        pixel error on the training images, or a part of them. `label_cells` takes the network's `split`, too.
 
     Raises
     ------
@@ -81,5 +82,6 @@ def train(
     with Processes() if processes else contextlib.nullcontext(on_threads) as share:
         for _ in with_progress_bar(run, train_steps(run, dataset, share=share), progress):
             pass
-    choice = choose_threshold(*predict_part(run, dataset.train))
-    return run._replace(threshold=choice.threshold).network
+    part = predict_part(run, dataset.train)
+    threshold = choose_threshold(*part).threshold
+    return run._replace(threshold=threshold, split=choose_split(*part, threshold).split).network

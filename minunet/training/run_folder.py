@@ -159,9 +159,9 @@ def resume_run(folder: Path, **changes) -> Run:
         raise InputError(f"steps must be at least the {done} that are done, got {config.steps}; leave --steps out")
     params, state, running = to_device([stored.params, stored.optimiser_state, stored.running], config.device)
     allow_tf32_if_asked(params["head"]["bias"])
-    _, normalisation, statistics, threshold = stored.network
+    _, normalisation, statistics, *chosen = stored.network
     shift = np.zeros(len(params["head"]["bias"])) if stored.shift is None else stored.shift
-    return Run(config, params, state, normalisation, stored.history, statistics, running, shift, threshold)
+    return Run(config, params, state, normalisation, stored.history, statistics, running, shift, *chosen)
 
 
 def step_of_checkpoint(folder: Path) -> int | None:

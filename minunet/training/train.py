@@ -44,6 +44,7 @@ from minunet.data import (
 from minunet.data.image_statistics import statistics_of_training
 from minunet.data.normalisation import Normalisation
 from minunet.gpu import allow_tf32_if_asked
+from minunet.metrics.touching import SPLIT
 from minunet.network.initialise import centre, init_unet
 from minunet.network.odds_correction import corrected, shift_of_logits
 from minunet.network.running_averages import first_running, fold_unet, update_running_averages
@@ -76,12 +77,13 @@ class Run(NamedTuple):
     running: dict  # of batch normalisation, as from `first_running`; empty without
     shift: np.ndarray  # (K,), what the loss weights add to the logits; 0 before the first step
     threshold: float = 0.5  # of the probability of cell; chosen at the end of a run
+    split: float = SPLIT  # how touching cells are told apart; chosen there, too
 
     @property
     def network(self) -> Network:
         """What `predict` takes: as the run is now, without batch normalisation, and without the loss weights' odds."""
         params = fold_unet(self.params, self.running) if self.running else self.params
-        return Network(corrected(params, self.shift), self.normalisation, self.statistics, self.threshold)
+        return Network(corrected(params, self.shift), self.normalisation, self.statistics, self.threshold, self.split)
 
 
 def start(config: Config, dataset: Dataset) -> Run:

@@ -60,7 +60,7 @@ def predict_all(paths, network, out):
     errors = []
     out.mkdir()
     images = readable_images(
-        names_of(paths)[0], network, SimpleNamespace(split=0.1, tile=None, rotations=1, any_size=False), errors
+        names_of(paths)[0], network, SimpleNamespace(tile=None, rotations=1, any_size=False), errors
     )
     count = predict_and_write(images, network, out)
     assert errors == [] and len(list(out.iterdir())) == 5 * count

@@ -38,7 +38,10 @@ class RunFolder:
         for _ in train_steps(run, dataset._replace(validation=[])):
             pass
         path = folder / "whole.npz"
-        network, of_run = run.network._replace(params=run.params, threshold=0.35), (run.optimiser_state, run.history)
+        network, of_run = (
+            run.network._replace(params=run.params, threshold=0.35, split=0.3),
+            (run.optimiser_state, run.history),
+        )
         save_checkpoint(path, network, run.config._asdict(), *of_run, run.running, run.shift + 0.1)
         self.whole = path.read_bytes()
         with np.load(path) as archive:
@@ -106,6 +109,8 @@ class RunFolder:
             raise MisreadError("settings or history are not those of the file")
         if stored.network.threshold != self.about["threshold"]:
             raise MisreadError("the threshold is not that of the file")
+        if stored.network.split != self.about["split"]:
+            raise MisreadError("the split is not that of the file")
         self._judge_prediction(stored.network)
         resume_run(path.parent)
 
@@ -129,6 +134,8 @@ class RunFolder:
             raise MisreadError(f"the run goes on with another {changed or 'history'}")
         if run.threshold != about.get("threshold", 0.5):
             raise MisreadError("the run goes on with another threshold")
+        if run.split != about.get("split", 0.1):
+            raise MisreadError("the run goes on with another split")
 
     def _judge_maps(self, data: bytes) -> None:
         path = self.folder / "weights.npz"

@@ -1,6 +1,7 @@
 """Touching cells: hills with valleys worked by hand, the definition pixel by pixel, and what must always hold."""
 
 import itertools
+import time
 import tracemalloc
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 import scipy.ndimage
 
 from minunet import InputError, label_cells
-from minunet.metrics import components
+from minunet.cli.predict_results import LABELS, SPLITTING
+from minunet.metrics import best_over_thresholds, components, watershed
 from minunet.metrics.cells import classes_of, label_classes
 from minunet.metrics.touching import SPLIT, STEP, split_touching
 
@@ -114,22 +116,87 @@ def test_float32_booleans_and_an_empty_image():
     assert label_cells(np.ones((3, 4))).max() == 1
 
 
-@pytest.mark.parametrize("split", [0, -0.1, 1.1, np.nan, "0.1", None])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
+@pytest.mark.parametrize("threshold", [0.05, 0.1, 0.25, 0.5, 0.52])
+def test_a_valley_exactly_as_deep_as_asked_for_splits_whatever_rounding_does(dtype, threshold):
+    for k in range(13, 17):  # valleys of 0.65, 0.7, 0.75 and 0.8, which are levels, with tops 0.1 above
+        p = two_hills(valley=k / 20, top=k / 20 + 0.1)
+        p[p == 0.9] = k / 20 + 0.1
+        assert label_cells(p.astype(dtype), threshold).max() == 2, k
+
+
+def test_each_takes_the_land_on_its_own_side_of_a_valley():
+    """A cell with a broad, low shoulder, and beside it, across a deep valley, the long arm of another."""
+    p = np.full((8, 32), 0.1)
+    p[3:7, 1:29] = 0.69
+    p[2, 1:30] = p[3:7, 29] = 0.52
+    p[2, 1:4] = 0.69
+    p[1] = [0.1, *3 * [0.95], 0.8, *3 * [0.95], *23 * [0.86], 0.1]
+    p[1:7, 30] = 0.86
+    labels = label_cells(p)
+    assert labels.max() == 2
+    assert (labels[3:7, 1:29] == labels[1, 1]).all() and (labels[1:7, 30] == labels[1, 5]).all()
+
+
+def test_it_is_the_watershed_from_the_tops_to_within_a_step(rng):
+    p = hills(rng, (60, 70))
+    labels = label_cells(p, 0.3)
+    tops = np.zeros(p.shape, int)
+    for number in range(1, labels.max() + 1):
+        tops.ravel()[np.argmax(np.where(labels == number, p, 0))] = number
+    exact = np.where(p > 0.3, watershed(-p, tops), 0)
+    assert (labels != exact).sum() < 0.12 * (labels > 0).sum()
+
+
+def test_working_strip_by_strip_changes_nothing(rng, monkeypatch):
+    p = hills(rng)
+    expected = label_cells(p, 0.3)
+    monkeypatch.setattr("minunet.metrics.touching.STRIP", 7)  # less than a row: each is a strip
+    np.testing.assert_array_equal(label_cells(p, 0.3), expected)
+
+
+def test_a_long_thin_way_takes_no_longer_than_it_is():
+    snake = np.zeros((201, 201))
+    snake[::2] = 0.55
+    snake[1::4, -1] = snake[3::4, 0] = 0.55
+    snake[0, :9] = (0.9, 0.9, 0.9, 0.6, 0.55, 0.6, 0.9, 0.9, 0.9)
+    began = time.process_time()
+    labels = label_cells(snake)
+    assert labels.max() == 2 and (labels > 0).sum() == (snake > 0).sum()
+    assert time.process_time() - began < 10  # looking at all that is left in every step took ever longer
+
+
+@pytest.mark.parametrize("split", [0, -0.1, 1.1, np.nan, "0.1", None, True])
 def test_a_fall_that_can_be_none(split):
     with pytest.raises(InputError, match=r"split must be a number above 0 and at most 1, got .*; 0\.1 is usual"):
         label_cells(two_hills(0.7), split=split)
 
 
-def test_a_large_image_takes_no_more_memory_than_predict_reckons_with(rng):
-    from minunet.cli.predict_results import LABELS, SPLITTING
+def test_an_image_without_pixels_is_refused():
+    with pytest.raises(InputError, match="pixels"):
+        best_over_thresholds([np.zeros((0, 5), int)], [np.zeros((0, 5))], split=0.1)
 
-    p = hills(rng, (900, 800)).astype(np.float32)
-    p = np.stack([1 - p, p])
-    classes = classes_of(p, 0.3)
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("kind", ["smooth", "chequered"])
+def test_it_takes_no_more_memory_than_predict_reckons_with(rng, classes, kind):
+    peaks = {side: peak_of(image_of(kind, side, rng), classes) for side in (600, 1000)}
+    for_each_pixel = (peaks[1000] - peaks[600]) / (1000**2 - 600**2)
+    assert for_each_pixel <= LABELS - 1 + SPLITTING  # beside the classes
+    assert for_each_pixel > 15  # else the reckoning is out of date
+
+
+def image_of(kind, side, rng):
+    p = hills(rng, (side, side)) if kind == "smooth" else 0.9 * (np.indices((side, side)).sum(axis=0) % 2)
+    return p.astype(np.float32)
+
+
+def peak_of(p, classes):
+    p = np.stack([1 - p, p] if classes == 2 else [1 - p, 0.9 * p, 0.1 * p])
+    found = classes_of(p, 0.3)
     tracemalloc.start()
     try:
-        label_classes(classes, p, 0.3, SPLIT)
-        peak = tracemalloc.get_traced_memory()[1]
+        label_classes(found, p, 0.3, SPLIT)
+        return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak <= (LABELS - 1 + SPLITTING) * classes.size + 20e6  # strips have a size of their own

@@ -6,8 +6,8 @@
     running/encode.0.norm1.mean ...              with batch normalisation only: the running averages
     correction/head.bias                         what the loss weights add to the logits, if anything
     about                                        JSON: format, version, config, history, scope of the normalisation;
-                                                 statistics of the training images, where they are known; threshold,
-                                                 which is 0.5 where it is not said
+                                                 statistics of the training images, where they are known; threshold
+                                                 and split, which are 0.5 and 0.1 where they are not said
 
 `load_checkpoint` makes the plain network that predicts of the parameters, the running averages and the correction.
 In version 1 the optimiser's state was called velocity, and the scope of the normalisation was not said; version 3
@@ -29,6 +29,7 @@ from minunet.data.npz import read_npz
 from minunet.errors import InputError
 from minunet.files import replace_atomically
 from minunet.metrics.chosen_threshold import check_threshold
+from minunet.metrics.touching import SPLIT, check_split
 from minunet.network.checks import check_is_plain, check_params, has_norm
 from minunet.network.odds_correction import corrected
 from minunet.network.trained.reading import (
@@ -52,22 +53,25 @@ class Network(NamedTuple):
     normalisation: Normalisation  # how the grey values of its training images were normalised
     statistics: dict | None = None  # what its training images look like; see `minunet/data/image_statistics.py`
     threshold: float = 0.5  # a pixel is cell where the probability of cell is above it: `probabilities[1] > threshold`
+    split: float = SPLIT  # cells that touch are told apart where the probability falls by so much; see `label_cells`
 
     def __repr__(self) -> str:
         try:
             check_params(self.params)
             scope = as_normalisation(self.normalisation).scope
             check_threshold(self.threshold)
+            check_split(self.split)
         except InputError as error:
             return f"Network(not usable: {error})"
         weights = flatten(self.params)
         channels = weights["encode.0.conv1.weight"].shape[1]
         classes, base_channels = weights["head.weight"].shape[:2]
         threshold = "" if self.threshold == 0.5 else f", threshold {self.threshold:g}"
+        split = "" if self.split == SPLIT else f", split {self.split:g}"
         depth, count = len(self.params["encode"]), sum(x.size for x in weights.values())
         return (
             f"Network({channels} in, {classes} classes, {base_channels} base channels, depth {depth}, "
-            f"{count:,} parameters, normalisation by {scope}{threshold})"
+            f"{count:,} parameters, normalisation by {scope}{threshold}{split})"
         )
 
 
@@ -111,6 +115,7 @@ def save_checkpoint(
     check_params(network.params)
     check_statistics(network.statistics)
     check_threshold(network.threshold)
+    check_split(network.split)
     if has_norm(network.params) != bool(running):
         check_is_plain(network.params)
         raise InputError("running averages need parameters with batch normalisation, got those of a plain network")
@@ -129,7 +134,7 @@ def save_checkpoint(
     about = {"format": FORMAT, "version": VERSION, "config": config, "history": history, "normalisation": scope}
     if network.statistics is not None:
         about["statistics"] = network.statistics
-    about["threshold"] = float(network.threshold)
+    about |= {"threshold": float(network.threshold), "split": float(network.split)}
     arrays: dict[str, Any] = {"about": np.array(json.dumps(about))}
     for group, tree in groups.items():
         arrays.update({f"{group}/{name}": x for name, x in flatten(map_tree(to_host, tree)).items()})
@@ -158,5 +163,6 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     running = read_running(groups["running"], groups["params"], path)
     shift = read_shift(groups["correction"], groups["params"], path)
     predicting = corrected(read_folded(params, running, path), shift)
-    network = Network(predicting, normalisation, about.get("statistics"), about.get("threshold", 0.5))
+    chosen = {name: about[name] for name in ("statistics", "threshold", "split") if name in about}
+    network = Network(predicting, normalisation, **chosen)
     return Checkpoint(network, about["config"], state, about["history"], params, running, shift)

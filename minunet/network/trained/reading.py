@@ -16,13 +16,14 @@ from minunet.backend import flatten, is_whole_number
 from minunet.data.image_statistics import check_statistics
 from minunet.data.normalisation import SCOPES, Normalisation, as_normalisation
 from minunet.errors import InputError, shown
-from minunet.metrics.chosen_threshold import check_threshold
+from minunet.metrics.chosen_threshold import HALF, check_threshold
+from minunet.metrics.touching import SPLIT, check_split
 from minunet.network.checks import check_arrays
 from minunet.network.running_averages import fold_unet
 
 FORMAT, VERSION = "minunet checkpoint", 3
 KEYS = {"format", "version", "config", "history"}  # of `about`; since version 2 "normalisation", too
-NEW_KEYS = {"statistics", "threshold"}  # of `about`, which may be there from version 3 on
+NEW_KEYS = {"statistics", "threshold", "split"}  # of `about`, which may be there from version 3 on
 PREFIXES = {frozenset({""}), frozenset({"mean.", "square."})}  # of the names in a state: momentum's, or Adam's
 NEW_SETTINGS = {"optimiser": "sgd", "batch": 1}  # not said in version 1: there was nothing else
 
@@ -46,7 +47,8 @@ def read_about(arrays: Arrays, path: Path) -> dict:
         _refuse(f"{', '.join(sorted(expected))} in about", f"{shown(odd[0])} {_odd(odd[0], expected)}", path)
     with _naming(path):
         check_statistics(about.get("statistics"))
-        check_threshold(about.get("threshold", 0.5))
+        check_threshold(about.get("threshold", HALF))
+        check_split(about.get("split", SPLIT))
     config, history = about["config"], about["history"]
     if not isinstance(config, dict):
         _refuse("settings by their names as config", shown(config), path)
