@@ -735,8 +735,9 @@ print("remark on the last:", board[-1]["remark"].split("; ")[0])
 # %% [markdown]
 # What could you try? More steps and more channels. `rotations=8` in `predict`. Dice *and* cross-entropy, added up. A
 # third class for the lines between cells, so that a softmax over three classes decides. Elastic deformation (notebook
-# 09). A better rule for seeds. Specks of a few pixels taken away. And look at the worst image first: it tells you more
-# than the mean.
+# 09). A better rule for seeds: `minunet.label_cells` looks for them at every level, in place of a single one
+# (`minunet/metrics/touching.py`). Specks of a few pixels taken away. And look at the worst image first: it tells you
+# more than the mean.
 #
 # **Question 3.** After a month the leaderboard has 60 entries. The first has SEG 0.871, the second 0.868, and every
 # entry was allowed to look at its score and try again. Is the first better than the second? How would you find out, and

@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from minunet import InputError, label_cells, load_network, predict, read_image, save_network
 from minunet.cli.main import main
+from minunet.data import synthetic_cells
 from minunet.metrics.chosen_split import SplitChoice
 from minunet.network.trained.checkpoint import load_checkpoint
 from minunet.training.run_folder import resume_run
@@ -39,8 +41,10 @@ def test_a_run_ends_with_the_chosen_split_in_its_checkpoint_and_its_measures(run
         assert json.loads((out / "metrics.json").read_text())["split"] == split
 
 
-def test_predict_tells_cells_apart_as_stored_or_as_asked_for(whole, cells_folder, tmp_path):
-    image = cells_folder / "images" / "cell0.png"
+def test_predict_tells_cells_apart_as_stored_or_as_asked_for(whole, tmp_path, rng):
+    image = tmp_path / "cell0.png"
+    cells = synthetic_cells(rng, 100, 120)[0]
+    Image.fromarray(np.uint8(255 * (cells - cells.min()) / np.ptp(cells))).save(image)
     probabilities = predict(load_network(whole), read_image(image))
     for options, split in (([], 1), (["--split", "0.05"], 0.05)):
         out = tmp_path / f"by {split}"
