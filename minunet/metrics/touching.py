@@ -55,12 +55,13 @@ def split_touching(cell: np.ndarray, height: np.ndarray, threshold: float, split
     xp = array_module(cell)
     cell, height = to_host(cell), to_host(height)
     height = height.astype(np.result_type(height, np.float32), copy=False)
-    labels = np.zeros(cell.shape, np.int32)
+    labels, pixels = np.zeros(cell.shape, np.int32), np.empty(0, np.int32)
     for level in levels(float(threshold), float(split)):
-        _sink(labels, components(cell & (height > level + TINY)), height, level + split - TINY)
-    if not labels.any():
+        land = cell & (height > level + TINY)
+        pixels = _sink(labels, pixels, components(land), height, level + split - TINY)
+    if not pixels.size:
         return xp.asarray(components(cell))
-    _sink(labels, components(cell), height, -1.0)
+    _sink(labels, pixels, components(cell), height, -1.0)
     _number_in_order(labels)
     return xp.asarray(labels)
 
@@ -71,25 +72,32 @@ def levels(threshold: float, split: float) -> list[float]:
     return [k * STEP for k in steps if threshold + TINY < k * STEP <= 1 - split + TINY]
 
 
-def _sink(labels: np.ndarray, pieces: np.ndarray, height: np.ndarray, lowest_top: float) -> None:
-    """Let the cells grow over the pieces (H, W) of land that hold some, and add those that hold none and are high."""
+def _sink(labels: np.ndarray, pixels: np.ndarray, pieces: np.ndarray, height: np.ndarray, lowest: float) -> np.ndarray:
+    """Let the cells grow over the pieces (H, W) of land that hold some, and add those that hold none and are high.
+
+    `pixels` are the places of a pixel of each cell; those of all cells are returned. A new cell's top is `lowest` or
+    higher.
+    """
     count = int(pieces.max(initial=0)) + 1
-    top = np.zeros(count, height.dtype)
-    first, last = np.full(count, labels.size, labels.dtype), np.zeros(count, labels.dtype)  # cells in each piece
+    top, place = np.zeros(count, height.dtype), np.zeros(count, np.int32)
     for rows in _strips(labels):
-        known = labels[rows] > 0
-        np.maximum.at(top, pieces[rows].ravel(), height[rows].ravel())
-        np.minimum.at(first, pieces[rows][known], labels[rows][known])
-        np.maximum.at(last, pieces[rows][known], labels[rows][known])
-    is_new = (last == 0) & (top >= lowest_top)
-    is_new[0] = False
-    number = np.where(first == last, last, 0)  # that a piece gets, 0 if it holds none or several
-    number[is_new] = last.max() + 1 + np.arange(np.count_nonzero(is_new))
+        piece = pieces[rows].ravel()
+        np.maximum.at(top, piece, height[rows].ravel())
+        place[piece] = np.arange(len(piece)) + rows.start * labels.shape[1]  # the last pixel of a piece stays
+    held_by = pieces.ravel()[pixels]
+    cells = np.bincount(held_by, minlength=count)  # in each piece
+    is_new = (cells == 0) & (top >= lowest)
+    is_new[0] = False  # the sea
+    number = np.zeros(count, labels.dtype)  # that a piece gets: of the only cell, or of a new one
+    number[held_by] = np.arange(1, len(pixels) + 1, dtype=np.int32)
+    number[cells > 1] = 0
+    number[is_new] = np.arange(1, np.count_nonzero(is_new) + 1, dtype=np.int32) + len(pixels)
+    pixels = np.concatenate([pixels, place[is_new]])
     for rows in _strips(labels):
         np.copyto(labels[rows], number[pieces[rows]], where=labels[rows] == 0)
-    several = first < last
-    if several.any():
-        _share(labels, several[pieces])
+    if (cells > 1).any():
+        _share(labels, (cells > 1)[pieces])
+    return pixels
 
 
 def _share(labels: np.ndarray, land: np.ndarray) -> None:
