@@ -53,7 +53,7 @@ def choose_split(samples: list[Sample], probabilities: list[np.ndarray], thresho
 
 
 def _seg(samples: list[Sample], cells: list[np.ndarray]) -> float:
-    truths = [seg_truth(sample) for sample in samples]
+    truths = [truth for truth in map(seg_truth, samples) if truth is not None]
     found = [seg_score(truth, labels) for truth, labels in zip(truths, cells, strict=True)]
     return pooled_seg(found, [cell_count(truth) for truth in truths])
 
