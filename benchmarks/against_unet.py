@@ -3,9 +3,10 @@
     python benchmarks/against_unet.py isbi:DIR dsb2018:DIR --minutes 5 --seeds 0 1 2 --out against_unet.csv
 
 The framework's side is `plain_unet.py`. Both sides read and split the data alike, and one measure is taken of both, on
-the held-out images: minunet at the threshold that it stored, PyTorch at 0.5. They train in turn, on all cores;
-with `--at-once` they train at the same time, with one thread each, and the table takes half as long on two cores. What
-follows `--` goes to `minunet train` as it is. Rows are added to the file; means over the seeds are printed.
+the held-out images: minunet at the threshold that it stored, PyTorch at 0.5. How touching cells are told
+the held-out images: minunet at the threshold that it stored, PyTorch at 0.5. How touching cells are told apart is chosen
+for both alike, on these images (`minunet/metrics/chosen_split.py`). They train in turn, on all cores; with `--at-once`
+they train at the same time, with one thread each, and the table takes half as long on two cores. What
 """
 
 import argparse
@@ -21,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from minunet.data import load_data
+from minunet.metrics.chosen_split import choose_split
 from minunet.metrics.evaluation import evaluate
 
 MEASURES = ("pixel_error", "majority_pixel_error", "iou", "v_rand", "seg")
@@ -40,6 +42,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--name", default="minunet", help="for minunet's rows, where `--` gives it other options")
     parser.add_argument("--out", type=Path, help="a CSV file; its rows are added to those that it has")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="for minunet's runs; without, they are not kept")
     options = parser.parse_args(sys.argv[1:ours])
     options.ours = sys.argv[ours + 1 :]
     for data in options.data:
@@ -54,7 +57,12 @@ def main() -> None:
 def both_sides(data: str, seed: int, options) -> list[dict]:
     """Train with one seed; return a row for each side."""
     threads = 1 if options.at_once else options.threads
-    with tempfile.TemporaryDirectory(prefix="against-") as folder:
+    with contextlib.ExitStack() as stack:
+        if options.keep is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="against-"))
+        else:
+            folder = options.keep / f"{named(data).replace(':', '-')}-{seed}"
+            folder.mkdir(parents=True)
         commands = {
             "minunet": ours(data, seed, options, Path(folder)),
             "PyTorch": theirs(data, seed, options, threads, Path(folder)),
@@ -105,7 +113,9 @@ def measures_of(side: str, data: str, folder: Path) -> dict:
         return {name: value for name, value in measured.items() if value is not None}
     with np.load(folder / "probabilities.npz") as file:
         probabilities = list(file.values())
-    return evaluate(load_data(data).validation, probabilities)
+    samples = load_data(data).validation
+    split = choose_split(samples, probabilities, threshold=0.5).split
+    return evaluate(samples, probabilities, split=split)
 
 
 def named(data: str) -> str:
