@@ -3,10 +3,10 @@
     python benchmarks/against_unet.py isbi:DIR dsb2018:DIR --minutes 5 --seeds 0 1 2 --out against_unet.csv
 
 The framework's side is `plain_unet.py`. Both sides read and split the data alike, and one measure is taken of both, on
-the held-out images: minunet at the threshold that it stored, PyTorch at 0.5. How touching cells are told
-the held-out images: minunet at the threshold that it stored, PyTorch at 0.5. How touching cells are told apart is chosen
-for both alike, on these images (`minunet/metrics/chosen_split.py`). They train in turn, on all cores; with `--at-once`
-they train at the same time, with one thread each, and the table takes half as long on two cores. What
+the held-out images: minunet at the threshold that it stored, PyTorch at 0.5. How touching cells are told apart is
+chosen for both alike, on these images (`minunet/metrics/chosen_split.py`). They train in turn, on all cores; with
+`--at-once` they train at the same time, with one thread each, and the table takes half as long on two cores. What
+follows `--` goes to `minunet train` as it is. Rows are added to the file; means over the seeds are printed.
 """
 
 import argparse

@@ -13,7 +13,7 @@ From arrays to a trained network and a prediction:
 
     network = train(images, labels, steps=200)
     probabilities = predict(network, image)
-    cells = label_cells(probabilities)
+    cells = label_cells(probabilities, network.threshold, network.split)
 """
 
 import sys as _sys
