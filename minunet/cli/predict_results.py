@@ -38,7 +38,7 @@ FLOATS = tuple(ENDINGS)[5:]
 OF_CELLS = {"cells", "overlay", "table"}
 LABELS = 5  # bytes for each pixel: the numbers of the cells, and the classes
 BYTES = {"overlay": 7}  # for each pixel, while it is written: three colours, of which Pillow makes four
-SPLITTING = 27  # for each pixel, at most, while cells that touch are told apart
+SPLITTING = 21  # for each pixel, at most, while cells that touch are told apart
 OTHERS = 2  # bytes for each pixel: a picture of 8 bits and its compressed form, or 16 bits
 LARGEST_IN_16_BITS = 2**16 - 1
 

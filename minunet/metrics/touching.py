@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import scipy  # scipy.ndimage is loaded at its first use
 
 from minunet.backend import array_module, is_number, to_host
 from minunet.errors import InputError, shown
@@ -104,19 +105,16 @@ def _share(labels: np.ndarray, land: np.ndarray) -> None:
     """Let the cells grow over the land (H, W) by a pixel at a time, until they have taken all of it."""
     padded = np.pad(labels, 1)
     flat, around = padded.ravel(), (-padded.shape[1], -1, 1, padded.shape[1])
-    is_open = np.pad(land & (labels == 0), 1).ravel()
-    place = np.zeros(len(flat), np.int32)  # of a pixel in the list of those at the shore, so that each is there once
-    shore = np.flatnonzero(is_open)
+    land &= labels == 0
+    is_open = np.pad(land, 1).ravel()
+    shore = np.flatnonzero(scipy.ndimage.binary_dilation(padded > 0).ravel() & is_open)
     while shore.size:
         found = np.zeros(len(shore), labels.dtype)
         for step in around:
             np.maximum(found, flat[shore + step], out=found)
-        taken = shore[found > 0]
-        flat[taken] = found[found > 0]
-        is_open[taken] = False
-        beside = np.concatenate([(taken + step)[is_open[taken + step]] for step in around])
-        place[beside] = np.arange(len(beside))
-        shore = beside[place[beside] == np.arange(len(beside))]
+        flat[shore] = found
+        is_open[shore] = False
+        shore = np.unique(np.concatenate([(shore + step)[is_open[shore + step]] for step in around]))
     labels[...] = padded[1:-1, 1:-1]
 
 

@@ -118,7 +118,7 @@ def test_a_large_image_is_announced_or_refused_before_it_is_read(tmp_path, monke
     monkeypatch.setattr(memory, "freed_bytes", lambda: 0)  # earlier tests have left none
     monkeypatch.setattr(limits, "memory", lambda: limits.Memory(64 * 10**9, 3 * 10**9))
     assert main(["predict", str(path), "--any-size", "--out", str(tmp_path / "out")]) == 2
-    assert "large.png: 20000x20000 pixels: this needs about 17." in (line := capsys.readouterr().err)
+    assert "large.png: 20000x20000 pixels: this needs about 15." in (line := capsys.readouterr().err)
     assert (
         "and 3.0 GB are free; no tile fits: close other programs, or cut the image up, or write --only probability"
         in line
@@ -126,7 +126,7 @@ def test_a_large_image_is_announced_or_refused_before_it_is_read(tmp_path, monke
     monkeypatch.setattr(limits, "memory", lambda: limits.Memory(64 * 10**9, 32 * 10**9))
     assert main(["predict", str(path), "--any-size", "--out", str(tmp_path / "out")]) == 2  # it has no pixels after all
     said, error = capsys.readouterr().err.splitlines()
-    assert said.startswith(f"{path}: 20000x20000 pixels: this needs about 17.") and said.endswith("32.0 GB are free")
+    assert said.startswith(f"{path}: 20000x20000 pixels: this needs about 15.") and said.endswith("32.0 GB are free")
     assert error.startswith("minunet predict: error: ")
     small = ["predict", str(path), "--any-size", "--out", str(tmp_path / "out"), "--only", "probability"]
     assert main(small) == 2

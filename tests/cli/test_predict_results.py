@@ -31,11 +31,12 @@ def test_numbers_outlines_and_table_agree(image, tmp_path):
     out = tmp_path / "out"
     assert main(["predict", image, "--out", str(out), "--probabilities", "npy"]) == 0
     pixels = read_image(image)
-    probabilities = predict(load_network("cells"), pixels)
+    network = load_network("cells")
+    probabilities = predict(network, pixels)
     np.testing.assert_array_equal(np.load(out / "image_probabilities.npy"), probabilities)
     labels = tifffile.imread(out / "image_cells.tif")
     assert labels.dtype == np.uint16 and labels.max() > 3
-    np.testing.assert_array_equal(labels, label_cells(probabilities))
+    np.testing.assert_array_equal(labels, label_cells(probabilities, network.threshold, network.split))
     rows = rows_of(out / "image_cells.csv")
     expected = measure_cells(labels, pixels)
     assert list(rows[0]) == ["image", *expected]

@@ -58,7 +58,7 @@ def test_predict_finds_cells_at_the_stored_threshold_or_the_one_asked_for(at_a_t
         out = tmp_path / f"at {threshold}"
         assert main(["predict", at_a_third, str(image), "--out", str(out), "--only", "cells", *options]) == 0
         found = tifffile.imread(out / "cell0_cells.tif")
-        np.testing.assert_array_equal(found, label_cells(probabilities, threshold))
+        np.testing.assert_array_equal(found, label_cells(probabilities, threshold, split=0.2))
     assert (label_cells(probabilities, 0.3) != label_cells(probabilities, 0.8)).any()
 
 
@@ -72,7 +72,7 @@ def test_a_threshold_that_cannot_be_is_refused_before_the_work(run, tmp_path, ca
 
 def test_a_file_gives_the_threshold_back_and_an_older_one_means_a_half(at_a_third, tmp_path):
     assert load_network(at_a_third).threshold == 0.3
-    assert repr(load_network(at_a_third)).endswith(", threshold 0.3)")
+    assert repr(load_network(at_a_third)).endswith(", threshold 0.3, split 0.2)")
     with np.load(at_a_third) as archive:
         arrays = dict(archive)
     about = json.loads(str(arrays["about"]))
