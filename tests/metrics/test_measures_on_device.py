@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from minunet import InputError, to_device
-from minunet.metrics import components, iou, measure_cells, pixel_error, v_info, v_rand, warping_error, watershed
+from minunet.metrics import (
+    components,
+    iou,
+    label_cells,
+    measure_cells,
+    pixel_error,
+    v_info,
+    v_rand,
+    warping_error,
+    watershed,
+)
 
 MEASURES = [pixel_error, iou, v_rand, v_info, warping_error]
 
@@ -45,3 +55,12 @@ def test_cells_and_their_table(cupy, images, rng):
     table = measure_cells(to_device(labels, "gpu"), to_device(height, "gpu"))
     for name, column in measure_cells(labels, height).items():
         np.testing.assert_array_equal(table[name], column)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3])
+@pytest.mark.parametrize("split", [0.1, 1])
+def test_touching_cells_are_told_apart(cupy, rng, classes, split):
+    p = rng.random((20, 25)) if classes == 1 else rng.dirichlet(np.ones(classes), (20, 25)).transpose(2, 0, 1)
+    labels = label_cells(to_device(p, "gpu"), 0.4, split)
+    assert type(labels) is cupy.ndarray and labels.dtype == np.int32
+    np.testing.assert_array_equal(to_device(labels, "cpu"), label_cells(p, 0.4, split))
