@@ -39,6 +39,14 @@ def test_how_deep_a_valley_must_be(valley, count):
     assert label_cells(two_hills(valley)).max() == count
 
 
+def test_the_highest_and_the_lowest_level_count():
+    p = two_hills(valley=0.9, top=1)
+    p[1:4, 2:4] = 1
+    assert label_cells(p).max() == 2
+    p[1:4] = [0.1, 0.6, 0.66, 0.66, 0.53, 0.66, 0.66, 0.6, 0.1]
+    assert label_cells(p).max() == 2
+
+
 def test_a_low_hill_beside_a_high_one_is_a_cell_only_if_it_rises_enough_above_the_valley():
     assert label_cells(two_hills(valley=0.62, top=0.65)).max() == 1
     assert label_cells(two_hills(valley=0.62, top=0.8)).max() == 2
@@ -122,7 +130,9 @@ def test_a_valley_exactly_as_deep_as_asked_for_splits_whatever_rounding_does(dty
     for k in range(13, 17):  # valleys of 0.65, 0.7, 0.75 and 0.8, which are levels, with tops 0.1 above
         p = two_hills(valley=k / 20, top=k / 20 + 0.1)
         p[p == 0.9] = k / 20 + 0.1
-        assert label_cells(p.astype(dtype), threshold).max() == 2, k
+        for error in (-1e-7, 0, 1e-7):
+            p[1:4, 4] = k / 20 + error
+            assert label_cells(p.astype(dtype), threshold).max() == 2, (k, error)
 
 
 def test_each_takes_the_land_on_its_own_side_of_a_valley():
