@@ -69,8 +69,8 @@ def add_threshold_option(command: argparse.ArgumentParser) -> None:
         "--threshold",
         type=float,
         metavar="P",
-        help="a pixel is cell where the probability of cell is above it, from 0 to 1; default: the one stored with the "
-        "network, which suited its held-out images best",
+        help="a pixel is cell where the probability of cell is above it, above 0 and below 1; default: the one stored "
+        "with the network, which suited its held-out images best",
     )
 
 
@@ -80,8 +80,9 @@ def add_split_option(command: argparse.ArgumentParser) -> None:
         "--split",
         type=float,
         metavar="FALL",
-        help="cells that touch are told apart where the probability falls by so much between them, above 0 to 1; with "
-        "1 all that is connected is one cell, as on a slide; default: the one stored with the network",
+        help="cells that touch are told apart where the probability falls by so much between them: 0.1 to "
+        "0.3 is usual, less splits more, and with 1 all that is connected is one cell, as on a slide; default: the one "
+        "stored with the network",
     )
 
 

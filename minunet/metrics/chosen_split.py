@@ -35,8 +35,13 @@ class SplitChoice(NamedTuple):
         """Return the choice as a line; `images` says on which images it was made, such as "5 held-out images"."""
         other = SPLIT if self.split == NOTHING else NOTHING
         score, other_score = (f"{self.scores[split]:.3f}" for split in (self.split, other))
-        what = "where no cell is split" if other == NOTHING else f"with {other:g}"
-        return f"split {self.split:g}: on {images}, {self.measure} is {score} with it, and {other_score} {what}"
+        how = f"are told apart where the probability falls by {self.split:g}"
+        other_how = "where they are one" if other == NOTHING else f"if {other:g} is enough"
+        how = "stay one" if self.split == NOTHING else how
+        return (
+            f"split {self.split:g}: cells that touch {how}; on {images}, {self.measure} is {score} so, and "
+            f"{other_score} {other_how}"
+        )
 
 
 def choose_split(samples: list[Sample], probabilities: list[np.ndarray], threshold: float) -> SplitChoice:

@@ -78,8 +78,9 @@ def evaluate(
     -------
     evaluation : dict
         `images` has one row per sample: its name and its measures. A measure is NaN if the truth has no cell to compare
-        with; such an image is left out of the mean. `best_over_thresholds` is for all images together; see the function
-        of that name. With more than two classes, `classes` has a row for each, over all images: see `class_measures`.
+        with; such an image is left out of the mean. `best_over_thresholds` is for all images together, and of
+        connected components, as in the EM challenge; see the function of that name. With more than two classes,
+        `classes` has a row for each, over all images: see `class_measures`.
     """
     samples, probabilities = _checked(samples, probabilities)
     check_split(split)
@@ -96,9 +97,7 @@ def evaluate(
     whole = [truth for truth in map(seg_truth, samples) if truth is not None]
     with_seg = len(whole) == len(samples)
     cell_probabilities = [1 - p[0] for p in probabilities]
-    best = best_over_thresholds(
-        truths, cell_probabilities, knowns, progress, with_seg, whole if with_seg else None, split
-    )
+    best = best_over_thresholds(truths, cell_probabilities, knowns, progress, with_seg, whole if with_seg else None)
     means = mean(rows)
     if "seg" in means:
         means["seg"] = pooled_seg([row["seg"] for row in rows if "seg" in row], [cell_count(cells) for cells in whole])

@@ -28,7 +28,10 @@ def table(evaluation: dict) -> str:
         parts[0] += "\nseg in the row mean is over the cells of all images, as in the Cell Tracking Challenge"
     if "classes" in evaluation:
         parts.append(_aligned(_class_lines(evaluation["classes"])))
-    return "\n\n".join([*parts, _aligned(_threshold_lines(evaluation["best_over_thresholds"]))])
+    best = _aligned(_threshold_lines(evaluation["best_over_thresholds"]))
+    if evaluation.get("split", 1) < 1:
+        best += "\nthese are of connected pieces, as in the EM challenge; above, touching cells are told apart"
+    return "\n\n".join([*parts, best])
 
 
 def _class_lines(rows: list[dict]) -> list[list[str]]:

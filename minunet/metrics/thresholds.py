@@ -2,7 +2,7 @@
 
 At a threshold t, the probability p of cell is turned into cells in two ways:
 
-    plain    the 4-connected components of  p > t, touching cells told apart where asked (`split`)
+    plain    the 4-connected components of  p > t
     thinned  the same, grown by a watershed until they meet, so that borders have no width
 
 Plain scores depend on how broad the predicted borders are, thinned scores do not.
@@ -16,9 +16,8 @@ from minunet.backend import as_array, as_list, check_finite
 from minunet.errors import InputError
 from minunet.metrics.contingency import contingency
 from minunet.metrics.pixels import pixel_error, pixel_error_f_score
-from minunet.metrics.regions import watershed
+from minunet.metrics.regions import components, watershed
 from minunet.metrics.seg import cell_count, pooled_seg, seg_score
-from minunet.metrics.touching import check_split, split_touching
 from minunet.metrics.v_rand_v_info import info_scores_of, rand_scores_of
 from minunet.progress import ProgressBar
 
@@ -33,7 +32,6 @@ def best_over_thresholds(
     progress: bool = False,
     with_seg: bool = False,
     seg_truths: list[np.ndarray] | None = None,
-    split: float = 1,
 ) -> dict[str, dict[str, float]]:
     """Return the best mean over the images of each score, and its threshold.
 
@@ -52,9 +50,6 @@ def best_over_thresholds(
         over the cells of all images together, and over all pixels, known or not, as in the Cell Tracking Challenge.
     seg_truths : integer arrays, (H, W) each, optional
         The cells for SEG, where they are not those of `truths`, which may be cut apart where they touch.
-    split : float
-        By how much the probability falls between two cells that touch, as in `label_cells`; 1: nothing is split, as the
-        challenge has it.
 
     Returns
     -------
@@ -69,7 +64,6 @@ def best_over_thresholds(
         If there is no image, or as `pixel_error` and `v_rand` do.
     """
     truths, probabilities = as_list(truths, "truths"), as_list(probabilities, "probabilities")
-    check_split(split)
     if not truths:
         raise InputError("truths must hold at least one image, got none; pass a list of label images")
     knowns = [None] * len(truths) if knowns is None else as_list(knowns, "knowns")
@@ -81,7 +75,7 @@ def best_over_thresholds(
     options: dict[str, Any] = {"desc": "trying thresholds", "unit": "image", "disable": None if progress else True}
     images_with_bar = ProgressBar(images, leave=False, **options)
     scores = [
-        [_scores(truth, p, known, threshold, cells, split) for threshold in THRESHOLDS]
+        [_scores(truth, p, known, threshold, cells) for threshold in THRESHOLDS]
         for truth, p, known, cells in images_with_bar
     ]
     cell_counts = [cell_count(cells) for cells in seg_cells] if with_seg else []
@@ -94,7 +88,7 @@ def best_over_thresholds(
     return best
 
 
-def _scores(truth, probability, known, threshold: float, seg_truth, split: float) -> dict[str, float]:
+def _scores(truth, probability, known, threshold: float, seg_truth) -> dict[str, float]:
     """Return all scores of one image at one threshold."""
     truth, probability = as_array(truth, "truth"), as_array(probability, "probability")
     check_finite(probability, "probability")
@@ -105,13 +99,12 @@ def _scores(truth, probability, known, threshold: float, seg_truth, split: float
             "cell only"
         )
     cell = probability > threshold
-    error = pixel_error(truth > 0, cell, known)
-    plain = split_touching(cell, probability, threshold, split)
+    plain = components(cell)
     thinned = watershed(-probability, plain)
     plain_table = contingency(truth, plain, known)
     thinned_table = contingency(truth, thinned, known)
     scores = {
-        "pixel_error": error,
+        "pixel_error": pixel_error(truth > 0, cell, known),
         "pixel_error_f_score": pixel_error_f_score(truth > 0, cell, known),
         "v_rand": rand_scores_of(plain_table).f_score,
         "v_info": info_scores_of(plain_table).f_score,

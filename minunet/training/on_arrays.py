@@ -62,7 +62,8 @@ def train(
     network : Network
         For `predict`; `save_network` writes it to a file. Of two classes, a pixel is of class 1 where
         ``predict(network, image)[1] > network.threshold``. The threshold is 0.5, unless another gives a clearly smaller
-        pixel error on the training images, or a part of them. `label_cells` takes the network's `split`, too.
+        pixel error on the training images, or a part of them; there `split` is chosen by V_rand, for
+        ``label_cells(probabilities, network.threshold, network.split)``. ``network._replace(split=0.2)`` has another.
 
     Raises
     ------

@@ -617,8 +617,8 @@ for one, k in zip(axes, (errors.argmin(), v_rands.argmax()), strict=True):
 #
 # The library chooses the best threshold of each measure by itself. `thinned` means that the pieces first grow until
 # they meet, so that membranes are as thin as can be (`minunet/metrics/regions.py`); then it no longer matters how
-# broad the network drew them, only whether they close. Here it is for the first held-out slice; `minunet evaluate
-# --split 1` does it for all. (Without `--split 1` it also cuts a piece where the probability sinks between two cells.)
+# broad the network drew them, only whether they close. Here it is for the first held-out slice; `minunet evaluate`
+# does it for all.
 
 # %%
 for name, best in metrics.best_over_thresholds(true_cells[:1], probabilities[:1]).items():

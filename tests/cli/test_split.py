@@ -29,7 +29,7 @@ def test_a_run_ends_with_the_chosen_split_in_its_checkpoint_and_its_measures(run
     choice = SplitChoice(0.3, "SEG", {0.1: 0.6, 0.2: 0.65, 0.3: 0.7, 1: 0.5})
     monkeypatch.setattr("minunet.cli.measure_and_save.choose_split", lambda *images: choice)
     assert main(["train", "--resume", str(run), "--steps", "11"]) == 0
-    expected = "split 0.3: on 1 held-out image, SEG is 0.700 with it, and 0.500 where no cell is split"
+    expected = "falls by 0.3; on 1 held-out image, SEG is 0.700 so, and 0.500 where they are one\n"
     assert expected in capsys.readouterr().out
     assert load_network(run / "checkpoint.npz").split == resume_run(run).split == 0.3
     assert json.loads((run / "metrics.json").read_text())["split"] == 0.3

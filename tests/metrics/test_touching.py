@@ -10,7 +10,7 @@ import scipy.ndimage
 
 from minunet import InputError, label_cells
 from minunet.cli.predict_results import LABELS, SPLITTING
-from minunet.metrics import best_over_thresholds, components, watershed
+from minunet.metrics import components, watershed
 from minunet.metrics.cells import classes_of, label_classes
 from minunet.metrics.touching import SPLIT, STEP, split_touching
 
@@ -180,11 +180,6 @@ def test_a_long_thin_way_takes_no_longer_than_it_is():
 def test_a_fall_that_can_be_none(split):
     with pytest.raises(InputError, match=r"split must be a number above 0 and at most 1, got .*; 0\.1 is usual"):
         label_cells(two_hills(0.7), split=split)
-
-
-def test_an_image_without_pixels_is_refused():
-    with pytest.raises(InputError, match="pixels"):
-        best_over_thresholds([np.zeros((0, 5), int)], [np.zeros((0, 5))], split=0.1)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
