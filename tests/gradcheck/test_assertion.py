@@ -109,6 +109,7 @@ def test_a_right_pair_prints_nothing_unless_a_test_wants_it_to_fail(run_tests):
     assert str(result.stdout).count("worst relative error") == 1
 
 
+@pytest.mark.slow
 def test_the_report_reaches_the_terminal_from_parallel_workers(run_tests):
     pytest.importorskip("xdist", reason="pytest-xdist runs tests in parallel")
     options = ("-p", "minunet_pytest", "-p", "xdist", "-n", "1")
@@ -116,6 +117,7 @@ def test_the_report_reaches_the_terminal_from_parallel_workers(run_tests):
     result.stdout.fnmatch_lines(WHOLE_TABLE + FINDINGS)
 
 
+@pytest.mark.slow
 def test_a_failure_of_the_plugin_hides_nothing(run_tests, pytester):
     pytester.makeconftest(
         """
