@@ -43,7 +43,8 @@ def main() -> None:
         train(kinds, options)
     network = load_network(options.out or options.measure)
     for kind, samples in {**{kind: data.validation for kind, data in kinds.items()}, "all": held_out_of(kinds)}.items():
-        measured = evaluate(samples, predict_samples(network, samples), threshold=network.threshold, progress=False)
+        probabilities = predict_samples(network, samples)
+        measured = evaluate(samples, probabilities, threshold=network.threshold, split=network.split)
         words = "  ".join(
             f"{name} {measured[name]:.4f}" for name in ("pixel_error", "majority_pixel_error", "iou", "v_rand", "seg")
         )
@@ -51,7 +52,7 @@ def main() -> None:
 
 
 def train(kinds: dict[str, Dataset], options) -> None:
-    """Train a network on the images of all kinds, and write it with the threshold that suits the held-out ones."""
+    """Train a network on the images of all kinds, and write it with what suits the held-out ones."""
     images = [sample for kind, data in kinds.items() for sample in TIMES.get(kind, 1) * data.train]
     held_out = held_out_of(kinds)
     dataset = Dataset("nuclei", [*images, *load_data("synthetic").train], held_out, 2)
