@@ -59,24 +59,24 @@ def both_sides(data: str, seed: int, options) -> list[dict]:
     threads = 1 if options.at_once else options.threads
     with contextlib.ExitStack() as stack:
         if options.keep is None:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="against-"))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="against-")))
         else:
             folder = options.keep / f"{named(data).replace(':', '-')}-{seed}"
             folder.mkdir(parents=True)
         commands = {
-            "minunet": ours(data, seed, options, Path(folder)),
-            "PyTorch": theirs(data, seed, options, threads, Path(folder)),
+            "minunet": ours(data, seed, options, folder),
+            "PyTorch": theirs(data, seed, options, threads, folder),
         }
         running = {}
         for side in options.sides:
-            running[side] = start(commands[side], threads, Path(folder) / f"{side}.txt")
+            running[side] = start(commands[side], threads, folder / f"{side}.txt")
             if not options.at_once:
-                finish(running[side], Path(folder) / f"{side}.txt")
+                finish(running[side], folder / f"{side}.txt")
         for side, process in running.items():
-            finish(process, Path(folder) / f"{side}.txt")
+            finish(process, folder / f"{side}.txt")
         rows = []
         for side in options.sides:
-            measured = measures_of(side, data, Path(folder))
+            measured = measures_of(side, data, folder)
             name = options.name if side == "minunet" else side
             row = {"data": named(data), "side": name, "seed": seed, "minutes": options.minutes}
             row.update({name: round(measured[name], 4) if name in measured else "" for name in MEASURES})
@@ -121,7 +121,7 @@ def measures_of(side: str, data: str, folder: Path) -> dict:
 def named(data: str) -> str:
     """Return the name of a data set without the path of the machine: kind and last folder."""
     kind, _, folder = data.partition(":")
-    return f"{kind}:{Path(folder).name}" if folder else kind
+    return f"{kind}:{folder.name}" if folder else kind
 
 
 def write(row: dict, path: Path | None) -> None:

@@ -13,6 +13,7 @@ from minunet.cli.shared_options import (
     add_scheduler_option,
     add_split_option,
     add_threshold_option,
+    as_asked,
     checkpoint_of,
     print_note,
     warn_of_foreign,
@@ -20,9 +21,7 @@ from minunet.cli.shared_options import (
 from minunet.data import Dataset, Sample
 from minunet.data.colours import for_channels
 from minunet.errors import InputError
-from minunet.metrics.chosen_threshold import check_threshold
 from minunet.metrics.table import table
-from minunet.metrics.touching import check_split
 from minunet.network.trained import BUNDLED, Network
 from minunet.network.trained.checkpoint import load_checkpoint
 from minunet.prediction.checks import check_tile
@@ -73,32 +72,29 @@ def run(options) -> int:
     data = options.data or config.data
     if data == "arrays":
         raise InputError("this network does not say which data it was trained on; name the data with --data")
-    if options.threshold is not None:
-        check_threshold(options.threshold)
-    if options.split is not None:
-        check_split(options.split)
+    network = as_asked(stored.network, options)
     if options.tile is not None:
-        check_tile(options.tile, len(stored.network.params["encode"]))
+        check_tile(options.tile, len(network.params["encode"]))
     run_folder.check_out(options.out)
     dataset, which = data_to_measure(config, data, {name: getattr(options, name) for name in READING})
-    dataset = _as_taken(dataset, stored.network)
-    _check_classes(stored.network, dataset)
+    dataset = _as_taken(dataset, network)
+    _check_classes(network, dataset)
     if not options.scheduler:
-        check_evaluation(stored.network.params, dataset.validation, options.tile)
-    threshold = stored.network.threshold if options.threshold is None else options.threshold
-    split = stored.network.split if options.split is None else options.split
+        check_evaluation(network.params, dataset.validation, options.tile)
     with run_folder.new_folder(options.out, f"runs/evaluation-{data.partition(':')[0]}") as folder:
         print_note(dataset)
         print_line(f"measured: {which}")
-        warn_of_foreign("evaluate", [(sample.name, sample.image) for sample in dataset.validation], stored.network)
-        probabilities = _predict(stored.network, dataset.validation, options)
-        evaluation = run_folder.write_evaluation(dataset.validation, probabilities, folder, threshold, split)
+        warn_of_foreign("evaluate", [(sample.name, sample.image) for sample in dataset.validation], network)
+        probabilities = _predict(network, dataset.validation, options)
+        evaluation = run_folder.write_evaluation(
+            dataset.validation, probabilities, folder, network.threshold, network.split
+        )
     print_line(table(evaluation))
     of_threshold, of_split = (
         "as stored with the network" if given is None else "as asked for"
         for given in (options.threshold, options.split)
     )
-    print_line(f"measured at threshold {threshold:g}, {of_threshold}, and split {split:g}, {of_split}")
+    print_line(f"measured at threshold {network.threshold:g}, {of_threshold}, and split {network.split:g}, {of_split}")
     print_line(f"written to {folder}")
     return 0
 

@@ -18,12 +18,11 @@ from minunet.cli.shared_options import (
     add_scheduler_option,
     add_split_option,
     add_threshold_option,
+    as_asked,
     checkpoint_of,
 )
 from minunet.errors import InputError
 from minunet.files import remove_unfinished
-from minunet.metrics.chosen_threshold import check_threshold
-from minunet.metrics.touching import check_split
 from minunet.network.trained import load_network
 from minunet.prediction.checks import check_tile
 from minunet.scale.cluster import connected
@@ -69,13 +68,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 def run(options) -> int:
     """Write the results of each image; return 1 if some images could not be read."""
     name, paths = network_and_images(options.files)
-    network = load_network(name)
-    if options.threshold is not None:
-        check_threshold(options.threshold)
-        network = network._replace(threshold=options.threshold)
-    if options.split is not None:
-        check_split(options.split)
-        network = network._replace(split=options.split)
+    network = as_asked(load_network(name), options)
     if is_slide(paths, options.out or ""):
         return run_on_slide(paths, network, options)
     if options.tile is not None:

@@ -10,6 +10,8 @@ from minunet.data import Dataset
 from minunet.data.image_statistics import what_is_foreign
 from minunet.data.readers.masks import MEANINGS
 from minunet.errors import InputError, shown
+from minunet.metrics.chosen_threshold import check_threshold
+from minunet.metrics.touching import check_split
 from minunet.network.trained import Network
 from minunet.prediction.rotations import COUNTS
 
@@ -84,6 +86,17 @@ def add_split_option(command: argparse.ArgumentParser) -> None:
         "0.3 is usual, less splits more, and with 1 all that is connected is one cell, as on a slide; default: the one "
         "stored with the network",
     )
+
+
+def as_asked(network: Network, options) -> Network:
+    """Return the network with --threshold and --split in place of its own, where they are given and can be."""
+    if options.threshold is not None:
+        check_threshold(options.threshold)
+        network = network._replace(threshold=options.threshold)
+    if options.split is not None:
+        check_split(options.split)
+        network = network._replace(split=options.split)
+    return network
 
 
 def add_scheduler_option(command: argparse.ArgumentParser) -> None:

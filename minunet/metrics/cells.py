@@ -5,9 +5,7 @@ import scipy  # scipy.ndimage is loaded at its first use
 
 from minunet.backend import array_module, as_array, check_finite, check_same_device, to_host
 from minunet.errors import InputError, shown
-from minunet.metrics.touching import SPLIT, check_split, split_touching
-
-STRIP = 2**18  # pixels that are counted at a time
+from minunet.metrics.touching import SPLIT, check_split, split_touching, strips
 
 
 def label_cells(probabilities: np.ndarray, threshold: float = 0.5, split: float = SPLIT) -> np.ndarray:
@@ -69,9 +67,9 @@ def label_classes(
     return labels
 
 
-def cells_of_any_class(probabilities: np.ndarray, threshold: float, split: float) -> np.ndarray:
-    """Return what `label_cells` does, but cells of different classes that touch may be one: those that are measured."""
-    return split_touching(classes_of(probabilities, threshold) > 0, 1 - probabilities[0], threshold, split)
+def cells_of_any_class(classes: np.ndarray, probabilities: np.ndarray, threshold: float, split: float) -> np.ndarray:
+    """Return what `label_classes` does, but cells of different classes that touch may be one: those to measure."""
+    return split_touching(classes > 0, 1 - probabilities[0], threshold, split)
 
 
 def measure_cells(
@@ -116,13 +114,11 @@ def measure_cells(
 
 def _sums(labels: np.ndarray, planes: list[np.ndarray]) -> list[np.ndarray]:
     """Return for each number 0, 1, ...: its pixels, the sums of their rows and columns, and of each plane's values."""
-    H, W = labels.shape
     sums = [np.zeros(int(labels.max()) + 1) for _ in range(3 + len(planes))]
-    rows = max(1, STRIP // W)
-    for top in range(0, H, rows):
-        strip = labels[top : top + rows]
+    for rows in strips(labels):
+        strip = labels[rows]
         row, column = np.indices(strip.shape)
-        weights = [None, row + top, column, *(plane[top : top + rows] for plane in planes)]
+        weights = [None, row + rows.start, column, *(plane[rows] for plane in planes)]
         for total, weight in zip(sums, weights, strict=True):
             total += np.bincount(strip.ravel(), None if weight is None else weight.ravel(), len(total))
     return sums

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.data.sample import Sample
-from minunet.metrics.cells import cells_of_any_class
+from minunet.metrics.cells import cells_of_any_class, classes_of
 from minunet.metrics.evaluation import seg_truth, true_cells
 from minunet.metrics.seg import cell_count, pooled_seg, seg_score
 from minunet.metrics.thresholds import mean_of_numbers
@@ -35,9 +35,10 @@ class SplitChoice(NamedTuple):
         """Return the choice as a line; `images` says on which images it was made, such as "5 held-out images"."""
         other = SPLIT if self.split == NOTHING else NOTHING
         score, other_score = (f"{self.scores[split]:.3f}" for split in (self.split, other))
-        how = f"are told apart where the probability falls by {self.split:g}"
-        other_how = "where they are one" if other == NOTHING else f"if {other:g} is enough"
-        how = "stay one" if self.split == NOTHING else how
+        if self.split == NOTHING:
+            how, other_how = "stay one", f"if {other:g} is enough"
+        else:
+            how, other_how = f"are told apart where the probability falls by {self.split:g}", "where they are one"
         return (
             f"split {self.split:g}: cells that touch {how}; on {images}, {self.measure} is {score} so, and "
             f"{other_score} {other_how}"
@@ -48,10 +49,11 @@ def choose_split(samples: list[Sample], probabilities: list[np.ndarray], thresho
     """Return the split that suits these images, which must not be none, and their probabilities (K, H, W)."""
     with_seg = all(seg_truth(sample) is not None for sample in samples)
     score = _seg if with_seg else _v_rand
-    scores = {}
-    for split in SPLITS:
-        cells = [cells_of_any_class(p, threshold, split) for p in probabilities]
-        scores[split] = score(samples, cells)
+    pairs = [(classes_of(p, threshold), p) for p in probabilities]
+    scores = {
+        split: score(samples, [cells_of_any_class(classes, p, threshold, split) for classes, p in pairs])
+        for split in SPLITS
+    }
     numbers = {split: value for split, value in scores.items() if not math.isnan(value)}
     best = max(numbers, key=lambda split: (numbers[split], split), default=SPLIT)
     return SplitChoice(best, "SEG" if with_seg else "V_rand", scores)

@@ -90,7 +90,7 @@ def evaluate(
     rows = []
     for sample, classes, p in with_bar:
         proposal = classes > 0
-        cells = cells_of_any_class(p, threshold, split)
+        cells = cells_of_any_class(classes, p, threshold, split)
         rows.append({**_pixel_errors(sample, proposal), **_slow_measures(sample, proposal, 1 - p[0], cells)})
     truths = [true_cells(sample) for sample in samples]
     knowns = [sample.known for sample in samples]

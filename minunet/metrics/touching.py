@@ -60,9 +60,10 @@ def split_touching(cell: np.ndarray, height: np.ndarray, threshold: float, split
     for level in levels(float(threshold), float(split)):
         land = cell & (height > level + TINY)
         pixels = _sink(labels, pixels, components(land), height, level + split - TINY)
+    pieces = components(cell)
     if not pixels.size:
-        return xp.asarray(components(cell))
-    _sink(labels, pixels, components(cell), height, -1.0)
+        return xp.asarray(pieces)
+    _sink(labels, pixels, pieces, height, -1.0)
     _number_in_order(labels)
     return xp.asarray(labels)
 
@@ -81,7 +82,7 @@ def _sink(labels: np.ndarray, pixels: np.ndarray, pieces: np.ndarray, height: np
     """
     count = int(pieces.max(initial=0)) + 1
     top, place = np.zeros(count, height.dtype), np.zeros(count, np.int32)
-    for rows in _strips(labels):
+    for rows in strips(labels):
         piece = pieces[rows].ravel()
         np.maximum.at(top, piece, height[rows].ravel())
         place[piece] = np.arange(len(piece)) + rows.start * labels.shape[1]  # the last pixel of a piece stays
@@ -94,7 +95,7 @@ def _sink(labels: np.ndarray, pixels: np.ndarray, pieces: np.ndarray, height: np
     number[cells > 1] = 0
     number[is_new] = np.arange(1, np.count_nonzero(is_new) + 1, dtype=np.int32) + len(pixels)
     pixels = np.concatenate([pixels, place[is_new]])
-    for rows in _strips(labels):
+    for rows in strips(labels):
         np.copyto(labels[rows], number[pieces[rows]], where=labels[rows] == 0)
     if (cells > 1).any():
         _share(labels, (cells > 1)[pieces])
@@ -121,16 +122,16 @@ def _share(labels: np.ndarray, land: np.ndarray) -> None:
 def _number_in_order(labels: np.ndarray) -> None:
     """Number the cells by their first pixels, row by row."""
     first = np.full(int(labels.max()) + 1, labels.size)
-    for rows in _strips(labels):
+    for rows in strips(labels):
         pixels = np.arange(labels[rows].size) + rows.start * labels.shape[1]
         np.minimum.at(first, labels[rows].ravel(), pixels)
     number = np.zeros(len(first), labels.dtype)
     number[1:][np.argsort(first[1:])] = np.arange(1, len(first))
-    for rows in _strips(labels):
+    for rows in strips(labels):
         labels[rows] = number[labels[rows]]
 
 
-def _strips(labels: np.ndarray) -> Iterator[slice]:
+def strips(labels: np.ndarray) -> Iterator[slice]:
     """Yield the rows of an image, some at a time, so that what is worked out for each pixel needs little memory."""
     H, W = labels.shape
     count = max(1, STRIP // max(1, W))

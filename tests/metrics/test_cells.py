@@ -7,7 +7,8 @@ import pytest
 
 from minunet import InputError, label_cells, measure_cells
 from minunet.metrics import components
-from minunet.metrics.cells import STRIP, classes_of
+from minunet.metrics.cells import classes_of
+from minunet.metrics.touching import STRIP
 
 # Two cells that touch at a corner only, and a third of another class beside the second.
 CLASSES = np.array([[1, 1, 0, 0, 0], [1, 0, 0, 0, 0], [0, 0, 1, 1, 2], [0, 0, 0, 0, 2]])
