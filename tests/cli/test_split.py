@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from checkpoint_file import rewrite
 from PIL import Image
 
 from minunet import InputError, label_cells, load_network, predict, read_image, save_network
@@ -82,12 +83,3 @@ def test_a_file_with_another_split_is_refused(whole, odd):
         load_checkpoint(whole)
     with pytest.raises(InputError, match="split must be"):
         save_network(whole, load_network("cells")._replace(split=odd))
-
-
-def rewrite(path, change):
-    """Change what a checkpoint says about itself."""
-    with np.load(path) as archive:
-        arrays = dict(archive)
-    about = json.loads(str(arrays["about"]))
-    change(about)
-    np.savez(path, **{**arrays, "about": np.array(json.dumps(about))})
