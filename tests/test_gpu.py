@@ -242,8 +242,8 @@ def test_thresholds_of_probabilities_on_the_gpu(rng):
         assert on_gpu[name] == pytest.approx(best, rel=1e-12)  # a GPU adds up in another order
 
 
-def test_train_on_the_gpu(tmp_path, cells_folder, monkeypatch):
-    monkeypatch.setattr("minunet.training.run_folder.plot_curves", lambda *a: None)  # slow, and the same everywhere
+@pytest.mark.usefixtures("no_pictures")
+def test_train_on_the_gpu(tmp_path, cells_folder):
     small = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--steps", "10"]
     out = ["--device", "gpu", "--out", str(tmp_path / "run")]
     assert main(["train", "--data", f"folder:{cells_folder}", *small, *out]) == 0

@@ -3,6 +3,9 @@
 import configparser
 import importlib.metadata
 import inspect
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,17 @@ NAMES = (
 def test_a_public_name_is_there_and_says_what_it_is(name):
     assert callable(getattr(minunet, name))
     assert getattr(minunet, name).__doc__
+
+
+def test_a_clone_in_the_working_directory_does_not_hide_the_package(tmp_path):
+    """Its folder has the package's name, and without an __init__.py Python takes it for a package, an empty one."""
+    (tmp_path / "minunet").mkdir()
+    code = "import minunet; print(minunet.__version__)"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.stdout.strip() == minunet.__version__, ended.stderr
 
 
 def test_a_star_import_brings_the_public_names_and_no_modules():

@@ -5,6 +5,7 @@ import shlex
 import time
 from pathlib import Path
 
+from minunet.backend import to_device
 from minunet.cli.measure_and_save import measure_and_save
 from minunet.cli.messages import print_line
 from minunet.cli.shared_options import print_note
@@ -58,6 +59,7 @@ def _begin(options, ranks: Ranks, until_the_end: contextlib.ExitStack) -> tuple[
     else:
         for_ranks = {"batch": PAIR * ranks.size} if ranks.size > 1 else {}
         config = resolve({**for_ranks, **given}, options.recipe or "quick")
+        to_device((), config.device)  # refused before images are read, which can take long
         if ranks.rank == 0:  # a later rank would find the folder that rank 0 has made
             run_folder.check_out(options.out)
         check_reading(config.data)

@@ -120,6 +120,7 @@ def test_the_home_folder(tmp_path, monkeypatch):
     assert len(load_data("isbi:~/em").train) == 10
 
 
+@pytest.mark.slow
 def test_the_default_data():
     dataset = load_data("synthetic", seed=2)
     assert len(dataset.train) == 24 and len(dataset.validation) == 6

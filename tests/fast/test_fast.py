@@ -152,7 +152,7 @@ def test_equal_runs_give_equal_bits(rng, way):
         np.testing.assert_array_equal(first[name], second[name])
 
 
-@pytest.mark.parametrize("mode", ["elements", "directions"])
+@pytest.mark.parametrize("mode", [pytest.param("elements", marks=pytest.mark.slow), "directions"])
 @WAYS
 def test_its_gradient(rng, monkeypatch, way, mode):
     monkeypatch.setenv("MINUNET_CONVOLUTION", way)
