@@ -10,7 +10,7 @@ from pathlib import Path
 from minunet.cli.messages import print_error
 from minunet.cli.predict_files import predict_and_write, readable_images
 from minunet.cli.predict_inputs import files_in, names_of
-from minunet.cli.predict_results import ALWAYS, ENDINGS, FLOATS, result_paths
+from minunet.cli.predict_results import ALWAYS, ENDINGS, FLOATS, OF_CELLS, result_paths
 from minunet.cli.predict_slide import add_block_option, is_slide, run_on_slide
 from minunet.cli.shared_options import (
     DEFAULT_OUT,
@@ -23,7 +23,7 @@ from minunet.cli.shared_options import (
 )
 from minunet.errors import InputError
 from minunet.files import remove_unfinished
-from minunet.network.trained import load_network
+from minunet.network.trained import Network, load_network
 from minunet.prediction.checks import check_tile
 from minunet.scale.cluster import connected
 from minunet.scale.many_images import predict_images
@@ -92,6 +92,8 @@ def run(options) -> int:
         raise InputError(errors[0])
     if not count:
         raise InputError(f"expected an image that can be predicted, got none among {len(names)} files; see above")
+    if {"classes", *OF_CELLS}.intersection(kinds):
+        print_error(how_cells_are_found(name, network))
     if errors:
         print_error(f"minunet predict: {len(errors)} of {len(names)} files left out, see above")
     return 1 if errors else 0
@@ -121,6 +123,17 @@ def network_and_images(files: list[str]) -> tuple[str, list[str]]:
     if len(files) == 1:
         raise InputError(f"expected images after the checkpoint, got only {files[0]}; name at least one image")
     return first, files[1:]
+
+
+def how_cells_are_found(name: str, network: Network) -> str:
+    """Return in one line which network was used, and what was called a cell."""
+    which = "the network that comes with minunet" if name == "cells" else name
+    classes = len(network.params["head"]["bias"])
+    pixel = "a pixel is of its most probable class"
+    if classes == 2:
+        pixel = f"a pixel is cell above a probability of {network.threshold:g} (--threshold)"
+    touching = f"told apart where it falls by {network.split:g}" if network.split < 1 else "one"
+    return f"minunet predict: {which}: {pixel}; cells that touch are {touching} (--split)"
 
 
 def check_out(out: str | None, names: Iterable[str]) -> None:

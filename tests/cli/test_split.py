@@ -42,16 +42,19 @@ def test_a_run_ends_with_the_chosen_split_in_its_checkpoint_and_its_measures(run
         assert json.loads((out / "metrics.json").read_text())["split"] == split
 
 
-def test_predict_tells_cells_apart_as_stored_or_as_asked_for(whole, tmp_path, rng):
+def test_predict_tells_cells_apart_as_stored_or_as_asked_for(whole, tmp_path, rng, capsys):
     image = tmp_path / "cell0.png"
     cells = synthetic_cells(rng, 100, 120)[0]
     Image.fromarray(np.uint8(255 * (cells - cells.min()) / np.ptp(cells))).save(image)
     probabilities = predict(load_network(whole), read_image(image))
+    said = {1: "one (--split)", 0.05: "told apart where it falls by 0.05 (--split)"}
     for options, split in (([], 1), (["--split", "0.05"], 0.05)):
         out = tmp_path / f"by {split}"
         assert main(["predict", whole, str(image), "--out", str(out), "--only", "cells", *options]) == 0
         found = tifffile.imread(out / "cell0_cells.tif")
         np.testing.assert_array_equal(found, label_cells(probabilities, split=split))
+        above = "a pixel is cell above a probability of 0.5 (--threshold)"
+        assert capsys.readouterr().err == f"minunet predict: {whole}: {above}; cells that touch are {said[split]}\n"
     assert label_cells(probabilities, split=1).max() < label_cells(probabilities, split=0.05).max()
 
 
