@@ -121,7 +121,7 @@ def measures_of(side: str, data: str, folder: Path) -> dict:
 def named(data: str) -> str:
     """Return the name of a data set without the path of the machine: kind and last folder."""
     kind, _, folder = data.partition(":")
-    return f"{kind}:{folder.name}" if folder else kind
+    return f"{kind}:{Path(folder).name}" if folder else kind
 
 
 def write(row: dict, path: Path | None) -> None:
