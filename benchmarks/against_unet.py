@@ -49,8 +49,8 @@ def main() -> None:
         rows = [row for seed in options.seeds for row in both_sides(data, seed, options)]
         for side in dict.fromkeys(row["side"] for row in rows):
             mine = [row for row in rows if row["side"] == side]
-            means = {name: np.mean([row[name] for row in mine if row[name] != ""]) for name in MEASURES}
-            words = "  ".join(f"{name} {value:.4f}" for name, value in means.items() if not np.isnan(value))
+            known = [name for name in MEASURES if all(row[name] != "" for row in mine)]
+            words = "  ".join(f"{name} {np.mean([row[name] for row in mine]):.4f}" for name in known)
             print(f"{named(data)}, {side}, mean of {len(mine)}: {words}", flush=True)
 
 

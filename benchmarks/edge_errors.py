@@ -3,8 +3,8 @@
     python benchmarks/edge_errors.py dsb2018:DIR RUN/checkpoint.npz [RUN2/checkpoint.npz ...] [probabilities.npz ...]
 
 For each network, and for the probabilities that `plain_unet.py` writes (`against_unet.py --keep` keeps both), a row of
-a table: the share of wrong pixels less than 4 pixels from the edge, from 4 to 16, to 48, and farther inside, over all
-images together; `--without` leaves images out whose names begin so.
+a table: the share of wrong pixels in the outermost row, less than 4 pixels from the edge, and so on, over all images
+together; `--without` leaves images out whose names begin so. Before them, the share of the pixels that is cell.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from minunet.data import load_data
 from minunet.errors import InputError
 from minunet.prediction.predict import predict_samples
 
-BANDS = (0, 4, 16, 48)  # pixels from the edge; the last one has no end
+BANDS = (0, 1, 4, 16, 48)  # pixels from the edge; the last one has no end
 
 
 def main() -> None:
@@ -30,15 +30,20 @@ def main() -> None:
     counted = [n for n, sample in enumerate(samples) if not sample.name.startswith(tuple(options.without))]
     print(f"| {len(counted)} images | {' | '.join(band(*ends) for ends in itertools.pairwise((*BANDS, None)))} | all |")
     print(f"|---|{'---|' * (len(BANDS) + 1)}")
+    print_row("cells", [np.zeros(sample.labels.shape, bool) for sample in samples], samples, counted)
     for path in options.files:
-        cells = found(path, samples)
-        wrong, pixels = sum(wrong_by_band(cells[n], samples[n]) for n in counted)
-        shares = " | ".join(f"{share:.4f}" for share in (*wrong / pixels, wrong.sum() / pixels.sum()))
-        print(f"| {path} | {shares} |", flush=True)
+        print_row(path, found(path, samples), samples, counted)
 
 
 def band(low: int, high: int | None) -> str:
     return f"{low} and more" if high is None else f"{low} to {high}"
+
+
+def print_row(name: str, cells: list[np.ndarray], samples: list, counted: list[int]) -> None:
+    """Print the share of pixels that are wrong, if these are called cell: where none is, the share of the cells."""
+    wrong, pixels = sum(wrong_by_band(cells[n], samples[n]) for n in counted)
+    shares = " | ".join(f"{share:.4f}" for share in (*wrong / pixels, wrong.sum() / pixels.sum()))
+    print(f"| {name} | {shares} |", flush=True)
 
 
 def found(path: str, samples: list) -> list[np.ndarray]:
