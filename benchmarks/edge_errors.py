@@ -42,7 +42,8 @@ def band(low: int, high: int | None) -> str:
 def print_row(name: str, cells: list[np.ndarray], samples: list, counted: list[int]) -> None:
     """Print the share of pixels that are wrong, if these are called cell: where none is, the share of the cells."""
     wrong, pixels = sum(wrong_by_band(cells[n], samples[n]) for n in counted)
-    shares = " | ".join(f"{share:.4f}" for share in (*wrong / pixels, wrong.sum() / pixels.sum()))
+    pairs = [*zip(wrong, pixels, strict=True), (wrong.sum(), pixels.sum())]
+    shares = " | ".join(f"{part / whole:.4f}" if whole else "-" for part, whole in pairs)
     print(f"| {name} | {shares} |", flush=True)
 
 
