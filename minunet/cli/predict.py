@@ -1,16 +1,14 @@
 """`minunet predict`: find the cells in images of any size; write them as numbers, outlines and a table."""
 
 import argparse
-import contextlib
 import functools
-import itertools
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from minunet.cli.messages import print_error
 from minunet.cli.predict_files import predict_and_write, readable_images
+from minunet.cli.predict_folder import check_out, folder_for
 from minunet.cli.predict_inputs import files_in, names_of
-from minunet.cli.predict_results import ALWAYS, ENDINGS, FLOATS, OF_CELLS, result_paths
+from minunet.cli.predict_results import ALWAYS, FLOATS, OF_CELLS
 from minunet.cli.predict_slide import add_block_option, is_slide, run_on_slide
 from minunet.cli.shared_options import (
     DEFAULT_OUT,
@@ -27,8 +25,6 @@ from minunet.network.trained import Network, load_network
 from minunet.prediction.checks import check_tile
 from minunet.scale.cluster import connected
 from minunet.scale.many_images import predict_images
-from minunet.training.folder_lock import FolderInUseError
-from minunet.training.run_folder import made_and_held
 
 EXAMPLE = "minunet predict cells.png, or minunet predict runs/mine cells.png --rotations 8"
 NETWORKS = {".npz", ".pt", ".pth", ".ckpt", ".h5", ".hdf5", ".keras", ".onnx", ".pb", ".pkl", ".safetensors", ".tflite"}
@@ -134,52 +130,3 @@ def how_cells_are_found(name: str, network: Network) -> str:
         pixel = f"a pixel is cell above a probability of {network.threshold:g} (--threshold)"
     touching = f"told apart where it falls by {network.split:g}" if network.split < 1 else "one"
     return f"minunet predict: {which}: {pixel}; cells that touch are {touching} (--split)"
-
-
-def check_out(out: str | None, names: Iterable[str]) -> None:
-    """Raise InputError if --out is given and is a file, or holds results of these images. Nothing is made yet."""
-    if out is None:
-        return
-    folder = Path(out)
-    for part in (folder, *folder.parents):
-        if part.is_file():
-            raise InputError(f"--out must be a folder, got the file {part}; choose another --out")
-    if taken := _taken(folder, names):
-        raise InputError(f"--out must not hold results already, got {taken[0]}; choose another --out")
-
-
-@contextlib.contextmanager
-def folder_for(out: str | None, names: Iterable[str]) -> Iterator[Path]:
-    """Make the folder for the results of these images, and hold it until the block ends.
-
-    It is `out`, or the first default one that holds no results of these images and to which no other process writes.
-
-    Raises
-    ------
-    InputError
-        If `out` is a file, or holds results of these images, or another process writes to it.
-    """
-    with contextlib.ExitStack() as held:
-        if out is None:
-            yield _hold_a_default_folder(names, held)
-        else:
-            held.enter_context(made_and_held(Path(out)))
-            check_out(out, names)  # once more: another process may have written to it since
-            yield Path(out)
-
-
-def _hold_a_default_folder(names: Iterable[str], held: contextlib.ExitStack) -> Path:
-    numbered = (Path(f"{DEFAULT_OUT}-{number}") for number in itertools.count(2))
-    for folder in itertools.chain([Path(DEFAULT_OUT)], numbered):
-        if folder.is_file() or _taken(folder, names):
-            continue
-        with contextlib.suppress(FolderInUseError):
-            held.enter_context(made_and_held(folder))
-            if not _taken(folder, names):
-                return folder
-            held.close()  # another process has written its results since
-    raise AssertionError("the numbers never end")
-
-
-def _taken(folder: Path, names: Iterable[str]) -> list[Path]:
-    return [path for name in names for path in result_paths(folder, name, ENDINGS).values() if path.exists()]
