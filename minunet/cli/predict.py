@@ -124,9 +124,11 @@ def network_and_images(files: list[str]) -> tuple[str, list[str]]:
 def how_cells_are_found(name: str, network: Network) -> str:
     """Return in one line which network was used, and what was called a cell."""
     which = "the network that comes with minunet" if name == "cells" else name
-    classes = len(network.params["head"]["bias"])
-    pixel = "a pixel is of its most probable class"
-    if classes == 2:
-        pixel = f"a pixel is cell above a probability of {network.threshold:g} (--threshold)"
+    threshold = network.threshold
+    pixel = f"a pixel is cell above a probability of {threshold:g} (--threshold)"
+    if len(network.params["head"]["bias"]) > 2:
+        pixel = "a pixel is of its most probable class"
+        if threshold != 0.5:
+            pixel += f", where background counts {threshold / (1 - threshold):.2g} times (--threshold {threshold:g})"
     touching = f"told apart where it falls by {network.split:g}" if network.split < 1 else "one"
     return f"minunet predict: {which}: {pixel}; cells that touch are {touching} (--split)"

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from minunet.backend import to_device
 from minunet.cli.measure_and_save import measure_and_save
-from minunet.cli.messages import print_line
+from minunet.cli.messages import print_error, print_line
 from minunet.cli.shared_options import print_note
 from minunet.cli.stopping import Stop, noticing_signals
 from minunet.cli.train_and_save import train_and_save
 from minunet.cli.train_options import add_options
 from minunet.data import Dataset, load_data
 from minunet.data.readers.hold_out import names_in_file
+from minunet.data.sample import absent_classes
 from minunet.errors import InputError
 from minunet.scale.ranks import check_equal, ending_together, in_agreement, join_ranks
 from minunet.training import run_folder
@@ -105,6 +106,12 @@ def _train(run: Run, dataset: Dataset, folder: Path, stop: Stop, ranks: Ranks) -
     if not run.history:
         run_folder.save_run(run, folder)
     print_note(dataset)
+    if absent := absent_classes(dataset):
+        which = ", ".join(map(str, absent))
+        print_error(
+            f"minunet train: warning: no training image has a pixel of class {which}, so that it cannot be learnt; "
+            "hold out other images with --hold-out"
+        )
     print_line(f"{len(dataset.train)} images to train on, {len(dataset.validation)} held out; writing to {folder}")
     if is_over(run):
         print_line(

@@ -52,6 +52,12 @@ def check_classes(dataset: Dataset) -> None:
         raise InputError(f"expected cells and background in the training labels, got only {found}; check the masks")
 
 
+def absent_classes(dataset: Dataset) -> list[int]:
+    """Return the classes of which no training image has a pixel: a network cannot learn them."""
+    seen = {int(label) for sample in dataset.train for label in np.unique(sample.labels)}
+    return [k for k in range(dataset.num_classes) if k not in seen]
+
+
 def shortened(name: str, longest: int = LONGEST_NAME) -> str:
     """Return the name; one longer than `longest` characters is cut off and ends in three dots."""
     return name if len(name) <= longest else name[: longest - 3] + "..."

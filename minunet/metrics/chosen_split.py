@@ -33,6 +33,8 @@ class SplitChoice(NamedTuple):
 
     def in_words(self, images: str) -> str:
         """Return the choice as a line; `images` says on which images it was made, such as "5 held-out images"."""
+        if math.isnan(self.scores[self.split]):
+            return f"split {self.split:g}, the usual one; {images} without a cell do not tell which is best"
         other = SPLIT if self.split == NOTHING else NOTHING
         score, other_score = (f"{self.scores[split]:.3f}" for split in (self.split, other))
         if self.split == NOTHING:

@@ -29,8 +29,9 @@ def table(evaluation: dict) -> str:
     if "classes" in evaluation:
         parts.append(_aligned(_class_lines(evaluation["classes"])))
     best = _aligned(_threshold_lines(evaluation["best_over_thresholds"]))
+    best += "\nthese are of the thresholds 0, 0.1, ..., 0.9"
     if evaluation.get("split", 1) < 1:
-        best += "\nthese are of connected pieces, as in the EM challenge; above, touching cells are told apart"
+        best += " and of connected pieces, as in the EM challenge"
     return "\n\n".join([*parts, best])
 
 

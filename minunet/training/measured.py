@@ -48,7 +48,7 @@ def data_to_measure(config: Config, data: str, options: dict) -> tuple[Dataset, 
         raise InputError(f"{data}: expected images that the network was not trained on, got none; name other data")
     dataset = dataset._replace(train=[], validation=samples)
     if len(seen) == 0:
-        return dataset, f"all {_count(samples)} of {data}, none of which the network was trained on"
+        return dataset, f"all {_count(samples)} of {data}, other data than the network was trained on"
     return dataset, f"{_count(samples)} of {data}, on which the network was not trained; others it was trained on"
 
 

@@ -28,7 +28,7 @@ def test_all_images_of_other_data_and_the_held_out_ones_of_the_same(tmp_path, mo
     config = Config(data=f"folder:{train}", hold_out="cell0,cell2")
     dataset, which = data_to_measure(config, f"folder:{test}", {})
     assert names(dataset) == ["cell3"]
-    assert which == f"all 1 image of folder:{test}, none of which the network was trained on"
+    assert which == f"all 1 image of folder:{test}, other data than the network was trained on"
     (tmp_path / "link").symlink_to(train)
     monkeypatch.chdir(tmp_path)
     for same in (f"folder:{train}", "folder:./train", "folder:link"):
@@ -94,8 +94,9 @@ def test_evaluate_reads_as_the_run_did_and_resume_holds_out_the_same(tmp_path, c
 
     test = write_cells(tmp_path / "test")  # masks of 0 and 255: 128 is missing
     assert main(["evaluate", str(run), "--data", f"folder:{test}", "--out", str(tmp_path / "test-out")]) == 0
-    out = capsys.readouterr().out
-    assert f"all 4 images of folder:{test}, none of which" in out and "128 is 1 (0.0 %)" in out
+    out, error = capsys.readouterr()
+    assert f"all 4 images of folder:{test}, other data" in out and "128 is 1 (0.0 %)" in out
+    assert "warning: 2 of 4 images seem to be copies of images that this network was trained on, cell2 for one" in error
     share = np.mean(
         [sample.labels > 0 for sample in load_data(f"folder:{test}").train + load_data(f"folder:{test}").validation]
     )
@@ -115,3 +116,15 @@ def test_inverted_masks_are_inverted_again(tmp_path, capsys):
     np.testing.assert_array_equal(inverted, 1 - load_data(data).validation[0].labels)
     assert main(["train", "--data", data, *SMALL, "--hold-out", "9", "--out", str(tmp_path / "x")]) == 2
     assert "--hold-out must be from 1 to 3 of the 4 images, got 9" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_class_that_no_training_image_has_is_told(tmp_path, capsys):
+    folder = write_cells(tmp_path / "cells")
+    for path in sorted((folder / "masks").iterdir()):
+        mask = np.array(Image.open(path)) // 255
+        mask[30:36, 10:14] = 2 * (path.stem == "cell3")  # which is held out
+        Image.fromarray(mask).save(path)
+    words = ["train", "--data", f"folder:{folder}", "--labels", "classes", *SMALL, "--out", str(tmp_path / "run")]
+    assert main(words) == 0
+    assert "warning: no training image has a pixel of class 2, so that it cannot be learnt" in capsys.readouterr().err

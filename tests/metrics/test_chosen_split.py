@@ -62,4 +62,4 @@ def test_the_threshold_counts_and_images_of_both_kinds_go_by_v_rand(probabilitie
 def test_no_cell_in_the_truth_says_nothing(probabilities):
     choice = choose_split([sample_of(0 * TWO, 0 * TWO)], probabilities, 0.5)
     assert choice.split == SPLIT and np.isnan(choice.scores[SPLIT])
-    assert isinstance(choice, SplitChoice) and "SEG is nan" in choice.in_words("x")
+    assert isinstance(choice, SplitChoice) and "x without a cell do not tell" in choice.in_words("x")

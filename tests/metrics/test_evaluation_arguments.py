@@ -66,7 +66,7 @@ def test_the_split_reaches_the_cells_and_not_the_best_over_thresholds():
     assert split["seg"] == pytest.approx((1 + 3 / 4) / 2) and whole["seg"] == pytest.approx(3 / 7)
     assert split["v_rand"] > whole["v_rand"] and split["pixel_error"] == whole["pixel_error"]
     assert split["best_over_thresholds"] == whole["best_over_thresholds"]
-    assert "these are of connected pieces" in table(split) and "of connected pieces" not in table(whole)
+    assert "and of connected pieces" in table(split) and "connected pieces" not in table(whole)
     with pytest.raises(m.InputError, match="split must be"):
         evaluate([sample], [np.stack([1 - p, p])], split=0)
 

@@ -54,7 +54,9 @@ def read_ctc(
             "take the challenge's training data, since its test data have none"
         )
     note = f"a band of {band} px at the border is outside the field of interest: not learnt, not measured"
-    return split("ctc", samples, 5, hold_out, note=note if band else "")
+    if field_of_interest is None and not band:
+        note = "all of each frame counts; field_of_interest is for a band at the border in which nothing is annotated"
+    return split("ctc", samples, 5, hold_out, note=note if band or field_of_interest is None else "")
 
 
 def _sequences(directory: Path) -> list[Path]:

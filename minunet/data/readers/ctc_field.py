@@ -13,7 +13,7 @@ import numpy as np
 from minunet.data.sample import Sample
 from minunet.errors import InputError
 
-BANDS = {  # pixels, from the challenge's "Annotation procedure"; 0 for data sets that it does not name
+BANDS = {  # pixels, from the challenge's "Annotation procedure"; 0 for the others
     50: "DIC-C2DH-HeLa Fluo-C2DL-Huh7 Fluo-C2DL-MSC Fluo-C3DH-H157 Fluo-N2DH-GOWT1 Fluo-N3DH-CE Fluo-N3DH-CHO "
     "PhC-C2DH-U373",
     25: "BF-C2DL-HSC BF-C2DL-MuSC Fluo-C3DL-MDA231 Fluo-N2DL-HeLa PhC-C2DL-PSC",
