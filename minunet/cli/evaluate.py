@@ -16,7 +16,6 @@ from minunet.cli.shared_options import (
     as_asked,
     checkpoint_of,
     print_note,
-    warn_of_copies,
     warn_of_foreign,
 )
 from minunet.data import Dataset, Sample
@@ -85,9 +84,7 @@ def run(options) -> int:
     with run_folder.new_folder(options.out, f"runs/evaluation-{data.partition(':')[0]}") as folder:
         print_note(dataset)
         print_line(f"measured: {which}")
-        images = [(sample.name, sample.image) for sample in dataset.validation]
-        warn_of_copies(images, network)
-        warn_of_foreign("evaluate", images, network)
+        warn_of_foreign("evaluate", [(sample.name, sample.image) for sample in dataset.validation], network)
         probabilities = _predict(network, dataset.validation, options)
         evaluation = run_folder.write_evaluation(
             dataset.validation, probabilities, folder, network.threshold, network.split

@@ -88,7 +88,7 @@ def run(options) -> int:
         raise InputError(errors[0])
     if not count:
         raise InputError(f"expected an image that can be predicted, got none among {len(names)} files; see above")
-    if {"classes", *OF_CELLS}.intersection(kinds):
+    if OF_CELLS.intersection(kinds):
         print_error(how_cells_are_found(name, network))
     if errors:
         print_error(f"minunet predict: {len(errors)} of {len(names)} files left out, see above")
@@ -130,5 +130,5 @@ def how_cells_are_found(name: str, network: Network) -> str:
         pixel = "a pixel is of its most probable class"
         if threshold != 0.5:
             pixel += f", where background counts {threshold / (1 - threshold):.2g} times (--threshold {threshold:g})"
-    touching = f"told apart where it falls by {network.split:g}" if network.split < 1 else "one"
+    touching = f"told apart where the probability falls by {network.split:g}" if network.split < 1 else "one"
     return f"minunet predict: {which}: {pixel}; cells that touch are {touching} (--split)"

@@ -7,7 +7,7 @@ import numpy as np
 
 from minunet.cli.messages import print_error, print_line
 from minunet.data import Dataset
-from minunet.data.image_statistics import is_like_a_copy, what_is_foreign
+from minunet.data.image_statistics import what_is_foreign
 from minunet.data.readers.masks import MEANINGS
 from minunet.errors import InputError, shown
 from minunet.metrics.chosen_threshold import check_threshold
@@ -145,13 +145,3 @@ def warn_of_foreign(command: str, images: list[tuple[str, np.ndarray]], network:
         f"minunet {command}: warning: {who} unlike the images that this network was trained on, so what is found in "
         f"{it} may be wrong: {what}"
     )
-
-
-def warn_of_copies(images: list[tuple[str, np.ndarray]], network: Network) -> None:
-    """Say in one line if images that are measured are such that the network was trained on, from another folder."""
-    copies = [name for name, image in images if is_like_a_copy(image, network.normalisation, network.statistics)]
-    if copies:
-        print_error(
-            f"minunet evaluate: warning: {len(copies)} of {len(images)} images seem to be copies of images that this "
-            f"network was trained on, {copies[0]} for one; what is measured on them tells little"
-        )

@@ -106,11 +106,11 @@ def _train(run: Run, dataset: Dataset, folder: Path, stop: Stop, ranks: Ranks) -
     if not run.history:
         run_folder.save_run(run, folder)
     print_note(dataset)
-    if absent := absent_classes(dataset):
+    if not run.history and (absent := absent_classes(dataset)):
         which = ", ".join(map(str, absent))
         print_error(
-            f"minunet train: warning: no training image has a pixel of class {which}, so that it cannot be learnt; "
-            "hold out other images with --hold-out"
+            f"minunet train: warning: no training image has a pixel of class {which}, which held-out images have; it "
+            "cannot be learnt; hold out others with --hold-out"
         )
     print_line(f"{len(dataset.train)} images to train on, {len(dataset.validation)} held out; writing to {folder}")
     if is_over(run):

@@ -39,7 +39,6 @@ WORDS = {  # what is said of an image with less, and of one with more
     "colour": ("less colourful", "more colourful"),
 }
 LARGEST = 1e6
-ROUNDING = 2e-4  # by which the numbers of one image may differ from machine to machine; they are kept to 4 digits
 QUANTILES = 0.001, 0.25, 0.5, 0.75, 0.999
 BAND = 16  # rows
 ENOUGH = 2**21  # pixels: of a larger image some bands are looked at
@@ -87,18 +86,6 @@ def what_is_foreign(
         None, as of networks that minunet 0.2 has trained, tells nothing.
     """
     return [] if statistics is None else differences(image_statistics(image, normalisation), statistics)
-
-
-def is_like_a_copy(image: np.ndarray, normalisation: Normalisation, statistics: dict[str, list[float]] | None) -> bool:
-    """Tell whether all numbers of an image are those of one training image; arguments as for `what_is_foreign`."""
-    if statistics is None:
-        return False
-    row = image_statistics(image, normalisation)
-    names = [name for name in row if name in statistics]
-    apart = np.abs(
-        np.array([statistics[name] for name in names]).T - [row[name] for name in names]
-    )  # (images, numbers)
-    return bool((apart < ROUNDING).all(axis=1).any())
 
 
 def differences(row: dict[str, float], statistics: dict[str, list[float]]) -> list[str]:

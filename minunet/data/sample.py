@@ -53,9 +53,12 @@ def check_classes(dataset: Dataset) -> None:
 
 
 def absent_classes(dataset: Dataset) -> list[int]:
-    """Return the classes of which no training image has a pixel: a network cannot learn them."""
-    seen = {int(label) for sample in dataset.train for label in np.unique(sample.labels)}
-    return [k for k in range(dataset.num_classes) if k not in seen]
+    """Return the classes that held-out images have and no training image: a network cannot learn them."""
+    learnt, measured = (
+        {int(label) for sample in samples for label in np.unique(sample.labels)}
+        for samples in (dataset.train, dataset.validation)
+    )
+    return sorted(measured - learnt)
 
 
 def shortened(name: str, longest: int = LONGEST_NAME) -> str:

@@ -47,7 +47,7 @@ def test_predict_tells_cells_apart_as_stored_or_as_asked_for(whole, tmp_path, rn
     cells = synthetic_cells(rng, 100, 120)[0]
     Image.fromarray(np.uint8(255 * (cells - cells.min()) / np.ptp(cells))).save(image)
     probabilities = predict(load_network(whole), read_image(image))
-    said = {1: "one (--split)", 0.05: "told apart where it falls by 0.05 (--split)"}
+    said = {1: "one (--split)", 0.05: "told apart where the probability falls by 0.05 (--split)"}
     for options, split in (([], 1), (["--split", "0.05"], 0.05)):
         out = tmp_path / f"by {split}"
         assert main(["predict", whole, str(image), "--out", str(out), "--only", "cells", *options]) == 0

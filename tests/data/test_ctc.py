@@ -207,7 +207,7 @@ def test_the_band_outside_the_field_of_interest_is_unknown_but_cells_that_reach_
     assert len(np.unique(sample.labels[5:20, 100:115])) == 1
     assert (
         read_ctc(folders["mine"]).train[0].known is None
-        and "all of each frame counts" in read_ctc(folders["mine"]).note
+        and "no band at the border is left out" in read_ctc(folders["mine"]).note
     )
     assert not read_ctc(folders["mine"], field_of_interest=30).train[0].known[29].any()
     asked = read_ctc(folders["BF-C2DL-HSC"], field_of_interest=0)

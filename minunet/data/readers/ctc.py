@@ -55,7 +55,7 @@ def read_ctc(
         )
     note = f"a band of {band} px at the border is outside the field of interest: not learnt, not measured"
     if field_of_interest is None and not band:
-        note = "all of each frame counts; field_of_interest is for a band at the border in which nothing is annotated"
+        note = "no band at the border is left out; field_of_interest says how wide one is in which nothing is annotated"
     return split("ctc", samples, 5, hold_out, note=note if band or field_of_interest is None else "")
 
 

@@ -73,7 +73,7 @@ def read_folder(
     cells = as_instances(masks, as_components=meaning == "guess")
     samples = [_sample(name, images[name], cells.pop(name)) for name in images]  # pop frees the mask
     note = "the masks are read as instances, each number one cell; labels says what else they may be"
-    return split("folder", samples, SHARE, hold_out, note=note if labels in ("auto", "guess") else "")
+    return split("folder", samples, SHARE, hold_out, note=note if labels == "auto" else "")
 
 
 def _sample(name: str, image: np.ndarray, uncut: np.ndarray) -> Sample:
