@@ -4,6 +4,7 @@ import csv
 import json
 import runpy
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def test_two_sides_are_measured_alike_and_named_without_the_path(
             (folder / "run" / "metrics.json").write_text(json.dumps({"pixel_error": 0.25, "iou": 0.5, "seg": None}))
         else:
             (folder / "probabilities.npz").write_bytes(probabilities.read_bytes())
-        return type("Ended", (), {"wait": lambda self: 0})()
+        return types.SimpleNamespace(wait=lambda: 0)  # a process that has ended
 
     monkeypatch.setattr("subprocess.Popen", write_results)
     run(monkeypatch, "against_unet.py", f"folder:{cells_folder}", "--seeds", 0, 1, "--out", tmp_path / "table.csv")

@@ -105,13 +105,8 @@ def _train_and_evaluate(run: Run, dataset: Dataset, folder: Path, stop: Stop, ra
 def _train(run: Run, dataset: Dataset, folder: Path, stop: Stop, ranks: Ranks) -> None:
     if not run.history:
         run_folder.save_run(run, folder)
+        _warn_of_absent_classes(dataset)
     print_note(dataset)
-    if not run.history and (absent := absent_classes(dataset)):
-        which = ", ".join(map(str, absent))
-        print_error(
-            f"minunet train: warning: no training image has a pixel of class {which}, which held-out images have; it "
-            "cannot be learnt; hold out others with --hold-out"
-        )
     print_line(f"{len(dataset.train)} images to train on, {len(dataset.validation)} held out; writing to {folder}")
     if is_over(run):
         print_line(
@@ -120,6 +115,15 @@ def _train(run: Run, dataset: Dataset, folder: Path, stop: Stop, ranks: Ranks) -
     weights = run_folder.weights_of_run(run.config, dataset.train, folder)
     with name_a_tile_that_fits(run.config, dataset):
         train_and_save(run, dataset, weights, lambda: run_folder.save_run(run, folder), stop, ranks)
+
+
+def _warn_of_absent_classes(dataset: Dataset) -> None:
+    if absent := absent_classes(dataset):
+        which = ", ".join(map(str, absent))
+        print_error(
+            f"minunet train: warning: no training image has a pixel of class {which}, which held-out images have; it "
+            "cannot be learnt; hold out others with --hold-out"
+        )
 
 
 def _where_it_stands(folder: Path) -> str:

@@ -46,19 +46,22 @@ def check_classes(dataset: Dataset) -> None:
     """Raise InputError if the training labels hold one class only, from which a network learns nothing."""
     if not hasattr(dataset, "train"):
         raise InputError(f"dataset must be a Dataset, got a {type(dataset).__name__}; minunet.data.load_data reads one")
-    classes = {int(label) for sample in dataset.train for label in np.unique(sample.labels)}
+    classes = _classes_in(dataset.train)
     if len(classes) < 2:
         found = {0: "background", 1: "cell"}.get(classes.pop(), "one class")
         raise InputError(f"expected cells and background in the training labels, got only {found}; check the masks")
 
 
 def absent_classes(dataset: Dataset) -> list[int]:
-    """Return the classes that held-out images have and no training image: a network cannot learn them."""
-    learnt, measured = (
-        {int(label) for sample in samples for label in np.unique(sample.labels)}
-        for samples in (dataset.train, dataset.validation)
-    )
-    return sorted(measured - learnt)
+    """Return the classes that held-out images have and no training image: a network cannot learn them.
+
+    Of two classes `check_classes` has found both.
+    """
+    return [] if dataset.num_classes == 2 else sorted(_classes_in(dataset.validation) - _classes_in(dataset.train))
+
+
+def _classes_in(samples: list[Sample]) -> set[int]:
+    return {int(label) for sample in samples for label in np.unique(sample.labels)}
 
 
 def shortened(name: str, longest: int = LONGEST_NAME) -> str:

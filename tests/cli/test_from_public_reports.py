@@ -156,6 +156,7 @@ def test_one_damaged_image_among_others(command, finished_run, cells_folder, tmp
     code, out, err = command("predict", finished_run, cells_folder / "images", "--out", tmp_path / "out")
     assert (code, len(out.splitlines()), len(err)) == (1, 2, 4)
     assert "cell1.png" in err[0] and "cell2.png" in err[1] and "2 of 4 files left out" in err[3]
+    assert "a pixel is cell above" in err[2]
 
 
 def test_masks_without_a_cell(train, cells_folder):

@@ -126,6 +126,7 @@ def test_a_bad_file_among_others_is_named_and_the_status_says_so(folder, capsys)
     assert main(["predict", "net.npz", "A", "B/*", "away.png", "--out", "out", "--only", "table"]) == 1
     out, error = capsys.readouterr()
     assert posix(out.splitlines()) == [f"out/{name}_cells.csv" for name in ("A/cell", "A/other", "B/cell")]
-    named = [line.split(":")[2].strip() for line in error.splitlines() if "left out: " in line]
+    named = [line.split(":")[2].strip() for line in error.splitlines()[:-2]]
     assert posix(named) == ["A/bad.png", "B/notes.txt", "away.png"]
+    assert error.splitlines()[-2].startswith("minunet predict: net.npz: a pixel is cell above ")
     assert error.splitlines()[-1] == "minunet predict: 3 of 6 files left out, see above"

@@ -73,10 +73,11 @@ def test_an_unknown_result_is_refused(image, capsys):
 def test_more_cells_than_16_bits_can_number(tmp_path):
     p = np.zeros((514, 514), np.float32)
     p[::2, ::2] = 1  # 257 * 257 = 66,049 cells of one pixel
-    paths = result_paths(tmp_path, "many", ["cells"])
+    paths = result_paths(tmp_path, "many", ["cells", "table"])
     write_results(paths, "many", np.ones((1, 514, 514)), np.stack([1 - p, p]))
     labels = tifffile.imread(paths["cells"])
     assert labels.dtype == np.uint32 and labels.max() == 66_049
+    assert len(rows_of(paths["table"])) == 66_049
 
 
 def test_with_several_classes_the_table_names_them(tmp_path):

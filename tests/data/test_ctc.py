@@ -205,14 +205,12 @@ def test_the_band_outside_the_field_of_interest_is_unknown_but_cells_that_reach_
     sample = load_data(f"ctc:{folders['BF-C2DL-HSC'] / '01'}").train[0]
     np.testing.assert_array_equal(sample.uncut, np.where(truth == 2, 0, truth))  # 1 is whole, 2 lies in the band alone
     assert len(np.unique(sample.labels[5:20, 100:115])) == 1
-    assert (
-        read_ctc(folders["mine"]).train[0].known is None
-        and "no band at the border is left out" in read_ctc(folders["mine"]).note
-    )
+    mine = read_ctc(folders["mine"])
+    assert mine.train[0].known is None and "no band at the border is left out" in mine.note
     assert not read_ctc(folders["mine"], field_of_interest=30).train[0].known[29].any()
     asked = read_ctc(folders["BF-C2DL-HSC"], field_of_interest=0)
     assert asked.train[0].known is None and asked.note == ""
-    np.testing.assert_array_equal(read_ctc(folders["mine"]).validation[0].uncut, touching)
+    np.testing.assert_array_equal(mine.validation[0].uncut, touching)
     with pytest.raises(InputError, match=r"01-t000: expected a frame of more than 120 pixels each way, .* got 120x130"):
         read_ctc(folders["mine"], field_of_interest=60)
 

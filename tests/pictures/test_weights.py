@@ -23,8 +23,9 @@ def near_pairs(index):
     return [pair for pair, distance in distances.items() if distance <= NEAR]
 
 
-def test_neighbours_differ_and_all_colours_are_used():
-    index = synthetic_cells(np.random.default_rng(0), 128, 150, count=25)[1] - 1
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_neighbours_differ_and_all_colours_are_used(seed):
+    index = synthetic_cells(np.random.default_rng(seed), 128, 150, count=25)[1] - 1
     colours = distinct_colours(index)
     pairs = near_pairs(index)
     assert len(colours) == index.max() + 1 and len(pairs) > 20

@@ -55,8 +55,8 @@ def _check(counts: dict[int, int], are_colours: bool, where, exact: bool) -> Non
     rare = [value for value, count in counts.items() if count < RARE * total]
     if len(counts) > MOST or (not exact and len(counts) > FEW and 2 * len(rare) > len(counts)):
         raise InputError(
-            f"{where}: expected a value for each class, of {MOST} at most, got {listed(counts, are_colours)}, most of "
-            "them rare, as after JPEG compression or with smoothed outlines; save exact values, or name all "
+            f"{where}: expected a value for each class, at most {MOST}, got {listed(counts, are_colours)}, "
+            "most of them rare, as after JPEG compression or with smoothed outlines; save exact values, or name all "
             "classes, such as classes=0,128,255"
         )
     if len(counts) < 2:

@@ -53,10 +53,12 @@ def read_ctc(
             f"{sequences[0].parent}: expected truth in {names}, found none for any sequence; "
             "take the challenge's training data, since its test data have none"
         )
-    note = f"a band of {band} px at the border is outside the field of interest: not learnt, not measured"
-    if field_of_interest is None and not band:
+    note = ""
+    if band:
+        note = f"a band of {band} px at the border is outside the field of interest: not learnt, not measured"
+    elif field_of_interest is None:
         note = "no band at the border is left out; field_of_interest says how wide one is in which nothing is annotated"
-    return split("ctc", samples, 5, hold_out, note=note if band or field_of_interest is None else "")
+    return split("ctc", samples, 5, hold_out, note=note)
 
 
 def _sequences(directory: Path) -> list[Path]:
