@@ -58,6 +58,18 @@ def test_the_limits_by_hand():
     assert hot.mean == pytest.approx(clipped.mean()) and hot.std == pytest.approx(clipped.std())
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "int32", "float32", "float64"])
+@pytest.mark.parametrize("size", [(1, 3), (3, 7), (60, 70), (113, 91)])
+def test_the_limits_are_those_of_numpys_quantiles(rng, dtype, size):
+    """Images of several sizes, with values that repeat, and in no order."""
+    images = [(rng.integers(0, 120, (2, height, size[1])) ** 1.01).astype(dtype) for height in (size[0], 5)]
+    normalisation = fit_normalisation([sample(image) for image in images])
+    for c in range(2):
+        q0, q1 = np.quantile(np.concatenate([image[c].ravel() for image in images]).astype(float), [0.001, 0.999])
+        limits = normalisation.low[c], normalisation.high[c]
+        assert limits == pytest.approx((q0 - (q1 - q0), q1 + (q1 - q0)), rel=1e-6)
+
+
 def test_ordinary_images_are_not_clipped():
     samples = synthetic_dataset(num_train=2, num_validation=1, height=96, width=96).train
     normalisation = fit_normalisation(samples)
