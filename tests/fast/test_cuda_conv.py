@@ -49,6 +49,19 @@ def test_winograd(rng, monkeypatch, dtype, tile, shape, chunk, slab):
     assert_close([y_kernel, *gradients], [y, *conv.conv2d_backward(dy, cache)], dtype)
 
 
+def test_rows_of_even_length_that_do_not_begin_at_a_whole_pair(rng, dtype, tile):
+    """Pixels are read in pairs; a GPU stops at a pair whose address is no multiple of its size."""
+
+    def shifted(array):
+        return on_device(np.r_[0, array.ravel()].astype(dtype))[1:].reshape(array.shape)
+
+    x, weight, bias, dy = convolution(rng, (2, 3, 4, 9, 12), dtype)
+    y, cache = conv.conv2d_forward(x, weight, bias)
+    y_kernel, cache_kernel = conv_kernels.conv2d_forward(shifted(x), on_device(weight), on_device(bias))
+    gradients = conv_kernels.conv2d_backward(shifted(dy), cache_kernel)
+    assert_close([y_kernel, *gradients], [y, *conv.conv2d_backward(dy, cache)], dtype)
+
+
 @pytest.mark.parametrize("shape", CONVOLUTIONS)
 def test_winograd_with_relu(rng, dtype, tile, shape):
     x, weight, bias, dy = convolution(rng, shape, dtype)

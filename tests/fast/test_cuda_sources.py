@@ -25,7 +25,7 @@ WIDE_REGISTERS = {"conv_tf32": 168}  # with 64-bit indices, where few arrays nee
 VARIANTS = [("float32", "int", 4), ("float64", "long long", 4), ("float32", "int", 2)]
 TF32_VARIANTS = [("float32", "int", 4), ("float32", "long long", 4)]
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.gpu,
     pytest.mark.skipif(not nvidia.ARE_THERE, reason="NVRTC or ptxas is not there to compile the CUDA sources"),
 ]
 
@@ -52,3 +52,20 @@ def test_compiles_without_spills(tmp_path, source, capability):
             assert kernel.spilled == 0
             assert kernel.registers <= limit
             assert kernel.shared <= 48 * 1024  # a block may have as much without asking for more
+
+
+PAIRS = {  # which kernels of winograd.cu read pixels two at a time, and which write them so
+    "evaluate_tiles": b"ld.global.v2",
+    "interpolate_tiles_transposed": b"ld.global.v2",
+    "interpolate_tiles": b"st.global.v2",
+    "evaluate_tiles_transposed": b"st.global.v2",
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_pixels_are_read_and_written_in_pairs(variant):
+    code, _ = nvidia.ptx(loader.read("winograd", *variant), 80)
+    _, *entries = code.split(b".entry ")
+    found = {entry[: entry.index(b"(")].decode(): entry for entry in entries}
+    for kernel, instruction in PAIRS.items():
+        assert instruction in found[kernel], kernel

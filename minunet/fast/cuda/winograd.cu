@@ -158,6 +158,39 @@ static __device__ __forceinline__ void evaluate_taps_transposed(const real in[4]
 
 #endif
 
+// Two pixels of a row, which a GPU reads and writes by one instruction where they begin at a multiple of their size.
+struct alignas(2 * sizeof(real)) Pair { real first, second; };
+
+// Whether all pairs of columns 0 and 1, 2 and 3, ... of an array with rows of W do.
+static __device__ __forceinline__ bool in_pairs(const real *array, index_t W)
+{
+    return W % 2 == 0 && (unsigned long long)array % sizeof(Pair) == 0;
+}
+
+// out = the pixels from w on, w even, of a row of W; 0 beyond its end
+template <int COUNT>
+static __device__ __forceinline__ void read_row(const real *row, index_t w, index_t W, bool pairs, real (&out)[COUNT])
+{
+    for (int j = 0; j < COUNT; j += 2) {
+        Pair two = {0, 0};
+        if (pairs && w + j < W) two = *(const Pair *)(row + w + j);
+        if (!pairs && w + j < W) two.first = row[w + j];
+        if (!pairs && w + j + 1 < W) two.second = row[w + j + 1];
+        out[j] = two.first;
+        out[j + 1] = two.second;
+    }
+}
+
+// The pixels from w on, less those beyond the end of the row = in
+static __device__ __forceinline__ void write_row(real *row, index_t w, index_t W, bool pairs, const real in[TILE])
+{
+    for (int j = 0; j < TILE; j += 2) {
+        if (pairs && w + j < W) *(Pair *)(row + w + j) = {in[j], in[j + 1]};
+        if (!pairs && w + j < W) row[w + j] = in[j];
+        if (!pairs && w + j + 1 < W) row[w + j + 1] = in[j + 1];
+    }
+}
+
 // V = B x_tile B'. A tile that reaches beyond the edge of x, or lies beyond the last image, reads 0 there.
 extern "C" __global__ void evaluate_tiles(
     const real *x,  // (N, C, H, W)
@@ -170,18 +203,19 @@ extern "C" __global__ void evaluate_tiles(
     const index_t t = k / L / C * L + k % L, c = k / L % C;
     const index_t w = TILE * (t % columns), h = TILE * (t / columns % rows), n = t / columns / rows;
     const real *pixels = x + (n * C + c) * H * W;
+    const bool pairs = in_pairs(x, W);
 
-    real half[SIDE][SIDE];  // B x_tile, one column after the other
-    for (int j = 0; j < SIDE; ++j) {
-        real in[SIDE], out[SIDE];
-        for (int i = 0; i < SIDE; ++i) in[i] = n < N && h + i < H && w + j < W ? pixels[(h + i) * W + w + j] : 0;
-        evaluate(in, out);
-        for (int i = 0; i < SIDE; ++i) half[i][j] = out[i];
-    }
+    real half[SIDE][SIDE];  // (x_tile B')', one row of x after the other
     for (int i = 0; i < SIDE; ++i) {
+        real in[SIDE] = {}, out[SIDE];
+        if (n < N && h + i < H) read_row(pixels + (h + i) * W, w, W, pairs, in);
+        evaluate(in, out);
+        for (int j = 0; j < SIDE; ++j) half[j][i] = out[j];
+    }
+    for (int j = 0; j < SIDE; ++j) {
         real out[SIDE];
-        evaluate(half[i], out);
-        for (int j = 0; j < SIDE; ++j) V[(SIDE * i + j) * size + k] = out[j];
+        evaluate(half[j], out);
+        for (int i = 0; i < SIDE; ++i) V[(SIDE * i + j) * size + k] = out[i];
     }
 }
 
@@ -220,10 +254,9 @@ extern "C" __global__ void evaluate_tiles_transposed(
                 for (int j = TILE * left; j < (left ? SIDE : TILE); ++j) block[i - TILE * above][j - TILE * left] += out[j];
             }
         }
+    const bool pairs = in_pairs(dx, W);
     for (int i = 0; i < TILE; ++i)
-        for (int j = 0; j < TILE; ++j)
-            if (TILE * row + i < H && TILE * column + j < W)
-                dx[(plane * H + TILE * row + i) * W + TILE * column + j] = block[i][j];
+        if (TILE * row + i < H) write_row(dx + (plane * H + TILE * row + i) * W, TILE * column, W, pairs, block[i]);
 }
 
 // U = G weight G'. One thread = one kernel.
@@ -289,6 +322,7 @@ extern "C" __global__ void interpolate_tiles(
     const index_t w = TILE * (t % columns), h = TILE * (t / columns % rows), n = t / columns / rows;
     real *pixels = y + (n * F + f) * OH * OW;
     const real shift = bias[f];
+    const bool pairs = in_pairs(y, OW);
 
     real half[TILE][SIDE];  // A M
     for (int j = 0; j < SIDE; ++j) {
@@ -302,8 +336,9 @@ extern "C" __global__ void interpolate_tiles(
         interpolate(half[i], out);
         for (int j = 0; j < TILE; ++j) {
             const real pixel = out[j] + shift;
-            if (n < N && h + i < OH && w + j < OW) pixels[(h + i) * OW + w + j] = with_relu && pixel <= 0 ? 0 : pixel;
+            out[j] = with_relu && pixel <= 0 ? 0 : pixel;
         }
+        if (n < N && h + i < OH) write_row(pixels + (h + i) * OW, w, OW, pairs, out);
     }
 }
 
@@ -321,20 +356,25 @@ extern "C" __global__ void interpolate_tiles_transposed(
     const index_t w = TILE * (t % columns), h = TILE * (t / columns % rows), n = t / columns / rows;
     const index_t plane = (n * F + f) * OH * OW;
 
-    real half[SIDE][TILE];  // A' dy_tile
-    for (int j = 0; j < TILE; ++j) {
-        real in[TILE], out[SIDE];
-        for (int i = 0; i < TILE; ++i) {
-            const bool inside = n < N && h + i < OH && w + j < OW;
-            const index_t pixel = inside ? plane + (h + i) * OW + w + j : 0;
-            in[i] = inside ? dy[pixel] * (real)(!y || y[pixel] > 0) : 0;
+    const bool pairs = in_pairs(dy, OW) && in_pairs(y, OW);
+
+    real half[SIDE][TILE];  // (dy_tile A)', one row of dy after the other
+    for (int i = 0; i < TILE; ++i) {
+        const bool inside = n < N && h + i < OH;
+        const index_t row = plane + (h + i) * OW;
+        real in[TILE] = {}, out[SIDE];
+        if (inside) read_row(dy + row, w, OW, pairs, in);
+        if (inside && y) {
+            real after[TILE];
+            read_row(y + row, w, OW, pairs, after);
+            for (int j = 0; j < TILE; ++j) in[j] *= (real)(after[j] > 0);
         }
         interpolate_transposed(in, out);
-        for (int i = 0; i < SIDE; ++i) half[i][j] = out[i];
+        for (int j = 0; j < SIDE; ++j) half[j][i] = out[j];
     }
-    for (int i = 0; i < SIDE; ++i) {
+    for (int j = 0; j < SIDE; ++j) {
         real out[SIDE];
-        interpolate_transposed(half[i], out);
-        for (int j = 0; j < SIDE; ++j) dM[(SIDE * i + j) * size + k] = out[j];
+        interpolate_transposed(half[j], out);
+        for (int i = 0; i < SIDE; ++i) dM[(SIDE * i + j) * size + k] = out[i];
     }
 }
