@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from minunet.data import Normalisation
+from minunet.backend import to_device
+from minunet.data import AUGMENTATIONS, Normalisation, augmented_tile
 from minunet.training.config import Config
 from minunet.training.optimisers import OPTIMISERS
 from minunet.training.train import Run, train_step
@@ -37,3 +38,12 @@ def test_a_step_takes_no_more_launches_than_it_did(driver, step_at_572, monkeypa
         print(f"{times - was:>6} {(size - old) / 1e6:>10.1f} MB  {name}")
     assert launches <= LAUNCHES[optimiser, tf32, convolution]
     assert after.waits == before.waits
+
+
+def test_a_bent_tile_sends_its_positions_once(driver, rng):
+    """Besides go two short arrays for each of three windows, two of CuPy's spline filter, a gain and an offset."""
+    planes = rng.random((1, 90, 80), np.float32), rng.integers(0, 2, (90, 80), np.uint8), rng.random((90, 80), np.float32)
+    planes = to_device(planes, "gpu")
+    with driver.counted() as counts:
+        augmented_tile(*planes, rng, (60, 52), (20, 12), AUGMENTATIONS["elastic"])
+        assert counts().to_device == 1 + 3 * 2 + 2 + 2
