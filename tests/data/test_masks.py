@@ -84,8 +84,11 @@ def test_smoothed_outlines_are_asked_about_and_cut_in_the_middle(folder):
     smooth = [smooth_disc(15.3 + i, 20.6 + 0.2 * i) for i in range(3)]
     assert len(np.unique(smooth)) > 10  # as many values as there may be cells
     path = folder(smooth)
-    with pytest.raises(InputError, match=r"got \d+ values: 0 .* and \d+ more; say what they mean"):
+    with pytest.raises(
+        InputError, match=r"got \d+ values: 0 .* and \d+ more; say what they mean: labels=binary \("
+    ) as caught:
         read_folder(path)
+    assert "labels=classes" not in str(caught.value)  # it would be refused, see below
     for labels, mask in zip(labels_of(read_folder(path, labels="binary")), smooth, strict=True):
         np.testing.assert_array_equal(labels, mask > 127)
     with pytest.raises(InputError, match="most of them rare, as after JPEG compression or with smoothed outlines"):
@@ -162,6 +165,16 @@ def test_colours_are_classes_by_colour_however_a_palette_numbers_them(folder):
     for labels in labels_of(dataset)[:3]:
         np.testing.assert_array_equal(labels, np.array([0, 2, 1])[tissue])
     assert not labels_of(dataset)[3].any()
+
+
+def test_colours_of_one_palette_are_classes_by_their_numbers(folder):
+    """As in the masks of Pascal VOC, whose palette is the same in all files, and whose borders have the last number."""
+    colours = [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128), (224, 224, 192)]  # blue is the smallest
+    numbers = 4 * disc(20, 20, 12).astype(int) - 3 * disc(20, 20, 5)
+    border = np.where(disc(20, 20, 13) & ~disc(20, 20, 12), 5, numbers)
+    dataset = read_folder(folder([palette_image(mask, *colours) for mask in (border, numbers)]), labels="classes")
+    assert dataset.classes == "#000000,#800000,#000080,#e0e0c0"
+    np.testing.assert_array_equal(labels_of(dataset)[0], np.array([0, 1, 9, 9, 2, 3])[border])
 
 
 def test_two_colours_are_binary_and_the_brighter_is_cell(folder):
@@ -245,3 +258,12 @@ def test_binary_masks_are_not_taken_for_one_cell_each(folder):
 def test_options_of_other_data_are_refused(spec, options, message):
     with pytest.raises(InputError, match=message):
         load_data(spec, **options)
+
+
+def test_what_is_left_out_of_every_mask_is_said_once(folder):
+    """As from drawing programs, which save an alpha."""
+    drawn = [np.dstack([np.where(disc(20, 20), 255, 0)] * 3 + [np.full((H, W), 128)]).astype(np.uint8)] * 5
+    with pytest.warns(UserWarning, match="im0.png: left out: its alpha; and so in 4 more$") as caught:
+        dataset = load_data(f"folder:{folder([Image.fromarray(mask) for mask in drawn])}")
+    assert len(caught) == 1
+    np.testing.assert_array_equal(dataset.train[0].labels, disc(20, 20))

@@ -42,7 +42,11 @@ def test_a_step_takes_no_more_launches_than_it_did(driver, step_at_572, monkeypa
 
 def test_a_bent_tile_sends_its_positions_once(driver, rng):
     """Besides go two short arrays for each of three windows, two of CuPy's spline filter, a gain and an offset."""
-    planes = rng.random((1, 90, 80), np.float32), rng.integers(0, 2, (90, 80), np.uint8), rng.random((90, 80), np.float32)
+    planes = (
+        rng.random((1, 90, 80), np.float32),
+        rng.integers(0, 2, (90, 80), np.uint8),
+        rng.random((90, 80), np.float32),
+    )
     planes = to_device(planes, "gpu")
     with driver.counted() as counts:
         augmented_tile(*planes, rng, (60, 52), (20, 12), AUGMENTATIONS["elastic"])

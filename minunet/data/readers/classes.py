@@ -1,20 +1,20 @@
 """Masks of classes: each value, or colour, gets a number, 0, 1, 2, ...
 
-The classes are the values of all masks, sorted; colours by red, then green, then blue, so that black is class 0. Test
-masks may lack one of them: so a run keeps the values in its settings, as text such as "0,128,255" or "#000000,#ff0000",
-and their place there is the class.
+The classes are the values of all masks, sorted. Colours are sorted by their numbers if all masks have the same palette,
+as those of Pascal VOC do, else by red, then green, then blue, so that black is class 0. Test masks may lack a class: so
+a run keeps the values in its settings, as text such as "0,128,255" or "#000000,#ff0000", each in its class's place.
 """
 
 import re
 
 import numpy as np
 
-from minunet.data.readers.masks import Mask, in_colours, listed, named, value_counts
+from minunet.data.readers.mask_files import Mask
+from minunet.data.readers.mask_values import are_mostly_rare, listed, named, value_counts
+from minunet.data.readers.masks import in_colours
 from minunet.errors import InputError, shown
 
 MOST = 256
-RARE = 0.01  # of all pixels
-FEW = 4  # classes
 
 
 def as_classes(masks: dict[str, Mask], classes: str | None, where) -> tuple[dict[str, np.ndarray], str, str]:
@@ -24,14 +24,14 @@ def as_classes(masks: dict[str, Mask], classes: str | None, where) -> tuple[dict
     ------
     InputError
         If there are more than MOST values or fewer than 2; if a value is none of `classes`; if the values look like
-        noise: more than FEW, most of them RARE, and neither 0, 1, 2, ... without gaps nor from a palette.
+        noise: several, most of them rare, and neither 0, 1, 2, ... without gaps nor from a palette.
     """
     are_colours = any(mask.is_colour or mask.palette is not None for mask in masks.values())
     stored = list(masks.values())
     if are_colours:
         masks = in_colours(masks)
     counts = value_counts(masks)
-    values = list(counts) if classes is None else _parsed(classes, are_colours)
+    values = _in_order(counts, stored) if classes is None else _parsed(classes, are_colours)
     if classes is None:
         _check(counts, are_colours, where, exact=all(mask.palette is not None for mask in stored))
     strange = [value for value in counts if value not in values]
@@ -49,11 +49,17 @@ def as_classes(masks: dict[str, Mask], classes: str | None, where) -> tuple[dict
     return planes, ",".join(named(v, are_colours) for v in values), f"{len(values)} classes: {', '.join(shares)}"
 
 
+def _in_order(counts: dict[int, int], stored: list[Mask]) -> list[int]:
+    """Return the values in the order of the classes; `stored` are the masks as they were stored."""
+    first, *others = [() if mask.palette is None else tuple(mask.palette.tolist()) for mask in stored]
+    if not first or any(palette != first for palette in others):
+        return list(counts)
+    return sorted(counts, key=first.index)  # a colour that two numbers have is where the first of them is
+
+
 def _check(counts: dict[int, int], are_colours: bool, where, exact: bool) -> None:
     exact = exact or list(counts) == list(range(len(counts)))
-    total = sum(counts.values())
-    rare = [value for value, count in counts.items() if count < RARE * total]
-    if len(counts) > MOST or (not exact and len(counts) > FEW and 2 * len(rare) > len(counts)):
+    if len(counts) > MOST or (not exact and are_mostly_rare(counts)):
         raise InputError(
             f"{where}: expected a value for each class, at most {MOST}, got {listed(counts, are_colours)}, "
             "most of them rare, as after JPEG compression or with smoothed outlines; save exact values, or name all "

@@ -7,7 +7,8 @@ import numpy as np
 from minunet.data.readers.classes import as_classes
 from minunet.data.readers.hold_out import NONE, split
 from minunet.data.readers.image_files import read_image
-from minunet.data.readers.masks import Mask, as_binary, as_instances, meaning_of, read_mask
+from minunet.data.readers.mask_files import Mask, read_mask
+from minunet.data.readers.masks import as_binary, as_instances, meaning_of
 from minunet.data.readers.shared import existing_folder, name_of, separated, visible_files
 from minunet.data.sample import Dataset, Sample
 from minunet.errors import InputError

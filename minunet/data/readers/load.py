@@ -1,6 +1,8 @@
 """Load the data set that `--data` names: `synthetic`, or KIND:DIR."""
 
+import contextlib
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,7 +74,22 @@ def load_data(spec: str, seed: int = 0, **options) -> Dataset:
     found = [name for name in SIGNS if _has_signs(folder, name)]
     if found and kind not in found:
         raise InputError(f"expected a folder of kind {kind}, got one of kind {found[0]}; write {found[0]}:{directory}")
-    return FOLDER_READERS[kind](folder, **given)
+    with _one_warning_of_a_kind():
+        return FOLDER_READERS[kind](folder, **given)
+
+
+@contextlib.contextmanager
+def _one_warning_of_a_kind():
+    """Let what is left out of many files, such as each one's alpha, be said once, with how many they are."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    by_kind: dict[str, list[warnings.WarningMessage]] = {}
+    for warning in caught:
+        by_kind.setdefault(str(warning.message).partition(": ")[2], []).append(warning)
+    for first, *others in by_kind.values():
+        count = f"; and so in {len(others)} more" if others else ""
+        warnings.warn(f"{first.message}{count}", first.category, stacklevel=4)
 
 
 def _check_options(kind: str, given: dict) -> None:

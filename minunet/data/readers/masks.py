@@ -12,14 +12,11 @@ wrong guess is not noticed, and costs much. So nothing is guessed. ("guess" is w
 value besides 0 is binary, and any other has instances. Runs that it trained go on so.)
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import scipy  # scipy.ndimage is loaded at its first use
-from PIL import Image
 
-from minunet.data.readers.image_files import one_page, read_labels
-from minunet.data.readers.kinds import kind_of
+from minunet.data.readers.mask_files import Mask
+from minunet.data.readers.mask_values import are_mostly_rare, listed, value_counts
 from minunet.data.readers.shared import as_int32
 from minunet.errors import InputError
 
@@ -27,48 +24,11 @@ MEANINGS = ("auto", "binary", "instances", "classes", "guess")
 MANY = 10  # numbers in one mask
 ONE_PIECE = 0.9  # some cells are cut in two, by another cell or by the border
 TOUCHING = np.ones((3, 3), int)  # pixels that touch at a corner are one piece, too
-LISTED = 6  # values in a message
-
-
-class Mask(NamedTuple):
-    """A mask as it is stored."""
-
-    values: np.ndarray  # (H, W) integers; a colour is 65536 R + 256 G + B
-    is_colour: bool
-    palette: np.ndarray | None  # (256,) the colour of each value, if the file has a palette with colours
-
-
-def read_mask(path) -> Mask:
-    """Return the mask in a file. Of a palette with grey values only, it has these; of any other, the stored numbers."""
-    if kind_of(path) == "JPEG":
-        raise InputError(f"{path}: expected a mask with exact values, got JPEG, which blurs; save it as PNG")
-    palette = _palette(path)
-    page = one_page(path, keep_palette=True)  # (C, H, W)
-    if len(page) == 1 and palette is None:
-        return Mask(read_labels(path) if page.dtype.kind == "f" else page[0], False, None)
-    if palette is not None and len(page) == 1:
-        greys = palette & 255
-        if np.array_equal(palette[np.unique(page)], 0x10101 * greys[np.unique(page)]):
-            return Mask(greys[page[0]], False, None)
-        return Mask(page[0], False, palette)
-    if page.dtype != np.uint8:
-        raise InputError(f"{path}: expected a grey mask, or colours of 8 bits, got {page.dtype}; save it as 8 bits")
-    return Mask(page[0].astype(np.int64) << 16 | page[1].astype(np.int64) << 8 | page[2], True, None)
-
-
-def _palette(path) -> np.ndarray | None:
-    """Return the colour of each of 256 numbers; None for a file without a palette, or a TIFF."""
-    if kind_of(path) not in ("PNG", "GIF", "BMP"):
-        return None
-    try:
-        with Image.open(path) as image:
-            colours = image.getpalette("RGB") if image.mode in ("P", "PA") else None
-    except Exception:  # a damaged file, which `one_page` names
-        return None
-    if not colours:
-        return None
-    red, green, blue = np.array(colours + [0] * (768 - len(colours)), np.int64).reshape(256, 3).T
-    return red << 16 | green << 8 | blue
+ANSWERS = {
+    "classes": "labels=classes (each value is a class)",
+    "binary": "labels=binary (cell is above the middle of the values, smoothed outlines are cut)",
+    "instances": "labels=instances (each value is a cell)",
+}
 
 
 def meaning_of(masks: dict[str, Mask], labels: str, where) -> str:
@@ -83,34 +43,11 @@ def meaning_of(masks: dict[str, Mask], labels: str, where) -> str:
     if _are_numbered(masks):
         return "instances"
     has_colours = any(mask.is_colour for mask in masks.values())
+    answers = [ANSWERS[name] for name in ANSWERS if name != "classes" or not are_mostly_rare(counts)]
     raise InputError(
         f"{where}: expected masks of two values, or of {MANY} and more cells with a number each, got "
-        f"{listed(counts, has_colours)}; say what they mean: labels=classes (each value is a class), labels=binary "
-        "(cell is above the middle of the values, smoothed outlines are cut) or labels=instances (each value is a cell)"
+        f"{listed(counts, has_colours)}; say what they mean: {', '.join(answers[:-1])} or {answers[-1]}"
     )
-
-
-def value_counts(masks: dict[str, Mask]) -> dict[int, int]:
-    """Return how many pixels each value has in all masks together, by sorted values."""
-    counts: dict[int, int] = {}
-    for mask in masks.values():
-        for value, count in zip(*np.unique(mask.values, return_counts=True), strict=True):
-            counts[int(value)] = counts.get(int(value), 0) + int(count)
-    return dict(sorted(counts.items()))
-
-
-def listed(counts: dict[int, int], are_colours: bool) -> str:
-    """Return the most common values and their shares in words."""
-    total = sum(counts.values())
-    most = sorted(sorted(counts, key=lambda value: -counts[value])[:LISTED])
-    shares = ", ".join(f"{named(value, are_colours)} ({100 * counts[value] / total:.3g} % of pixels)" for value in most)
-    more = f" and {len(counts) - LISTED} more" if len(counts) > LISTED else ""
-    return f"{len(counts)} values: {shares}{more}"
-
-
-def named(value: int, is_colour: bool) -> str:
-    """Return a value as text; a colour like #ff0000."""
-    return f"#{value:06x}" if is_colour else str(value)
 
 
 def _are_numbered(masks: dict[str, Mask]) -> bool:
