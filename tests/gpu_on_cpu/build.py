@@ -94,7 +94,8 @@ def compiled_runtime(python: Path, source: Path, folder: Path, includes: list[st
 
 def compile_header_ahead(folder: Path, packages: Path) -> None:
     """Compile kernel.h with and without fibers; hooks/cupy_changes.py compiles kernels with the same flags."""
-    flags = ["-O1", "-std=c++17", "-fPIC", "-w", f"-I{packages}/cupy/_core/include", f"-I{folder}"]
+    includes = [f"-I{packages}/cupy/_core/include", f"-I{folder}"]
+    flags = ["-O1", "-std=c++17", "-fPIC", "-w", "-fsanitize=alignment", *includes]
     (folder / "flags.txt").write_text("\n".join(flags))
     (folder / "kernels").mkdir(exist_ok=True)
     for old in (folder / "kernels").iterdir():

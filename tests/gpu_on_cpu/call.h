@@ -15,4 +15,5 @@ struct Call {
     Seen seen[64];  // the array behind each argument, if it is one
     bool is_dry;    // do nothing but say which arrays it was given
     size_t size[64];  // of each argument, in bytes
+    bool is_misaligned;  // it has read or written where a GPU cannot
 };

@@ -282,6 +282,7 @@ static int run(Function *f, Call call)
     f->enter(&call);
     long bytes = 0;
     int error = 0;
+    if (call.is_misaligned) error = fail(cudaErrorMisalignedAddress, f->name + " has read or written at an address that is no multiple of what it reads or writes there");
     for (int i = 0; i < call.count; ++i) {
         const Seen &seen = call.seen[i];
         auto [start, size] = block_of(seen.pointer);

@@ -81,6 +81,11 @@ template <class T> Seen seen(T *p) { return {(const void *)p, 0}; }
 template <class T, int n, bool c, bool i> Seen seen(const CArray<T, n, c, i> &a) { return {*(void *const *)&a, a.size() * sizeof(T)}; }
 template <class T> std::enable_if_t<!std::is_pointer<T>::value, Seen> seen(const T &) { return {nullptr, 0}; }
 
+static bool is_misaligned;
+// By -fsanitize=alignment, called before a number, or a pair of numbers, is read or written at an address that is no
+// multiple of its size, as GPUs need it.
+extern "C" void __ubsan_handle_type_mismatch_v1(void *, void *) { is_misaligned = true; }
+
 template <class... Args, size_t... k>
 void enter(void (*kernel)(Args...), Call *call, std::index_sequence<k...>)
 {
@@ -90,6 +95,7 @@ void enter(void (*kernel)(Args...), Call *call, std::index_sequence<k...>)
     const size_t size[] = {sizeof(Args)..., 0};
     std::copy(size, size + call->count, call->size);
     if (call->is_dry) return;
+    is_misaligned = false;
     gridDim = {call->grid[0], call->grid[1], call->grid[2]};
     blockDim = {call->block[0], call->block[1], call->block[2]};
     const unsigned threads = blockDim.x * blockDim.y * blockDim.z;
@@ -107,6 +113,7 @@ void enter(void (*kernel)(Args...), Call *call, std::index_sequence<k...>)
                 }
 #endif
             }
+    call->is_misaligned = is_misaligned;
 }
 
 template <class... Args> void enter(void (*kernel)(Args...), Call *call) { enter(kernel, call, std::index_sequence_for<Args...>()); }

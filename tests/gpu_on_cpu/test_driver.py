@@ -17,6 +17,13 @@ extern "C" __global__ void reverse(float *x)
     __syncthreads();
     x[threadIdx.x] = all[blockDim.x - 1 - threadIdx.x];
 }
+struct alignas(8) Pair { float first, second; };
+extern "C" __global__ void swap(float *x)
+{
+    Pair *pair = (Pair *)x + threadIdx.x;
+    const Pair old = *pair;
+    *pair = {old.second, old.first};
+}
 """
 
 
@@ -57,6 +64,15 @@ def test_a_write_beyond_an_array_is_found(cp):
     x = cp.empty(300, np.float32)
     with pytest.raises(cp.cuda.driver.CUDADriverError, match="fill has written beyond the array"):
         kernel(cp, "fill")((2,), (256,), (x, np.int32(301), np.float32(7)))
+
+
+def test_a_pair_that_does_not_begin_at_a_multiple_of_its_size_is_found(cp):
+    x, swap = cp.arange(9, dtype=np.float32), kernel(cp, "swap")
+    swap((1,), (4,), (x,))
+    np.testing.assert_array_equal(x.get(), [1, 0, 3, 2, 5, 4, 7, 6, 8])
+    with pytest.raises(cp.cuda.driver.CUDADriverError, match="swap has read or written at an address"):
+        swap((1,), (4,), (x[1:],))
+    swap((1,), (4,), (x,))  # the error is over
 
 
 def test_fresh_memory_is_not_a_number(cp):
