@@ -1,15 +1,16 @@
 """The convolution that the network uses, alone and with what follows it; `plan.py` decides how.
 
 A ReLU is done where the bias is added: there y is still in the CPU's cache, or in a register of the GPU, and the ReLU
-costs next to nothing. A batch normalisation must wait for all of y. On a CPU it is done together with its ReLU; on a
-GPU it is the readable one.
+costs next to nothing. A batch normalisation must wait for all of y; it is done together with its ReLU.
 """
 
 import numpy as np
 
 from minunet.backend import array_module
+from minunet.fast.choose import choose
 from minunet.fast.cpu import batch_norm as norm_on_cpu
 from minunet.fast.cpu import conv as on_cpu
+from minunet.fast.cuda import batch_norm as norm_kernels
 from minunet.fast.cuda import conv as kernels
 from minunet.fast.cuda import conv_1x1 as kernels_1x1
 from minunet.fast.cuda import conv_tf32 as kernels_tf32
@@ -86,7 +87,8 @@ def conv2d_norm_relu_forward(x, weight, gamma, beta, epsilon=EPSILON):
         check_batch_norm(y, gamma, beta, epsilon)
         y, norm_cache = norm_on_cpu.norm_relu_forward(y, gamma, beta, epsilon)
         return y, (conv_cache, norm_cache, ReluCache(y))
-    y, (norm_cache, relu_cache) = readable_with_norm.norm_relu_forward(y, gamma, beta, epsilon)
+    norm = choose(readable_with_norm, y, kernels=norm_kernels)
+    y, (norm_cache, relu_cache) = norm.norm_relu_forward(y, gamma, beta, epsilon)
     return y, (conv_cache, norm_cache, relu_cache)
 
 
@@ -102,7 +104,8 @@ def conv2d_norm_relu_backward(dy, cache, with_dx=True):
         chosen = plan(x, weight, backward=True)
         dx, dweight, _ = on_cpu.backward(chosen, dy, None, x, weight, with_dx)
         return dx, dweight, dgamma, dbeta
-    dy, dgamma, dbeta = readable_with_norm.norm_relu_backward(dy, (norm_cache, relu_cache))
+    norm = choose(readable_with_norm, x, kernels=norm_kernels)
+    dy, dgamma, dbeta = norm.norm_relu_backward(dy, (norm_cache, relu_cache))
     dx, dweight, _ = conv2d_backward(dy, conv_cache)
     return dx if with_dx else None, dweight, dgamma, dbeta
 

@@ -5,11 +5,7 @@ kernel of `minunet/fast/cuda` does all operations in one pass. On a CPU most of 
 layers of `minunet/fast/cpu` give each core a part of the work.
 """
 
-from types import ModuleType
-
-import numpy as np
-
-from minunet.backend import Array, array_module
+from minunet.fast.choose import choose
 from minunet.fast.conv import (  # noqa: F401
     conv2d_backward,
     conv2d_forward,
@@ -23,12 +19,10 @@ from minunet.fast.cpu import loss as loss_on_cpu
 from minunet.fast.cpu import pool as pool_on_cpu
 from minunet.fast.cpu import up_conv as up_conv_on_cpu
 from minunet.fast.cuda import crop_concat as crop_concat_kernels
-from minunet.fast.cuda import loader
 from minunet.fast.cuda import loss as loss_kernels
 from minunet.fast.cuda import pool as pool_kernels
 from minunet.fast.cuda import relu as relu_kernels
 from minunet.fast.cuda import up_conv as up_conv_kernels
-from minunet.fast.environment import kernels_are_allowed
 from minunet.fast.same_as import same_as
 from minunet.layers import (
     CropConcatCache,
@@ -45,29 +39,6 @@ from minunet.layers import (
 from minunet.layers.cache_checks import check_cache
 from minunet.layers.checks import check_dloss
 from minunet.layers.dropout import dropout_backward, dropout_forward  # noqa: F401 - it has no faster way
-
-
-def choose(
-    readable: ModuleType, x: Array, *, kernels: ModuleType | None = None, on_cpu: ModuleType | None = None
-) -> ModuleType:
-    """Return the module to use for arrays such as `x`.
-
-    Parameters
-    ----------
-    readable : module of `minunet/layers`
-    x : array
-    kernels : module of `minunet/fast/cuda`, optional
-        For CuPy arrays, unless MINUNET_KERNELS forbids it or the kernels do not compile. In the latter case one warning
-        says so.
-    on_cpu : module of `minunet/fast/cpu`, optional
-        For NumPy arrays.
-    """
-    allowed = kernels_are_allowed()  # asked first, so that a wrong MINUNET_KERNELS is an error on a CPU, too
-    if array_module(x) is np:
-        return readable if on_cpu is None else on_cpu
-    if kernels is not None and allowed and loader.compiles(kernels.SOURCE, x):
-        return kernels
-    return readable
 
 
 @same_as(relu.relu_forward)

@@ -6,9 +6,9 @@ for each parameter and operation, the paper's network would take 600 kernels a s
 """
 
 from minunet.backend import Params, flatten
+from minunet.fast.choose import choose
 from minunet.fast.cpu import optimisers as on_cpu
 from minunet.fast.cuda import optimisers as kernels
-from minunet.fast.layers import choose
 from minunet.fast.one_array import in_one_array
 from minunet.training import optimisers as readable
 from minunet.training.optimisers import DECAY, EPSILON, OPTIMISERS

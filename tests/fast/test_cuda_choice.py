@@ -9,11 +9,11 @@ from minunet import InputError, flatten, unet_backward, unet_forward
 from minunet.backend import map_tree, to_host
 from minunet.course import pretend_gpu
 from minunet.fast import layers as fast
+from minunet.fast.choose import choose
 from minunet.fast.cpu import parallel
 from minunet.fast.cpu import pool as pool_on_cpu
 from minunet.fast.cuda import loader
 from minunet.fast.cuda import pool as pool_kernels
-from minunet.fast.layers import choose
 from minunet.fast.plan import Plan, plan
 from minunet.layers import pool
 

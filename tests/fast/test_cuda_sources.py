@@ -11,6 +11,7 @@ from minunet.gpu import TF32_CAPABILITY
 SOURCES = sorted(path.stem for path in Path(loader.__file__).parent.glob("*.cu"))
 CAPABILITIES = (70, 75, 80, 90)  # V100; T4, as in Colab; A100; H100 and H200
 REGISTERS = {  # at most; a thread may have 255
+    "batch_norm": 64,
     "conv_tf32": 128,  # with 512 threads on a multiprocessor there are no more
     "crop_concat": 64,
     "gather": 32,
