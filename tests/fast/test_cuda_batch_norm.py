@@ -14,7 +14,8 @@ SHAPES = [  # N, C, H, W
     (1, 1, 1, 2),
     (3, 2, 40, 30),
     (2, 5, 64, 64),  # a whole slab
-    (2, 3, 91, 90),  # two slabs of unequal length, of which one is nearly empty
+    (2, 3, 91, 90),  # two slabs of unequal length
+    (300, 2, 2, 3),  # more slabs than a block has threads
 ]
 
 

@@ -65,11 +65,13 @@ static void run_block(unsigned threads, void (*f)(void *), void *x)
     while (places.size() < threads) places.push_back(new jmp_buf[1]);
     state.assign(threads, NEW);
     do
-        for (unsigned warp = (threads + warpSize - 1) / warpSize; warp-- > 0;) {  // one is as far ahead as it can be
-            const unsigned first = warp * warpSize, last = std::min(first + warpSize, threads);
+        for (unsigned warps = (threads + warpSize - 1) / warpSize, w = 0; w < warps; ++w) {  // one is as far ahead as it can be
+            const unsigned first = in_order(w, warps) * warpSize, last = std::min(first + warpSize, threads);
             do
-                for (unsigned thread = last; thread-- > first;)
+                for (unsigned k = 0; k < last - first; ++k) {
+                    const unsigned thread = first + in_order(k, last - first);
                     if (state[thread] == NEW || state[thread] == READY) go_on(thread);
+                }
             while (open_barrier(AT_WARP, first, last));
         }
     while (open_barrier(AT_BLOCK, 0, threads));

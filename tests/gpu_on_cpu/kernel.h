@@ -1,8 +1,9 @@
 // Enough of CUDA to run a kernel on a CPU. Its source, ours or CuPy's, is compiled by g++ with this file in front of it;
 // hooks.py adds a line ENTRY(name) for each kernel, by which driver.cpp calls it.
 //
-// Blocks run one after the other, and so do the threads of a block, from the last to the first: no order is promised.
-// Where threads talk to each other (WITH_FIBERS), each is a fiber, which goes on when all have come to the barrier.
+// Blocks run one after the other, and so do the threads of a block. No order is promised: at every other launch of a kernel
+// they run from the last to the first, so that a missing barrier shows at one of two. Where threads talk to each other
+// (WITH_FIBERS), each is a fiber, which goes on when all have come to the barrier.
 #pragma once
 
 #include <algorithm>
@@ -41,6 +42,9 @@ using std::isnan; using std::ldexp; using std::lgamma; using std::log; using std
 using std::modf; using std::nan; using std::nextafter; using std::pow; using std::remainder; using std::rint; using std::round;
 using std::signbit; using std::sin; using std::sinh; using std::sqrt; using std::tan; using std::tanh; using std::tgamma;
 using std::trunc;
+
+static bool from_the_last = false;  // is the order of this launch
+static unsigned in_order(unsigned k, unsigned count) { return from_the_last ? count - 1 - k : k; }
 
 template <class A, class B> inline std::common_type_t<A, B> min(A a, B b) { return b < a ? b : a; }
 template <class A, class B> inline std::common_type_t<A, B> max(A a, B b) { return a < b ? b : a; }
@@ -96,18 +100,20 @@ void enter(void (*kernel)(Args...), Call *call, std::index_sequence<k...>)
     std::copy(size, size + call->count, call->size);
     if (call->is_dry) return;
     is_misaligned = false;
+    from_the_last = !from_the_last;
     gridDim = {call->grid[0], call->grid[1], call->grid[2]};
     blockDim = {call->block[0], call->block[1], call->block[2]};
     const unsigned threads = blockDim.x * blockDim.y * blockDim.z;
     auto body = [&] { kernel(*(Args *)call->arguments[k]...); };
-    for (unsigned z = gridDim.z; z-- > 0;)
-        for (unsigned y = gridDim.y; y-- > 0;)
-            for (unsigned x = gridDim.x; x-- > 0;) {
-                blockIdx = {x, y, z};
+    for (unsigned z = 0; z < gridDim.z; ++z)
+        for (unsigned y = 0; y < gridDim.y; ++y)
+            for (unsigned x = 0; x < gridDim.x; ++x) {
+                blockIdx = {in_order(x, gridDim.x), in_order(y, gridDim.y), in_order(z, gridDim.z)};
 #ifdef WITH_FIBERS
                 fibers::run_block(threads, [](void *f) { (*(decltype(body) *)f)(); }, &body);
 #else
-                for (unsigned t = threads; t-- > 0;) {
+                for (unsigned turn = 0; turn < threads; ++turn) {
+                    const unsigned t = in_order(turn, threads);
                     threadIdx = {t % blockDim.x, t / blockDim.x % blockDim.y, t / blockDim.x / blockDim.y};
                     body();
                 }

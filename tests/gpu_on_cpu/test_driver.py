@@ -60,6 +60,20 @@ def test_threads_wait_for_each_other_at_a_barrier(cp):
     np.testing.assert_array_equal(x.get(), np.arange(64)[::-1])
 
 
+@pytest.mark.parametrize("distance", [1, 31])
+def test_a_missing_barrier_shows_at_one_of_two_launches(cp, distance):
+    """Whether a thread reads what the next one has written, or the one before it."""
+    code = KERNEL.replace("__syncthreads();", "")
+    code = code.replace("blockDim.x - 1 - threadIdx.x", f"(threadIdx.x + {distance}) % blockDim.x")
+    shift, is_right = kernel(cp, "reverse", code), []
+    for launch in range(2):
+        x = np.arange(32, dtype=np.float32) + 100 * launch
+        y = cp.asarray(x)
+        shift((1,), (32,), (y,))
+        is_right.append(np.count_nonzero(y.get() == np.roll(x, -distance)) > 30)  # all but one, or nearly none
+    assert sorted(is_right) == [False, True]
+
+
 def test_a_write_beyond_an_array_is_found(cp):
     x = cp.empty(300, np.float32)
     with pytest.raises(cp.cuda.driver.CUDADriverError, match="fill has written beyond the array"):
