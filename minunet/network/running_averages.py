@@ -16,7 +16,8 @@ that takes a network needs to know that it was trained with batch normalisation.
 
 from collections.abc import Callable
 
-from minunet.backend import Array, Params, array_module
+from minunet.backend import Array, Params, array_module, flatten
+from minunet.fast.one_array import concatenated, in_one_array
 from minunet.layers.batch_norm import BatchNormCache, fold_batch_norm
 from minunet.network.checks import has_norm
 from minunet.network.unet import UnetCache
@@ -51,12 +52,17 @@ def statistics(cache: UnetCache, parts: int = 1) -> Params:
     return {} if cache.bottom.norm1 is None else _of_levels(of, cache.encode, cache.bottom, cache.decode)
 
 
-def update_running_averages(running: dict[str, Array], statistics: dict[str, Array], step: int) -> None:
-    """Move the averages, in place, towards the statistics of a step; both are flat, and `step` counts from 1."""
+def update_running_averages(running: Params, statistics: dict[str, Array], step: int) -> None:
+    """Move the averages towards the statistics of a step, which are flat; `step` counts from 1.
+
+    The arrays of `running` become views of one array: so all are moved at once.
+    """
+    if not running:
+        return
     share = max(MOMENTUM, 1 / step)
-    for name, average in running.items():
-        average *= 1 - share
-        average += share * statistics[name]
+    averages = in_one_array(running)
+    averages *= 1 - share
+    averages += share * concatenated([statistics[name] for name in flatten(running)])
 
 
 def fold_unet(params: Params, running: Params) -> Params:

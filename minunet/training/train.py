@@ -30,7 +30,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minunet.backend import Array, array_module, flatten, to_device
+from minunet.backend import Array, array_module, to_device
 from minunet.data import (
     AUGMENTATIONS,
     Dataset,
@@ -216,7 +216,7 @@ def batch_step(
     if array_module(loss) is np:  # on a GPU the host would wait here; there `train_steps` looks at it after the step
         check_loss(run, tiles, step, loss, ranks)
     take_step(run.config.optimiser, run.params, grads, run.optimiser_state, rate, run.config.momentum, step + 1)
-    update_running_averages(flatten(run.running), means, step + 1)
+    update_running_averages(run.running, means, step + 1)
     return loss
 
 

@@ -463,7 +463,7 @@ course.show_source(fold_double_conv)
 params = small_unet("batch")
 logits, cache = unet_forward(params, noise)
 running = first_running(params)  # mean 0 and variance 1 for each normalisation
-update_running_averages(flatten(running), flatten(statistics(cache)), step=1)
+update_running_averages(running, flatten(statistics(cache)), step=1)
 folded = fold_unet(params, running)
 folded_logits, _ = unet_forward(folded, noise)
 

@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 
+from minunet import init_unet
 from minunet.backend import to_device
 from minunet.data import AUGMENTATIONS, Normalisation, augmented_tile
+from minunet.fast.cuda import loader
+from minunet.network.running_averages import first_running
+from minunet.network.sizes import output_size
 from minunet.training.config import Config
 from minunet.training.optimisers import OPTIMISERS
-from minunet.training.train import Run, train_step
+from minunet.training.train import Run, batch_step, train_step
 
 pytestmark = pytest.mark.gpu
 LAUNCHES = {  # at most, by optimiser, CUPY_TF32 and MINUNET_CONVOLUTION
@@ -38,6 +42,34 @@ def test_a_step_takes_no_more_launches_than_it_did(driver, step_at_572, monkeypa
         print(f"{times - was:>6} {(size - old) / 1e6:>10.1f} MB  {name}")
     assert launches <= LAUNCHES[optimiser, tf32, convolution]
     assert after.waits == before.waits
+
+
+@pytest.mark.parametrize(("base_channels", "depth", "tile", "most"), [(16, 3, 220, 326), (64, 4, 572, 415)])
+def test_a_step_with_batch_normalisation_takes_no_more_launches_than_it_did(
+    driver, monkeypatch, base_channels, depth, tile, most
+):
+    """A step of `minunet train` as it is by default, and of the paper's network likewise: a pair of tiles, Adam."""
+    kernel = loader._kernel
+    monkeypatch.setattr(loader, "_kernel", lambda *key: driver.saying_sizes(kernel(*key)))
+    output = output_size(tile, depth)
+    config = Config(tile=tile, depth=depth, optimiser="adam", norm="batch", batch=2, device="gpu")
+    with driver.counted(only_count=True) as counts:
+        params = to_device(
+            init_unet(np.random.default_rng(0), base_channels=base_channels, depth=depth, norm="batch"), "gpu"
+        )
+        x, labels = to_device((np.zeros((1, tile, tile), np.float32), np.zeros((output, output), np.uint8)), "gpu")
+        state, running = OPTIMISERS["adam"].init(params), first_running(params)
+        run = Run(config, params, state, Normalisation("image"), [], None, running, np.zeros(2))
+        batch_step(run, [(x, labels, None)] * 2, 0, 0.01)
+        before = counts()
+        batch_step(run, [(x, labels, None)] * 2, 1, 0.01)
+        after = counts()
+    launches = after.launches - before.launches + after.products - before.products
+    print(f"{base_channels} channels at {tile}: {launches} launches, {(after.bytes - before.bytes) / 1e9:.2f} GB")
+    for name, (times, size) in sorted(after.by_name.items(), key=lambda row: -row[1][0]):
+        was, old = before.by_name.get(name, (0, 0))
+        print(f"{times - was:>6} {(size - old) / 1e6:>10.1f} MB  {name}")
+    assert launches <= most
 
 
 def test_a_bent_tile_sends_its_positions_once(driver, rng):

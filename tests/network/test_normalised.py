@@ -156,7 +156,7 @@ def test_running_averages_are_the_mean_of_the_first_steps_and_then_fade(params, 
     for step in range(1, 26):
         now = map_tree(lambda x: rng.uniform(1, 2, x.shape), running)
         seen.append(m.flatten(now))
-        update_running_averages(m.flatten(running), seen[-1], step)
+        update_running_averages(running, seen[-1], step)
         if step in (1, 2, 13, 20):
             for name, average in m.flatten(running).items():
                 np.testing.assert_allclose(average, np.mean([row[name] for row in seen], axis=0))
@@ -186,7 +186,7 @@ def test_a_device_gives_the_same(params, rng, cupy):
         there, image, gradient = to_device([params, x, dlogits], device)
         logits, cache = m.unet_forward(there, image)
         running = first_running(there)
-        update_running_averages(m.flatten(running), m.flatten(statistics(cache)), 1)
+        update_running_averages(running, m.flatten(statistics(cache)), 1)
         folded = fold_unet(there, running)
         arrays = [logits, m.unet_backward(gradient, cache), running, folded, m.unet_forward(folded, image)[0]]
         return m.flatten(map_tree(to_host, arrays))
