@@ -14,7 +14,7 @@ from minunet.fast.cuda import loader
 
 
 @pytest.fixture(scope="session", autouse=True)
-def memory():
+def memory_of_arrays():
     if os.environ.get("MINUNET_GPU_POOL") == "off":
         importlib.import_module("cupy").cuda.set_allocator(None)
 

@@ -77,9 +77,9 @@ def fragments(matrix, places):
 
 def test_the_tensor_core_has_the_isas_places(rng, one_mma):
     a, b, d = (in_tf32(rng.standard_normal(shape)) for shape in ((16, 8), (8, 8), (16, 8)))
+    for matrix, places in ((a, A), (b, B), (d, D)):
+        assert sorted(place for held in places for place in held) == list(np.ndindex(matrix.shape))  # each once
     held = [fragments(matrix, places) for matrix, places in ((a, A), (b, B), (d, D))]
-    for places in (A, B, D):
-        assert len({place for lane in places for place in lane}) == sum(map(len, places))
     expected = fragments(d + a.astype(np.float64) @ b, D)
     np.testing.assert_allclose(one_mma(*held), expected, rtol=0, atol=1e-5)
 
