@@ -1,6 +1,5 @@
 """What many tests need: a random generator, small networks, small data on disk."""
 
-import importlib
 import os
 from pathlib import Path
 
@@ -66,7 +65,9 @@ def full_precision(monkeypatch):
 @pytest.fixture
 def cupy():
     """Return CuPy; tests that ask for it are marked `gpu`."""
-    return importlib.import_module("cupy")
+    import cupy
+
+    return cupy
 
 
 DEVICES = ["cpu", pytest.param("gpu", marks=pytest.mark.gpu)] if THERE_IS_A_GPU else ["cpu"]

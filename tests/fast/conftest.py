@@ -4,7 +4,6 @@ MINUNET_GPU_POOL=off in the environment takes each array's memory from CUDA itse
 compute-sanitizer can tell where an array ends.
 """
 
-import importlib
 import os
 
 import numpy as np
@@ -16,7 +15,9 @@ from minunet.fast.cuda import loader
 @pytest.fixture(scope="session", autouse=True)
 def memory_of_arrays():
     if os.environ.get("MINUNET_GPU_POOL") == "off":
-        importlib.import_module("cupy").cuda.set_allocator(None)
+        import cupy
+
+        cupy.cuda.set_allocator(None)
 
 
 @pytest.fixture

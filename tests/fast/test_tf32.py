@@ -23,6 +23,7 @@ from minunet.data import load_data
 from minunet.fast.conv import conv2d_backward, conv2d_forward
 from minunet.fast.cuda import conv as conv_kernels
 from minunet.fast.cuda import loader
+from minunet.fast.cuda.products import product
 from minunet.gpu import TF32_CAPABILITY, TF32_TENSOR_OP_MATH, allow_tf32_if_asked, tf32_is_allowed
 from minunet.training.config import Config
 from minunet.training.run_folder import resume_run, save_run
@@ -79,6 +80,19 @@ def test_a_layer_in_tf32(monkeypatch, math_mode, rng, convolution):
         device.IS_THERE
     ):  # cuBLAS takes TF32 where rows begin at multiples of 16 bytes, and may multiply in full elsewhere
         assert min(errors.values()) > 1e-4
+
+
+def test_products_ask_for_it_themselves(monkeypatch, math_mode, rng):
+    """Whatever cuBLAS's mode is, which is for products that CuPy asks for."""
+    a, b = rng.standard_normal((3, 8, 16)), rng.standard_normal((3, 16, 8))
+    args = to_device([a.astype(np.float32), b.astype(np.float32)], "gpu")
+    errors = []
+    for allowed in ("0", "1"):
+        monkeypatch.setenv("CUPY_TF32", allowed)
+        errors.append(np.abs(to_device(product(*args), "cpu") - a @ b).max())
+    assert math_mode() == 0 and errors[0] < 1e-5 and errors[1] < 2e-2
+    if device.IS_THERE:  # as above
+        assert errors[1] > 1e-3
 
 
 def test_the_network_in_tf32(monkeypatch, math_mode, rng):
