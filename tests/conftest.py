@@ -1,22 +1,19 @@
 """What many tests need: a random generator, small networks, small data on disk."""
 
-import importlib
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-import strict_cupy
 from cells_on_disk import write_cells
 from on_device import move_the_layers_to_the_device
-from strict_cupy import raw_module
 
 from minunet import flatten, init_unet
 from minunet.cli.main import main
 from minunet.gpu import gpu_is_there
 
 SMALL = ["--base-channels", "2", "--depth", "1", "--tile", "36"]
-
+THERE_IS_A_GPU = gpu_is_there()
 
 REAL_DATA = Path(os.environ.get("MINUNET_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
@@ -28,6 +25,12 @@ def pytest_configure():
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def pytest_runtest_setup(item):
+    """Leave out what is marked `gpu` where there is no GPU."""
+    if item.get_closest_marker("gpu") and not THERE_IS_A_GPU:
+        pytest.skip("needs CuPy and a GPU, or python tests/gpu_on_cpu/run.py")
 
 
 @pytest.fixture(autouse=True)
@@ -59,39 +62,26 @@ def full_precision(monkeypatch):
     monkeypatch.delenv("CUPY_TF32", raising=False)
 
 
-DEVICES = ["stand-in"]
-if gpu_is_there():
-    DEVICES.append(pytest.param("gpu", marks=pytest.mark.gpu))
+@pytest.fixture
+def cupy():
+    """Return CuPy; tests that ask for it are marked `gpu`."""
+    import cupy
+
+    return cupy
+
+
+DEVICES = ["cpu", pytest.param("gpu", marks=pytest.mark.gpu)] if THERE_IS_A_GPU else ["cpu"]
 
 
 @pytest.fixture(params=DEVICES)
-def cupy(request):
-    """Return CuPy where minunet finds it: its strict stand-in and, where there is a GPU, the real one."""
-    if request.param == "gpu":
-        return importlib.import_module("cupy")
-    return request.getfixturevalue("stand_in")
-
-
-@pytest.fixture(params=["cpu", *DEVICES])
 def device(request, monkeypatch):
-    """Run a test once on the CPU and once more on each device; return the name: "cpu", "stand-in" or "gpu".
+    """Run a test once on the CPU and, where there is a GPU, once more there; return the name: "cpu" or "gpu".
 
     The test calls `minunet.conv2d_forward` and the like with NumPy's arrays, and gets NumPy's arrays back, everywhere.
     """
-    if request.param == "stand-in":
-        request.getfixturevalue("stand_in")
-    if request.param != "cpu":
+    if request.param == "gpu":
         move_the_layers_to_the_device(monkeypatch)
     return request.param
-
-
-@pytest.fixture
-def stand_in(monkeypatch):
-    """Return the strict stand-in for CuPy, where minunet finds it."""
-    if raw_module.COMPILER is None:
-        monkeypatch.setenv("MINUNET_KERNELS", "readable")
-    with strict_cupy.installed() as cupy:
-        yield cupy
 
 
 @pytest.fixture

@@ -22,9 +22,10 @@ MIXED = {
 MOVES = [(name, moved, named) for name, (_, moves) in MIXED.items() for moved, named in moves]
 
 
+@pytest.mark.gpu
 @pytest.mark.parametrize("others", ["cpu", "gpu"])
 @pytest.mark.parametrize(("name", "moved", "named"), MOVES)
-def test_a_forward_pass_names_the_argument_that_lies_elsewhere(cupy, name, moved, named, others):
+def test_a_forward_pass_names_the_argument_that_lies_elsewhere(name, moved, named, others):
     forward, _, args = cases()[name]
     elsewhere = "gpu" if others == "cpu" else "cpu"
     args = [m.to_device(x, elsewhere if i == moved else others) for i, x in enumerate(args)]
@@ -38,9 +39,10 @@ def test_a_forward_pass_names_the_argument_that_lies_elsewhere(cupy, name, moved
 BACKWARD = [name for name in cases() if name not in ("crop_concat", "softmax_cross_entropy")]  # no array to differ from
 
 
+@pytest.mark.gpu
 @pytest.mark.parametrize("there", ["cpu", "gpu"])
 @pytest.mark.parametrize("name", BACKWARD)
-def test_a_backward_pass_names_dy(cupy, name, there):
+def test_a_backward_pass_names_dy(name, there):
     forward, backward, args = cases()[name]
     y, cache = forward(*m.to_device(args, there))
     dy = m.to_device(y, "gpu" if there == "cpu" else "cpu")
@@ -48,7 +50,8 @@ def test_a_backward_pass_names_dy(cupy, name, there):
         backward(dy, cache)
 
 
-def test_a_dy_elsewhere_is_named_by_the_fast_convolution_too(cupy, rng):
+@pytest.mark.gpu
+def test_a_dy_elsewhere_is_named_by_the_fast_convolution_too(rng):
     x, weight, bias = rng.standard_normal((1, 2, 6, 6)), rng.standard_normal((3, 2, 3, 3)), np.zeros(3)
     y, cache = conv.conv2d_forward(x, weight, bias)
     with pytest.raises(m.InputError, match="dy must be on the device of cache"):
@@ -58,6 +61,7 @@ def test_a_dy_elsewhere_is_named_by_the_fast_convolution_too(cupy, rng):
         conv.conv2d_relu_backward(m.to_device(y, "gpu"), cache)
 
 
+@pytest.mark.gpu
 def test_dloss_may_be_a_number_of_the_host_but_no_array_of_the_gpu_for_a_host_loss(cupy):
     forward, backward, args = cases()["softmax_cross_entropy"]
     _, cache = forward(*m.to_device(args, "gpu"))
@@ -68,8 +72,9 @@ def test_dloss_may_be_a_number_of_the_host_but_no_array_of_the_gpu_for_a_host_lo
         backward(cupy.ones(()), cache)
 
 
+@pytest.mark.gpu
 @pytest.mark.parametrize("label", [-1, 3, 255])
-def test_a_label_out_of_range_makes_the_loss_nan_on_the_gpu_unless_it_weighs_nothing(cupy, label):
+def test_a_label_out_of_range_makes_the_loss_nan_on_the_gpu_unless_it_weighs_nothing(label):
     _, _, (logits, labels, weights) = cases()["softmax_cross_entropy"]
     labels[1, 2, 3] = label
     args = m.to_device((logits, labels, weights), "gpu")
@@ -79,6 +84,7 @@ def test_a_label_out_of_range_makes_the_loss_nan_on_the_gpu_unless_it_weighs_not
     assert np.isfinite(float(m.softmax_cross_entropy_forward(*args)[0]))
 
 
+@pytest.mark.gpu
 def test_trees_go_to_the_device_and_back(cupy, small_unet):
     there = m.to_device({"params": small_unet, "nothing": None, "number": 3}, "gpu")
     assert all(type(x) is cupy.ndarray for x in m.flatten(there["params"]).values())

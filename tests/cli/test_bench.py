@@ -16,7 +16,6 @@ from minunet.cli.bench.sides import Side
 from minunet.cli.bench.worker import arrays_of
 from minunet.cli.main import main
 from minunet.errors import InputError
-from minunet.gpu import gpu_is_there
 
 SMALL = {"height": 36, "width": 36, "base_channels": 2, "depth": 1}
 
@@ -125,9 +124,6 @@ def test_the_table_of_what_people_run():
 
 @pytest.mark.gpu
 def test_a_worker_times_on_a_gpu_by_events():
-    pytest.importorskip("cupy", reason="CuPy is not installed")
-    if not gpu_is_there():
-        pytest.skip("CuPy finds no GPU")
     with Side("minunet", "gpu") as side:
         side.ask(prepare="layer", shape=[2, 3, 6, 6])
         assert side.seconds(0, calls=3) >= 0 and side.seconds(1, calls=3) >= 0

@@ -10,6 +10,7 @@ from minunet.backend import to_host
 from minunet.cli.gradcheck_cases import cases
 from minunet.course import pretend_gpu
 from minunet.data import synthetic_dataset
+from minunet.gpu import allow_tf32_if_asked
 from minunet.training.train import Config, start, train_step
 
 
@@ -119,3 +120,10 @@ def test_what_was_there_before_is_there_again_even_after_an_error():
         raise ZeroDivisionError
     assert sys.modules.get("cupy") is before
     assert not isinstance(before, pretend_gpu.PretendModule)
+
+
+def test_it_has_no_tf32_and_does_not_mind(monkeypatch, log, rng):
+    monkeypatch.setenv("CUPY_TF32", "1")
+    x = to_device(rng.standard_normal((3, 3)), "gpu")
+    allow_tf32_if_asked(x)
+    np.testing.assert_array_equal(to_device(x @ x, "cpu"), to_device(x, "cpu") @ to_device(x, "cpu"))

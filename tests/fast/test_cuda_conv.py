@@ -1,8 +1,8 @@
-"""Winograd's convolution by CUDA kernels, run on the CPU on the strict stand-in for CuPy, equals the readable one."""
+"""Winograd's convolution by CUDA kernels equals the readable one on the CPU."""
 
 import numpy as np
 import pytest
-from on_stand_in import assert_same, convolution, marks, on_device
+from on_gpu import assert_same, convolution, on_device
 
 from minunet.backend import to_host
 from minunet.fast import thresholds
@@ -11,7 +11,7 @@ from minunet.fast.cuda import conv as conv_kernels
 from minunet.fast.cuda import loader
 from minunet.layers import conv, conv_relu
 
-pytestmark = marks
+pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("no_choice", "index")]
 
 CONVOLUTIONS = [  # N, C, F, H, W
     (2, 3, 4, 7, 6),
@@ -19,6 +19,7 @@ CONVOLUTIONS = [  # N, C, F, H, W
     (3, 2, 5, 12, 9),  # one row of tiles beyond the last whole one, and three columns
     (2, 1, 2, 10, 18),  # whole tiles
     (1, 5, 1, 5, 40),
+    (2, 5, 7, 37, 21),
 ]
 
 
@@ -94,19 +95,3 @@ def test_winograds_transforms_are_those_of_its_matrices(rng, tile):
     first = to_host(conv_kernels._evaluate_tiles(on_device(x[:1]), 1))
     assert first.shape[2] % 4 == 0 and not first[:, :, V.shape[2] :].any()  # tiles that belong to no image
     np.testing.assert_allclose(first[:, :, : V.shape[2]], V, atol=1e-13)
-
-
-@pytest.mark.parametrize(
-    ("shape", "slabs"), [((1, 64, 64, 572, 572), 8), ((1, 1024, 512, 58, 58), 1), ((1, 2, 2, 20, 20), 1)], ids=str
-)
-def test_into_how_many_slabs_the_tiles_are_cut(shape, slabs):
-    N, C, F, H, W = shape
-    x = np.broadcast_to(np.float32(0), (N, C, H, W))
-    assert conv_kernels._count_slabs(x, F) == slabs
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_tf32_takes_the_smaller_tiles_for_float32_only(monkeypatch, dtype):
-    assert loader.tile_size(dtype) == 4
-    monkeypatch.setenv("CUPY_TF32", "1")
-    assert loader.tile_size(dtype) == (2 if dtype == np.float32 else 4)

@@ -8,7 +8,7 @@ from minunet.fast import conv
 from minunet.fast.plan import ONE_PART, plan
 from minunet.layers import conv2d_relu_backward, conv2d_relu_forward
 
-pytestmark = pytest.mark.usefixtures("cupy")
+pytestmark = pytest.mark.gpu
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 4, 7, 6), (2, 6, 2, 23, 14), (1, 3, 2, 10, 18)], ids=str)  # N, C, F, H, W

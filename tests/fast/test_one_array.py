@@ -1,21 +1,17 @@
-"""Many arrays as one, on the strict stand-in for CuPy and, where there is a GPU, on it."""
+"""Many arrays as one, on the CPU and on a GPU."""
 
 import numpy as np
 import pytest
-from strict_cupy import raw_module
 
 from minunet.backend import array_module, to_device, to_host
 from minunet.fast.one_array import concatenated, in_one_array
 
-pytestmark = [
-    pytest.mark.skipif(raw_module.COMPILER is None, reason="g++ is not there to run the kernels on the CPU"),
-    pytest.mark.usefixtures("cupy"),
-]
 SHAPES = [(3, 2), (1,), (2, 1, 3, 3), (5,), (1, 1), (300,)]
+DEVICES = pytest.mark.parametrize("device", ["cpu", pytest.param("gpu", marks=pytest.mark.gpu)])
 
 
 @pytest.mark.parametrize("kernels", ["auto", "readable"])
-@pytest.mark.parametrize("device", ["cpu", "gpu"])
+@DEVICES
 def test_arrays_are_concatenated_in_their_order(monkeypatch, rng, dtype, device, kernels):
     monkeypatch.setenv("MINUNET_KERNELS", kernels)
     for count in range(1, len(SHAPES) + 1):
@@ -25,13 +21,14 @@ def test_arrays_are_concatenated_in_their_order(monkeypatch, rng, dtype, device,
         np.testing.assert_array_equal(to_host(whole), np.concatenate([x.ravel() for x in arrays]))
 
 
-@pytest.mark.parametrize("device", ["cpu", "gpu"])
+@DEVICES
 def test_so_are_arrays_of_any_layout_and_dtype(rng, device):
     x, y = rng.standard_normal((4, 3)), rng.standard_normal((2, 6)).astype(np.float32)
     whole = concatenated([to_device(x, device).T, to_device(y, device)[:, ::2]])
     np.testing.assert_array_equal(to_host(whole), np.concatenate([x.T.ravel(), y[:, ::2].ravel()]))
 
 
+@pytest.mark.gpu
 def test_a_tree_becomes_views_of_one_array(rng):
     a, b, c = (rng.standard_normal(shape) for shape in SHAPES[:3])
     tree = {"encode": [{"weight": a}, {"weight": b}], "head": {"bias": c}}
@@ -43,6 +40,7 @@ def test_a_tree_becomes_views_of_one_array(rng):
     np.testing.assert_array_equal(to_host(on_gpu["head"]["bias"]), c + 1)
 
 
+@pytest.mark.gpu
 def test_it_stays_the_same_memory_until_a_part_is_replaced(rng):
     tree = to_device({"weight": rng.standard_normal((2, 3)), "bias": rng.standard_normal(2)}, "gpu")
     whole = in_one_array(tree)

@@ -1,4 +1,4 @@
-"""Products of matrices by cuBLAS, of factors of any layout, on the stand-in and, where there is one, on a GPU."""
+"""Products of matrices by cuBLAS, of factors of any layout."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from minunet.backend import to_device, to_host
 from minunet.fast.cuda import products
 from minunet.fast.cuda.products import product, sum_of_products
 
-pytestmark = pytest.mark.usefixtures("cupy")
+pytestmark = pytest.mark.gpu
 
 LAYOUTS = {
     "rows": lambda x: x,

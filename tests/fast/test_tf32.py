@@ -1,11 +1,10 @@
 """CUPY_TF32=1 lets the GPU multiply in TF32: batches of matrices, too, and with tiles that keep the network exact."""
 
-import os
 import types
 
 import numpy as np
 import pytest
-from strict_cupy import raw_module
+from gpu_on_cpu import device
 
 from minunet import (
     flatten,
@@ -20,36 +19,27 @@ from minunet import (
 from minunet.backend import map_tree
 from minunet.cli.bench import minunet_side, worker
 from minunet.cli.bench.layer import Layer
-from minunet.course import pretend_gpu
 from minunet.data import load_data
 from minunet.fast.conv import conv2d_backward, conv2d_forward
 from minunet.fast.cuda import conv as conv_kernels
 from minunet.fast.cuda import loader
+from minunet.fast.cuda.products import product
 from minunet.gpu import TF32_CAPABILITY, TF32_TENSOR_OP_MATH, allow_tf32_if_asked, tf32_is_allowed
 from minunet.training.config import Config
 from minunet.training.run_folder import resume_run, save_run
 from minunet.training.train import start
 
-pytestmark = pytest.mark.skipif(raw_module.COMPILER is None, reason="g++ is not there to run the kernels on the CPU")
+pytestmark = pytest.mark.gpu
 
 
 @pytest.fixture
 def math_mode(cupy):
     """Return a function that asks cuBLAS how it multiplies; afterwards it multiplies in full again."""
-    if not has_tf32(cupy):
+    if int(cupy.cuda.Device().compute_capability) < TF32_CAPABILITY:
         pytest.skip("this GPU is older than TF32")
     cublas, handle = cupy.cuda.cublas, cupy.cuda.get_cublas_handle()
     yield lambda: cublas.getMathMode(handle)
     cublas.setMathMode(handle, cublas.CUBLAS_DEFAULT_MATH)
-
-
-def on_stand_in(cupy):
-    """Return whether products round as TF32 is defined, whatever their sizes: on the stand-in, and the fake driver."""
-    return "stand-in" in cupy.__version__ or "GPU_ON_CPU" in os.environ
-
-
-def has_tf32(cupy):
-    return int(cupy.cuda.Device().compute_capability) >= TF32_CAPABILITY
 
 
 def step(params, x, labels):
@@ -76,8 +66,8 @@ def errors_on_the_gpu(function, *args):
     return {name: np.sqrt(np.mean((result[name] - y) ** 2) / np.mean(y**2)) for name, y in expected.items()}
 
 
-@pytest.mark.parametrize("convolution", ["winograd", pytest.param("auto", marks=pytest.mark.slow)])  # tensor cores
-def test_a_layer_in_tf32(monkeypatch, math_mode, rng, cupy, convolution):
+@pytest.mark.parametrize("convolution", ["winograd", "auto"])  # auto: on tensor cores
+def test_a_layer_in_tf32(monkeypatch, math_mode, rng, convolution):
     monkeypatch.setenv("MINUNET_CONVOLUTION", convolution)
     shapes = (2, 5, 13, 18), (7, 5, 3, 3), (7,), (2, 7, 11, 16)
     arrays = [rng.standard_normal(shape) for shape in shapes]
@@ -86,13 +76,26 @@ def test_a_layer_in_tf32(monkeypatch, math_mode, rng, cupy, convolution):
     errors = errors_on_the_gpu(layer, *arrays)
     assert math_mode() == TF32_TENSOR_OP_MATH and errors.pop("dbias") < 1e-5  # a sum, no product
     assert max(errors.values()) < 2e-3  # 5e-4, or twice that if factors are cut off
-    if on_stand_in(
-        cupy
+    if (
+        device.IS_THERE
     ):  # cuBLAS takes TF32 where rows begin at multiples of 16 bytes, and may multiply in full elsewhere
         assert min(errors.values()) > 1e-4
 
 
-def test_the_network_in_tf32(monkeypatch, math_mode, rng, cupy):
+def test_products_ask_for_it_themselves(monkeypatch, math_mode, rng):
+    """Whatever cuBLAS's mode is, which is for products that CuPy asks for."""
+    a, b = rng.standard_normal((3, 8, 16)), rng.standard_normal((3, 16, 8))
+    args = to_device([a.astype(np.float32), b.astype(np.float32)], "gpu")
+    errors = []
+    for allowed in ("0", "1"):
+        monkeypatch.setenv("CUPY_TF32", allowed)
+        errors.append(np.abs(to_device(product(*args), "cpu") - a @ b).max())
+    assert math_mode() == 0 and errors[0] < 1e-5 and errors[1] < 2e-2
+    if device.IS_THERE:  # as above
+        assert errors[1] > 1e-3
+
+
+def test_the_network_in_tf32(monkeypatch, math_mode, rng):
     """Winograd's small tiles err little more than the direct way, PyTorch's; large ones several times as much."""
     params = init_unet(rng, base_channels=8, depth=2, dtype=np.float64)
     args = params, rng.standard_normal((2, 1, 60, 52)), rng.integers(0, 2, (2, 20, 12))
@@ -106,14 +109,14 @@ def test_the_network_in_tf32(monkeypatch, math_mode, rng, cupy):
     for module in (loader, conv_kernels):
         monkeypatch.setattr(module, "tile_size", lambda dtype: 4)
     with_large_tiles = errors_on_the_gpu(step, *args)
-    if on_stand_in(cupy):  # as above
+    if device.IS_THERE:  # as above
         assert 1e-4 < direct["logits"] and with_large_tiles["logits"] > 3 * direct["logits"]
         assert with_small_tiles["logits"] < 2 * direct["logits"]
     assert with_small_tiles["logits"] < 2e-3
 
 
-@pytest.mark.slow  # a CPU takes long to do as tensor cores do
-def test_the_network_on_tensor_cores(monkeypatch, math_mode, rng, cupy):
+@pytest.mark.usefixtures("math_mode")
+def test_the_network_on_tensor_cores(monkeypatch, rng):
     params = init_unet(rng, base_channels=4, depth=1, dtype=np.float64)
     args = params, rng.standard_normal((1, 1, 36, 28)), rng.integers(0, 2, (1, 20, 12))
     monkeypatch.setenv("CUPY_TF32", "1")
@@ -121,7 +124,7 @@ def test_the_network_on_tensor_cores(monkeypatch, math_mode, rng, cupy):
     monkeypatch.setenv("MINUNET_CONVOLUTION", "direct")
     direct = errors_on_the_gpu(step, *args)
     assert on_tensor_cores["logits"] < 2e-3
-    if on_stand_in(cupy):
+    if device.IS_THERE:
         assert 1e-4 < on_tensor_cores["logits"] < 1.5 * direct["logits"]
         assert on_tensor_cores["dx"] < 2 * direct["dx"]  # a pixel may pass a ReLU in one of them only
 
@@ -146,15 +149,14 @@ def test_it_is_off_unless_the_environment_says_so(monkeypatch, math_mode, value)
 
 
 @pytest.mark.parametrize(("capability", "allowed"), [("75", False), ("80", True), ("120", True)])
-def test_a_gpu_older_than_tf32_multiplies_in_full(monkeypatch, stand_in, capability, allowed):
+def test_a_gpu_older_than_tf32_multiplies_in_full(monkeypatch, cupy, math_mode, capability, allowed):
     monkeypatch.setenv("CUPY_TF32", "1")
-    device = types.SimpleNamespace(compute_capability=capability)
-    monkeypatch.setattr(stand_in.cuda, "Device", lambda: device)
+    older = types.SimpleNamespace(compute_capability=capability)
+    monkeypatch.setattr(cupy.cuda, "Device", lambda: older)
     assert tf32_is_allowed() is allowed
     assert loader.tile_size(np.float32) == (2 if allowed else 4)
     allow_tf32_if_asked(to_device(np.ones(3), "gpu"))
-    cublas = stand_in.cuda.cublas
-    assert cublas.getMathMode(stand_in.cuda.get_cublas_handle()) == (TF32_TENSOR_OP_MATH if allowed else 0)
+    assert math_mode() == (TF32_TENSOR_OP_MATH if allowed else 0)
 
 
 def test_arrays_of_the_host_leave_it_off(monkeypatch, math_mode):
@@ -184,11 +186,3 @@ def test_whoever_sets_up_a_run_on_the_gpu_asks_for_it(monkeypatch, math_mode, sm
         set_up()
         assert math_mode() == TF32_TENSOR_OP_MATH
         cupy.cuda.cublas.setMathMode(cupy.cuda.get_cublas_handle(), cupy.cuda.cublas.CUBLAS_DEFAULT_MATH)
-
-
-def test_the_pretend_gpu_has_no_tf32_and_does_not_mind(monkeypatch, rng):
-    monkeypatch.setenv("CUPY_TF32", "1")
-    with pretend_gpu.installed():
-        x = to_device(rng.standard_normal((3, 3)), "gpu")
-        allow_tf32_if_asked(x)
-        np.testing.assert_array_equal(to_device(x @ x, "cpu"), to_device(x, "cpu") @ to_device(x, "cpu"))

@@ -50,6 +50,11 @@ def counted(only_count: bool = False):
         library.fake_count_only(0)
 
 
+def only_counting():
+    """Return a context in which nothing is computed, where the fake driver is: a GPU computes."""
+    return counted(only_count=True) if IS_THERE else contextlib.nullcontext()
+
+
 def saying_sizes(kernel):
     """Return a kernel of CuPy's RawModule that tells the driver how large its arrays are.
 
@@ -80,6 +85,22 @@ def no_waits():
         yield
     finally:
         driver().fake_forbid_waiting(0)
+
+
+@contextlib.contextmanager
+def no_trips(copies: int = 0):
+    """Where the fake driver is, let nothing wait for the GPU, and no more than `copies` copies go to it.
+
+    CuPy copies a list or an array of the host that is used as an index, each time.
+    """
+    if not IS_THERE:
+        yield
+        return
+    with no_waits():
+        before = counts(driver()).to_device
+        yield
+        done = counts(driver()).to_device - before
+    assert done <= copies, f"{done} copies to the GPU"
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 // Threads that talk to each other, on a CPU: those of a block are fibers, which take turns. One goes on until it comes to a
-// barrier, and from there when all of its block, or its warp, have come to theirs. kernel.h, and the header of
-// tests/strict_cupy, include this where a kernel has barriers; blockDim, threadIdx and warpSize are theirs.
+// barrier, and from there when all of its block, or its warp, have come to theirs. kernel.h includes this where a kernel has
+// barriers; blockDim, threadIdx and warpSize are its.
 #pragma once
 
 #include <algorithm>

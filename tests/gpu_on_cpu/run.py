@@ -3,6 +3,7 @@
 CuPy is the wheel that a GPU would get. Below it lies a driver of our own (driver.cpp, blas.cpp) whose GPU is the CPU:
 each kernel, minunet's and CuPy's, is compiled by g++ and runs there. So the tests meet CuPy's own checks, names and
 copies, and launches and bytes can be counted (device.py). They say nothing of speed, of races, of how cuBLAS rounds.
+Without a GPU these tests run here and nowhere else: `python -m pytest` skips them.
 
 The first run makes a virtual environment and builds all that is needed, which takes some minutes; both are kept in
 MINUNET_GPU_ON_CPU, by default ~/.cache/minunet/gpu_on_cpu. Where there is no Linux, compiler or network, it says so and

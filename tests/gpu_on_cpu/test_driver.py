@@ -10,6 +10,11 @@ extern "C" __global__ void fill(float *x, int size, float value)
     const int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i < size) x[i] = value;
 }
+extern "C" __global__ void copy(float *x, const float *y, int size)
+{
+    const int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < size) x[i] = y[i];
+}
 extern "C" __global__ void reverse(float *x)
 {
     __shared__ float all[64];
@@ -89,6 +94,12 @@ def test_a_pair_that_does_not_begin_at_a_multiple_of_its_size_is_found(cp):
     swap((1,), (4,), (x,))  # the error is over
 
 
+def test_so_is_one_that_copies_what_lies_beyond_another_array(cp):
+    x, y = cp.empty(300, np.float32), cp.empty(300, np.float32)
+    with pytest.raises(cp.cuda.driver.CUDADriverError, match="copy has written beyond the array"):
+        kernel(cp, "copy")((2,), (256,), (x, y, np.int32(301)))
+
+
 def test_fresh_memory_is_not_a_number(cp):
     assert np.isnan(cp.empty(5, np.float32).get()).all() and np.isnan(cp.empty(5).get()).all()
 
@@ -98,12 +109,28 @@ def test_a_source_that_does_not_compile_for_a_gpu_is_an_error_of_nvrtc(cp):
         kernel(cp, "fill", KERNEL.replace("x[i] = value", "x[i] = nothing_such"))
 
 
+def read_in_a_condition(cp, x):
+    if x.any():
+        return 1
+
+
 @pytest.mark.parametrize(
     "wait",
     [
         lambda cp, x: float(x.sum()),
+        lambda cp, x: int(x.sum()),
+        read_in_a_condition,
+        lambda cp, x: max(x),
         lambda cp, x: x.get(),
+        lambda cp, x: x.tolist(),
+        lambda cp, x: x[0].item(),
+        lambda cp, x: cp.asnumpy(x),
+        lambda cp, x: f"{x.sum()}",
         lambda cp, x: x[x > 1],
+        lambda cp, x: x.__setitem__(x > 1, 0),
+        lambda cp, x: x[np.ones(6, bool)],
+        lambda cp, x: cp.unique(x),
+        lambda cp, x: cp.where(x > 1),
         lambda cp, x: cp.cuda.Device().synchronize(),
     ],
 )
@@ -114,6 +141,15 @@ def test_what_waits_for_the_gpu_is_an_error_where_it_is_forbidden_and_only_there
     wait(cp, x)
     with driver.no_waits():
         x += 2 * x
+
+
+@pytest.mark.parametrize("index", [np.array([0, 2]), [0, 1]], ids=["array", "list"])
+def test_an_index_of_the_host_is_a_copy_to_the_gpu_each_time(cp, driver, index):
+    x = cp.arange(6.0)
+    with pytest.raises(AssertionError, match="1 copies to the GPU"), driver.no_trips():
+        x[index] = 0
+    with driver.no_trips(copies=1):
+        x[cp.asarray(index)] = cp.where(x > 1, x, 0).sum()
 
 
 def test_copies_and_products_are_counted(cp, driver):

@@ -9,7 +9,6 @@ import pytest
 from minunet import flatten, init_unet, predict, to_device
 from minunet.data import Normalisation, load_data
 from minunet.fast.cuda import graph
-from minunet.gpu import gpu_is_there
 from minunet.training.config import Config
 from minunet.training.optimisers import OPTIMISERS
 from minunet.training.train import Run, start, train_step, train_steps
@@ -20,8 +19,6 @@ SMALL = {"base_channels": 2, "depth": 1, "tile": 36}
 
 @pytest.fixture
 def cp(monkeypatch):
-    if not gpu_is_there():
-        pytest.skip("CuPy is not installed, or finds no GPU")
     monkeypatch.setattr(graph, "_recordings", {})
     return importlib.import_module("cupy")
 

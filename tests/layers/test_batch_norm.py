@@ -197,6 +197,7 @@ def test_the_dtype_is_kept_and_arrays_are_fresh(rng, dtype):
         assert not any(np.shares_memory(array, other) for other in others)
 
 
+@pytest.mark.gpu
 def test_all_functions_run_on_the_device(rng, cupy):
     x, gamma, beta = arguments(rng)
     running = np.zeros(3), np.ones(3)

@@ -1,22 +1,26 @@
-"""Measures of arrays on a GPU, or on its strict stand-in: the same numbers, and a mixture is refused by name."""
+"""Measures of arrays on a GPU: the same numbers as on the CPU, and a mixture is refused by name."""
 
 import numpy as np
 import pytest
 
 from minunet import InputError, to_device
 from minunet.metrics import (
+    best_over_thresholds,
     components,
     iou,
     label_cells,
     measure_cells,
     pixel_error,
+    pixel_error_f_score,
+    seg_score,
     v_info,
     v_rand,
     warping_error,
     watershed,
 )
 
-MEASURES = [pixel_error, iou, v_rand, v_info, warping_error]
+MEASURES = [pixel_error, pixel_error_f_score, iou, v_rand, v_info, seg_score, warping_error]
+pytestmark = pytest.mark.gpu
 
 
 @pytest.fixture
@@ -26,15 +30,34 @@ def images(rng):
     return truth, np.where(rng.random(truth.shape) < 0.9, truth, 1 - truth), rng.random(truth.shape) < 0.8
 
 
+@pytest.mark.parametrize("partly", [False, True])
 @pytest.mark.parametrize("measure", MEASURES)
-def test_the_same_numbers_as_on_the_host(cupy, images, measure):
-    there = [to_device(image, "gpu") for image in images]
-    assert measure(*there[:2]) == pytest.approx(measure(*images[:2]))
-    assert measure(*there[:2], known=there[2]) == pytest.approx(measure(*images[:2], known=images[2]))
+def test_the_same_numbers_as_on_the_host(images, measure, partly):
+    truth, proposal, known = images
+    if measure in (v_rand, v_info, seg_score):
+        truth, proposal = components(truth > 0), components(proposal > 0)
+    images = {"truth": truth, "proposal": proposal, "known": known if partly else None}
+    expected = measure(**images)
+    assert 0 < expected < 1
+    assert measure(**to_device(images, "gpu")) == pytest.approx(expected, rel=1e-12)
+
+
+def test_warping_error_by_probabilities(rng):
+    truth, p = rng.random((20, 30)) > 0.4, rng.random((20, 30))
+    images = {"truth": truth, "proposal": p > 0.5, "probability": p}
+    assert warping_error(**to_device(images, "gpu")) == warping_error(**images) > 0
+
+
+def test_thresholds_of_probabilities(rng):
+    truth, p = components(rng.random((24, 20)) > 0.3), rng.random((24, 20))
+    truth_gpu, p_gpu = to_device([truth, p], "gpu")
+    on_gpu = best_over_thresholds([truth_gpu], [p_gpu])
+    for name, best in best_over_thresholds([truth], [p]).items():
+        assert on_gpu[name] == pytest.approx(best, rel=1e-12)  # a GPU adds up in another order
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-def test_what_lies_elsewhere_is_named(cupy, images, measure):
+def test_what_lies_elsewhere_is_named(images, measure):
     truth, proposal, known = images
     for moved in ((truth, to_device(proposal, "gpu")), (to_device(truth, "gpu"), proposal)):
         with pytest.raises(InputError, match=r"^proposal must be on the device of truth"):
@@ -48,7 +71,9 @@ def test_what_lies_elsewhere_is_named(cupy, images, measure):
 def test_cells_and_their_table(cupy, images, rng):
     truth, height = images[0] > 0, rng.random(images[0].shape)
     labels, seeds = components(truth), components(truth)
-    np.testing.assert_array_equal(to_device(components(to_device(truth, "gpu")), "cpu"), labels)
+    found = components(to_device(truth, "gpu"))
+    assert type(found) is cupy.ndarray
+    np.testing.assert_array_equal(to_device(found, "cpu"), labels)
     grown = watershed(to_device(height, "gpu"), to_device(seeds, "gpu"))
     assert type(grown) is cupy.ndarray
     np.testing.assert_array_equal(to_device(grown, "cpu"), watershed(height, seeds))

@@ -179,7 +179,8 @@ def test_statistics_belong_to_their_layers_and_the_variance_is_unbiased(params, 
     np.testing.assert_allclose(found["decode"][1]["norm2"]["variance"], y.var(axis=(0, 2, 3), ddof=1))
 
 
-def test_a_device_gives_the_same(params, rng, cupy):
+@pytest.mark.gpu
+def test_a_device_gives_the_same(params, rng):
     x, dlogits = rng.standard_normal((2, 2, 44, 44)), rng.standard_normal((2, 3, 4, 4))
 
     def run(device):

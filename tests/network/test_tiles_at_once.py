@@ -72,7 +72,11 @@ def test_where_nobody_knows_what_is_free_each_core_takes_a_tile(monkeypatch, par
     assert tiles_at_once(params, 220, 220) == 4
 
 
-def test_one_core_takes_one_and_so_does_a_gpu(stand_in, params):
-    assert tiles_at_once(to_device(params, "gpu"), 220, 220) == 1
+def test_one_core_takes_one(params):
     with threadpool_limits(1, "blas"):
         assert tiles_at_once(params, 220, 220) == 1
+
+
+@pytest.mark.gpu
+def test_so_does_a_gpu(params):
+    assert tiles_at_once(to_device(params, "gpu"), 220, 220) == 1

@@ -332,8 +332,8 @@ def test_an_image_in_a_file_is_normalised_by_all_of_itself(small_unet, rng):
     np.testing.assert_allclose(predict(network, OnlySlices(image), 52), expected, rtol=1e-6)
 
 
-def test_a_network_moves_to_the_gpu_as_a_whole(stand_in, monkeypatch, small_unet, rng):
-    monkeypatch.setenv("MINUNET_KERNELS", "readable")
+@pytest.mark.gpu
+def test_a_network_moves_to_the_gpu_as_a_whole(small_unet, rng):
     network = Network(small_unet, Normalisation("dataset", np.float32([3]), np.float32([2])))
     image = rng.standard_normal((20, 25))
     np.testing.assert_allclose(predict(to_device(network, "gpu"), image), predict(network, image), rtol=1e-10)

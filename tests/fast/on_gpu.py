@@ -1,15 +1,8 @@
-"""What the tests of the CUDA kernels on the strict stand-in for CuPy share."""
+"""What the tests of the CUDA kernels on a GPU share."""
 
 import numpy as np
-import pytest
-from strict_cupy import raw_module
 
 from minunet.backend import array_module, to_device, to_host
-
-marks = [
-    pytest.mark.skipif(raw_module.COMPILER is None, reason="g++ is not there to run the kernels on the CPU"),
-    pytest.mark.usefixtures("stand_in", "no_choice"),
-]
 
 
 def on_device(x):
