@@ -20,7 +20,7 @@ from minunet.training.run_folder import resume_run, save_run
 from minunet.training.train import draw_tile, start, train_step, train_steps
 
 pytestmark = pytest.mark.gpu
-COPIES = {"symmetries": 8, "elastic": 11}  # to the GPU for a tile: which pixels, and by how much they move
+COPIES = {"symmetries": 8, "elastic": 13}  # to the GPU for a tile: which pixels, and by how much they move
 
 
 @pytest.fixture
