@@ -17,7 +17,7 @@ from minunet.gradcheck.foreign import check_generator
 from minunet.gradcheck.hints import explain
 from minunet.gradcheck.pair import Pair
 from minunet.gradcheck.report import Finding, Report, Row
-from minunet.gradcheck.seed import seed_of_this_test
+from minunet.gradcheck.seed import generator, seed_of_this_test
 
 TOLERANCE = 1e-10  # relative to the size of the terms: float64 stays far below, whatever the order of summation
 SMALL = 500  # an argument of up to so many numbers is compared one by one, if it fails
@@ -51,7 +51,7 @@ def check_adjoint(forward, backward, args: tuple, argument: str | None = None, *
     """
     check_generator(rng)
     origin = "" if rng else f"seed {seed_of_this_test()}"
-    rng = rng or np.random.default_rng(seed_of_this_test())
+    rng = rng or generator(seed_of_this_test())
     pair = Pair(forward, backward, args)
     if not pair.outputs.size:
         came = ", ".join(map(str, pair.outputs.dtypes.values())) or "nothing"

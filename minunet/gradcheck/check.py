@@ -42,7 +42,7 @@ from minunet.gradcheck.jointly import Options, check_jointly, check_quickly
 from minunet.gradcheck.pair import Pair
 from minunet.gradcheck.precision import examine_precision, low_precision_gradients, name_staircases
 from minunet.gradcheck.report import Finding, Report, Row
-from minunet.gradcheck.seed import seed_of_this_test
+from minunet.gradcheck.seed import generator, seed_of_this_test
 from minunet.gradcheck.slopes import EPS, Probe
 
 MAX_ELEMENTS = 2000
@@ -88,7 +88,8 @@ def gradcheck(
         How many random directions.
     seed : int, optional
         Of the generator that draws dy and the directions; the report names it. If left out, it is made from the name
-        of the test that pytest runs, so each test has a dy of its own; outside of pytest it is 0.
+        of the test that pytest runs, so each test has a dy of its own; outside of pytest it is 0. The numbers are
+        others than `np.random.default_rng(seed)` draws, so dy is no argument that you drew with the same seed.
     rng : numpy.random.Generator, optional
         Draws them in place of a seeded one.
     tolerance : float, optional
@@ -117,7 +118,7 @@ def gradcheck(
     check_generator(rng)
     seed = seed_of_this_test() if seed is None else seed
     origin = "the generator given" if rng is not None else f"seed {seed}"
-    rng = np.random.default_rng(seed) if rng is None else rng
+    rng = generator(seed) if rng is None else rng
     pair = Pair(forward, backward, args, constant)
     mode = _choose(mode, pair)
     rows: list[Row] = []
