@@ -2,7 +2,8 @@
 
 It is moved by smaller and larger steps: some on the scale of its argument, some on its own, some on that of 1.
 
-compared   At some step that rounding does not blur, the slope is the gradient, and the two sides agree.
+compared   At some step that rounding does not blur, the slope is the gradient, and the two sides agree. Or the slopes
+           come to it by one power of the step, as those of max(x, 0)**2 at 0 do, however far they have come.
 kink       The slopes to the right and to the left differ, go on differing however small the step, and the gradient lies
            between them.
 wrong      Neither, and the slope that can be trusted most is not the gradient.
@@ -10,10 +11,11 @@ small      All slopes are blurred by rounding, and so is the gradient: nothing c
 """
 
 from itertools import pairwise
+from math import log
 from typing import NamedTuple
 
-from minunet.gradcheck.moves import ElementMove
-from minunet.gradcheck.slopes import Probe, Slope
+from minunet.gradcheck.moves import ElementMove, norm
+from minunet.gradcheck.slopes import EPS, Probe, Slope
 
 COMPARED, KINK, WRONG, WRONG_AT_KINK, SMALL, UNREACHED = range(6)
 SHARP = 1e-6  # an agreement counts at once if rounding is below this share of the slope
@@ -21,6 +23,8 @@ RESOLVED = 1e-3  # a slope tells something if rounding is below this share of it
 BENT = 1e-3  # the two sides agree if they differ by less than this share of the slope
 RUNGS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)  # steps, relative to each scale
 LARGE_RUNGS = (1e-2, 1.0, 1e2, 1e4)  # for slopes that rounding blurs at all the others
+SLOWEST = 0.4  # the power of the step by which slopes may come to the gradient: max(x, 0)**1.5 has 0.5
+STEADY = 0.05  # what is left at a step of 0 shows as a power that falls with the step by more than this
 SMALLEST_SCALE = 1e-290  # smaller numbers cannot be moved in proportion to themselves
 
 
@@ -66,7 +70,12 @@ def settle(probe: Probe, move: ElementMove, first: Slope | None, size: float, st
     if not slopes:
         return Verdict(UNREACHED, float("nan"))
     slopes.sort()
-    return _judge(a, slopes, tolerance)
+    settled = _judge(a, slopes, tolerance)
+    if settled.kind in (WRONG, WRONG_AT_KINK) and _come_to(a, slopes):
+        return Verdict(COMPARED, slopes[0].value)
+    if settled.kind == WRONG and _is_lost(a, slopes, _rounding_of_terms(probe, dependent)):
+        return Verdict(SMALL, settled.numeric)
+    return settled
 
 
 def _dependent(probe: Probe, move: ElementMove, top: float):
@@ -128,6 +137,41 @@ def _contradicts(fine: Slope, coarse: Slope) -> bool:
     """Tell whether a finer slope differs from a coarser one by more than rounding: that one steps too far."""
     allowed = 3 * (fine.rounding + coarse.rounding) + 0.1 * max(abs(fine.value), abs(coarse.value))
     return abs(fine.value - coarse.value) > allowed
+
+
+def _come_to(a: float, slopes: list[Slope]) -> bool:
+    """Tell whether the three finest slopes come to `a` by one power of the step, or by ever higher ones.
+
+    From a wrong gradient they would stay away, so the power would fall as the step does. This sees no error that is
+    less than about a tenth of how far the finest slope still is from `a`: at 0, where relative errors mean nothing,
+    max(x, 0)**2 still has a slope of 1e-9.
+    """
+    finest = slopes[:3]
+    away = [abs(a - slope.value) for slope in finest]
+    if len(finest) < 3 or any(miss <= 10 * slope.rounding for miss, slope in zip(away, finest, strict=True)):
+        return False
+    steps = [slope.step for slope in finest]
+    fine, coarse = (log(away[i + 1] / away[i]) / log(steps[i + 1] / steps[i]) for i in range(2))
+    return fine >= max(SLOWEST, coarse - STEADY)
+
+
+def _is_lost(a: float, slopes: list[Slope], rounding: float) -> bool:
+    """Tell whether `a` and the slopes differ by no more than the rounding of larger terms that cancel in y.
+
+    exp(x) - 1 - x at 0, say: y is 0, but made of ones. From coarse to fine, slopes come to `a` until those ones are all
+    that is left of them; and then they contradict each other.
+    """
+    away = [abs(a - slope.value) for slope in slopes]
+    nearest = away.index(min(away))
+    if nearest == 0 or away[-1] < 100 * away[nearest] or not _contradicts(slopes[0], slopes[1]):
+        return False
+    return all(miss * slope.step <= rounding for miss, slope in zip(away[: nearest + 1], slopes, strict=False))
+
+
+def _rounding_of_terms(probe: Probe, dependent) -> float:
+    """Return by how much phi is rounded if its outputs are made of terms of their typical size, or of ones."""
+    size = probe.size_of_dy if dependent is None else probe.size_of_dy[dependent]
+    return EPS * max(1.0, probe.typical) * norm(size)
 
 
 def _most_trusted(resolved: list[Slope], trusted: list[Slope]) -> tuple[Slope, float]:
