@@ -54,7 +54,7 @@ def check_adjoint(forward, backward, args: tuple, argument: str | None = None, *
     rng = rng or generator(seed_of_this_test())
     pair = Pair(forward, backward, args)
     if not pair.outputs.size:
-        came = ", ".join(map(str, pair.outputs.dtypes.values())) or "nothing"
+        came = pair.outputs.in_words()
         raise InputError(f"forward must return floating-point numbers at these args, got {came}; choose other args")
     dy = pair.outputs.upstream(dy, rng)
     analytic, findings = pair.examine_backward(dy)
@@ -160,7 +160,7 @@ class _Test:
         numeric = np.array([self._column(i) for i in range(first, first + size)]).reshape(shape)
         gradient = to_host(self.gradient[first : first + size]).reshape(shape)
         wrong = np.abs(numeric - gradient) > TOLERANCE * max(np.abs(numeric).max(), np.abs(gradient).max())
-        hint = sides + explain(gradient, numeric, wrong)
+        hint = sides + explain(gradient, numeric, wrong, repeats=self.pair.arguments.repeats())
         return Finding("wrong", name, hint, index, analytic, float(numeric[index]), int(wrong.sum()), size)
 
     def _disagreement(self, u, start: int, stop: int) -> float:

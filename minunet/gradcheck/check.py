@@ -192,8 +192,8 @@ def _choose(mode: str, pair: Pair) -> str:
 def _examine_forward(pair: Pair) -> list[Finding]:
     """Return what the forward pass did that it must not, or why its output cannot be checked."""
     if not pair.outputs.size:
-        came = ", ".join(str(dtype) for dtype in pair.outputs.dtypes.values()) or "nothing"
-        return [Finding("precision", "y", f"The output holds no floating-point numbers to check, but {came}.")]
+        hint = f"The output holds no floating-point numbers to check, but {pair.outputs.in_words()}."
+        return [Finding("vacuous" if pair.outputs.shapes else "precision", "y", hint)]
     again = pair.output()
     if pair.mutated:
         return list(pair.mutated.values())

@@ -144,7 +144,8 @@ class Judge:
         return max(abs(move.gradient), abs(numeric)) * distance <= self.probe.rounding_of_all
 
     def _explanation(self, is_wrong) -> str:
-        return explain(self.analytic, self.numeric, is_wrong, to_host(self.x))
+        repeats = self.probe.pair.arguments.repeats()
+        return explain(self.analytic, self.numeric, is_wrong, to_host(self.x), repeats)
 
     def _finding(self, kind: str, hint: str, concerned: np.ndarray) -> Finding:
         """Return a finding with the worst of the elements concerned, or the first of the kinks."""

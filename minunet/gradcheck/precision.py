@@ -11,6 +11,7 @@ from minunet.backend import array_module, flatten
 from minunet.gradcheck.moves import DirectionMove, random_direction
 from minunet.gradcheck.report import Finding
 
+EPS = np.finfo(np.float64).eps
 NUDGE, PUSH = 1e-7, 1e-2  # relative: about float32's spacing; and large enough to change any rounded number
 SMALLER_NUDGE = 1e-9  # crosses hardly any kinks, even those of the full-size network
 STRIDE = 1e-6  # changes every float32 number, and hardly any quantised one
@@ -40,7 +41,7 @@ def examine_precision(pair, rng) -> tuple[float, list[Finding]]:
     The output is sampled at 0, 1, 2 and 3 nudges and at one push along a random direction. A large network crosses
     kinks within a nudge, which looks like rounding, but unlike rounding goes away with a smaller nudge.
     """
-    low = [dtype for dtype in pair.outputs.dtypes.values() if dtype.kind == "f" and dtype != np.float64]
+    low = [dtype for dtype in pair.outputs.dtypes.values() if dtype.kind == "f" and np.finfo(dtype).eps > EPS]
     if low:
         return 0.0, [Finding("precision", "y", f"The output is {low[0]} for float64 arguments. {CAST}")]
     move = DirectionMove(pair.leaves, random_direction(rng, pair.leaves))
