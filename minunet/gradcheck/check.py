@@ -150,7 +150,7 @@ def _compare(pair: Pair, dy, analytic: dict, mode: str, rng, options: Options) -
             return quick.rows, _examine_end(pair), quick.resolution
     rows: list[Row] = []
     resolution = ""
-    noise, findings = examine_precision(pair, rng)
+    noise, findings = examine_precision(pair, rng, is_joint=mode == "directions")
     findings = findings or low_precision_gradients(pair, dy, analytic, rng)
     if not findings:
         analytic = exact
