@@ -24,7 +24,8 @@ BENT = 1e-3  # the two sides agree if they differ by less than this share of the
 RUNGS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)  # steps, relative to each scale
 LARGE_RUNGS = (1e-2, 1.0, 1e2, 1e4)  # for slopes that rounding blurs at all the others
 SLOWEST = 0.4  # the power of the step by which slopes may come to the gradient: max(x, 0)**1.5 has 0.5
-STEADY = 0.05  # what is left at a step of 0 shows as a power that falls with the step by more than this
+STEADY = 0.05  # what is left at a step of 0 shows as a power that changes with the step by more than this
+CLOSE_TO_ZERO = (1e-9, 1e-10, 1e-12, 1e-14, 1e-16, 1e-18, 1e-20)  # steps for a number that is 0
 SMALLEST_SCALE = 1e-290  # smaller numbers cannot be moved in proportion to themselves
 
 
@@ -50,8 +51,13 @@ def lies_between(a: float, slope: Slope, tolerance: float) -> bool:
     return low - margin <= a <= high + margin
 
 
-def settle(probe: Probe, move: ElementMove, first: Slope | None, size: float, step: float, tolerance: float) -> Verdict:
-    """Climb up and down the ladder of steps until the verdict stands; `size` is that of the argument."""
+def settle(
+    probe: Probe, move: ElementMove, first: Slope | None, size: float, largest: float, step: float, tolerance: float
+) -> Verdict:
+    """Climb up and down the ladder of steps until the verdict stands.
+
+    `size` is that of the argument, and `largest` its largest gradient.
+    """
     top = max(size, abs(move.start))
     dependent = _dependent(probe, move, top)
     first = first and probe.slope(move, step * top, dependent=dependent)
@@ -71,8 +77,13 @@ def settle(probe: Probe, move: ElementMove, first: Slope | None, size: float, st
         return Verdict(UNREACHED, float("nan"))
     slopes.sort()
     settled = _judge(a, slopes, tolerance)
-    if settled.kind in (WRONG, WRONG_AT_KINK) and _come_to(a, slopes):
+    if settled.kind not in (WRONG, WRONG_AT_KINK):
+        return settled
+    if _come_to(a, slopes, tolerance * largest):
         return Verdict(COMPARED, slopes[0].value)
+    close = _close_to_zero(probe, move, slopes, dependent, largest, tolerance) if move.start == 0 else None
+    if close is not None:
+        return Verdict(COMPARED, close.value)
     if settled.kind == WRONG and _is_lost(a, slopes, _rounding_of_terms(probe, dependent)):
         return Verdict(SMALL, settled.numeric)
     return settled
@@ -139,20 +150,42 @@ def _contradicts(fine: Slope, coarse: Slope) -> bool:
     return abs(fine.value - coarse.value) > allowed
 
 
-def _come_to(a: float, slopes: list[Slope]) -> bool:
-    """Tell whether the three finest slopes come to `a` by one power of the step, or by ever higher ones.
+def _come_to(a: float, slopes: list[Slope], near: float) -> bool:
+    """Tell whether the three finest slopes come to `a` by one power of the step, and the finest is near.
 
-    From a wrong gradient they would stay away, so the power would fall as the step does. This sees no error that is
-    less than about a tenth of how far the finest slope still is from `a`: at 0, where relative errors mean nothing,
-    max(x, 0)**2 still has a slope of 1e-9.
+    From a wrong gradient they would stay away, so the power would change with the step. This sees no error that is less
+    than about a tenth of how far the finest slope still is from `a`, so that must be little: at 0, max(x, 0)**2 still
+    has a slope of 1e-9, which no relative error allows, but it is nothing beside the argument's other gradients.
     """
     finest = slopes[:3]
     away = [abs(a - slope.value) for slope in finest]
-    if len(finest) < 3 or any(miss <= 10 * slope.rounding for miss, slope in zip(away, finest, strict=True)):
+    if (
+        len(finest) < 3
+        or away[0] > near
+        or any(miss <= 10 * slope.rounding for miss, slope in zip(away, finest, strict=True))
+    ):
         return False
     steps = [slope.step for slope in finest]
     fine, coarse = (log(away[i + 1] / away[i]) / log(steps[i + 1] / steps[i]) for i in range(2))
-    return fine >= max(SLOWEST, coarse - STEADY)
+    return fine >= SLOWEST and abs(fine - coarse) <= STEADY
+
+
+def _close_to_zero(
+    probe: Probe, move: ElementMove, slopes: list[Slope], dependent, largest: float, tolerance: float
+) -> Slope | None:
+    """Return a slope that is the gradient, or comes to it, at steps that only a number that is 0 can make.
+
+    x / max(|x|, 1e-12) has a slope of 1e12 at 0, but no more than 1e8 at a step of 1e-8.
+    """
+    a, slopes, agreements = move.gradient, list(slopes), 0
+    for step in CLOSE_TO_ZERO:
+        slope = probe.slope(move, step, dependent=dependent)
+        if slope is not None:
+            slopes.insert(0, slope)
+            agreements = agreements + 1 if a and _is_plain_agreement(a, slope, slopes, tolerance) else 0
+            if agreements == 2 or _come_to(a, slopes, tolerance * largest):  # one may be chance: slopes pass by `a`
+                return slope
+    return None
 
 
 def _is_lost(a: float, slopes: list[Slope], rounding: float) -> bool:

@@ -1,4 +1,4 @@
-"""A derivative of exactly 0, to which difference quotients only come as fast as the step shrinks, or a power of it."""
+"""Exactly at 0: a derivative of 0, to which slopes come only as fast as the step shrinks, and one of 1e12 close by."""
 
 import numpy as np
 import pytest
@@ -99,3 +99,53 @@ def test_zero_is_the_only_gradient_there(at_zero):
         return dy * np.where(x == 0, at_zero, 2 * np.maximum(x, 0))
 
     assert kinds(gradcheck(lambda x: (np.maximum(x, 0) ** 2, x), backward, (points,))) == ["wrong"]
+
+
+def normalised(epsilon):
+    """Return x / max(|x|, epsilon) of each row, as a pair."""
+
+    def forward(x):
+        size = np.sqrt((x**2).sum(1, keepdims=True))
+        large = np.maximum(size, epsilon)
+        return x / large, (x / large, size, large)
+
+    def backward(dy, cache):
+        y, size, large = cache
+        return (dy - y * (dy * y).sum(1, keepdims=True) * (size > epsilon)) / large
+
+    return forward, backward
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("epsilon", [1e-8, 1e-12])
+def test_a_row_of_zeros_is_normalised_at_a_step_below_epsilon(epsilon, seed):
+    forward, backward = normalised(epsilon)
+    report = gradcheck(forward, backward, (padded,), seed=seed)
+    assert report.ok and not report.findings and report.rows[0].compared == padded.size, report
+
+    for factor in (0, 0.5, 1.01):
+        report = gradcheck(
+            forward, lambda dy, c, k=factor: backward(dy, c) * np.where(c[1] > 0, 1, k), (padded,), seed=seed
+        )
+        assert kinds(report) == ["wrong"] and report.findings[0].count == 8, report
+
+
+STEEP = {
+    "cubic": lambda x, scale: x + x**3 / scale**2,
+    "x |x|": lambda x, scale: x + x * abs(x) / scale,
+    "power of 1.5": lambda x, scale: x + np.sign(x) * abs(x) ** 1.5 / scale**0.5,
+    "tanh": lambda x, scale: scale * np.tanh(x / scale),
+}
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-10, 3e-8])
+@pytest.mark.parametrize("name", STEEP)
+def test_slopes_that_pass_by_a_wrong_gradient_do_not_come_to_it(name, scale):
+    """They do so where a function bends within a step, and there by a power of the step, too."""
+
+    def forward(x):
+        return np.array([STEEP[name](x[0], scale), x[1] ** 2]), x
+
+    for factor in (0.5, 0.9, 1.001, 1.1, 2.0):
+        report = gradcheck(forward, lambda dy, x, k=factor: dy * [k, 2 * x[1]], (np.array([0.0, 2.0]),))
+        assert kinds(report) == ["wrong"] and report.findings[0].index == (0,), report
