@@ -17,7 +17,7 @@ from minunet.gradcheck.foreign import check_generator
 from minunet.gradcheck.hints import explain
 from minunet.gradcheck.pair import Pair
 from minunet.gradcheck.report import Finding, Report, Row
-from minunet.gradcheck.seed import seed_of_this_test
+from minunet.gradcheck.seed import generator, seed_of_this_test
 
 TOLERANCE = 1e-10  # relative to the size of the terms: float64 stays far below, whatever the order of summation
 SMALL = 500  # an argument of up to so many numbers is compared one by one, if it fails
@@ -51,10 +51,10 @@ def check_adjoint(forward, backward, args: tuple, argument: str | None = None, *
     """
     check_generator(rng)
     origin = "" if rng else f"seed {seed_of_this_test()}"
-    rng = rng or np.random.default_rng(seed_of_this_test())
+    rng = rng or generator(seed_of_this_test())
     pair = Pair(forward, backward, args)
     if not pair.outputs.size:
-        came = ", ".join(map(str, pair.outputs.dtypes.values())) or "nothing"
+        came = pair.outputs.in_words()
         raise InputError(f"forward must return floating-point numbers at these args, got {came}; choose other args")
     dy = pair.outputs.upstream(dy, rng)
     analytic, findings = pair.examine_backward(dy)
@@ -160,7 +160,7 @@ class _Test:
         numeric = np.array([self._column(i) for i in range(first, first + size)]).reshape(shape)
         gradient = to_host(self.gradient[first : first + size]).reshape(shape)
         wrong = np.abs(numeric - gradient) > TOLERANCE * max(np.abs(numeric).max(), np.abs(gradient).max())
-        hint = sides + explain(gradient, numeric, wrong)
+        hint = sides + explain(gradient, numeric, wrong, repeats=self.pair.arguments.repeats())
         return Finding("wrong", name, hint, index, analytic, float(numeric[index]), int(wrong.sum()), size)
 
     def _disagreement(self, u, start: int, stop: int) -> float:

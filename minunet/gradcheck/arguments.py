@@ -7,7 +7,7 @@ import typing
 
 import numpy as np
 
-from minunet.backend import Constant, array_module, flatten
+from minunet.backend import Constant, array_module, flatten, to_host
 from minunet.errors import InputError
 from minunet.gradcheck.foreign import is_array, refuse
 
@@ -43,6 +43,9 @@ class Arguments:
             integers = [name for name, why in self.not_checked.items() if why == "integers"]
             remedy = f"convert {integers[0]} with .astype('float64')" if integers else "pass such as (x, weight, bias)"
             raise InputError(f"gradcheck needs at least one floating-point array among args, got none; {remedy}")
+        if not any(x.size for x in self.leaves.values()):
+            shapes = ", ".join(f"{name} {x.shape}" for name, x in self.leaves.items())
+            raise InputError(f"gradcheck needs at least one number to move, got only empty arrays: {shapes}")
         if self.optional == set(self.leaves):
             self.optional = {leaf for leaf in self.leaves if self.owner(leaf) in self.constants}
 
@@ -60,6 +63,15 @@ class Arguments:
             elif is_array(own) and not same(own, after[name]):
                 changes[name] = "wrote into it"
         return changes
+
+    def repeats(self) -> dict[str, set[int]]:
+        """Return {integer array: the numbers that it holds more than once}, of those that hold some."""
+        found = {}
+        for name, x in self._flat.items():
+            if is_array(x) and x.dtype.kind in "iu":
+                numbers, counts = np.unique(to_host(x), return_counts=True)
+                found[name] = set(numbers[counts > 1].tolist())
+        return {name: numbers for name, numbers in found.items() if numbers}
 
     def owner(self, leaf: str) -> str:
         """Return the argument that a leaf belongs to."""

@@ -42,7 +42,7 @@ from minunet.gradcheck.jointly import Options, check_jointly, check_quickly
 from minunet.gradcheck.pair import Pair
 from minunet.gradcheck.precision import examine_precision, low_precision_gradients, name_staircases
 from minunet.gradcheck.report import Finding, Report, Row
-from minunet.gradcheck.seed import seed_of_this_test
+from minunet.gradcheck.seed import generator, seed_of_this_test
 from minunet.gradcheck.slopes import EPS, Probe
 
 MAX_ELEMENTS = 2000
@@ -88,7 +88,8 @@ def gradcheck(
         How many random directions.
     seed : int, optional
         Of the generator that draws dy and the directions; the report names it. If left out, it is made from the name
-        of the test that pytest runs, so each test has a dy of its own; outside of pytest it is 0.
+        of the test that pytest runs, so each test has a dy of its own; outside of pytest it is 0. The numbers are
+        others than `np.random.default_rng(seed)` draws, so dy is no argument that you drew with the same seed.
     rng : numpy.random.Generator, optional
         Draws them in place of a seeded one.
     tolerance : float, optional
@@ -117,7 +118,7 @@ def gradcheck(
     check_generator(rng)
     seed = seed_of_this_test() if seed is None else seed
     origin = "the generator given" if rng is not None else f"seed {seed}"
-    rng = np.random.default_rng(seed) if rng is None else rng
+    rng = generator(seed) if rng is None else rng
     pair = Pair(forward, backward, args, constant)
     mode = _choose(mode, pair)
     rows: list[Row] = []
@@ -149,7 +150,7 @@ def _compare(pair: Pair, dy, analytic: dict, mode: str, rng, options: Options) -
             return quick.rows, _examine_end(pair), quick.resolution
     rows: list[Row] = []
     resolution = ""
-    noise, findings = examine_precision(pair, rng)
+    noise, findings = examine_precision(pair, rng, is_joint=mode == "directions")
     findings = findings or low_precision_gradients(pair, dy, analytic, rng)
     if not findings:
         analytic = exact
@@ -191,8 +192,8 @@ def _choose(mode: str, pair: Pair) -> str:
 def _examine_forward(pair: Pair) -> list[Finding]:
     """Return what the forward pass did that it must not, or why its output cannot be checked."""
     if not pair.outputs.size:
-        came = ", ".join(str(dtype) for dtype in pair.outputs.dtypes.values()) or "nothing"
-        return [Finding("precision", "y", f"The output holds no floating-point numbers to check, but {came}.")]
+        hint = f"The output holds no floating-point numbers to check, but {pair.outputs.in_words()}."
+        return [Finding("vacuous" if pair.outputs.shapes else "precision", "y", hint)]
     again = pair.output()
     if pair.mutated:
         return list(pair.mutated.values())

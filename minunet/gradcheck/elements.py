@@ -8,7 +8,7 @@ import numpy as np
 from minunet.backend import to_host
 from minunet.gradcheck import one_element as verdict
 from minunet.gradcheck.hints import explain
-from minunet.gradcheck.moves import ElementMove, size_of
+from minunet.gradcheck.moves import ElementMove, norm, size_of
 from minunet.gradcheck.report import Finding, Row
 from minunet.gradcheck.slopes import Probe
 
@@ -46,6 +46,7 @@ class Judge:
     def __init__(self, probe: Probe, name: str, analytic: np.ndarray, step: float, tolerance: float):
         self.probe, self.name, self.analytic, self.step, self.tolerance = probe, name, analytic, step, tolerance
         self.x = probe.pair.leaves[name]
+        self.largest = float(np.abs(analytic).max(initial=0)) or norm(probe.size_of_dy)
         self.numeric = np.zeros(analytic.shape)
         self.kinds = np.full(analytic.shape, verdict.COMPARED)
         self.counts = dict.fromkeys(range(6), 0)  # verdicts that were looked into
@@ -129,7 +130,7 @@ class Judge:
         return verdict.Verdict(verdict.COMPARED, best.value)
 
     def _settle(self, move: ElementMove, first, size: float) -> verdict.Verdict:
-        settled = verdict.settle(self.probe, move, first, size, self.step, self.tolerance)
+        settled = verdict.settle(self.probe, move, first, size, self.largest, self.step, self.tolerance)
         if settled.kind == verdict.WRONG and self._is_rounding(move, settled.numeric, size):
             settled = verdict.Verdict(verdict.SMALL, settled.numeric)
         self.counts[settled.kind] += 1
@@ -144,7 +145,8 @@ class Judge:
         return max(abs(move.gradient), abs(numeric)) * distance <= self.probe.rounding_of_all
 
     def _explanation(self, is_wrong) -> str:
-        return explain(self.analytic, self.numeric, is_wrong, to_host(self.x))
+        repeats = self.probe.pair.arguments.repeats()
+        return explain(self.analytic, self.numeric, is_wrong, to_host(self.x), repeats)
 
     def _finding(self, kind: str, hint: str, concerned: np.ndarray) -> Finding:
         """Return a finding with the worst of the elements concerned, or the first of the kinks."""

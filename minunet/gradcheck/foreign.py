@@ -27,14 +27,28 @@ def check_function(function, name: str, count: int, arguments: str) -> None:
         raise InputError(
             f"{name} must be a function, got {_shown(function)}; pass the function itself, and not its name or result"
         )
+    if not takes(function, count):
+        remedy = ""
+        if name == "backward" and inspect.ismethod(function) and takes(function, 1):
+            remedy = (
+                "; for a layer that keeps its cache on itself, use object_pair of minunet.gradcheck.adapters.objects"
+            )
+        raise InputError(
+            f"{name} must take {arguments}, {count} in all, got {name}{inspect.signature(function)}{remedy}"
+        )
+
+
+def takes(function, count: int) -> bool:
+    """Tell whether `function` can be called with so many arguments; so does one written in C, which does not say."""
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # of a function written in C
-        return
+    except (TypeError, ValueError):
+        return True
     try:
         signature.bind(*range(count))
-    except TypeError as error:
-        raise InputError(f"{name} must take {arguments}, {count} in all, got {name}{signature}: {error}") from error
+    except TypeError:
+        return False
+    return True
 
 
 def check_generator(rng) -> None:

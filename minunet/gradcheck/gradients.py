@@ -7,6 +7,7 @@ that have no gradient (integers, constants, Python floats) may have None in thei
 import numpy as np
 
 from minunet.backend import array_module, flatten
+from minunet.errors import InputError
 from minunet.gradcheck.arguments import Arguments
 from minunet.gradcheck.foreign import is_array, refuse
 from minunet.gradcheck.report import Finding
@@ -14,6 +15,8 @@ from minunet.gradcheck.report import Finding
 
 def match(gradients, arguments: Arguments) -> tuple[dict, list[Finding]]:
     """Return {leaf: a copy of its gradient}, and findings of kind `shape`."""
+    if finding := _other_keys(gradients, arguments):
+        return {}, [finding]
     placed, findings = _place(gradients, arguments)
     matched = {}
     for name in arguments.names:
@@ -23,11 +26,21 @@ def match(gradients, arguments: Arguments) -> tuple[dict, list[Finding]]:
             gradient = came.get(leaf)
             if gradient is None and leaf in arguments.optional:
                 continue
-            finding = _shape_finding(leaf, arguments.leaves[leaf], gradient)
+            finding = _shape_finding(leaf, arguments.leaves[leaf], gradient, placed.get(name))
             findings += [finding] if finding else []
             if gradient is not None:
                 matched[leaf] = gradient
     return matched, findings
+
+
+def _other_keys(gradients, arguments: Arguments) -> Finding | None:
+    """Return a finding for a dict whose keys are not the arguments' names, unless they may be those of one argument."""
+    candidates = [name for name in arguments.names if arguments.own(name)]
+    has_parts = any(arguments.own(name) != [name] for name in candidates)
+    if not isinstance(gradients, dict) or has_parts or set(gradients) <= set(arguments.names):
+        return None
+    hint = f"The gradients came back as a dict with the keys {', '.join(map(str, gradients))}, and not the arguments' "
+    return Finding("shape", candidates[0], f"{hint}names, {', '.join(candidates)}: name each as its argument.")
 
 
 def _place(gradients, arguments: Arguments) -> tuple[dict, list[Finding]]:
@@ -85,6 +98,10 @@ def _array(leaf: str, gradient):
     """Return a copy, as an array; integers, booleans and Python numbers as float64."""
     if gradient is None:
         return None
+    if np.iscomplexobj(gradient):
+        raise InputError(
+            f"the gradient of {leaf} must be real, as {leaf} is, got complex numbers; return its real part, by .real"
+        )
     refuse(gradient, f"the gradient of {leaf}")
     if not is_array(gradient):
         return np.array(gradient, dtype=np.float64) if isinstance(gradient, (bool, int, float)) else gradient
@@ -92,7 +109,11 @@ def _array(leaf: str, gradient):
     return array_module(gradient).array(gradient, dtype=gradient.dtype if is_floating else np.float64, copy=True)
 
 
-def _shape_finding(name: str, x, gradient) -> Finding | None:
+def _shape_finding(name: str, x, gradient, came) -> Finding | None:
+    """Return a finding if there is no gradient of x's shape; `came` is what came back for the whole argument."""
+    if gradient is None and isinstance(came, dict):
+        keys = ", ".join(map(str, came)) or "none"
+        return Finding("shape", name, f"No gradient came back for it: the keys are {keys}; name each as its parameter.")
     if gradient is None:
         hint = "No gradient came back for it; return one for each floating-point argument, in the order of the "
         hint += "forward's arguments (for a constant, annotate it as minunet.Constant, or say constant=(name,))."

@@ -25,11 +25,21 @@ IN_ORDER = (
 )
 
 
-def explain(analytic: np.ndarray, numeric: np.ndarray, wrong: np.ndarray, x: np.ndarray | None = None) -> str:
+def explain(
+    analytic: np.ndarray,
+    numeric: np.ndarray,
+    wrong: np.ndarray,
+    x: np.ndarray | None = None,
+    repeats: dict[str, set[int]] | None = None,
+) -> str:
     """Return one or two sentences on how two gradients of one argument differ, and what often causes that.
 
-    `wrong` is a mask of the elements that differ, and `x` the argument itself.
+    `wrong` is a mask of the elements that differ, and `x` the argument itself. `repeats` names the integer arguments
+    that hold numbers more than once, and these numbers: they may be indices.
     """
+    for name, numbers in (repeats or {}).items():
+        if hint := patterns.repeated_indices(numeric, wrong, name, numbers):
+            return hint
     for pattern in IN_ORDER:
         hint = pattern(analytic, numeric, wrong)
         if hint:

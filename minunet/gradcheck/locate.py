@@ -14,6 +14,7 @@ from minunet.gradcheck.directions import Direction, Verdict, along, check_direct
 from minunet.gradcheck.elements import check_elements, hint_for_swap
 from minunet.gradcheck.moves import ElementMove, size_of
 from minunet.gradcheck.report import Finding
+from minunet.gradcheck.seed import generator
 from minunet.gradcheck.slopes import Probe
 from minunet.gradcheck.smooth import STEPS as SMOOTH_STEPS
 from minunet.gradcheck.smooth import miss_along
@@ -81,7 +82,7 @@ def _explain(probe: Probe, analytic: dict, direction: dict, name: str, step: flo
     """Return a hint: is the whole argument off by one factor?"""
     small = "check this argument on a small case, element by element, to see more."
     ratios = []
-    rng = np.random.default_rng(0)
+    rng = generator(0)
     for _ in range(2):
         signs = array_module(direction[name]).asarray(rng.choice([-1.0, 1.0], direction[name].shape))
         slope = probe.slope(along(probe.pair.leaves, {name: direction[name] * signs}, analytic).move, step)

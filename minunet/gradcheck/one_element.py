@@ -2,7 +2,8 @@
 
 It is moved by smaller and larger steps: some on the scale of its argument, some on its own, some on that of 1.
 
-compared   At some step that rounding does not blur, the slope is the gradient, and the two sides agree.
+compared   At some step that rounding does not blur, the slope is the gradient, and the two sides agree. Or the slopes
+           come to it by one power of the step, as those of max(x, 0)**2 at 0 do, however far they have come.
 kink       The slopes to the right and to the left differ, go on differing however small the step, and the gradient lies
            between them.
 wrong      Neither, and the slope that can be trusted most is not the gradient.
@@ -10,10 +11,11 @@ small      All slopes are blurred by rounding, and so is the gradient: nothing c
 """
 
 from itertools import pairwise
+from math import log
 from typing import NamedTuple
 
-from minunet.gradcheck.moves import ElementMove
-from minunet.gradcheck.slopes import Probe, Slope
+from minunet.gradcheck.moves import ElementMove, norm
+from minunet.gradcheck.slopes import EPS, Probe, Slope
 
 COMPARED, KINK, WRONG, WRONG_AT_KINK, SMALL, UNREACHED = range(6)
 SHARP = 1e-6  # an agreement counts at once if rounding is below this share of the slope
@@ -21,6 +23,9 @@ RESOLVED = 1e-3  # a slope tells something if rounding is below this share of it
 BENT = 1e-3  # the two sides agree if they differ by less than this share of the slope
 RUNGS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)  # steps, relative to each scale
 LARGE_RUNGS = (1e-2, 1.0, 1e2, 1e4)  # for slopes that rounding blurs at all the others
+SLOWEST = 0.4  # the power of the step by which slopes may come to the gradient: max(x, 0)**1.5 has 0.5
+STEADY = 0.05  # what is left at a step of 0 shows as a power that changes with the step by more than this
+CLOSE_TO_ZERO = (1e-9, 1e-10, 1e-12, 1e-14, 1e-16, 1e-18, 1e-20)  # steps for a number that is 0
 SMALLEST_SCALE = 1e-290  # smaller numbers cannot be moved in proportion to themselves
 
 
@@ -46,8 +51,13 @@ def lies_between(a: float, slope: Slope, tolerance: float) -> bool:
     return low - margin <= a <= high + margin
 
 
-def settle(probe: Probe, move: ElementMove, first: Slope | None, size: float, step: float, tolerance: float) -> Verdict:
-    """Climb up and down the ladder of steps until the verdict stands; `size` is that of the argument."""
+def settle(
+    probe: Probe, move: ElementMove, first: Slope | None, size: float, largest: float, step: float, tolerance: float
+) -> Verdict:
+    """Climb up and down the ladder of steps until the verdict stands.
+
+    `size` is that of the argument, and `largest` its largest gradient.
+    """
     top = max(size, abs(move.start))
     dependent = _dependent(probe, move, top)
     first = first and probe.slope(move, step * top, dependent=dependent)
@@ -66,7 +76,17 @@ def settle(probe: Probe, move: ElementMove, first: Slope | None, size: float, st
     if not slopes:
         return Verdict(UNREACHED, float("nan"))
     slopes.sort()
-    return _judge(a, slopes, tolerance)
+    settled = _judge(a, slopes, tolerance)
+    if settled.kind not in (WRONG, WRONG_AT_KINK):
+        return settled
+    if _come_to(a, slopes, tolerance * largest):
+        return Verdict(COMPARED, slopes[0].value)
+    close = _close_to_zero(probe, move, slopes, dependent, largest, tolerance) if move.start == 0 else None
+    if close is not None:
+        return Verdict(COMPARED, close.value)
+    if settled.kind == WRONG and _is_lost(a, slopes, _rounding_of_terms(probe, dependent)):
+        return Verdict(SMALL, settled.numeric)
+    return settled
 
 
 def _dependent(probe: Probe, move: ElementMove, top: float):
@@ -128,6 +148,63 @@ def _contradicts(fine: Slope, coarse: Slope) -> bool:
     """Tell whether a finer slope differs from a coarser one by more than rounding: that one steps too far."""
     allowed = 3 * (fine.rounding + coarse.rounding) + 0.1 * max(abs(fine.value), abs(coarse.value))
     return abs(fine.value - coarse.value) > allowed
+
+
+def _come_to(a: float, slopes: list[Slope], near: float) -> bool:
+    """Tell whether the three finest slopes come to `a` by one power of the step, and the finest is near.
+
+    From a wrong gradient they would stay away, so the power would change with the step. This sees no error that is less
+    than about a tenth of how far the finest slope still is from `a`, so that must be little: at 0, max(x, 0)**2 still
+    has a slope of 1e-9, which no relative error allows, but it is nothing beside the argument's other gradients.
+    """
+    finest = slopes[:3]
+    away = [abs(a - slope.value) for slope in finest]
+    if (
+        len(finest) < 3
+        or away[0] > near
+        or any(miss <= 10 * slope.rounding for miss, slope in zip(away, finest, strict=True))
+    ):
+        return False
+    steps = [slope.step for slope in finest]
+    fine, coarse = (log(away[i + 1] / away[i]) / log(steps[i + 1] / steps[i]) for i in range(2))
+    return fine >= SLOWEST and abs(fine - coarse) <= STEADY
+
+
+def _close_to_zero(
+    probe: Probe, move: ElementMove, slopes: list[Slope], dependent, largest: float, tolerance: float
+) -> Slope | None:
+    """Return a slope that is the gradient, or comes to it, at steps that only a number that is 0 can make.
+
+    x / max(|x|, 1e-12) has a slope of 1e12 at 0, but no more than 1e8 at a step of 1e-8.
+    """
+    a, slopes, agreements = move.gradient, list(slopes), 0
+    for step in CLOSE_TO_ZERO:
+        slope = probe.slope(move, step, dependent=dependent)
+        if slope is not None:
+            slopes.insert(0, slope)
+            agreements = agreements + 1 if a and _is_plain_agreement(a, slope, slopes, tolerance) else 0
+            if agreements == 2 or _come_to(a, slopes, tolerance * largest):  # one may be chance: slopes pass by `a`
+                return slope
+    return None
+
+
+def _is_lost(a: float, slopes: list[Slope], rounding: float) -> bool:
+    """Tell whether `a` and the slopes differ by no more than the rounding of larger terms that cancel in y.
+
+    exp(x) - 1 - x at 0, say: y is 0, but made of ones. From coarse to fine, slopes come to `a` until those ones are all
+    that is left of them; and then they contradict each other.
+    """
+    away = [abs(a - slope.value) for slope in slopes]
+    nearest = away.index(min(away))
+    if nearest == 0 or away[-1] < 100 * away[nearest] or not _contradicts(slopes[0], slopes[1]):
+        return False
+    return all(miss * slope.step <= rounding for miss, slope in zip(away[: nearest + 1], slopes, strict=False))
+
+
+def _rounding_of_terms(probe: Probe, dependent) -> float:
+    """Return by how much phi is rounded if its outputs are made of terms of their typical size, or of ones."""
+    size = probe.size_of_dy if dependent is None else probe.size_of_dy[dependent]
+    return EPS * max(1.0, probe.typical) * norm(size)
 
 
 def _most_trusted(resolved: list[Slope], trusted: list[Slope]) -> tuple[Slope, float]:

@@ -27,6 +27,12 @@ class Outputs:
         self.xp = array_module(arrays[0]) if arrays else np
         self.size = sum(int(np.prod(shape)) for shape in self.shapes.values())
 
+    def in_words(self) -> str:
+        """Say in words what came, where there is nothing to check."""
+        if self.shapes:
+            return f"an empty array of shape {self._shape_words()}"
+        return ", ".join(map(str, self.dtypes.values())) or "nothing"
+
     def are_float64(self) -> bool:
         """Tell whether no floating-point part of y is of another precision."""
         return all(dtype == np.float64 for dtype in self.dtypes.values() if dtype.kind == "f")

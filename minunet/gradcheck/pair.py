@@ -62,7 +62,8 @@ class Pair:
         passed = self.arguments.fresh()
         result = self.forward_function(*passed)
         if not (isinstance(result, tuple) and len(result) == 2):
-            raise InputError(f"forward must return (y, cache), got {type(result).__name__}; {STUB}")
+            came = f"a tuple of {len(result)}" if isinstance(result, tuple) else type(result).__name__
+            raise InputError(f"forward must return (y, cache), got {came}; {STUB}")
         self._passed = passed
         for name, what in self.arguments.changes(passed).items():
             self.mutated.setdefault(name, _mutated(name, what, "forward"))

@@ -140,6 +140,24 @@ def factor_by_axis(analytic, numeric, wrong):
     )
 
 
+def repeated_indices(numeric, wrong, name, numbers):
+    """As `explain` tells it that the integer argument of this name holds these numbers more than once.
+
+    Along one axis all wrong places are among these numbers, and no right place is, but for zeros.
+    """
+    for axis in range(wrong.ndim):
+        others = tuple(i for i in range(wrong.ndim) if i != axis)
+        items = set(np.flatnonzero(wrong.any(axis=others)).tolist())
+        right = set(np.flatnonzero(numeric.any(axis=others)).tolist()) - items
+        if items and right and items <= numbers and not right & numbers:
+            where = _indices(np.array(sorted(items)))
+            return (
+                f"Along axis {axis} it is wrong only at {where}, which {name} holds more than once: are the gradients "
+                "of one index added up, by np.add.at in place of = or +=?"
+            )
+    return None
+
+
 def some_items(analytic, numeric, wrong):
     """Some places along one axis hold all that is wrong, and hardly anything that is right."""
     if wrong.ndim < 2 or wrong.sum() < 2:
@@ -150,7 +168,10 @@ def some_items(analytic, numeric, wrong):
         if len(items) < wrong.shape[axis] and wrong.take(items, axis).mean() > 0.5:
             where, them = _indices(items), "it" if len(items) == 1 else "them"
             hint = f"Along axis {axis}, of length {wrong.shape[axis]}, it is wrong only at {where}: "
-            return hint + f"does a loop, a sum or a slice end early, or leave {them} out?"
+            return (
+                f"{hint}does a loop, a sum or a slice end early, or leave {them} out, does an index come twice there "
+                "(= or += in place of np.add.at), or is another branch taken there?"
+            )
     return None
 
 

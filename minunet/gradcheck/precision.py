@@ -11,6 +11,7 @@ from minunet.backend import array_module, flatten
 from minunet.gradcheck.moves import DirectionMove, random_direction
 from minunet.gradcheck.report import Finding
 
+EPS = np.finfo(np.float64).eps
 NUDGE, PUSH = 1e-7, 1e-2  # relative: about float32's spacing; and large enough to change any rounded number
 SMALLER_NUDGE = 1e-9  # crosses hardly any kinks, even those of the full-size network
 STRIDE = 1e-6  # changes every float32 number, and hardly any quantised one
@@ -32,15 +33,21 @@ CANCELLATION = (
     "difference of two large ones, or a matrix nearly singular? Rewrite the formula, or choose other arguments. (A "
     "cast of an intermediate result looks the same.)"
 )
+SCALES = (
+    "An argument holds numbers of very different sizes: a small step for one is a large one for another, so nothing "
+    "can be told along directions. Check it with mode='elements', or bring its numbers to one scale."
+)
 
 
-def examine_precision(pair, rng) -> tuple[float, list[Finding]]:
+def examine_precision(pair, rng, is_joint: bool = False) -> tuple[float, list[Finding]]:
     """Return the relative rounding error of the output, and a finding if it is far above that of float64.
 
     The output is sampled at 0, 1, 2 and 3 nudges and at one push along a random direction. A large network crosses
-    kinks within a nudge, which looks like rounding, but unlike rounding goes away with a smaller nudge.
+    kinks within a nudge, which looks like rounding, but unlike rounding goes away with a smaller nudge. So does the
+    curvature of an argument that holds numbers of very different sizes, if each is nudged in proportion to itself:
+    then they can be checked one by one, but not jointly.
     """
-    low = [dtype for dtype in pair.outputs.dtypes.values() if dtype.kind == "f" and dtype != np.float64]
+    low = [dtype for dtype in pair.outputs.dtypes.values() if dtype.kind == "f" and np.finfo(dtype).eps > EPS]
     if low:
         return 0.0, [Finding("precision", "y", f"The output is {low[0]} for float64 arguments. {CAST}")]
     move = DirectionMove(pair.leaves, random_direction(rng, pair.leaves))
@@ -63,7 +70,10 @@ def examine_precision(pair, rng) -> tuple[float, list[Finding]]:
         if _has_a_cast(pair, move):
             return noise, [Finding("precision", "y", CAST)]
         if noise > COARSE:
-            return noise, [Finding("precision", "y", CANCELLATION)]
+            own = _noise(pair, DirectionMove(pair.leaves, random_direction(rng, pair.leaves, own_scale=True)), NUDGE)
+            if not 0 < own <= COARSE:
+                return noise, [Finding("precision", "y", CANCELLATION)]
+            return own, [Finding("precision", "y", SCALES)] if is_joint else []
     return noise, []
 
 

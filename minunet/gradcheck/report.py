@@ -28,9 +28,18 @@ class Finding:
             where += f"[{', '.join(map(str, self.index))}]"
         values = ""
         if self.analytic is not None and self.numeric is not None:
-            values = f": analytic {self.analytic + 0.0:.6g}, numeric {self.numeric + 0.0:.6g}"  # + 0.0: no -0
+            values = ": analytic {}, numeric {}".format(*_apart(self.analytic, self.numeric))
         share = "" if self.count is None else f" ({self.count} of {self.total})"
+        if share and self.kind == "kink":
+            share = f"{share[:-1]} {'outputs' if self.index is None else 'elements'})"
         return f"{self.kind}{where}{values}{share}. {self.hint}"
+
+
+def _apart(a: float, b: float) -> tuple[str, str]:
+    """Write two numbers with six digits, or with as many as tell them apart."""
+    a, b = a + 0.0, b + 0.0  # no -0
+    digits = next((n for n in (6, 9, 12) if a == b or f"{a:.{n}g}" != f"{b:.{n}g}"), 17)
+    return f"{a:.{digits}g}", f"{b:.{digits}g}"
 
 
 class Row(NamedTuple):

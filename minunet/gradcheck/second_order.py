@@ -17,6 +17,7 @@ from minunet.gradcheck.adapters.names import argument_names, set_argument_names
 from minunet.gradcheck.check import gradcheck
 from minunet.gradcheck.foreign import check_function
 from minunet.gradcheck.report import Report
+from minunet.gradcheck.seed import generator, seed_of_this_test
 
 
 def check_second_order(forward, backward, hvp, args: tuple, **options) -> Report:
@@ -58,6 +59,9 @@ def check_second_order(forward, backward, hvp, args: tuple, **options) -> Report
 
     set_argument_names(gradient_forward, argument_names(forward, len(args)))
     options.pop("dy", None)
+    if options.get("rng") is None:  # with that of dy, the direction would be dy where they are of one size
+        seed = options.pop("seed", None)
+        options["rng"] = generator(seed_of_this_test() if seed is None else seed, purpose=2)
     report = gradcheck(gradient_forward, gradient_backward, args, **options)
     findings = report.findings
     if any(row.compared for row in report.rows):

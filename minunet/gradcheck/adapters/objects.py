@@ -13,6 +13,7 @@ import numpy as np
 
 from minunet.errors import InputError
 from minunet.gradcheck.adapters.names import argument_names, set_argument_names
+from minunet.gradcheck.foreign import takes
 
 
 def object_pair(
@@ -57,10 +58,12 @@ def object_pair(
     Raises
     ------
     InputError
-        If a parameter is not where it is said to be, or the layer cannot be copied.
+        If a method is missing or takes no dy, a parameter is not where it is said to be, or the layer cannot be copied.
     """
     if not isinstance(args, (tuple, list)):
         raise InputError(f"args must be a tuple, such as (x,), got {type(args).__name__}")
+    _check_method(layer, "forward", forward)
+    _check_method(layer, "backward", backward, 2 if learning_rate else 1)
     if isinstance(input_gradients, str):
         input_gradients = (input_gradients,)
     gradient_of = parameters if isinstance(parameters, dict) else {}
@@ -106,6 +109,24 @@ def object_pair(
         names = [*names, "layer"]
     set_argument_names(pair_forward, names)
     return pair_forward, pair_backward, (*args, values) if values else tuple(args)
+
+
+def _check_method(layer, option: str, name: str, count: int | None = None) -> None:
+    """Raise InputError unless the layer has this method and, where `count` is given, it takes so many arguments."""
+    method = getattr(layer, name, None)
+    if not callable(method):
+        others = [n for n in dir(type(layer)) if n[0] != "_" and callable(getattr(type(layer), n, None))]
+        is_called = option == "forward" and callable(layer)
+        remedy = "forward='__call__'" if is_called else f"{option}=... (it has {', '.join(others) or 'none'})"
+        raise InputError(f"the layer, a {type(layer).__name__}, has no method {name!r}; name the one to use, {remedy}")
+    if count == 1 and not takes(method, 1) and takes(method, 0):
+        raise InputError(
+            f"layer.{name} must take dy, got {name}{inspect.signature(method)}; let it multiply its gradients by dy, "
+            f"such as def {name}(self, dy=1.0), so that a layer may come after it"
+        )
+    if count is not None and not takes(method, count):
+        arguments = "(dy, learning_rate)" if count == 2 else "dy alone"
+        raise InputError(f"layer.{name} must take {arguments}, got {name}{inspect.signature(method)}")
 
 
 def _parameter(layer, path: str) -> np.ndarray:
