@@ -391,7 +391,7 @@ print(gradcheck(square_forward, square_backward_without_2, (x,)))
 
 # %% [markdown]
 # *FAILED: wrong*. What stands below the table is a *finding*. It gives the kind, `wrong`; the argument and the index of
-# the worst element, `x[2, 2]`; what the backward pass says there and what was measured; and how many elements are
+# the worst element, `x[1, 2]`; what the backward pass says there and what was measured; and how many elements are
 # wrong, 7<!--{gradcheck(square_forward,square_backward_without_2,(x,)).findings[0].count}--> of 9 (at the two others
 # `x` is 0, and so is the gradient, and half of 0 is 0). Then comes a hint: *0.5 times the numeric gradient*. Notebook
 # 14 is about reading findings. *dy from seed 0* says which random `dy` was used: `gradcheck(..., seed=0)` draws it
@@ -555,7 +555,7 @@ plt.show()
 #
 # The report says `ok`, with a finding of kind `kink`: 2 of 6 elements were left out, the first of them `x[0, 2]`, and
 # the row says that 4 were compared. (Its `numeric` of
-# 0.32<!--{gradcheck(relu_forward,relu_backward,(near,)).findings[0].numeric:.2f}--> is half of the random `dy` there.)
+# -0.81<!--{gradcheck(relu_forward,relu_backward,(near,)).findings[0].numeric:.2f}--> is half of the random `dy` there.)
 # For $10^{-7}$ the checker took smaller and smaller steps, until it no longer stepped over the bend. A kink is no
 # fault of the backward pass. But if *most* elements are left out, choose other arguments.
 #

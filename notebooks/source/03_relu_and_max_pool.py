@@ -253,9 +253,9 @@ assert report.ok and report.findings[0].count == 3
 
 # %% [markdown]
 # Read what stands below the table piece by piece. `kink in x[1, 2]` is the place of the first zero. `analytic 0` is
-# what the backward pass says there, and `numeric` 0.47<!--{report.findings[0].numeric:.2f}--> is the central slope,
-# half of `dy[1, 2]`. `(3 of 20)` says how many were left out. Always read this count. (20 of 20 would be `vacuous`:
-# nothing was compared.)
+# what the backward pass says there, and `numeric` -0.34<!--{report.findings[0].numeric:.2f}--> is the central slope,
+# half of `dy[1, 2]`. `(3 of 20 elements)` says how many were left out. Always read this count. (20 of 20 would be
+# `vacuous`: nothing was compared.)
 #
 # Note also that **at a kink the checker is half blind**: it accepts whatever lies between the two slopes. The next
 # backward pass returns 17 at every zero, which is not the slope of anything; expect `wrong`. But 0.3 times `dy` would
@@ -485,8 +485,8 @@ for name, direction in moves.items():
 # exactly.
 #
 # In the next image two of six windows have a tie. Expect `ok` and 20 of 24 numbers compared: the four tied pixels are
-# left out. The first of them takes the whole `dy`, -0.13<!--{tie_report.findings[0].analytic:.2f}-->, and the central
-# slope is half of that, -0.066<!--{tie_report.findings[0].numeric:.3f}-->. This half is the fingerprint of a kink:
+# left out. The first of them takes the whole `dy`, -0.69<!--{tie_report.findings[0].analytic:.2f}-->, and the central
+# slope is half of that, -0.343<!--{tie_report.findings[0].numeric:.3f}-->. This half is the fingerprint of a kink:
 # when you meet it, look for a tie or a zero before you look for a mistake.
 
 # %%

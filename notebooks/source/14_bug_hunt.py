@@ -92,7 +92,7 @@ print(gradcheck(minunet.max_pool_forward, suspects.suspect_pool, suspects.POOL))
 #
 # 108<!--{gradcheck(minunet.max_pool_forward,suspects.suspect_pool,suspects.POOL).findings[0].count}--> of 144 is three
 # quarters. What comes in fours, of which three are wrong? The four pixels of a window. And at the worst element
-# `numeric` is 0: a pixel that lost, so its true gradient is 0, but `analytic` is -2.3. A gradient arrives where none
+# `numeric` is 0: a pixel that lost, so its true gradient is 0, but `analytic` is 2.4. A gradient arrives where none
 # belongs.
 #
 # The suspicion: **the losers get the gradient too.** In the code, look for the place where winners and losers are
