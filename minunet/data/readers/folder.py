@@ -10,6 +10,7 @@ from minunet.data.readers.image_files import read_image
 from minunet.data.readers.mask_files import Mask, read_mask
 from minunet.data.readers.masks import as_binary, as_instances, meaning_of
 from minunet.data.readers.shared import existing_folder, name_of, separated, visible_files
+from minunet.data.readers.turned import check_size
 from minunet.data.sample import Dataset, Sample
 from minunet.errors import InputError
 
@@ -54,7 +55,8 @@ def read_folder(
         )
     images = {name: read_image(image) for name, (image, _) in pairs.items()}  # (C, H, W) each
     masks = {name: read_mask(mask) for name, (_, mask) in pairs.items()}
-    _check_sizes(images, masks)
+    for name, (image, mask) in pairs.items():
+        check_size(name, image, images[name].shape[1:], mask, masks[name].values.shape)
     where = Path(directory) / "masks"
     meaning = meaning_of(masks, "classes" if labels == "auto" and classes else labels, where)
     if classes and meaning != "classes":
@@ -113,13 +115,3 @@ def _files(directory: Path, kind: str) -> dict[str, Path]:
     if not files:
         raise InputError(f"{folder}: expected image files, found none; put the {kind} there")
     return dict(sorted(files.items()))
-
-
-def _check_sizes(images: dict[str, np.ndarray], masks: dict[str, Mask]) -> None:
-    for name in images:
-        (H, W), (mask_H, mask_W) = images[name].shape[1:], masks[name].values.shape
-        if (H, W) != (mask_H, mask_W):
-            raise InputError(
-                f"{name}: expected a mask of {H}x{W} like its image, got {mask_H}x{mask_W}; "
-                "redo the mask at the size of the image"
-            )
