@@ -17,7 +17,7 @@ def in_options(message: str, command: argparse.ArgumentParser) -> str:
     would write, with an underscore in it.
     """
     for dest, flag in options_of(command).items():
-        message = re.sub(rf"(?<![\w.-]){dest}=(?=[\w.])", f"{flag} ", message)
+        message = re.sub(rf"(?<![\w.-]){dest}=(?=[\w.#])", f"{flag} ", message)
         message = re.sub(rf"^{dest}(?= must )", flag, message)
         if "_" in dest:
             message = re.sub(rf"(?<![\w.-]){dest}(?![\w.(])", flag, message)

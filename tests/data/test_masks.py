@@ -167,7 +167,7 @@ def test_colours_are_classes_by_colour_however_a_palette_numbers_them(folder):
     assert not labels_of(dataset)[3].any()
 
 
-def test_colours_of_one_palette_are_classes_by_their_numbers(folder):
+def test_colours_of_one_palette_are_classes_by_their_numbers(folder, tmp_path):
     """As in the masks of Pascal VOC, whose palette is the same in all files, and whose borders have the last number."""
     colours = [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128), (224, 224, 192)]  # blue is the smallest
     numbers = 4 * disc(20, 20, 12).astype(int) - 3 * disc(20, 20, 5)
@@ -175,6 +175,16 @@ def test_colours_of_one_palette_are_classes_by_their_numbers(folder):
     dataset = read_folder(folder([palette_image(mask, *colours) for mask in (border, numbers)]), labels="classes")
     assert dataset.classes == "#000000,#800000,#000080,#e0e0c0"
     np.testing.assert_array_equal(labels_of(dataset)[0], np.array([0, 1, 9, 9, 2, 3])[border])
+    by_number = read_folder(tmp_path, classes="5,4,1,0")  # in another order
+    assert by_number.classes == "#e0e0c0,#000080,#800000,#000000"
+    np.testing.assert_array_equal(labels_of(by_number)[0], np.array([3, 2, 9, 9, 1, 0])[border])
+    with pytest.raises(InputError, match=r"0=#000000 \(.*\), 1=#800000 \(.*\), 4=#000080 \(.*\), 5=#e0e0c0 \("):
+        read_folder(tmp_path)
+    with pytest.raises(InputError, match=r"the classes 0, 1, 5, got also 1 value: 4=#000080 \(.* void=4 leaves out"):
+        read_folder(tmp_path, classes="0,1,5")
+    palette_image(border, *colours[:5], (9, 9, 9)).save(tmp_path / "masks" / "im0.png")
+    with pytest.raises(InputError, match=r"expected the classes 0, 1, 5, got colours, 4 values: #000000 \("):
+        read_folder(tmp_path, classes="0,1,5")
 
 
 def test_two_colours_are_binary_and_the_brighter_is_cell(folder):
@@ -221,7 +231,7 @@ def test_named_classes_keep_their_numbers_where_one_is_missing(folder):
     assert dataset.num_classes == 3 and set(np.unique(labels_of(dataset))) == {0, 2}
     assert read_folder(path, classes="255,0").train[0].labels[0, 0] == 1  # background may be another than the first
     for classes, message in [
-        ("0,128", r"expected the classes 0, 128, got also 1 values: 255"),
+        ("0,128", r"expected the classes 0, 128, got also 1 value: 255 \(3.59 % of pixels\); name every class"),
         ("0", "classes must be 2 to 256 different values like 0,128,255"),
         ("0,0", "classes must be 2 to 256 different"),
         ("black,white", "got 'black' among them"),

@@ -43,8 +43,8 @@ def test_images_turned_by_their_tag_are_told_once(tmp_path, kind):
     pair(tmp_path, "d", orientation=None)
     (line,) = warnings_of(f"folder:{tmp_path}")
     assert line == (
-        f"{tmp_path / 'images' / 'a'}.{kind}: turned upright, as its orientation tag (EXIF) says, and its mask not: check "
-        "that the mask is drawn on the image as it is shown, not as it is stored; and so in 2 more"
+        f"{tmp_path / 'images' / 'a'}.{kind}: turned upright, as its orientation tag (EXIF) says, and its mask not: "
+        "check that the mask is drawn on the image as it is shown, not as it is stored; and so in 2 more"
     )
 
 
@@ -68,8 +68,8 @@ def test_a_size_that_fits_the_image_as_it_is_stored_names_the_tag(tmp_path):
     with pytest.raises(InputError) as caught:
         load_data(f"folder:{tmp_path}")
     assert str(caught.value) == (
-        "a: expected a mask of 30x20 like its image, got 20x30: the orientation tag (EXIF) of a.jpg turns it; save the "
-        "image without that tag, or redo the mask on the image as it is shown"
+        "a: expected a mask of 30x20 like its image, got 20x30: the orientation tag (EXIF) of a.jpg turns it; save "
+        "it without that tag, or redo the mask on the image as it is shown"
     )
     for name in "ab":
         pair(tmp_path, name, size=(20, 30), mask_size=(20, 31))

@@ -1,16 +1,18 @@
 """Your own images: the folders `images/` and `masks/`, with a mask for each image under the same name."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from minunet.data.readers.classes import as_classes
 from minunet.data.readers.hold_out import NONE, split
 from minunet.data.readers.image_files import read_image
-from minunet.data.readers.mask_files import Mask, read_mask
+from minunet.data.readers.mask_files import read_mask
 from minunet.data.readers.masks import as_binary, as_instances, meaning_of
 from minunet.data.readers.shared import existing_folder, name_of, separated, visible_files
 from minunet.data.readers.turned import check_size
+from minunet.data.readers.void import without_void
 from minunet.data.sample import Dataset, Sample
 from minunet.errors import InputError
 
@@ -23,6 +25,7 @@ def read_folder(
     classes: str | None = None,
     invert: bool = False,
     hold_out: str | float | None = None,
+    void: str | None = None,
 ) -> Dataset:
     """Return the images of a folder with their masks.
 
@@ -41,6 +44,9 @@ def read_folder(
         are inverted.
     hold_out : number, share or names, optional
         Which images are held out, see `hold_out.py`; by default the last fifth of the sorted names, and at least one.
+    void : str, optional
+        Values, or colours, of pixels that are of no class, such as "255": they are neither learnt nor measured, like
+        those that PyTorch's losses leave out by ignore_index. See `void.py`.
 
     Raises
     ------
@@ -58,25 +64,43 @@ def read_folder(
     for name, (image, mask) in pairs.items():
         check_size(name, image, images[name].shape[1:], mask, masks[name].values.shape)
     where = Path(directory) / "masks"
+    of_void = ""
+    if void is not None:
+        masks, void, of_void = without_void(masks, void, where)
     meaning = meaning_of(masks, "classes" if labels == "auto" and classes else labels, where)
     if classes and meaning != "classes":
         raise InputError(f"classes={classes} is for labels=classes, got labels={labels}; leave one of them out")
     if invert and meaning != "binary":
         other = "the other side of instances is one background" if meaning != "classes" else "classes have no two sides"
         raise InputError(f"invert is for binary masks, got {meaning}: {other}; leave it out")
-    if meaning == "binary":
-        planes, note = as_binary(masks, invert)
-        samples = [Sample(name, images[name], planes[name], None) for name in images]
-        return split("folder", samples, SHARE, hold_out, note=note)
-    if meaning == "classes":
-        planes, values, note = as_classes(masks, classes, where)
-        samples = [Sample(name, images[name], planes[name], None) for name in images]
-        about = {"num_classes": values.count(",") + 1, "note": note, "classes": values}
-        return split("folder", samples, SHARE, hold_out, **about)
+    about: dict[str, Any] = {"void": void}
+    if meaning in ("binary", "classes"):
+        if meaning == "binary":
+            planes, note = as_binary(masks, invert)
+        else:
+            planes, values, note = as_classes(masks, classes, where)
+            about |= {"num_classes": values.count(",") + 1, "classes": values}
+            _check_is_no_class(void, values)
+        samples = [_without_instances(name, images[name], planes[name], masks[name].known) for name in images]
+        return split("folder", samples, SHARE, hold_out, note="; ".join(filter(None, [note, of_void])), **about)
+    if void is not None:
+        raise InputError(
+            f"void={void} is for masks of classes, and binary ones, got {meaning}: cells are measured whole; leave it "
+            "out, or name labels=binary"
+        )
     cells = as_instances(masks, as_components=meaning == "guess")
     samples = [_sample(name, images[name], cells.pop(name)) for name in images]  # pop frees the mask
     note = "the masks are read as instances, each number one cell; labels says what else they may be"
     return split("folder", samples, SHARE, hold_out, note=note if labels == "auto" else "")
+
+
+def _check_is_no_class(void: str | None, classes: str) -> None:
+    if both := set((void or "").split(",")) & set(classes.split(",")):
+        raise InputError(f"void must be values of no class, got {both.pop()}, which is among classes; leave one out")
+
+
+def _without_instances(name: str, image: np.ndarray, labels: np.ndarray, known: np.ndarray | None) -> Sample:
+    return Sample(name, image, labels if known is None else labels * known, None, known)
 
 
 def _sample(name: str, image: np.ndarray, uncut: np.ndarray) -> Sample:

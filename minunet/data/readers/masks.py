@@ -46,7 +46,8 @@ def meaning_of(masks: dict[str, Mask], labels: str, where) -> str:
     answers = [ANSWERS[name] for name in ANSWERS if name != "classes" or not are_mostly_rare(counts)]
     raise InputError(
         f"{where}: expected masks of two values, or of {MANY} and more cells with a number each, got "
-        f"{listed(counts, has_colours)}; say what they mean: {', '.join(answers[:-1])} or {answers[-1]}"
+        f"{listed(counts, has_colours, palette_of_all(masks))}; say what they mean: {', '.join(answers[:-1])} or "
+        f"{answers[-1]}{'; void=VALUE leaves out a value of no class' if len(answers) == len(ANSWERS) else ''}"
     )
 
 
@@ -137,5 +138,13 @@ def in_colours(masks: dict[str, Mask]) -> dict[str, Mask]:
             if values.min() < 0 or values.max() > 255:
                 raise InputError(f"mask of {name}: expected colours as in other masks, got grey of more than 8 bits")
             values = values.astype(np.int64) * 0x10101
-        colours[name] = Mask(values, True, None)
+        colours[name] = Mask(values, True, None, mask.known)
     return colours
+
+
+def palette_of_all(masks: dict[str, Mask]) -> np.ndarray | None:
+    """Return the palette that all masks have, if they have one; greys, as of a mask that is all black, fit any."""
+    palettes = [mask.palette for mask in masks.values() if mask.palette is not None]
+    if not palettes or any(mask.is_colour for mask in masks.values()):
+        return None
+    return palettes[0] if all(np.array_equal(palettes[0], palette) for palette in palettes) else None
