@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minunet.cli.messages import print_error, print_line
+from minunet.cli.messages import print_error, print_line, with_flags
 from minunet.data import Dataset
 from minunet.data.image_statistics import what_is_foreign
 from minunet.data.readers.masks import MEANINGS
@@ -133,7 +133,8 @@ def checkpoint_of(given: str) -> str:
 def print_note(dataset: Dataset) -> None:
     """Print what a reader did to the images, if it did anything."""
     if dataset.note:
-        print_line(f"{dataset.name}: {dataset.note}")
+        flags = {name: "--" + name.replace("_", "-") for name in READING}
+        print_line(f"{dataset.name}: {with_flags(dataset.note, flags)}")
 
 
 def warn_of_foreign(command: str, images: list[tuple[str, np.ndarray]], network: Network) -> None:

@@ -74,7 +74,7 @@ def test_blood_smears_with_three_values_are_asked_about_and_each_answer_is_taken
     for labels, mask in zip(labels_of(by_class), smear, strict=True):
         np.testing.assert_array_equal(labels, np.searchsorted([0, 128, 255], mask))
     binary = read_folder(path, labels="binary")
-    assert binary.num_classes == 2 and "cut at 127.5" in binary.note
+    assert binary.num_classes == 2 and "cut at 127.5: above is cell (" in binary.note
     np.testing.assert_array_equal(binary.train[0].labels, smear[0] > 127)
     cells = read_folder(path, labels="instances").train[0]
     np.testing.assert_array_equal(cells.uncut, smear[0])
@@ -101,7 +101,9 @@ def test_two_values_are_background_and_cell(folder, values):
     planes = [np.where(disc(15, 20), high, low).astype(np.uint8), np.full((H, W), low, np.uint8)]
     dataset = read_folder(folder(planes))
     np.testing.assert_array_equal(dataset.train[0].labels, disc(15, 20))
-    assert not dataset.validation[0].labels.any() and dataset.note == ""
+    assert not dataset.validation[0].labels.any()
+    share = f"{50 * disc(15, 20).mean():.3g} % of pixels"
+    assert dataset.note == f"{high} is cell ({share}), {low} background; `invert` swaps them"
 
 
 def test_many_numbers_in_one_piece_each_are_cells_and_fewer_are_asked_about(folder, tmp_path):
@@ -190,7 +192,9 @@ def test_colours_of_one_palette_are_classes_by_their_numbers(folder, tmp_path):
 def test_two_colours_are_binary_and_the_brighter_is_cell(folder):
     cell = disc(20, 20)
     red_on_black = np.array([(0, 0, 0), (255, 0, 0)], np.uint8)[cell.astype(int)]
-    np.testing.assert_array_equal(read_folder(folder([red_on_black] * 2)).train[0].labels, cell)
+    dataset = read_folder(folder([red_on_black] * 2))
+    np.testing.assert_array_equal(dataset.train[0].labels, cell)
+    assert dataset.note.startswith("#ff0000 is cell (") and "), #000000 background" in dataset.note
 
 
 def test_jpeg_and_its_noise_are_refused(folder, tmp_path):
@@ -208,7 +212,10 @@ def test_membranes_are_the_object_unless_they_are_inverted(folder):
     membranes = [np.where(disc(20, 20 + i, 9) & ~disc(20, 20 + i, 7), 255, 0).astype(np.uint8) for i in range(2)]
     path = folder(membranes)
     np.testing.assert_array_equal(read_folder(path).train[0].labels, membranes[0] > 0)
-    np.testing.assert_array_equal(load_data(f"folder:{path}", invert=True).train[0].labels, membranes[0] == 0)
+    inverted = load_data(f"folder:{path}", invert=True)
+    np.testing.assert_array_equal(inverted.train[0].labels, membranes[0] == 0)
+    share = np.mean([mask == 0 for mask in membranes])
+    assert inverted.note == f"0 is cell ({100 * share:.3g} % of pixels), 255 background; as `invert` says"
     with pytest.raises(InputError, match="invert is for binary masks, got instances: the other side of instances"):
         read_folder(folder_of_instances(path), invert=True)
 

@@ -82,6 +82,8 @@ def test_two_values_beside_void_are_background_and_cell(folder):
     dataset = read_folder(folder(map(Image.fromarray, planes)), void="99")
     np.testing.assert_array_equal(dataset.train[0].labels, planes[0] == 200)
     np.testing.assert_array_equal(dataset.train[0].known, planes[0] != 99)
+    cells, known = (np.mean([test(plane) for plane in planes]) for test in ((lambda x: x == 200), (lambda x: x != 99)))
+    assert dataset.note.startswith(f"200 is cell ({100 * cells / known:.3g} % of pixels), 10 background; ")
 
 
 def test_a_class_that_only_void_pixels_could_have_is_absent(folder):

@@ -1,5 +1,6 @@
 """Your own images: the folders `images/` and `masks/`, with a mask for each image under the same name."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,10 @@ import numpy as np
 
 from minunet.data.readers.classes import as_classes
 from minunet.data.readers.hold_out import NONE, split
-from minunet.data.readers.image_files import read_image
+from minunet.data.readers.image_files import SPLIT_STACKS, read_image
 from minunet.data.readers.mask_files import read_mask
 from minunet.data.readers.masks import as_binary, as_instances, meaning_of
+from minunet.data.readers.page_sizes import page_sizes
 from minunet.data.readers.shared import existing_folder, name_of, separated, visible_files
 from minunet.data.readers.turned import check_size
 from minunet.data.readers.void import without_void
@@ -55,9 +57,10 @@ def read_folder(
     """
     pairs = _pairs(existing_folder(directory, "the folders images and masks"))
     if len(pairs) < 2 and str(hold_out) != NONE:
+        pages = max(len(page_sizes(image)) for image, _ in pairs.values())
+        got, remedy = (f"1, a stack of {pages} pages", SPLIT_STACKS) if pages > 1 else ("1", "put more images there")
         raise InputError(
-            f"{Path(directory) / 'images'}: expected at least 2 images, one of them to hold out, got {len(pairs)}; "
-            "put more images there"
+            f"{Path(directory) / 'images'}: expected at least 2 images, one of them to hold out, got {got}; {remedy}"
         )
     images = {name: read_image(image) for name, (image, _) in pairs.items()}  # (C, H, W) each
     masks = {name: read_mask(mask) for name, (_, mask) in pairs.items()}
@@ -90,7 +93,7 @@ def read_folder(
         )
     cells = as_instances(masks, as_components=meaning == "guess")
     samples = [_sample(name, images[name], cells.pop(name)) for name in images]  # pop frees the mask
-    note = "the masks are read as instances, each number one cell; labels says what else they may be"
+    note = "the masks are read as instances, each number one cell; `labels` says what else they may be"
     return split("folder", samples, SHARE, hold_out, note=note if labels == "auto" else "")
 
 
@@ -111,13 +114,29 @@ def _sample(name: str, image: np.ndarray, uncut: np.ndarray) -> Sample:
 def _pairs(directory: Path) -> dict[str, tuple[Path, Path]]:
     """Return the files of each image and its mask by their name, sorted."""
     images, masks = _files(directory, "images"), _files(directory, "masks")
-    for name in images:
-        if name not in masks:
-            raise InputError(
-                f"{directory / 'masks'}: expected a mask for every image, found none for {images[name].name}; "
-                f"add {name}.png, or rename its mask to that, or remove the image"
-            )
+    if missing := [name for name in images if name not in masks]:
+        raise _without_mask(directory / "masks", missing, images, masks)
+    if unused := [masks[name].name for name in masks if name not in images]:
+        warnings.warn(
+            f"{directory / 'masks'}: left out: {len(unused)} of {len(masks)} masks, without an image of the same name, "
+            f"such as {unused[0]}",
+            stacklevel=2,
+        )
     return {name: (images[name], masks[name]) for name in images}
+
+
+def _without_mask(folder: Path, missing: list[str], images: dict[str, Path], masks: dict[str, Path]) -> InputError:
+    """Return the error for images without a mask; where all masks are called im0_mask or the like, it says so."""
+    name, *others = missing
+    which = f"{images[name].name} and {len(others)} more of {len(images)}" if others else images[name].name
+    remedy = f"add {name}.png, or rename its mask to that, or remove the image"
+    for mask in masks:
+        before, found, after = mask.partition(name)
+        if found and mask not in images and all(f"{before}{other}{after}" in masks for other in missing):
+            remedy = f"rename {masks[mask].name} to {name}{masks[mask].suffix}"
+            remedy += ", and so all: names must be equal" if others else ": names must be equal"
+            break
+    return InputError(f"{folder}: expected a mask for every image, found none for {which}; {remedy}")
 
 
 def _files(directory: Path, kind: str) -> dict[str, Path]:
@@ -125,7 +144,9 @@ def _files(directory: Path, kind: str) -> dict[str, Path]:
     folder = directory / kind
     if not folder.is_dir():
         remedy = f"create {folder}"
-        if (directory.parent / kind).is_dir():  # one of the two was named
+        if others := [child for child in directory.iterdir() if child.name.lower() == kind and child.is_dir()]:
+            remedy = f"rename {others[0]} to {kind}"
+        elif (directory.parent / kind).is_dir():  # one of the two was named
             remedy = f"name the folder that holds both, {directory.parent}"
         raise InputError(f"{directory}: expected the folders images and masks, found no {kind}; {remedy}")
     files: dict[str, Path] = {}

@@ -47,9 +47,9 @@ def check_size(name: str, image: Path, shape: tuple[int, ...], mask: Path, mask_
         sizes = f"a mask of {H}x{W} like its image, got {mask_H}x{mask_W}"
         is_swapped = ORIENTATIONS[orientation][0] != ORIENTATIONS[other][0]
         if is_swapped and shape == mask_shape[::-1]:
-            turned = image.name if orientation > 1 else mask.name
+            file = image.name if orientation > 1 else mask.name
             raise InputError(
-                f"{name}: expected {sizes}: the orientation tag (EXIF) of {turned} turns it; save it without that tag, "
+                f"{name}: expected {sizes}: the orientation tag (EXIF) of {file} turns it; save it without that tag, "
                 "or redo the mask on the image as it is shown"
             )
         raise InputError(f"{name}: expected {sizes}; redo the mask at the size of the image")
