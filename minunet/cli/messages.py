@@ -23,7 +23,7 @@ def with_flags(message: str, flags: dict[str, str]) -> str:
     """Return what `in_options` does, for these {name in code: option}."""
     for dest, flag in flags.items():
         message = message.replace(f"`{dest}`", flag)
-        message = re.sub(rf"(?<![\w.-]){dest}=(?=[\w.#])", f"{flag} ", message)
+        message = re.sub(rf"(?<![\w.-]){dest}=(?=[\w.\"])", f"{flag} ", message)
         message = re.sub(rf"^{dest}(?= must )", flag, message)
         if "_" in dest:
             message = re.sub(rf"(?<![\w.-]){dest}(?![\w.(])", flag, message)

@@ -24,7 +24,8 @@ def names(dataset):
 def test_all_images_of_other_data_and_the_held_out_ones_of_the_same(tmp_path, monkeypatch):
     train, test = write_cells(tmp_path / "train"), write_cells(tmp_path / "test")
     for i in range(3):
-        (test / "images" / f"cell{i}.png").unlink()  # one image is enough to measure
+        for kind in ("images", "masks"):
+            (test / kind / f"cell{i}.png").unlink()  # one image is enough to measure
     config = Config(data=f"folder:{train}", hold_out="cell0,cell2")
     dataset, which = data_to_measure(config, f"folder:{test}", {})
     assert names(dataset) == ["cell3"]
@@ -136,7 +137,7 @@ def test_masks_with_other_values_than_the_classes_of_a_run(tmp_path, cells_folde
     with pytest.raises(InputError) as caught:
         data_to_measure(colours, f"folder:{cells_folder}", {})
     assert "expected the classes #000000, #ff0000, #e0e0c0, got also 1 value: #ffffff (" in str(caught.value)
-    assert str(caught.value).endswith(of_run)
+    assert str(caught.value).endswith('redo the masks; void="#ffffff" leaves out what is of no class' + of_run)
     numbers = colours._replace(classes="0,1,2")
     with pytest.raises(InputError, match=r"the classes 0, 1, 2, got also 1 value: 255 \(.*" + of_run):
         data_to_measure(numbers, f"folder:{cells_folder}", {})

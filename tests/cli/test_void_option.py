@@ -42,3 +42,6 @@ def test_void_is_kept_by_a_run_and_left_out_of_every_measure(tmp_path, capsys):
     assert again["classes"] == metrics["classes"] and again["v_rand"] == metrics["v_rand"]
     assert main(["evaluate", str(run), "--data", data, "--classes", "0,255", "--out", str(tmp_path / "x")]) == 2
     assert "--void 64 leaves out what is of no class" in capsys.readouterr().err
+    classes = "#000000,#ffffff"
+    assert main(["evaluate", str(run), "--data", data, "--classes", classes, "--out", str(tmp_path / "x")]) == 2
+    assert '--void "#404040" leaves out what is of no class' in capsys.readouterr().err  # as a shell takes it

@@ -49,8 +49,9 @@ def as_classes(masks: dict[str, Mask], classes: str | None, where) -> tuple[dict
     total = sum(counts.values())
     if strange := {value: counts[value] for value in counts if value not in values}:
         numbers = palette if not words[0].startswith("#") else None
-        plain = [numbered(value, are_colours, numbers).partition("=")[0] for value in strange]
-        of_no_class = f"; void={','.join(plain)} leaves out what is of no class" if len(strange) <= LISTED else ""
+        plain = ",".join(numbered(value, are_colours, numbers).partition("=")[0] for value in strange)
+        void = f'"{plain}"' if "#" in plain else plain  # where # begins a comment
+        of_no_class = f"; void={void} leaves out what is of no class" if len(strange) <= LISTED else ""
         raise OtherValuesError(
             f"{where}: expected the classes {', '.join(words)}, got also "
             f"{listed(strange, are_colours, numbers, total)}; name every class, or redo the masks{of_no_class}"
