@@ -29,6 +29,8 @@ def data_to_measure(config: Config, data: str, options: dict) -> tuple[Dataset, 
     given = {name: value for name, value in options.items() if value is not None}
     if "labels" in given or "classes" in given:
         config = config._replace(labels="auto", classes=None)
+    if "labels" in given:
+        config = config._replace(void=None)  # numbers of cells may be the same as that of what is void elsewhere
     as_trained = {name: value for name, value in reading_of(config).items() if name in OPTIONS.get(kind, ())}
     same = _files(data) == _files(config.data)
     if data == "synthetic" or same:

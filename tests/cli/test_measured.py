@@ -141,6 +141,11 @@ def test_masks_with_other_values_than_the_classes_of_a_run(tmp_path, cells_folde
     numbers = colours._replace(classes="0,1,2")
     with pytest.raises(InputError, match=r"the classes 0, 1, 2, got also 1 value: 255 \(.*" + of_run):
         data_to_measure(numbers, f"folder:{cells_folder}", {})
+    void = colours._replace(labels="auto", classes=None, void="255")
+    dataset, _ = data_to_measure(void, f"folder:{cells_folder}", {"labels": "binary"})
+    assert dataset.validation[0].known is None and dataset.validation[0].labels.any()
+    with pytest.raises(InputError, match="void=255 is for masks of classes, and binary ones, got instances"):
+        data_to_measure(void._replace(labels="instances"), f"folder:{cells_folder}", {})
     for path in (cells_folder / "masks").iterdir():
         Image.fromarray(np.array(Image.open(path))[..., None] * np.array([1, 0, 0], np.uint8)).save(path)
     with pytest.raises(InputError, match=r"the classes 0, 1, 2, got colours, 2 values: #000000 \(.*" + of_run):

@@ -94,6 +94,11 @@ def test_a_class_that_only_void_pixels_could_have_is_absent(folder):
         check_classes(dataset)
 
 
+def test_instances_without_the_value_that_is_void_are_read(folder):
+    path = folder([Image.fromarray(numbers(i)) for i in range(2)])
+    assert read_folder(path, labels="instances", void="9").train[0].known is None
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

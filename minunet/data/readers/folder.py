@@ -86,7 +86,7 @@ def read_folder(
             _check_is_no_class(void, values)
         samples = [_without_instances(name, images[name], planes[name], masks[name].known) for name in images]
         return split("folder", samples, SHARE, hold_out, note="; ".join(filter(None, [note, of_void])), **about)
-    if void is not None:
+    if any(mask.known is not None for mask in masks.values()):
         raise InputError(
             f"void={void} is for masks of classes, and binary ones, got {meaning}: cells are measured whole; leave it "
             "out, or name labels=binary"
