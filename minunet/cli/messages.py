@@ -13,11 +13,17 @@ import sys
 def in_options(message: str, command: argparse.ArgumentParser) -> str:
     """Return an error message with each setting called by the option of `command` that gives it.
 
-    Three forms are known: "depth must be ..." at the beginning, "rotations=8" anywhere, and any name that only code
-    would write, with an underscore in it.
+    Four forms are known: "depth must be ..." at the beginning, "rotations=8" and "`invert`" anywhere, and any name that
+    only code would write, with an underscore in it.
     """
-    for dest, flag in options_of(command).items():
-        message = re.sub(rf"(?<![\w.-]){dest}=(?=[\w.])", f"{flag} ", message)
+    return with_flags(message, options_of(command))
+
+
+def with_flags(message: str, flags: dict[str, str]) -> str:
+    """Return what `in_options` does, for these {name in code: option}."""
+    for dest, flag in flags.items():
+        message = message.replace(f"`{dest}`", flag)
+        message = re.sub(rf"(?<![\w.-]){dest}=(?=[\w.\"])", f"{flag} ", message)
         message = re.sub(rf"^{dest}(?= must )", flag, message)
         if "_" in dest:
             message = re.sub(rf"(?<![\w.-]){dest}(?![\w.(])", flag, message)

@@ -70,21 +70,24 @@ def names_of(files: list[str]) -> tuple[dict[str, str], list[str]]:
     """Return {file: the name of its results}, and the names of all pages, as far as the files' headers tell.
 
     A file's name is its own, without the extension; those of the pages of a stack are followed by a number. Where two
-    would be equal, all names keep their folders, below the folder that holds all files: A/cell and B/cell.
+    would be equal, all names keep their folders, below the folder that holds all files: A/cell and B/cell. Those that
+    are equal all the same, such as cell.png and cell.tif in one folder, keep their extensions: cell_png and cell_tif.
 
     Raises
     ------
     InputError
-        If two are equal all the same, such as those of cell.png and cell.tif in one folder.
+        If two are equal even so, such as those of cell_png.tif and cell.png beside cell.tif.
     """
     counts = {file: len(page_sizes(file)) for file in files}
     names = {file: Path(file).stem for file in files}
     if _equal_names(names, counts):
         names = _names_with_folders(files)
+    for file in _equal_names(names, counts):
+        names[file] += Path(file).suffix.replace(".", "_")
     if pair := _equal_names(names, counts):
         raise InputError(
             f"two images have the same name, {pair[0]} and {pair[1]}, so one result would replace the other; "
-            "predict them one by one"
+            "rename one, or predict them one by one"
         )
     return names, [page for file in files for page in _pages(names[file], counts[file])]
 
@@ -98,15 +101,13 @@ def _names_with_folders(files: list[str]) -> dict[str, str]:
     return {file: path.relative_to(common).as_posix() for file, path in full.items()}
 
 
-def _equal_names(names: dict[str, str], counts: dict[str, int]) -> tuple[str, str] | None:
-    """Return the first two files of which some page would have the same name; None if there are none."""
-    taken: dict[str, str] = {}
+def _equal_names(names: dict[str, str], counts: dict[str, int]) -> list[str]:
+    """Return the files of which some page would have the same name as one of another."""
+    by_page: dict[str, list[str]] = {}
     for file, name in names.items():
         for page in _pages(os.path.normcase(name), counts[file]):
-            if page in taken:
-                return taken[page], file
-            taken[page] = file
-    return None
+            by_page.setdefault(page, []).append(file)
+    return list(dict.fromkeys(file for files in by_page.values() if len(files) > 1 for file in files))
 
 
 def _pages(name: str, count: int) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minunet.cli.messages import print_error, print_line
+from minunet.cli.messages import print_error, print_line, with_flags
 from minunet.data import Dataset
 from minunet.data.image_statistics import what_is_foreign
 from minunet.data.readers.masks import MEANINGS
@@ -21,7 +21,7 @@ DATA_HELP = (
     "minunet), isbi:DIR (train-volume.tif, train-labels.tif), ctc:DIR (01/, 01_GT/, 01_ST/, ...) or dsb2018:DIR "
     "(ID/images/, ID/masks/)"
 )
-READING = ("labels", "classes", "invert", "field_of_interest")  # options that say how data are read
+READING = ("labels", "classes", "void", "invert", "field_of_interest")  # options that say how data are read
 
 
 def add_prediction_options(command: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def add_prediction_options(command: argparse.ArgumentParser) -> None:
 
 
 def add_reading_options(group) -> None:
-    """Declare --labels, --classes, --invert and --field-of-interest."""
+    """Declare --labels, --classes, --void, --invert and --field-of-interest."""
     labels = (
         "what the masks of folder: mean. binary: cell is above the middle of the values, so 255 of 0 and 255, and the "
         "brighter of two colours; instances: each value is one cell, 0 background; classes: each value or colour is a "
@@ -51,8 +51,16 @@ def add_reading_options(group) -> None:
         "nearly all are one piece each, else you are asked"
     )
     group.add_argument("--labels", choices=[word for word in MEANINGS if word not in ("auto", "guess")], help=labels)
-    classes = "values or colours of class 0, 1, ..., such as 0,128,255 or #000000,#ff0000; default: all, sorted"
+    classes = (
+        'values or colours of class 0, 1, ..., such as 0,128,255 or "#000000,#ff0000", or numbers of the palette that '
+        "all masks have; default: all, sorted"
+    )
     group.add_argument("--classes", metavar="V,V,...", help=classes)
+    void = (
+        "values or colours of pixels that are of no class, such as the 255 of Pascal VOC's masks: to be ignored, as by "
+        "PyTorch's ignore_index: not learnt, not measured"
+    )
+    group.add_argument("--void", metavar="V,V,...", help=void)
     invert = (
         "of binary masks, look for what is dark; without this, for what is white, also where it is the membranes (in "
         "isbi: it is the cells)"
@@ -125,7 +133,8 @@ def checkpoint_of(given: str) -> str:
 def print_note(dataset: Dataset) -> None:
     """Print what a reader did to the images, if it did anything."""
     if dataset.note:
-        print_line(f"{dataset.name}: {dataset.note}")
+        flags = {name: "--" + name.replace("_", "-") for name in READING}
+        print_line(f"{dataset.name}: {with_flags(dataset.note, flags)}")
 
 
 def warn_of_foreign(command: str, images: list[tuple[str, np.ndarray]], network: Network) -> None:

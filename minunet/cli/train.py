@@ -65,7 +65,7 @@ def _begin(options, ranks: Ranks, until_the_end: contextlib.ExitStack) -> tuple[
             run_folder.check_out(options.out)
         check_reading(config.data)
         dataset = load_data(config.data, config.seed, **reading_of(config))
-        config = config._replace(classes=dataset.classes)  # other masks may lack one of them
+        config = config._replace(classes=dataset.classes, void=dataset.void)  # other masks may lack one of them
         with name_a_tile_that_fits(config, dataset):
             run = start(config, dataset)
     check_batch(run.config.batch, ranks, is_normalised=bool(run.running))

@@ -31,6 +31,7 @@ class Dataset(NamedTuple):
     num_classes: int
     note: str = ""  # one line for the user about what the reader changed in the images
     classes: str | None = None  # the values in the masks that are class 0, 1, ..., such as "0,128,255"
+    void: str | None = None  # those that are of no class, such as "255"
 
 
 def check_samples(samples: Any) -> list[Sample]:
@@ -61,7 +62,8 @@ def absent_classes(dataset: Dataset) -> list[int]:
 
 
 def _classes_in(samples: list[Sample]) -> set[int]:
-    return {int(label) for sample in samples for label in np.unique(sample.labels)}
+    labels = (s.labels if s.known is None else s.labels[s.known] for s in samples)
+    return {int(label) for known in labels for label in np.unique(known)}
 
 
 def shortened(name: str, longest: int = LONGEST_NAME) -> str:

@@ -127,10 +127,14 @@ def check_tile(tile: int | tuple[int, int], depth: int = 4) -> tuple[int, int]:
     for n in (height, width):
         if n > LARGEST_TILE:
             raise InputError(f"tile must be at most {LARGEST_TILE:,} pixels, got {shown(n)}; leave it out")
-        if output_size(n, depth) < step:
+        try:
+            output = output_size(n, depth)
+        except InputError as error:
+            raise InputError(f"tile={n}: {error}") from error
+        if output < step:
             raise InputError(
                 f"tile must have an output of at least {step} pixels to predict with at depth {depth}, got tile {n} "
-                f"with {output_size(n, depth)}; the smallest tile is {smallest}"
+                f"with {output}; the smallest tile is {smallest}"
             )
     return height, width
 

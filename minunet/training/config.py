@@ -25,6 +25,14 @@ from minunet.training.recipes import RECIPES
 INITS = ("centred", "he")
 CORRECTIONS = ("odds", "none")  # odds: undo what the loss weights do to the odds of each class
 LONGEST_PATH = 4096  # characters
+READING = (
+    "labels",
+    "classes",
+    "void",
+    "invert",
+    "hold_out",
+    "field_of_interest",
+)  # settings that say how data are read
 STEPS = 400  # where neither steps nor minutes are given
 
 
@@ -58,6 +66,7 @@ class Config(NamedTuple):
     hold_out: str | None = None  # None: as the reader says, for most the last fifth
     field_of_interest: int | None = None  # pixels at the border of ctc: frames; None: as the challenge says
     norm: str = "batch"
+    void: str | None = None  # the values in the masks that are of no class: not learnt, not measured
 
 
 def resolve(options: Mapping, recipe: str = "quick", stored: Mapping | None = None) -> Config:
@@ -95,7 +104,7 @@ def resolve(options: Mapping, recipe: str = "quick", stored: Mapping | None = No
 
 def reading_of(config: Config) -> dict:
     """Return the settings that say how the data are read, for `load_data`."""
-    return {name: getattr(config, name) for name in ("labels", "classes", "invert", "hold_out", "field_of_interest")}
+    return {name: getattr(config, name) for name in READING}
 
 
 def peak_learning_rate(config: Config) -> float:
@@ -190,8 +199,9 @@ RULES = {
     "hold_out": Rule(lambda x: isinstance(x, str) and x not in ("", NONE), "a number, a share or names, as text"),
     "field_of_interest": _whole_number(0, at_most=LARGEST_TILE),
     "norm": _one_of(("none", *NORMS)),
+    "void": Rule(lambda x: isinstance(x, str) and x != "", "values such as 255"),
 }
-MAY_BE_NONE = ("steps", "minutes", "learning_rate", "classes", "hold_out", "field_of_interest")
+MAY_BE_NONE = ("steps", "minutes", "learning_rate", "classes", "hold_out", "field_of_interest", "void")
 
 
 def check(config: Config) -> None:

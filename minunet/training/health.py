@@ -167,11 +167,14 @@ def _mean_weight(tiles: "list[Tile]") -> float:
 
 
 def _middle(run: "Run", sample: Sample) -> tuple[Array, np.ndarray]:
-    """Return the tile in the middle of an image, (1, C, tile, tile), normalised, and the labels that go with it."""
+    """Return the tile in the middle of an image, (1, C, tile, tile), normalised, and its labels that are known."""
     config, (H, W) = run.config, sample.labels.shape
     size = output_size(config.tile, config.depth)
     top, left, margin = (H - size) // 2, (W - size) // 2, border(config.depth) // 2
     numbers = normalisation_of(sample.image, run.normalisation)
     x = normalise(cut(sample.image, top - margin, left - margin, config.tile, config.tile), numbers)
     bias = run.params["head"]["bias"]
-    return array_module(bias).asarray(x[None], dtype=bias.dtype), cut(sample.labels, top, left, size, size)
+    labels = cut(sample.labels, top, left, size, size)
+    if sample.known is not None:
+        labels = labels[cut(sample.known, top, left, size, size)]
+    return array_module(bias).asarray(x[None], dtype=bias.dtype), labels

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from minunet.data import Dataset, load_data
+from minunet.data.readers.classes import OtherValuesError
 from minunet.data.readers.hold_out import NONE
 from minunet.data.readers.load import OPTIONS
 from minunet.errors import InputError
@@ -28,6 +29,8 @@ def data_to_measure(config: Config, data: str, options: dict) -> tuple[Dataset, 
     given = {name: value for name, value in options.items() if value is not None}
     if "labels" in given or "classes" in given:
         config = config._replace(labels="auto", classes=None)
+    if "labels" in given:
+        config = config._replace(void=None)  # numbers of cells may be the same as that of what is void elsewhere
     as_trained = {name: value for name, value in reading_of(config).items() if name in OPTIONS.get(kind, ())}
     same = _files(data) == _files(config.data)
     if data == "synthetic" or same:
@@ -41,7 +44,12 @@ def data_to_measure(config: Config, data: str, options: dict) -> tuple[Dataset, 
     as_trained.pop("field_of_interest", None)  # which is that of other data
     if as_trained.get("labels") == "guess":
         del as_trained["labels"]
-    dataset = load_data(data, config.seed, **{**as_trained, **given, "hold_out": NONE})
+    try:
+        dataset = load_data(data, config.seed, **{**as_trained, **given, "hold_out": NONE})
+    except OtherValuesError as error:
+        if "classes" in given:
+            raise
+        raise InputError(f"{error}; these classes are the run's, classes=... names those of these masks") from error
     seen = _seen(config, data)
     samples = [sample for sample in dataset.train if sample.name not in seen]
     if not samples:

@@ -24,7 +24,8 @@ def names(dataset):
 def test_all_images_of_other_data_and_the_held_out_ones_of_the_same(tmp_path, monkeypatch):
     train, test = write_cells(tmp_path / "train"), write_cells(tmp_path / "test")
     for i in range(3):
-        (test / "images" / f"cell{i}.png").unlink()  # one image is enough to measure
+        for kind in ("images", "masks"):
+            (test / kind / f"cell{i}.png").unlink()  # one image is enough to measure
     config = Config(data=f"folder:{train}", hold_out="cell0,cell2")
     dataset, which = data_to_measure(config, f"folder:{test}", {})
     assert names(dataset) == ["cell3"]
@@ -127,3 +128,28 @@ def test_a_class_that_no_training_image_has_is_told(tmp_path, capsys):
     words = ["train", "--data", f"folder:{folder}", "--labels", "classes", *SMALL, "--out", str(tmp_path / "run")]
     assert main(words) == 0
     assert "warning: no training image has a pixel of class 2, which held-out images have" in capsys.readouterr().err
+
+
+def test_masks_with_other_values_than_the_classes_of_a_run(tmp_path, cells_folder):
+    """Whoever names no classes is not told that they are misspelt, but which the run has and which the masks."""
+    colours = Config(data="folder:elsewhere", labels="classes", classes="#000000,#ff0000,#e0e0c0")
+    of_run = "; these classes are the run's, classes=... names those of these masks"
+    with pytest.raises(InputError) as caught:
+        data_to_measure(colours, f"folder:{cells_folder}", {})
+    assert "expected the classes #000000, #ff0000, #e0e0c0, got also 1 value: #ffffff (" in str(caught.value)
+    assert str(caught.value).endswith('redo the masks; void="#ffffff" leaves out what is of no class' + of_run)
+    numbers = colours._replace(classes="0,1,2")
+    with pytest.raises(InputError, match=r"the classes 0, 1, 2, got also 1 value: 255 \(.*" + of_run):
+        data_to_measure(numbers, f"folder:{cells_folder}", {})
+    void = colours._replace(labels="auto", classes=None, void="255")
+    dataset, _ = data_to_measure(void, f"folder:{cells_folder}", {"labels": "binary"})
+    assert dataset.validation[0].known is None and dataset.validation[0].labels.any()
+    with pytest.raises(InputError, match="void=255 is for masks of classes, and binary ones, got instances"):
+        data_to_measure(void._replace(labels="instances"), f"folder:{cells_folder}", {})
+    for path in (cells_folder / "masks").iterdir():
+        Image.fromarray(np.array(Image.open(path))[..., None] * np.array([1, 0, 0], np.uint8)).save(path)
+    with pytest.raises(InputError, match=r"the classes 0, 1, 2, got colours, 2 values: #000000 \(.*" + of_run):
+        data_to_measure(numbers, f"folder:{cells_folder}", {})
+    with pytest.raises(InputError, match=r"expected the classes 0, 1, got colours, .* order of classes$"):
+        data_to_measure(numbers, f"folder:{cells_folder}", {"classes": "0,1"})
+    assert data_to_measure(colours, f"folder:{cells_folder}", {})[0].num_classes == 3

@@ -58,6 +58,14 @@ def results_of(*names):
             ["predict", "a.png", "--tile", 8],
             "--tile must be at least 100 pixels, got 8; to average over 8 versions of the image write --rotations 8",
         ),
+        (
+            ["predict", "a.png", "--tile", 3],
+            "--tile 3: input size 3 does not fit depth 3; the smallest valid size is 92",
+        ),
+        (
+            ["train", "--data", "folder:a.png"],
+            "expected a folder with the folders images and masks, got the file a.png; name",
+        ),
         (["predict", "a.png", "--out", "b.png"], "--out must be a folder, got the file b.png; choose another --out"),
         (["predict", "a.png", "--out", "b.png/c"], "--out must be a folder, got the file b.png"),
         (["predict", "b.png"], "b.png: expected an image, got a file of another kind"),
@@ -199,6 +207,20 @@ def test_a_warning_is_one_line(capsys, images, rng):
     code, _, errors = call(capsys, "predict", "alpha.png")
     assert code == 0
     assert "minunet predict: warning: alpha.png: left out: its alpha\n" in errors
+
+
+def test_what_a_reader_notes_is_in_the_words_of_the_command_line(cells_folder, tmp_path, capsys):
+    data = f"folder:{cells_folder}"
+    for option, end in (((), "0 background; --invert swaps them"), (("--invert",), "255 background; as --invert says")):
+        out = call(capsys, "evaluate", "--data", data, "--out", tmp_path / f"binary{end[0]}", *option)[1]
+        assert out.splitlines()[0].startswith("folder: ") and out.splitlines()[0].endswith(f" of pixels), {end}")
+    for path in (cells_folder / "masks").iterdir():
+        cells = np.zeros((40, 48), np.uint8)
+        for number in range(12):
+            cells[3 * number : 3 * number + 2, 5:9] = number + 1
+        Image.fromarray(cells).save(path)
+    out = call(capsys, "evaluate", "--data", data, "--out", tmp_path / "numbers")[1]
+    assert out.startswith("folder: the masks are read as instances, each number one cell; --labels says what else they")
 
 
 def test_an_image_of_any_size_where_it_is_wanted(capsys, images, monkeypatch):

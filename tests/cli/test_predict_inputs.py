@@ -92,15 +92,26 @@ def test_pages_count_as_names(folder):
     save("B/b_001.png")
     assert names_of(["A/b.tif", "B/b_001.png"])[1] == ["A/b_000", "A/b_001", "B/b_001"]
     save("A/b_001.png")
-    with pytest.raises(InputError, match=r"same name, A/b.tif and A/b_001.png, so one result would replace the other"):
-        names_of(["A/b.tif", "A/b_001.png"])
+    assert names_of(["A/b.tif", "A/b_001.png", "A/cell.png"])[1] == ["b_tif_000", "b_tif_001", "b_001_png", "cell"]
 
 
-def test_equal_names_in_one_folder_are_refused_before_anything_is_written(folder, capsys):
-    save("A/cell.bmp")
+def test_equal_names_in_one_folder_keep_their_extensions(folder):
+    for path in ("A/cell.bmp", "A/cell.GIF"):
+        save(path)
+    words = ["predict", "net.npz", "A", "--out", "out", "--only", "table"]
+    assert main(words) == 0
+    assert files_below("out") == [f"{name}_cells.csv" for name in ("cell_GIF", "cell_bmp", "cell_png", "other")]
+    assert main(words) == 2  # nothing is replaced
+    _, pages = names_of(["A/cell.bmp", "A/cell.png", "B/cell.png"])
+    assert pages == ["A/cell_bmp", "A/cell_png", "B/cell"]
+
+
+def test_equal_names_even_with_their_extensions_are_refused_before_anything_is_written(folder, capsys):
+    for path in ("A/cell.bmp", "A/cell_bmp.png"):
+        save(path)
     assert main(["predict", "net.npz", "A", "--out", "out"]) == 2
     error = capsys.readouterr().err
-    assert f"{os.path.join('A', 'cell.bmp')} and {os.path.join('A', 'cell.png')}" in error
+    assert f"{os.path.join('A', 'cell.bmp')} and {os.path.join('A', 'cell_bmp.png')}" in error
     assert not Path("out").exists()
 
 

@@ -37,6 +37,8 @@ def test_the_last_ones_or_those_named(hold_out, expected):
         ("0.99", "hold_out must be from 1 to 9"),
         ("nan", "hold_out must be names of images, such as im9, .* got 'nan'; check"),
         ("im4,cell7,cell8", "got 'cell7' and 1 more; check the spelling"),
+        ("nosuch.txt", "or a file with such names, .* got 'nosuch.txt', and there is no such file; check the spelling"),
+        ("cell7", "got 'cell7'; check the spelling"),
         (",".join(NAMES), "hold_out must leave an image to train on, got all 10"),
         (",", "got none; check"),
     ],

@@ -74,7 +74,7 @@ def test_blood_smears_with_three_values_are_asked_about_and_each_answer_is_taken
     for labels, mask in zip(labels_of(by_class), smear, strict=True):
         np.testing.assert_array_equal(labels, np.searchsorted([0, 128, 255], mask))
     binary = read_folder(path, labels="binary")
-    assert binary.num_classes == 2 and "cut at 127.5" in binary.note
+    assert binary.num_classes == 2 and "cut at 127.5: above is cell (" in binary.note
     np.testing.assert_array_equal(binary.train[0].labels, smear[0] > 127)
     cells = read_folder(path, labels="instances").train[0]
     np.testing.assert_array_equal(cells.uncut, smear[0])
@@ -101,7 +101,9 @@ def test_two_values_are_background_and_cell(folder, values):
     planes = [np.where(disc(15, 20), high, low).astype(np.uint8), np.full((H, W), low, np.uint8)]
     dataset = read_folder(folder(planes))
     np.testing.assert_array_equal(dataset.train[0].labels, disc(15, 20))
-    assert not dataset.validation[0].labels.any() and dataset.note == ""
+    assert not dataset.validation[0].labels.any()
+    share = f"{50 * disc(15, 20).mean():.3g} % of pixels"
+    assert dataset.note == f"{high} is cell ({share}), {low} background; `invert` swaps them"
 
 
 def test_many_numbers_in_one_piece_each_are_cells_and_fewer_are_asked_about(folder, tmp_path):
@@ -167,7 +169,7 @@ def test_colours_are_classes_by_colour_however_a_palette_numbers_them(folder):
     assert not labels_of(dataset)[3].any()
 
 
-def test_colours_of_one_palette_are_classes_by_their_numbers(folder):
+def test_colours_of_one_palette_are_classes_by_their_numbers(folder, tmp_path):
     """As in the masks of Pascal VOC, whose palette is the same in all files, and whose borders have the last number."""
     colours = [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128), (224, 224, 192)]  # blue is the smallest
     numbers = 4 * disc(20, 20, 12).astype(int) - 3 * disc(20, 20, 5)
@@ -175,12 +177,24 @@ def test_colours_of_one_palette_are_classes_by_their_numbers(folder):
     dataset = read_folder(folder([palette_image(mask, *colours) for mask in (border, numbers)]), labels="classes")
     assert dataset.classes == "#000000,#800000,#000080,#e0e0c0"
     np.testing.assert_array_equal(labels_of(dataset)[0], np.array([0, 1, 9, 9, 2, 3])[border])
+    by_number = read_folder(tmp_path, classes="5,4,1,0")  # in another order
+    assert by_number.classes == "#e0e0c0,#000080,#800000,#000000"
+    np.testing.assert_array_equal(labels_of(by_number)[0], np.array([3, 2, 9, 9, 1, 0])[border])
+    with pytest.raises(InputError, match=r"0=#000000 \(.*\), 1=#800000 \(.*\), 4=#000080 \(.*\), 5=#e0e0c0 \("):
+        read_folder(tmp_path)
+    with pytest.raises(InputError, match=r"the classes 0, 1, 5, got also 1 value: 4=#000080 \(.* void=4 leaves out"):
+        read_folder(tmp_path, classes="0,1,5")
+    palette_image(border, *colours[:5], (9, 9, 9)).save(tmp_path / "masks" / "im0.png")
+    with pytest.raises(InputError, match=r"expected the classes 0, 1, 5, got colours, 4 values: #000000 \("):
+        read_folder(tmp_path, classes="0,1,5")
 
 
 def test_two_colours_are_binary_and_the_brighter_is_cell(folder):
     cell = disc(20, 20)
     red_on_black = np.array([(0, 0, 0), (255, 0, 0)], np.uint8)[cell.astype(int)]
-    np.testing.assert_array_equal(read_folder(folder([red_on_black] * 2)).train[0].labels, cell)
+    dataset = read_folder(folder([red_on_black] * 2))
+    np.testing.assert_array_equal(dataset.train[0].labels, cell)
+    assert dataset.note.startswith("#ff0000 is cell (") and "), #000000 background" in dataset.note
 
 
 def test_jpeg_and_its_noise_are_refused(folder, tmp_path):
@@ -198,7 +212,10 @@ def test_membranes_are_the_object_unless_they_are_inverted(folder):
     membranes = [np.where(disc(20, 20 + i, 9) & ~disc(20, 20 + i, 7), 255, 0).astype(np.uint8) for i in range(2)]
     path = folder(membranes)
     np.testing.assert_array_equal(read_folder(path).train[0].labels, membranes[0] > 0)
-    np.testing.assert_array_equal(load_data(f"folder:{path}", invert=True).train[0].labels, membranes[0] == 0)
+    inverted = load_data(f"folder:{path}", invert=True)
+    np.testing.assert_array_equal(inverted.train[0].labels, membranes[0] == 0)
+    share = np.mean([mask == 0 for mask in membranes])
+    assert inverted.note == f"0 is cell ({100 * share:.3g} % of pixels), 255 background; as `invert` says"
     with pytest.raises(InputError, match="invert is for binary masks, got instances: the other side of instances"):
         read_folder(folder_of_instances(path), invert=True)
 
@@ -221,7 +238,7 @@ def test_named_classes_keep_their_numbers_where_one_is_missing(folder):
     assert dataset.num_classes == 3 and set(np.unique(labels_of(dataset))) == {0, 2}
     assert read_folder(path, classes="255,0").train[0].labels[0, 0] == 1  # background may be another than the first
     for classes, message in [
-        ("0,128", r"expected the classes 0, 128, got also 1 values: 255"),
+        ("0,128", r"expected the classes 0, 128, got also 1 value: 255 \(3.59 % of pixels\); name every class"),
         ("0", "classes must be 2 to 256 different values like 0,128,255"),
         ("0,0", "classes must be 2 to 256 different"),
         ("black,white", "got 'black' among them"),

@@ -114,6 +114,17 @@ def test_a_network_that_calls_every_pixel_one_class_is_said_when_the_run_is_half
     assert len(said) == 1
 
 
+def test_a_network_that_calls_every_pixel_one_class_may_be_right_where_no_other_is_known(monkeypatch):
+    monkeypatch.setattr("minunet.training.health.MIN_STEPS", 5)
+    run = start(Config(steps=10, learning_rate=1e-12, **SMALL), DATA)
+    run.params["head"]["bias"][1] = 30
+    known = [sample._replace(known=sample.labels == 1) for sample in DATA.validation]
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        trained(run, DATA._replace(validation=known))
+    assert not [warning for warning in said if "is called class" in str(warning.message)]
+
+
 def test_a_network_worse_than_the_majority_class_is_said(monkeypatch):
     row = {"validation_error": 0.4, "majority_error": 0.3}
     monkeypatch.setattr("minunet.training.train.validate", lambda run, samples: row)

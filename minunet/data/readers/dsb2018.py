@@ -11,6 +11,7 @@ import numpy as np
 from minunet.data.readers.hold_out import split
 from minunet.data.readers.image_files import read_image, read_labels
 from minunet.data.readers.shared import existing_folder, separated, visible_files
+from minunet.data.readers.turned import check_size
 from minunet.data.sample import Dataset, Sample
 from minunet.errors import InputError
 
@@ -42,7 +43,8 @@ def read_dsb2018(directory: str | Path, hold_out: str | float | None = None) -> 
 
 
 def _sample(folder: Path) -> Sample:
-    image = read_image(folder / "images" / f"{folder.name}.png")
+    path = folder / "images" / f"{folder.name}.png"
+    image = read_image(path)
     masks = folder / "masks"
     paths = [path for path in visible_files(masks) if path.suffix == ".png"] if masks.is_dir() else []
     if not paths:
@@ -50,20 +52,19 @@ def _sample(folder: Path) -> Sample:
             f"{folder}: expected masks/*.png, one per nucleus, found none; add them (the test data have none), "
             "or remove the folder"
         )
-    uncut = _nuclei(paths, image.shape[1:])
+    uncut = _nuclei(paths, path, image.shape[1:])
     nuclei = separated(uncut, masks)
     return Sample(folder.name, image, (nuclei > 0).astype(np.uint8), nuclei, uncut=uncut)
 
 
-def _nuclei(paths: list[Path], shape: tuple[int, int]) -> np.ndarray:
+def _nuclei(paths: list[Path], image: Path, shape: tuple[int, int]) -> np.ndarray:
     """Return the nuclei of the mask files, numbered from 1, int32, (H, W); 0 where two of them overlap."""
     nuclei, is_shared = np.zeros(shape, np.int32), np.zeros(shape, bool)
     areas = [0]
     for number, path in enumerate(paths, start=1):
         mask = read_labels(path) != 0
-        if mask.shape != shape:
-            (H, W), (mask_H, mask_W) = shape, mask.shape
-            raise InputError(f"{path}: expected a mask of {H}x{W} like its image, got {mask_H}x{mask_W}; redo the mask")
+        if number == 1 or mask.shape != shape:
+            check_size(str(path), image, shape, path, mask.shape)
         areas.append(int(np.count_nonzero(mask)))
         shared = mask & (nuclei > 0)
         for other, overlap in zip(*np.unique(nuclei[shared], return_counts=True), strict=True):

@@ -93,6 +93,8 @@ def _named(hold_out: str, names: list[str]) -> set[str]:
     if unknown or not wanted:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         got = shown(unknown[0]) if unknown else "none"
+        if len(wanted) == 1 and Path(wanted[0]).suffix and not Path(wanted[0]).exists():
+            more = ", and there is no such file"
         raise InputError(
             f"hold_out must be names of images, such as {names[-1]}, or a file with such names, a number or a share; "
             f"got {got}{more}; check the spelling"

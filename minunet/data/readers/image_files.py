@@ -30,6 +30,7 @@ from minunet.errors import InputError
 
 UNSUPPORTED = "NotImplemented|unsupported|not supported|unrecognized|unknown|not a known|cannot handle"  # in an error
 READERS = {"PNG": read_png, "PNM": read_netpbm}
+SPLIT_STACKS = "save each page in a file of its own, as Stacks in minunet/cli/README.md shows"
 LARGEST = np.finfo(np.float32).max  # images are float32
 
 
@@ -92,7 +93,7 @@ def one_page(path, any_size: bool = False, keep_palette: bool = False) -> np.nda
     """Return the page of a file with a single one, (C, H, W), in the dtype of the file."""
     pages = list(each_page(path, any_size, keep_palette))
     if len(pages) > 1:
-        raise InputError(f"{path}: expected one image, got {len(pages)} pages; save each page in a file of its own")
+        raise InputError(f"{path}: expected one image, got {len(pages)} pages; {SPLIT_STACKS}")
     return pages[0]
 
 

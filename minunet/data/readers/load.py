@@ -24,7 +24,7 @@ OPTIONS = {  # how each is read, by settings of a run; a value that says nothing
     "isbi": ("hold_out", "invert"),
     "ctc": ("hold_out", "field_of_interest"),
     "dsb2018": ("hold_out",),
-    "folder": ("hold_out", "invert", "labels", "classes"),
+    "folder": ("hold_out", "invert", "labels", "classes", "void"),
     "synthetic": (),
 }
 SIGNS = {  # files that only one kind of folder has

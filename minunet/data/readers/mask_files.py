@@ -16,6 +16,7 @@ class Mask(NamedTuple):
     values: np.ndarray  # (H, W) integers; a colour is 65536 R + 256 G + B
     is_colour: bool
     palette: np.ndarray | None  # (256,) the colour of each value, if the file has a palette with colours
+    known: np.ndarray | None = None  # (H, W) bool, False where the value means nothing, see `void.py`; None: all known
 
 
 def read_mask(path) -> Mask:

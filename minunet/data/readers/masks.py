@@ -16,7 +16,7 @@ import numpy as np
 import scipy  # scipy.ndimage is loaded at its first use
 
 from minunet.data.readers.mask_files import Mask
-from minunet.data.readers.mask_values import are_mostly_rare, listed, value_counts
+from minunet.data.readers.mask_values import are_mostly_rare, listed, named, share, value_counts
 from minunet.data.readers.shared import as_int32
 from minunet.errors import InputError
 
@@ -46,7 +46,8 @@ def meaning_of(masks: dict[str, Mask], labels: str, where) -> str:
     answers = [ANSWERS[name] for name in ANSWERS if name != "classes" or not are_mostly_rare(counts)]
     raise InputError(
         f"{where}: expected masks of two values, or of {MANY} and more cells with a number each, got "
-        f"{listed(counts, has_colours)}; say what they mean: {', '.join(answers[:-1])} or {answers[-1]}"
+        f"{listed(counts, has_colours, palette_of_all(masks))}; say what they mean: {', '.join(answers[:-1])} or "
+        f"{answers[-1]}{'; void=VALUE leaves out a value of no class' if len(answers) == len(ANSWERS) else ''}"
     )
 
 
@@ -69,7 +70,7 @@ def _are_numbered(masks: dict[str, Mask]) -> bool:
 
 
 def as_binary(masks: dict[str, Mask], invert: bool) -> tuple[dict[str, np.ndarray], str]:
-    """Return 1 for cell and 0 for background, uint8, (H, W) each, and a note if more than two values were cut."""
+    """Return 1 for cell and 0 for background, uint8, (H, W) each, and a note which is which."""
     if _are_numbered(masks):
         raise InputError("expected binary masks, got a number for each cell; labels=instances reads them")
     heights = _brightness(masks)
@@ -83,8 +84,26 @@ def as_binary(masks: dict[str, Mask], invert: bool) -> tuple[dict[str, np.ndarra
                 f"values from {height.min()} to {height.max()}; save all masks with the same two values"
             )
         cells[name] = ((height > middle) != invert).astype(np.uint8)
-    count = len(value_counts(masks))
-    return cells, f"masks of {count} values, cut at {middle:g}" if count > 2 else ""
+    return cells, _which_is_cell(masks, cells, middle, invert)
+
+
+def _which_is_cell(masks: dict[str, Mask], cells: dict[str, np.ndarray], middle: float, invert: bool) -> str:
+    """Return a note on which values became cell, and how many pixels that are."""
+    are_colours = any(mask.is_colour for mask in masks.values())
+    counts = value_counts(in_colours(masks) if are_colours else masks)
+    known = [plane if masks[name].known is None else plane[masks[name].known] for name, plane in cells.items()]
+    of_pixels = f"({share(sum(map(np.count_nonzero, known)), sum(plane.size for plane in known))} of pixels)"
+    how = "as `invert` says" if invert else "`invert` swaps them"
+    if len(counts) > 2:
+        side, other = ("below", "above") if invert else ("above", "below")
+        return (
+            f"masks of {len(counts)} values, cut at {middle:g}: {side} is cell {of_pixels}, {other} background; {how}"
+        )
+    if len(counts) < 2:
+        return ""
+    low, high = sorted(counts, key=lambda value: (_sum(value), value) if are_colours else value)
+    cell, other = (named(value, are_colours) for value in ((low, high) if invert else (high, low)))
+    return f"{cell} is cell {of_pixels}, {other} background; {how}"
 
 
 def as_instances(masks: dict[str, Mask], as_components: bool) -> dict[str, np.ndarray]:
@@ -137,5 +156,13 @@ def in_colours(masks: dict[str, Mask]) -> dict[str, Mask]:
             if values.min() < 0 or values.max() > 255:
                 raise InputError(f"mask of {name}: expected colours as in other masks, got grey of more than 8 bits")
             values = values.astype(np.int64) * 0x10101
-        colours[name] = Mask(values, True, None)
+        colours[name] = Mask(values, True, None, mask.known)
     return colours
+
+
+def palette_of_all(masks: dict[str, Mask]) -> np.ndarray | None:
+    """Return the palette that all masks have, if they have one; greys, as of a mask that is all black, fit any."""
+    palettes = [mask.palette for mask in masks.values() if mask.palette is not None]
+    if not palettes or any(mask.is_colour for mask in masks.values()):
+        return None
+    return palettes[0] if all(np.array_equal(palettes[0], palette) for palette in palettes) else None

@@ -12,6 +12,8 @@ from minunet.errors import InputError
 def existing_folder(directory: str | Path, layout: str) -> Path:
     """Return the folder as a path; raise InputError, saying what it should hold, if there is none."""
     directory = Path(directory)
+    if directory.exists() and not directory.is_dir():
+        raise InputError(f"expected a folder with {layout}, got the file {directory}; name the folder that holds them")
     if not directory.is_dir():
         raise InputError(f"expected a folder with {layout}, found no folder {directory}; check the path")
     return directory
