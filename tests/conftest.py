@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from cells_on_disk import write_cells
 from on_device import move_the_layers_to_the_device
+from threadpoolctl import threadpool_limits
 
 from minunet import flatten, init_unet
 from minunet.cli.main import main
@@ -21,10 +22,12 @@ REAL_DATA = Path(os.environ.get("MINUNET_DATA") or Path(__file__).parents[2] / "
 def pytest_configure():
     """Let BLAS have one thread in each process: the tests run in several, which would wait for each other's threads.
 
-    The processes of pytest-xdist, and those that tests start, take it from the environment.
+    The processes of pytest-xdist, and those that tests start, take it from the environment. This one, which runs the
+    tests itself with -n 0, has loaded NumPy by now.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    threadpool_limits(1, "blas")
 
 
 def pytest_runtest_setup(item):
