@@ -181,9 +181,16 @@ def weights_of_run(config: Config, samples: list[Sample], folder: Path) -> list[
     return weights
 
 
-def write_evaluation(samples, probabilities, folder: Path, threshold: float = 0.5, split: float = SPLIT) -> dict:
+def write_evaluation(
+    samples,
+    probabilities,
+    folder: Path,
+    threshold: float = 0.5,
+    split: float = SPLIT,
+    binary: bool = False,
+) -> dict:
     """Write metrics.json, predictions.png and contact_sheet.png; return the evaluation, as from `evaluate`."""
-    evaluation = evaluate(samples, probabilities, progress=True, threshold=threshold, split=split)
+    evaluation = evaluate(samples, probabilities, True, threshold, split, binary)
     write_json(folder / "metrics.json", _without_nan(evaluation))
     plot_predictions(samples, probabilities, folder / "predictions.png", threshold=threshold)
     errors = [row["pixel_error"] for row in evaluation["images"]]
