@@ -31,7 +31,10 @@ def measure_and_save(run: Run, dataset: Dataset, folder: Path) -> None:
     run = run._replace(threshold=threshold.threshold, split=split.split)
     run_folder.save_run(run, folder)
     if samples:
-        print_line(table(run_folder.write_evaluation(samples, probabilities, folder, run.threshold, run.split)))
+        evaluation = run_folder.write_evaluation(
+            samples, probabilities, folder, run.threshold, run.split, values=dataset.classes
+        )
+        print_line(table(evaluation))
     print_line(threshold.in_words(images))
     print_line(split.in_words(images))
     pictures = [folder / "contact_sheet.png"] if samples else []

@@ -83,11 +83,11 @@ def evaluate(
     -------
     evaluation : dict
         `images` has one row per sample: its name and its measures. A measure is NaN if the truth has no cell to compare
-        with; such an image is left out of the mean. `best_over_thresholds` is for all images together, and of
-        connected components, as in the EM challenge, at its thresholds or the given one; see the function of that name. With more than two classes,
-        `classes` has a row for each, over all images: see `class_measures`; `pixel_error` and `majority_pixel_error`
-        are then the shares of pixels whose class is wrong, and all other measures are of cell, of any class, against
-        background.
+        with; such an image is left out of the mean. `best_over_thresholds` is for all images together, at the EM
+        challenge's thresholds or the given one, and of connected components, as there; see the function of that name.
+        With more than two classes, `classes` has a row for each, over all images: see `class_measures`; `pixel_error`
+        and `majority_pixel_error` are then the shares of pixels whose class is wrong, and all other measures are of
+        cell, of any class, against background.
     """
     samples, probabilities = _checked(samples, probabilities)
     check_split(split)

@@ -18,6 +18,7 @@ from minunet.gpu import allow_tf32_if_asked
 from minunet.metrics.evaluation import evaluate
 from minunet.metrics.touching import SPLIT
 from minunet.network.trained.checkpoint import load_checkpoint, save_checkpoint
+from minunet.pictures.classes import class_names
 from minunet.pictures.contact_sheet import plot_contact_sheet
 from minunet.pictures.curves import plot_curves
 from minunet.pictures.predictions import plot_predictions
@@ -188,13 +189,18 @@ def write_evaluation(
     threshold: float = 0.5,
     split: float = SPLIT,
     binary: bool = False,
+    values: str | None = None,
 ) -> dict:
-    """Write metrics.json, predictions.png and contact_sheet.png; return the evaluation, as from `evaluate`."""
+    """Write metrics.json, predictions.png and contact_sheet.png; return the evaluation, as from `evaluate`.
+
+    `values` are those of the masks that are class 0, 1, ..., as in `Dataset.classes`.
+    """
     evaluation = evaluate(samples, probabilities, True, threshold, split, binary)
     write_json(folder / "metrics.json", _without_nan(evaluation))
-    plot_predictions(samples, probabilities, folder / "predictions.png", threshold=threshold)
+    names = class_names(len(evaluation["classes"]), values) if "classes" in evaluation else None
+    plot_predictions(samples, probabilities, folder / "predictions.png", threshold=threshold, names=names)
     errors = [row["pixel_error"] for row in evaluation["images"]]
-    plot_contact_sheet(samples, probabilities, errors, folder / "contact_sheet.png", threshold=threshold)
+    plot_contact_sheet(samples, probabilities, errors, folder / "contact_sheet.png", threshold=threshold, names=names)
     return evaluation
 
 
