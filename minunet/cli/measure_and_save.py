@@ -29,7 +29,7 @@ def measure_and_save(run: Run, dataset: Dataset, folder: Path) -> None:
     threshold = choose_threshold(samples or chosen, probabilities)
     split = choose_split(samples or chosen, probabilities, threshold.threshold)
     run = run._replace(threshold=threshold.threshold, split=split.split)
-    run_folder.save_run(run, folder)
+    run_folder.save_run(run, folder, samples)
     if samples:
         evaluation = run_folder.write_evaluation(
             samples, probabilities, folder, run.threshold, run.split, values=dataset.classes

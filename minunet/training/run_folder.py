@@ -5,7 +5,7 @@ import csv
 import itertools
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ from minunet.training.folder_lock import LOCK, locked
 from minunet.training.health import check_network
 from minunet.training.stored_run import COLUMNS, check_stored_run
 from minunet.training.train import Run
+from minunet.training.validation import what_is_validated
 
 
 def check_out(out: str | None) -> None:
@@ -119,8 +120,10 @@ def _make_numbered(stem: str) -> Path:
     raise AssertionError("the numbers never end")
 
 
-def save_run(run: Run, folder: Path) -> None:
+def save_run(run: Run, folder: Path, held_out: Sequence[Sample] = ()) -> None:
     """Write config, checkpoint, log and curves; each file is replaced whole, so a crash leaves the old one.
+
+    The label of the curves says which part of the held-out images the validation errors are of.
 
     The checkpoint holds the log, too: a run goes on from there, whatever else was written.
 
@@ -141,7 +144,8 @@ def save_run(run: Run, folder: Path) -> None:
     write_json(folder / "config.json", config)
     replace_atomically(folder / "log.csv", lambda path: _write_log(run.history, path))
     if run.history:
-        plot_curves(run.history, folder / "curves.png")
+        validated = what_is_validated(run.config, run.history, list(held_out))
+        plot_curves(run.history, folder / "curves.png", validated)
 
 
 def resume_run(folder: Path, **changes) -> Run:

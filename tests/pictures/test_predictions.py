@@ -42,6 +42,22 @@ def test_curves_are_drawn_before_and_after_the_first_validation(tmp_path):
     assert (early != late).any()
 
 
+@pytest.mark.parametrize(
+    ("options", "label"),
+    [
+        ({}, "pixel error, held-out images"),
+        ({"images": "windows in 4 of 20 held-out images"}, "pixel error\nwindows in 4 of 20 held-out images"),
+    ],
+)
+def test_the_label_of_the_curves_says_what_they_are_of(tmp_path, monkeypatch, options, label):
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **_: figures.append(figure) or Path(path).touch())
+    plot_curves([{"step": 1, "loss": 1.0}], tmp_path / "curves.png", **options)
+    assert figures[0].axes[1].get_ylabel() == label
+    figures[0].draw_without_rendering()
+    assert figures[0].axes[1].yaxis.label.get_window_extent().height < figures[0].axes[1].bbox.height
+
+
 def test_predictions_have_a_row_a_sample_for_grey_and_colour(tmp_path, rng):
     labels = (rng.random((20, 30)) > 0.5).astype(np.uint8)
     samples = [Sample(f"s{i}", rng.random((C, 20, 30)), labels, None) for i, C in enumerate((1, 3, 1, 1))]
