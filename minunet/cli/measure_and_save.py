@@ -9,6 +9,7 @@ from minunet.metrics.chosen_threshold import choose_threshold
 from minunet.metrics.table import table
 from minunet.prediction.predict import predict_samples
 from minunet.training import run_folder
+from minunet.training.health import if_no_better
 from minunet.training.train import Run
 from minunet.training.validation import predict_part, prediction_tile
 
@@ -35,6 +36,8 @@ def measure_and_save(run: Run, dataset: Dataset, folder: Path) -> None:
             samples, probabilities, folder, run.threshold, run.split, values=dataset.classes
         )
         print_line(table(evaluation))
+        if line := if_no_better(run, evaluation["pixel_error"], evaluation["majority_pixel_error"]):
+            print_line(line.replace("learning_rate=", "--learning-rate "))
     print_line(threshold.in_words(images))
     print_line(split.in_words(images))
     pictures = [folder / "contact_sheet.png"] if samples else []
