@@ -38,7 +38,8 @@ def measure_and_save(run: Run, dataset: Dataset, folder: Path) -> None:
         print_line(table(evaluation))
         if line := if_no_better(run, evaluation["pixel_error"], evaluation["majority_pixel_error"]):
             print_line(line.replace("learning_rate=", "--learning-rate "))
-    print_line(threshold.in_words(images))
+    of_many = f"threshold {threshold.threshold:g}: of more than two classes the most probable one is taken"
+    print_line(threshold.in_words(images) if dataset.num_classes == 2 else of_many)
     print_line(split.in_words(images))
     pictures = [folder / "contact_sheet.png"] if samples else []
     print_line(f"look at {' and '.join(map(str, [*pictures, folder / 'curves.png']))}")

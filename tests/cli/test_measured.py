@@ -132,4 +132,7 @@ def test_a_class_that_no_training_image_has_is_told(tmp_path, capsys):
         Image.fromarray(mask).save(path)
     words = ["train", "--data", f"folder:{folder}", "--labels", "classes", *SMALL, "--out", str(tmp_path / "run")]
     assert main(words) == 0
-    assert "warning: no training image has a pixel of class 2, which held-out images have" in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert "warning: no training image has a pixel of class 2, which held-out images have" in err
+    assert "\nthreshold 0.5: of more than two classes the most probable one is taken\n" in out
+    assert "pixel_error counts pixels of a wrong class" in out
