@@ -87,7 +87,13 @@ def run(options) -> int:
         warn_of_foreign("evaluate", [(sample.name, sample.image) for sample in dataset.validation], network)
         probabilities = _predict(network, dataset.validation, options)
         evaluation = run_folder.write_evaluation(
-            dataset.validation, probabilities, folder, network.threshold, network.split
+            dataset.validation,
+            probabilities,
+            folder,
+            network.threshold,
+            network.split,
+            binary=dataset.num_classes == 2,
+            values=dataset.classes,
         )
     print_line(table(evaluation))
     of_threshold, of_split = (

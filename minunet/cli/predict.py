@@ -4,6 +4,8 @@ import argparse
 import functools
 from pathlib import Path
 
+import numpy as np
+
 from minunet.cli.messages import print_error
 from minunet.cli.predict_files import predict_and_write, readable_images
 from minunet.cli.predict_folder import check_out, folder_for
@@ -21,6 +23,7 @@ from minunet.cli.shared_options import (
 )
 from minunet.errors import InputError
 from minunet.files import remove_unfinished
+from minunet.metrics.cells import SPECK, check_min_area
 from minunet.network.trained import Network, load_network
 from minunet.prediction.checks import check_tile
 from minunet.scale.cluster import connected
@@ -28,6 +31,7 @@ from minunet.scale.many_images import predict_images
 
 EXAMPLE = "minunet predict cells.png, or minunet predict runs/mine cells.png --rotations 8"
 NETWORKS = {".npz", ".pt", ".pth", ".ckpt", ".h5", ".hdf5", ".keras", ".onnx", ".pb", ".pkl", ".safetensors", ".tflite"}
+MANY = 0.1  # of the cells
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -57,6 +61,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add_prediction_options(command)
     add_threshold_option(command)
     add_split_option(command)
+    min_area = "leave out cells of fewer pixels, in NAME_cells.tif, NAME_overlay.png and NAME_cells.csv; default 0"
+    command.add_argument("--min-area", type=int, default=0, metavar="PIXELS", help=min_area)
     add_scheduler_option(command)
     add_block_option(command)
 
@@ -65,6 +71,7 @@ def run(options) -> int:
     """Write the results of each image; return 1 if some images could not be read."""
     name, paths = network_and_images(options.files)
     network = as_asked(load_network(name), options)
+    check_min_area(options.min_area)
     if is_slide(paths, options.out or ""):
         return run_on_slide(paths, network, options)
     if options.tile is not None:
@@ -74,7 +81,9 @@ def run(options) -> int:
     check_out(options.out, pages)
     kinds = [*(options.only or ALWAYS), *([options.probabilities] if options.probabilities else [])]
     images = readable_images(names, network, options, errors, kinds)
+    areas: list[np.ndarray] = []
     choices = {"tile": options.tile, "rotations": options.rotations, "kinds": kinds}
+    choices |= {"min_area": options.min_area, "areas": areas}
     with folder_for(options.out, pages) as folder:
         for subfolder in {(folder / page).parent for page in pages} - {folder}:
             remove_unfinished(subfolder)
@@ -90,6 +99,8 @@ def run(options) -> int:
         raise InputError(f"expected an image that can be predicted, got none among {len(names)} files; see above")
     if OF_CELLS.intersection(kinds):
         print_error(how_cells_are_found(name, network))
+        if line := if_many_specks(np.concatenate(areas)):
+            print_error(f"minunet predict: {line}")
     if errors:
         print_error(f"minunet predict: {len(errors)} of {len(names)} files left out, see above")
     return 1 if errors else 0
@@ -119,6 +130,17 @@ def network_and_images(files: list[str]) -> tuple[str, list[str]]:
     if len(files) == 1:
         raise InputError(f"expected images after the checkpoint, got only {files[0]}; name at least one image")
     return first, files[1:]
+
+
+def if_many_specks(areas: np.ndarray) -> str | None:
+    """Return a line if more than MANY of the cells are specks, else None."""
+    specks = np.count_nonzero(areas <= SPECK)
+    if specks <= MANY * len(areas):
+        return None
+    return (
+        f"{specks} of {len(areas)} cells have {SPECK} pixels or fewer; --min-area {SPECK + 1} leaves them out, and a "
+        "larger number more"
+    )
 
 
 def how_cells_are_found(name: str, network: Network) -> str:

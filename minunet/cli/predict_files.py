@@ -130,9 +130,13 @@ def predict_and_write(
     predict_all=WITH_BAR,
     *,
     kinds: Collection[str] = ALWAYS,
+    min_area: int = 0,
+    areas: list[np.ndarray] | None = None,
     **options,
 ) -> int:
     """Write the results of each image, of these kinds, and print their paths; return how many images there were.
+
+    Cells of fewer pixels than `min_area` are left out; the areas of each image's other cells go to `areas`.
 
     ``predict_all(network, images, **options)`` yields the probabilities of each, with options as for `predict`.
     """
@@ -149,7 +153,9 @@ def predict_and_write(
         name, image = waiting.pop(0)
         paths = result_paths(folder, name, kinds)
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        write_results(paths, name, image, probabilities, network.threshold, network.split)
+        found = write_results(paths, name, image, probabilities, network.threshold, network.split, min_area)
+        if areas is not None:
+            areas.append(found)
         print_line(" ".join(map(str, paths.values())))
         count += 1
         del image, probabilities  # before the next image is read

@@ -19,7 +19,7 @@ from PIL import Image
 
 from minunet.errors import InputError
 from minunet.files import replace_atomically
-from minunet.metrics.cells import classes_of, label_classes, measure_cells
+from minunet.metrics.cells import areas_of, classes_of, label_classes, measure_cells, without_small
 from minunet.metrics.touching import SPLIT
 from minunet.pictures.overlay import overlay
 from minunet.prediction.checks import slices_of_rows
@@ -62,8 +62,9 @@ def write_results(
     probabilities: np.ndarray,
     threshold: float = 0.5,
     split: float = SPLIT,
-) -> None:
-    """Write results, each whole or not at all.
+    min_area: int = 0,
+) -> np.ndarray:
+    """Write results, each whole or not at all; return the area of each cell, of none if no cells are asked for.
 
     Parameters
     ----------
@@ -76,6 +77,8 @@ def write_results(
         A pixel is cell where the probability of cell is above it.
     split : float
         By how much it falls between two cells that touch; see `label_cells`.
+    min_area : int
+        Cells of fewer pixels are left out.
 
     Raises
     ------
@@ -92,13 +95,15 @@ def write_results(
     if "npy" in paths:
         replace_atomically(paths["npy"], lambda temporary: np.save(temporary, probabilities))
     if not {"classes", *OF_CELLS} & paths.keys():
-        return
+        return np.empty(0, np.int64)
     classes = classes_of(probabilities, threshold)
     if "classes" in paths:
         _write_png(paths["classes"], _classes_picture(classes, len(probabilities)))
-    if OF_CELLS & paths.keys():
-        labels = label_classes(classes, probabilities, threshold, split)
-        _write_cells(paths, name, image, labels, classes, with_class=len(probabilities) > 2)
+    if not OF_CELLS & paths.keys():
+        return np.empty(0, np.int64)
+    labels = without_small(label_classes(classes, probabilities, threshold, split), min_area)
+    _write_cells(paths, name, image, labels, classes, with_class=len(probabilities) > 2)
+    return areas_of(labels)
 
 
 def _write_cells(paths: dict[str, Path], name: str, image, labels, classes, with_class: bool) -> None:

@@ -49,6 +49,8 @@ def run_on_slide(paths: list[str], network: Network, options) -> int:
         raise InputError(f"a slide is predicted without rotations, got --rotations {options.rotations}; leave it out")
     if options.split not in (None, 1):
         raise InputError(f"a slide's cells are not split where they touch, got --split {options.split}; leave it out")
+    if options.min_area:
+        raise InputError(f"a slide's cells stay whatever their size, got --min-area {options.min_area}; leave it out")
     check_range("--block", options.block, 1, LARGEST_TILE)
     if options.tile is not None:
         check_tile(options.tile, len(network.params["encode"]))

@@ -114,7 +114,7 @@ def _train(run: Run, dataset: Dataset, folder: Path, stop: Stop, ranks: Ranks) -
         )
     weights = run_folder.weights_of_run(run.config, dataset.train, folder)
     with name_a_tile_that_fits(run.config, dataset):
-        train_and_save(run, dataset, weights, lambda: run_folder.save_run(run, folder), stop, ranks)
+        train_and_save(run, dataset, weights, lambda: run_folder.save_run(run, folder, dataset.validation), stop, ranks)
 
 
 def _warn_of_absent_classes(dataset: Dataset) -> None:

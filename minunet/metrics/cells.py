@@ -1,14 +1,20 @@
 """The cells of a prediction: one number for each, and how large, how bright and where each is."""
 
+from typing import Any
+
 import numpy as np
 import scipy  # scipy.ndimage is loaded at its first use
 
-from minunet.backend import array_module, as_array, check_finite, check_same_device, to_host
+from minunet.backend import array_module, as_array, check_finite, check_same_device, is_whole_number, to_host
 from minunet.errors import InputError, shown
 from minunet.metrics.touching import SPLIT, check_split, split_touching, strips
 
+SPECK = 5  # pixels: what has no more is hardly a cell
 
-def label_cells(probabilities: np.ndarray, threshold: float = 0.5, split: float = SPLIT) -> np.ndarray:
+
+def label_cells(
+    probabilities: np.ndarray, threshold: float = 0.5, split: float = SPLIT, min_area: int = 0
+) -> np.ndarray:
     """Return one number per cell, 1, 2, ..., and 0 for background: int32, (H, W).
 
     The pixels whose probability of cell is above the threshold make 4-connected components; one in which the
@@ -23,13 +29,48 @@ def label_cells(probabilities: np.ndarray, threshold: float = 0.5, split: float 
         From 0 to 1.
     split : float
         Above 0; 1 splits nothing: a cell is a component.
+    min_area : int
+        Cells of fewer pixels are left out, and the others are numbered anew.
 
     Raises
     ------
     InputError
         If there are other shapes, or values below 0 or above 1.
     """
-    return label_classes(classes_of(probabilities, threshold), probabilities, threshold, split)
+    check_min_area(min_area)
+    return without_small(label_classes(classes_of(probabilities, threshold), probabilities, threshold, split), min_area)
+
+
+def check_min_area(min_area: Any) -> None:
+    """Raise InputError unless this is a number of pixels below which a cell is left out."""
+    if not is_whole_number(min_area) or min_area < 0:
+        raise InputError(
+            f"min_area must be a whole number of pixels, at least 0, got {shown(min_area)}; 0 leaves out no cell"
+        )
+
+
+def areas_of(labels: np.ndarray) -> np.ndarray:
+    """Return the pixels of cell 1, 2, ..., int64."""
+    labels = to_host(labels)
+    areas = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
+    for rows in strips(labels):
+        areas += np.bincount(labels[rows].ravel(), minlength=len(areas))
+    return areas[1:]
+
+
+def without_small(labels: np.ndarray, min_area: int) -> np.ndarray:
+    """Return labels (H, W) without the cells of fewer pixels, the others numbered 1, 2, ... in the same order.
+
+    On the CPU it is the same array, which takes no memory.
+    """
+    if min_area <= 1:
+        return labels
+    xp, labels = array_module(labels), to_host(labels)
+    stays = areas_of(labels) >= min_area
+    number = np.concatenate([[0], np.where(stays, np.cumsum(stays), 0)]).astype(labels.dtype)
+    for rows in strips(labels):
+        labels[rows] = number[labels[rows]]
+    return xp.asarray(labels)
 
 
 def classes_of(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray:

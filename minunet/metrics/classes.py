@@ -1,8 +1,15 @@
-"""Measures of each class, where there are more than two: all images count together, pixel by pixel.
+"""Measures of classes, where there are more than two, pixel by pixel.
 
-iou          TP / (TP + FP + FN)
-dice         2 TP / (2 TP + FP + FN)
-pixel_error  (FP + FN) / all pixels
+Of each class, all images together:
+
+    iou          TP / (TP + FP + FN)
+    dice         2 TP / (2 TP + FP + FN)
+    pixel_error  (FP + FN) / all pixels
+
+Of an image, all classes together:
+
+    pixel_error           share of pixels whose class is wrong
+    majority_pixel_error  that of giving every pixel the most common class
 """
 
 import math
@@ -11,6 +18,8 @@ import numpy as np
 
 from minunet.backend import as_array, to_host
 from minunet.data.sample import Sample
+from minunet.errors import InputError
+from minunet.metrics.touching import strips
 
 
 def class_measures(samples: list[Sample], proposals: list[np.ndarray], K: int) -> list[dict]:
@@ -19,13 +28,41 @@ def class_measures(samples: list[Sample], proposals: list[np.ndarray], K: int) -
     A proposal (H, W) has the class of each pixel, as from `classes_of`. Pixels whose truth is not known are left out.
     IoU and Dice of a class that neither the truth nor the proposals have are NaN.
     """
-    counts = np.zeros((K, K), np.int64)  # pixels of class i in the truth and j in the proposal
-    for sample, classes in zip(samples, proposals, strict=True):
-        known = np.ones(sample.labels.shape, bool) if sample.known is None else to_host(sample.known)
-        truth, proposal = to_host(as_array(sample.labels, "labels")), to_host(classes)
-        pairs = truth[known].astype(np.int64) * K + proposal[known]
-        counts += np.bincount(pairs, minlength=K * K).reshape(K, K)
-    return [_row(k, counts) for k in range(K)]
+    counts = sum(confusion(sample, proposal, K) for sample, proposal in zip(samples, proposals, strict=True))
+    return [_row(k, np.asarray(counts)) for k in range(K)]
+
+
+def confusion(sample: Sample, proposal: np.ndarray, K: int) -> np.ndarray:
+    """Return how many pixels are of class i in the truth and j in the proposal (H, W): int64, (K, K).
+
+    Pixels whose truth is not known are left out.
+
+    Raises
+    ------
+    InputError
+        If no pixel is known, or the truth has a class K or above.
+    """
+    truth, found = to_host(as_array(sample.labels, "labels")), to_host(proposal)
+    known = None if sample.known is None else to_host(sample.known)
+    if truth.max() >= K:
+        raise InputError(f"labels must be below {K}, as the probabilities are of {K} classes, got {truth.max()}")
+    counts = np.zeros((K, K), np.int64)
+    for rows in strips(truth):
+        inside = ... if known is None else known[rows]
+        pairs = truth[rows][inside].astype(np.int64) * K + found[rows][inside]
+        counts += np.bincount(pairs.ravel(), minlength=K * K).reshape(K, K)
+    if not counts.any():
+        raise InputError("known must be True at one pixel at least, got none; leave the image out")
+    return counts
+
+
+def class_errors(counts: np.ndarray) -> dict[str, float]:
+    """Return pixel_error and majority_pixel_error of an image, from its `confusion`."""
+    total = int(counts.sum())
+    return {
+        "pixel_error": (total - int(np.trace(counts))) / total,
+        "majority_pixel_error": (total - int(counts.sum(axis=1).max())) / total,
+    }
 
 
 def _row(k: int, counts: np.ndarray) -> dict:

@@ -3,6 +3,7 @@
 import math
 
 from minunet.data.sample import shortened
+from minunet.metrics.thresholds import THRESHOLDS
 
 HEADINGS = {  # over two lines where the name is long
     "pixel_error": ("pixel_", "error"),
@@ -27,11 +28,17 @@ def table(evaluation: dict) -> str:
     if "seg" in names:
         parts[0] += "\nseg in the row mean is over the cells of all images, as in the Cell Tracking Challenge"
     if "classes" in evaluation:
+        parts[0] += "\npixel_error counts pixels of a wrong class; the other measures are of cell, of any class, "
+        parts[0] += "against background"
         parts.append(_aligned(_class_lines(evaluation["classes"])))
     best = _aligned(_threshold_lines(evaluation["best_over_thresholds"]))
     best += "\nthese are of the thresholds 0, 0.1, ..., 0.9"
+    if (threshold := evaluation.get("threshold", THRESHOLDS[0])) not in THRESHOLDS:
+        best += f" and {threshold:g}"
     if evaluation.get("split", 1) < 1:
         best += " and of connected pieces, as in the EM challenge"
+    if "classes" in evaluation:
+        best += "\nhere pixel_error, too, is of cell against background"
     return "\n\n".join([*parts, best])
 
 
@@ -43,8 +50,12 @@ def _class_lines(rows: list[dict]) -> list[list[str]]:
 def _threshold_lines(best: dict) -> list[list[str]]:
     lines = [["best over thresholds", "mean", "threshold"]]
     for name, found in best.items():
-        lines.append([name, _shown("score", found), f"{found['threshold']:.1f}"])
+        lines.append([name, _shown("score", found), _threshold(found["threshold"])])
     return lines
+
+
+def _threshold(value: float) -> str:
+    return f"{value:.1f}" if value in THRESHOLDS else f"{value:g}"
 
 
 def _shown(name: str, values: dict) -> str:

@@ -8,6 +8,7 @@ At a threshold t, the probability p of cell is turned into cells in two ways:
 Plain scores depend on how broad the predicted borders are, thinned scores do not.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ def best_over_thresholds(
     progress: bool = False,
     with_seg: bool = False,
     seg_truths: list[np.ndarray] | None = None,
+    thresholds: Sequence[float] = THRESHOLDS,
 ) -> dict[str, dict[str, float]]:
     """Return the best mean over the images of each score, and its threshold.
 
@@ -50,6 +52,8 @@ def best_over_thresholds(
         over the cells of all images together, and over all pixels, known or not, as in the Cell Tracking Challenge.
     seg_truths : integer arrays, (H, W) each, optional
         The cells for SEG, where they are not those of `truths`, which may be cut apart where they touch.
+    thresholds : numbers
+        Those that are tried, the lowest first.
 
     Returns
     -------
@@ -75,16 +79,16 @@ def best_over_thresholds(
     options: dict[str, Any] = {"desc": "trying thresholds", "unit": "image", "disable": None if progress else True}
     images_with_bar = ProgressBar(images, leave=False, **options)
     scores = [
-        [_scores(truth, p, known, threshold, cells) for threshold in THRESHOLDS]
+        [_scores(truth, p, known, threshold, cells) for threshold in thresholds]
         for truth, p, known, cells in images_with_bar
     ]
     cell_counts = [cell_count(cells) for cells in seg_cells] if with_seg else []
     best = {}
     for name in scores[0][0]:
-        columns = [[rows[t][name] for rows in scores] for t in range(len(THRESHOLDS))]
+        columns = [[rows[t][name] for rows in scores] for t in range(len(thresholds))]
         by_threshold = [pooled_seg(c, cell_counts) if name == "seg" else mean_of_numbers(c) for c in columns]
         t = int(np.argmin(by_threshold) if name in SMALLEST_IS_BEST else np.argmax(by_threshold))
-        best[name] = {"score": by_threshold[t], "threshold": THRESHOLDS[t]}
+        best[name] = {"score": by_threshold[t], "threshold": thresholds[t]}
     return best
 
 

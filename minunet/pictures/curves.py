@@ -7,9 +7,14 @@ import numpy as np
 from minunet.files import replace_atomically
 from minunet.pictures.colours import MISS
 
+LONG = 20  # characters, which begin a line of their own
 
-def plot_curves(history: list[dict], path: str | Path) -> None:
-    """Draw the loss over the steps, smoothed, and below it the pixel error on the held-out images."""
+
+def plot_curves(history: list[dict], path: str | Path, images: str = "held-out images") -> None:
+    """Draw the loss over the steps, smoothed, and below it the pixel error on the held-out images.
+
+    `images` says on what part of them, if not on all.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 6), layout="constrained")
@@ -28,7 +33,7 @@ def plot_curves(history: list[dict], path: str | Path) -> None:
     error_axes.plot(validated_steps, majority, "--", color="0.5", label="majority class")
     error_axes.set_ylim(bottom=0)
     error_axes.set_xlabel("step")
-    error_axes.set_ylabel("pixel error, held-out images")
+    error_axes.set_ylabel(f"pixel error, {images}" if len(images) < LONG else f"pixel error\n{images}")
     error_axes.legend()
     replace_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
 

@@ -5,7 +5,8 @@ explodes    The loss is not finite, or above LARGEST_LOSS per unit of weight: th
             LARGEST, is named. (There is one: for such a loss, two logits must differ by 1000.)
 dead        A ReLU's output is 0 in every channel and pixel. No gradient passes, so it stays so.
 collapsed   Every pixel is called the same class, although there are several; or the network is in another way no
-            better than the majority class. That may be so at first, so it is said when a run is half over.
+            better than the majority class. That may be so at first, so it is said when a run is half over, from
+            MIN_STEPS on, and at its end.
 """
 
 import math
@@ -108,15 +109,16 @@ def warn_if_stuck(run: "Run", dataset: Dataset, half_over: bool) -> bool:
     """
     images = f"{'held-out' if dataset.validation else 'training'} images"
     dead, called, true = _look_at(run, (dataset.validation or dataset.train)[:IMAGES])
-    step, row, lower = len(run.history), run.history[-1], lower_learning_rate(run.config)
+    step, row = len(run.history), run.history[-1]
+    lower, other = lower_learning_rate(run.config), other_learning_rate(run.config)
     is_late = half_over and step >= MIN_STEPS
     if dead:
         what = f"{dead[0]} is dead: its output is 0 everywhere in {images}, so no gradient passes; start again: {lower}"
     elif is_late and len(called) == 1 and len(true) > 1:
-        what = f"every pixel of {images} is called class {called.pop()}; train for more steps, or {lower}"
+        what = f"every pixel of {images} is called class {called.pop()}; train for more steps, or {other}"
     elif is_late and dataset.validation and row["validation_error"] >= row["majority_error"]:
         errors = "{validation_error:.3f} on held-out images, is not below the majority class's {majority_error:.3f}"
-        what = f"the pixel error, {errors.format(**row)}; train for more steps, or {lower}"
+        what = f"the pixel error, {errors.format(**row)}; train for more steps, or {other}"
     else:
         return False
     warnings.warn(f"after step {step} {what}", stacklevel=5)  # the line that called `minunet.train`
@@ -148,18 +150,47 @@ def _look_at(run: "Run", samples: list[Sample]) -> tuple[list[str], set[int], se
 def lower_learning_rate(config: Config) -> str:
     """Return, in words, the learning rate to try after a run of this configuration has diverged.
 
-    It is the usual one, or a tenth of the rate if that was not above it. With momentum M each gradient counts
-    1 / (1 - M)-fold in the end, so the rate that goes with it is in proportion to 1 - M; Adam's does not depend on M.
+    It is the usual one, or a tenth of the rate if that was not above it.
     """
-    rate, usual = peak_learning_rate(config), usual_learning_rate(config)
-    if config.optimiser == "sgd":
-        usual *= (1 - config.momentum) / (1 - Config().momentum)
-    for_momentum = f" and momentum {config.momentum:g}" if config.optimiser == "sgd" else ""
-    if rate > 1.01 * usual:
-        return (
-            f"try learning_rate={usual:.2g}, which is usual for {config.optimiser}{for_momentum}, in place of {rate:g}"
-        )
+    rate = peak_learning_rate(config)
+    if rate > 1.01 * _usual_rate(config):
+        return _try_the_usual(config)
     return f"try a tenth of the learning rate, learning_rate={rate / 10:.2g}"
+
+
+def other_learning_rate(config: Config) -> str:
+    """Return, in words, the learning rate to try after a run has learned nothing: the usual one if it was lower."""
+    is_low = peak_learning_rate(config) < 0.99 * _usual_rate(config)
+    return _try_the_usual(config) if is_low else lower_learning_rate(config)
+
+
+def _usual_rate(config: Config) -> float:
+    """Return the usual rate for this momentum.
+
+    With momentum M each gradient counts 1 / (1 - M)-fold in the end, so the rate that goes with it is in proportion to
+    1 - M; Adam's does not depend on M.
+    """
+    usual = usual_learning_rate(config)
+    return usual * (1 - config.momentum) / (1 - Config().momentum) if config.optimiser == "sgd" else usual
+
+
+def _try_the_usual(config: Config) -> str:
+    usual, rate = _usual_rate(config), peak_learning_rate(config)
+    for_momentum = f" and momentum {config.momentum:g}" if config.optimiser == "sgd" else ""
+    return f"try learning_rate={usual:.2g}, which is usual for {config.optimiser}{for_momentum}, in place of {rate:g}"
+
+
+def if_no_better(run: "Run", error: float, majority: float) -> str | None:
+    """Return a line if a run has ended with a mean pixel error that is not below the majority class's; else None."""
+    if error < majority or error == 0:
+        return None
+    what = "train for more steps"
+    if len(run.history) >= MIN_STEPS or peak_learning_rate(run.config) < 0.99 * _usual_rate(run.config):
+        what += f", or {other_learning_rate(run.config)}"
+    return (
+        f"the mean pixel error, {error:.4f}, is not below the {majority:.4f} of calling every pixel the most common "
+        f"class, so the network has learned too little: {what}"
+    )
 
 
 def _mean_weight(tiles: "list[Tile]") -> float:

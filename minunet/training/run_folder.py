@@ -5,7 +5,7 @@ import csv
 import itertools
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from minunet.gpu import allow_tf32_if_asked
 from minunet.metrics.evaluation import evaluate
 from minunet.metrics.touching import SPLIT
 from minunet.network.trained.checkpoint import load_checkpoint, save_checkpoint
+from minunet.pictures.classes import class_names
 from minunet.pictures.contact_sheet import plot_contact_sheet
 from minunet.pictures.curves import plot_curves
 from minunet.pictures.predictions import plot_predictions
@@ -27,6 +28,7 @@ from minunet.training.folder_lock import LOCK, locked
 from minunet.training.health import check_network
 from minunet.training.stored_run import COLUMNS, check_stored_run
 from minunet.training.train import Run
+from minunet.training.validation import what_is_validated
 
 
 def check_out(out: str | None) -> None:
@@ -118,8 +120,10 @@ def _make_numbered(stem: str) -> Path:
     raise AssertionError("the numbers never end")
 
 
-def save_run(run: Run, folder: Path) -> None:
+def save_run(run: Run, folder: Path, held_out: Sequence[Sample] = ()) -> None:
     """Write config, checkpoint, log and curves; each file is replaced whole, so a crash leaves the old one.
+
+    The label of the curves says which part of the held-out images the validation errors are of.
 
     The checkpoint holds the log, too: a run goes on from there, whatever else was written.
 
@@ -140,7 +144,8 @@ def save_run(run: Run, folder: Path) -> None:
     write_json(folder / "config.json", config)
     replace_atomically(folder / "log.csv", lambda path: _write_log(run.history, path))
     if run.history:
-        plot_curves(run.history, folder / "curves.png")
+        validated = what_is_validated(run.config, run.history, list(held_out))
+        plot_curves(run.history, folder / "curves.png", validated)
 
 
 def resume_run(folder: Path, **changes) -> Run:
@@ -181,13 +186,25 @@ def weights_of_run(config: Config, samples: list[Sample], folder: Path) -> list[
     return weights
 
 
-def write_evaluation(samples, probabilities, folder: Path, threshold: float = 0.5, split: float = SPLIT) -> dict:
-    """Write metrics.json, predictions.png and contact_sheet.png; return the evaluation, as from `evaluate`."""
-    evaluation = evaluate(samples, probabilities, progress=True, threshold=threshold, split=split)
+def write_evaluation(
+    samples,
+    probabilities,
+    folder: Path,
+    threshold: float = 0.5,
+    split: float = SPLIT,
+    binary: bool = False,
+    values: str | None = None,
+) -> dict:
+    """Write metrics.json, predictions.png and contact_sheet.png; return the evaluation, as from `evaluate`.
+
+    `values` are those of the masks that are class 0, 1, ..., as in `Dataset.classes`.
+    """
+    evaluation = evaluate(samples, probabilities, True, threshold, split, binary)
     write_json(folder / "metrics.json", _without_nan(evaluation))
-    plot_predictions(samples, probabilities, folder / "predictions.png", threshold=threshold)
+    names = class_names(len(evaluation["classes"]), values) if "classes" in evaluation else None
+    plot_predictions(samples, probabilities, folder / "predictions.png", threshold=threshold, names=names)
     errors = [row["pixel_error"] for row in evaluation["images"]]
-    plot_contact_sheet(samples, probabilities, errors, folder / "contact_sheet.png", threshold=threshold)
+    plot_contact_sheet(samples, probabilities, errors, folder / "contact_sheet.png", threshold=threshold, names=names)
     return evaluation
 
 

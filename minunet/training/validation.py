@@ -1,8 +1,9 @@
 """Validation during a run: the pixel error on held-out images, which takes a small share of the time.
 
 If all held-out images cost too much, a part of them is measured, and always the same: one window of each of some
-images. What is predicted costs by the pixel, forward only; a step costs STEP_COSTS times as much by the pixel of its
-tile. So the number of pixels says what a validation costs, and no clock is needed:
+images. If only a few windows can be paid for, they are smaller, so that they come from several images: images differ
+more than the places in one. What is predicted costs by the pixel, forward only; a step costs STEP_COSTS times as much
+by the pixel of its tile. So the number of pixels says what a validation costs, and no clock is needed:
 
     budget = SHARE * STEP_COSTS * tile**2 * batch * (steps before the first validation)
 
@@ -33,6 +34,9 @@ SHARE = 0.05  # of the time of a run
 STEP_COSTS = 2.5  # forward passes; 2.5 to 4.4 were measured on two cores
 LEAST = 2**16  # pixels: about one window
 SMALLEST, LARGEST = 128, 512  # pixels: the side of a window
+SMALLER = (96, 64, 48, 32)  # where there are fewer windows than FEW
+FEW = 4  # windows, or as many as there are images
+ALL = "held-out images"
 
 
 class Part(NamedTuple):
@@ -47,6 +51,13 @@ class Part(NamedTuple):
         if self.side is None:
             return f"all {images}"
         return f"windows of at most {self.side} x {self.side} pixels in {len(self.chosen)} {images}"
+
+    def in_short(self, count: int) -> str:
+        """Return the part as a few words, for the label of a curve."""
+        if self.side is None:
+            return ALL
+        windows = "windows" if len(self.chosen) > 1 else "a window"
+        return f"{windows} in {len(self.chosen)} of {count} held-out image{'s' if count > 1 else ''}"
 
 
 def prediction_tile(config: Config) -> int | None:
@@ -65,8 +76,20 @@ def part_to_measure(config: Config, history: list[dict], samples: list[Sample]) 
     side = max(SMALLEST, math.isqrt(int(budget / len(samples))) - margin)
     side = min(side, largest)
     order = np.random.default_rng([config.seed, len(samples)]).permutation(len(samples))
-    costs = np.cumsum([math.prod(min(n, side) + margin for n in samples[i].labels.shape) for i in order])
-    return Part(side, sorted(order[: max(1, np.searchsorted(costs, budget, side="right"))].tolist()))
+    chosen: list[int] = []
+    for smaller in (side, *SMALLER):
+        costs = np.cumsum([math.prod(min(n, smaller) + margin for n in samples[i].labels.shape) for i in order])
+        count = max(1, int(np.searchsorted(costs, budget, side="right")))
+        if count > len(chosen) and smaller <= side:
+            side, chosen = smaller, order[:count].tolist()
+        if len(chosen) >= min(FEW, len(samples)):
+            break
+    return Part(side, sorted(chosen))
+
+
+def what_is_validated(config: Config, history: list[dict], samples: list[Sample]) -> str:
+    """Return, in a few words, on what the validation errors in a history were measured."""
+    return part_to_measure(config, history, samples).in_short(len(samples)) if samples else ALL
 
 
 def validate(run: "Run", samples: list[Sample]) -> dict:

@@ -40,9 +40,9 @@ def test_a_run_keeps_what_its_images_look_like_and_predict_warns_of_others(finis
     stored = load_checkpoint(finished_run / "checkpoint.npz").network.statistics
     assert {"median", "brightness", "detail"} < set(stored) and {len(column) for column in stored.values()} == {3}
     assert resume_run(finished_run).network.statistics == stored
-    assert main(["predict", str(finished_run), "usual.png", "--out", "out"]) == 0
+    assert main(["predict", str(finished_run), "usual.png", "--min-area", "6", "--out", "out"]) == 0
     assert HOW.fullmatch(capsys.readouterr().err)
-    assert main(["predict", str(finished_run), "bright.png", "both.tif", "--out", "out"]) == 0
+    assert main(["predict", str(finished_run), "bright.png", "both.tif", "--min-area", "6", "--out", "out"]) == 0
     *warnings, how = capsys.readouterr().err.splitlines(keepends=True)
     assert HOW.fullmatch(how)
     for name, line in zip(["bright", "both_001"], warnings, strict=True):
@@ -86,7 +86,7 @@ def test_an_older_network_has_none_and_nothing_is_said(finished_run, images, tmp
     with np.load("old.npz") as archive:
         assert "statistics" not in json.loads(str(archive["about"]))
     assert load_network("old.npz").statistics is None
-    assert main(["predict", "old.npz", "bright.png", "--out", "out"]) == 0
+    assert main(["predict", "old.npz", "bright.png", "--min-area", "6", "--out", "out"]) == 0
     assert HOW.fullmatch(capsys.readouterr().err)
 
 

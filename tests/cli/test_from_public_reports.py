@@ -47,7 +47,9 @@ def test_files_that_windows_and_macos_leave_in_folders(train, command, cells_fol
         for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "._cell0.png"):
             (cells_folder / folder / name).write_bytes(b"\xd0\xcf\x11\xe0")
     assert train()[0] == 0
-    code, out, err = command("predict", finished_run, cells_folder / "images", "--out", tmp_path / "out")
+    code, out, err = command(
+        "predict", finished_run, cells_folder / "images", "--min-area", 6, "--out", tmp_path / "out"
+    )
     assert (code, len(out.splitlines()), len(err)) == (0, 4, 1) and "a pixel is cell above" in err[0]
 
 
@@ -55,7 +57,9 @@ def test_a_folder_that_is_called_like_an_image(train, command, cells_folder, fin
     """kawalain/stable-diffusion-webui-wd14-tagger#79."""
     (cells_folder / "images" / "forest.png").mkdir()
     assert train()[0] == 0
-    code, out, err = command("predict", finished_run, cells_folder / "images", "--out", tmp_path / "out")
+    code, out, err = command(
+        "predict", finished_run, cells_folder / "images", "--min-area", 6, "--out", tmp_path / "out"
+    )
     assert (code, len(out.splitlines()), len(err)) == (0, 4, 1) and "a pixel is cell above" in err[0]
 
 
@@ -153,7 +157,9 @@ def test_one_damaged_image_among_others(command, finished_run, cells_folder, tmp
     """cosanlab/py-feat#96: one corrupt image threw away the results of the whole batch."""
     (cells_folder / "images" / "cell1.png").write_bytes((cells_folder / "images" / "cell1.png").read_bytes()[:300])
     (cells_folder / "images" / "cell2.png").write_bytes(b"")
-    code, out, err = command("predict", finished_run, cells_folder / "images", "--out", tmp_path / "out")
+    code, out, err = command(
+        "predict", finished_run, cells_folder / "images", "--min-area", 6, "--out", tmp_path / "out"
+    )
     assert (code, len(out.splitlines()), len(err)) == (1, 2, 4)
     assert "cell1.png" in err[0] and "cell2.png" in err[1] and "2 of 4 files left out" in err[3]
     assert "a pixel is cell above" in err[2]
@@ -174,7 +180,7 @@ def test_images_of_odd_and_of_different_sizes(train, command, cells_folder, fini
             cells_folder / "masks" / f"cell{number}.png"
         )
     assert train()[0] == 0
-    code, out, _ = command("predict", finished_run, cells_folder / "images", "--out", tmp_path / "out")
+    code, out, _ = command("predict", finished_run, cells_folder / "images", "--min-area", 6, "--out", tmp_path / "out")
     assert (code, len(out.splitlines())) == (0, 4) or code == 1  # of one pixel, the contrast may be missing
 
 

@@ -102,6 +102,12 @@ def test_evaluate_reads_as_the_run_did_and_resume_holds_out_the_same(tmp_path, c
     )
     measured = json.loads((tmp_path / "test-out" / "metrics.json").read_text())["classes"]
     assert measured[1]["share"] == 0 and measured[2]["share"] == pytest.approx(share)
+    as_cells = ["--labels", "binary", "--out", str(tmp_path / "as-cells")]  # of whatever class
+    assert main(["evaluate", str(run), "--data", f"folder:{test}", *as_cells]) == 0
+    binary = json.loads((tmp_path / "as-cells" / "metrics.json").read_text())
+    assert "classes" not in binary and "wrong class" not in capsys.readouterr().out
+    best = binary["best_over_thresholds"]["pixel_error"]["score"]
+    assert binary["majority_pixel_error"] == pytest.approx(min(share, 1 - share), abs=0.1) and best < 1
     assert main(["evaluate", "--data", f"folder:{data}", "--labels", "classes", "--out", str(tmp_path / "x")]) == 2
     assert "expected data of 2 classes, as the network has, got 3; name the classes" in capsys.readouterr().err
 
@@ -127,7 +133,10 @@ def test_a_class_that_no_training_image_has_is_told(tmp_path, capsys):
         Image.fromarray(mask).save(path)
     words = ["train", "--data", f"folder:{folder}", "--labels", "classes", *SMALL, "--out", str(tmp_path / "run")]
     assert main(words) == 0
-    assert "warning: no training image has a pixel of class 2, which held-out images have" in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert "warning: no training image has a pixel of class 2, which held-out images have" in err
+    assert "\nthreshold 0.5: of more than two classes the most probable one is taken\n" in out
+    assert "pixel_error counts pixels of a wrong class" in out
 
 
 def test_masks_with_other_values_than_the_classes_of_a_run(tmp_path, cells_folder):

@@ -19,7 +19,11 @@ NUMBERS = {
         "--momentum": ["-1", "1", "nan", "inf"],
     },
     "evaluate": {"--tile": ["-1", "0", "1e9", "99999999996", HUGE], "--rotations": ["-1", "0", "nan", HUGE]},
-    "predict image.png": {"--tile": ["-1", "0", "1e9", "99999999996", HUGE], "--rotations": ["-1", "3"]},
+    "predict image.png": {
+        "--tile": ["-1", "0", "1e9", "99999999996", HUGE],
+        "--rotations": ["-1", "3"],
+        "--min-area": ["-1", "1.5", "nan"],
+    },
     "predict image.zarr --out out.zarr": {"--block": ["-1", "0", "nan", HUGE], "--tile": ["-1", HUGE]},
     "summary": {
         "--input": ["-1", "0", "573", "nan", HUGE, "9" * 5000],

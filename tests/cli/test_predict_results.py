@@ -1,6 +1,7 @@
 """The files that `minunet predict` writes for an image: what is in them, and which of them are asked for."""
 
 import csv
+import functools
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from PIL import Image
 
 from minunet import InputError, label_cells, load_network, measure_cells, predict, read_image
 from minunet.cli.main import main
+from minunet.cli.predict import if_many_specks
+from minunet.cli.predict_files import predict_and_write
 from minunet.cli.predict_results import ENDINGS, result_paths, write_results
 from minunet.data import synthetic_cells
 
@@ -113,3 +116,48 @@ def test_nothing_is_replaced_and_nothing_is_left_half_written(tmp_path, monkeypa
     with pytest.raises(OSError, match="disk full"):
         write_results(paths, "image", np.ones((1, 8, 8)), p)
     assert [path.name for path in tmp_path.iterdir()] == ["image_probability.png"]
+
+
+@pytest.fixture
+def specks(tmp_path, monkeypatch):
+    """Return the path of an image that has a cell of 100 pixels, one of 6 and one of 5: a network as good as can be."""
+    grey = np.zeros((30, 40), np.uint8)
+    grey[2:12, 2:12], grey[20:22, 2:5], grey[20:21, 20:25] = 200, 200, 200
+
+    def as_it_is(network, images, **_):
+        return (np.stack([1 - image[0] / 200, image[0] / 200]) for image in images)
+
+    monkeypatch.setattr(
+        "minunet.cli.predict.predict_and_write", functools.partial(predict_and_write, predict_all=as_it_is)
+    )
+    Image.fromarray(grey).save(tmp_path / "specks.png")
+    return str(tmp_path / "specks.png")
+
+
+def test_small_cells_are_counted_in_one_line_and_left_out_if_asked(specks, tmp_path, capsys):
+    told = (
+        "minunet predict: 1 of 3 cells have 5 pixels or fewer; --min-area 6 leaves them out, and a larger number more"
+    )
+    for options, areas in (([], [100, 6, 5]), (["--min-area", "6"], [100, 6]), (["--min-area", "7"], [100])):
+        out = tmp_path / f"out{len(areas)}"
+        assert main(["predict", specks, "--out", str(out), *options]) == 0
+        assert (told in capsys.readouterr().err.splitlines()) == (not options)
+        assert [int(row["area"]) for row in rows_of(out / "specks_cells.csv")] == areas
+        labels = tifffile.imread(out / "specks_cells.tif")
+        assert np.bincount(labels.ravel())[1:].tolist() == areas
+        outlined = np.asarray(Image.open(out / "specks_overlay.png"))
+        coloured = outlined[..., 0] != outlined[..., 2]
+        assert coloured.any() and (labels[coloured] > 0).all()
+    assert main(["predict", specks, "--out", str(tmp_path / "p"), "--only", "probability"]) == 0
+    assert "pixels or fewer" not in capsys.readouterr().err
+
+
+def test_specks_are_said_only_where_they_are_more_than_a_tenth():
+    assert if_many_specks(np.array([5] + [6] * 9)) is None and if_many_specks(np.empty(0, int)) is None
+    assert if_many_specks(np.array([5] + [6] * 8)).startswith("1 of 9 cells have 5 pixels or fewer")
+
+
+def test_the_cells_of_a_slide_stay_whatever_their_size(tmp_path, capsys):
+    assert main(["predict", "slide.zarr", "--min-area", "6", "--out", str(tmp_path / "out.zarr")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "a slide's cells stay whatever their size, got --min-area 6; leave it out" in line

@@ -7,7 +7,7 @@ import pytest
 
 from minunet import InputError, label_cells, measure_cells
 from minunet.metrics import components
-from minunet.metrics.cells import classes_of
+from minunet.metrics.cells import areas_of, classes_of
 from minunet.metrics.touching import STRIP
 
 # Two cells that touch at a corner only, and a third of another class beside the second.
@@ -169,3 +169,25 @@ def test_probabilities_that_are_rounded_and_many_classes_are_taken(rng):
     np.testing.assert_array_equal(label_cells(np.array([[-1e-4, 1.0001]])), [[0, 1]])
     classes = rng.integers(0, 256, (5, 7))
     np.testing.assert_array_equal(classes_of(probabilities_of(classes, 256)), classes)
+
+
+SIZES = np.array([[0.0, 0.9, 0.0, 0.9, 0.9, 0.0, 0.9, 0.9, 0.9], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.9, 0.0, 0.0]])
+
+
+@pytest.mark.parametrize("rows_at_a_time", [1, 2**18])
+@pytest.mark.parametrize(
+    ("min_area", "numbers"),
+    [(0, [1, 2, 3]), (1, [1, 2, 3]), (2, [0, 1, 2]), (3, [0, 0, 1]), (4, [0, 0, 1]), (5, [0] * 3)],
+)
+def test_small_cells_are_left_out_and_the_others_numbered_anew(monkeypatch, rows_at_a_time, min_area, numbers):
+    monkeypatch.setattr("minunet.metrics.touching.STRIP", rows_at_a_time)
+    labels = label_cells(SIZES, min_area=min_area)
+    assert labels.dtype == np.int32 and labels[0, [1, 3, 6]].tolist() == numbers
+    expected = [area for area, number in zip((1, 2, 4), numbers, strict=True) if number]
+    assert areas_of(labels).tolist() == expected == measure_cells(labels)["area"].tolist()
+
+
+@pytest.mark.parametrize("min_area", [-1, 2.0, True, "6", None])
+def test_what_is_no_area_is_refused(min_area):
+    with pytest.raises(InputError, match="min_area must be a whole number of pixels, at least 0"):
+        label_cells(SIZES, min_area=min_area)

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from minunet.data import Sample, read_image
+from minunet.metrics.cells import classes_of
 from minunet.pictures.colours import ALARM, HIT, MISS, UNKNOWN, right_and_wrong
 from minunet.pictures.contact_sheet import plot_contact_sheet, strip
 from minunet.pictures.curves import _smooth, plot_curves
@@ -41,6 +42,22 @@ def test_curves_are_drawn_before_and_after_the_first_validation(tmp_path):
     assert (early != late).any()
 
 
+@pytest.mark.parametrize(
+    ("options", "label"),
+    [
+        ({}, "pixel error, held-out images"),
+        ({"images": "windows in 4 of 20 held-out images"}, "pixel error\nwindows in 4 of 20 held-out images"),
+    ],
+)
+def test_the_label_of_the_curves_says_what_they_are_of(tmp_path, monkeypatch, options, label):
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **_: figures.append(figure) or Path(path).touch())
+    plot_curves([{"step": 1, "loss": 1.0}], tmp_path / "curves.png", **options)
+    assert figures[0].axes[1].get_ylabel() == label
+    figures[0].draw_without_rendering()
+    assert figures[0].axes[1].yaxis.label.get_window_extent().height < figures[0].axes[1].bbox.height
+
+
 def test_predictions_have_a_row_a_sample_for_grey_and_colour(tmp_path, rng):
     labels = (rng.random((20, 30)) > 0.5).astype(np.uint8)
     samples = [Sample(f"s{i}", rng.random((C, 20, 30)), labels, None) for i, C in enumerate((1, 3, 1, 1))]
@@ -64,7 +81,7 @@ def test_a_strip_is_image_truth_and_right_and_wrong(rng):
     for channels in (1, 3):
         sample, p = without_cells("a", 5, channels)
         sample.labels[:, :10] = 1
-        drawn = strip(sample._replace(image=rng.random(sample.image.shape)), p)
+        drawn = strip(sample._replace(image=rng.random(sample.image.shape)), classes_of(p))
         assert drawn.shape == (20, 92, 3)
         np.testing.assert_array_equal(drawn[:, 31:61, 0], sample.labels)
         np.testing.assert_allclose(drawn[:, 62:], right_and_wrong(sample.labels > 0, p[1] > 0.5))
@@ -95,7 +112,7 @@ def test_the_contact_sheet_says_that_truth_is_not_known(tmp_path):
     known = np.zeros((20, 30), bool)
     known[:2] = True
     sample = sample._replace(known=known)
-    np.testing.assert_allclose(strip(sample, p)[5, 70], rgb(UNKNOWN))
+    np.testing.assert_allclose(strip(sample, classes_of(p))[5, 70], rgb(UNKNOWN))
     plot_contact_sheet([sample], [p], [1.0], tmp_path / "sheet.png")
 
 

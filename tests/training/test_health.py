@@ -11,7 +11,7 @@ from minunet.data import synthetic_dataset
 from minunet.network.activations import activations
 from minunet.network.unet import unet_forward
 from minunet.training.config import Config
-from minunet.training.health import check_network, first_out_of_range
+from minunet.training.health import check_network, first_out_of_range, if_no_better
 from minunet.training.run_folder import resume_run, save_run
 from minunet.training.train import start, train_steps
 
@@ -111,6 +111,7 @@ def test_a_network_that_calls_every_pixel_one_class_is_said_when_the_run_is_half
     data, images = (DATA, "held-out") if validation else (DATA._replace(validation=[]), "training")
     with pytest.warns(UserWarning, match=f"after step 5 every pixel of {images} images is called class 0") as said:
         trained(run, data)
+    assert "train for more steps, or try learning_rate=0.002, which is usual" in str(said[0].message)
     assert len(said) == 1
 
 
@@ -131,6 +132,27 @@ def test_a_network_worse_than_the_majority_class_is_said(monkeypatch):
     monkeypatch.setattr("minunet.training.health.MIN_STEPS", 7)
     with pytest.warns(UserWarning, match="after step 7 .*0.400 on held-out images, is not below .*0.300"):
         trained(start(Config(steps=10, **SMALL), DATA))
+
+
+def test_a_run_that_ends_no_better_than_the_majority_class_is_said_whatever_its_length():
+    run = start(Config(steps=3, **SMALL), DATA)
+    said = "the mean pixel error, 0.3000, is not below the 0.3000 of calling every pixel the most common class"
+    assert if_no_better(run, 0.3, 0.3) == f"{said}, so the network has learned too little: train for more steps"
+    assert if_no_better(run, 0.2999, 0.3) is None and if_no_better(run, 0.0, 0.0) is None
+    slow = start(Config(steps=3, learning_rate=1e-9, **SMALL), DATA)
+    assert "more steps, or try learning_rate=0.002, which is usual" in if_no_better(slow, 0.31, 0.3)
+    run.history.extend([{}] * 100)
+    assert "more steps, or try a tenth of the learning rate" in if_no_better(run, 0.31, 0.3)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_the_table_is_followed_by_that_line(cells_folder, tmp_path, capsys):
+    options = ["--base-channels", "2", "--depth", "1", "--tile", "36", "--steps", "2", "--learning-rate", "1e-9"]
+    assert main(["train", "--data", f"folder:{cells_folder}", *options, "--out", str(tmp_path / "run")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (place,) = [i for i, line in enumerate(lines) if line.startswith("the mean pixel error, ")]
+    assert lines[place - 1].startswith("these are of the thresholds")
+    assert "more steps, or try --learning-rate 0.002, which is usual" in lines[place]
 
 
 @pytest.mark.slow

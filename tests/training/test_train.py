@@ -15,7 +15,7 @@ from minunet.cli.main import main
 from minunet.data import load_data
 from minunet.errors import InputError
 from minunet.training.config import Config
-from minunet.training.health import lower_learning_rate
+from minunet.training.health import lower_learning_rate, other_learning_rate
 from minunet.training.optimisers import OPTIMISERS, adam_step, init_moments, init_velocity, sgd_step
 from minunet.training.run_folder import new_folder, resume_run, save_run
 from minunet.training.train import draw_tile, learning_rate, progress, start, train_steps
@@ -295,3 +295,19 @@ def test_a_loss_that_explodes_stops_the_run_with_a_remedy(config, dataset):
 )
 def test_the_remedy_for_a_loss_that_explodes_depends_on_the_rate(settings, remedy):
     assert remedy in lower_learning_rate(Config(**settings))
+    assert remedy in other_learning_rate(Config(**settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "remedy"),
+    [
+        ({"learning_rate": 1e-9}, "try learning_rate=0.002, which is usual for adam, in place of 1e-09"),
+        (
+            {"optimiser": "sgd", "learning_rate": 1e-4, "momentum": 0.99},
+            "try learning_rate=0.003, which is usual for sgd and momentum 0.99, in place of 0.0001",
+        ),
+    ],
+)
+def test_after_a_rate_far_too_small_the_usual_one_is_the_remedy(settings, remedy):
+    assert other_learning_rate(Config(**settings)) == remedy
+    assert "a tenth" in lower_learning_rate(Config(**settings))  # if the loss has exploded all the same

@@ -10,6 +10,7 @@ from minunet.data import Dataset, Normalisation, Sample
 from minunet.network.trained import Network
 from minunet.training import train
 from minunet.training.config import Config
+from minunet.training.run_folder import save_run
 from minunet.training.validation import LEAST, part_to_measure, window
 
 CONFIG = Config(depth=3, tile=220, batch=1)
@@ -44,8 +45,19 @@ def test_a_part_keeps_within_its_share_of_what_the_steps_cost():
 
 
 def test_something_is_measured_in_the_shortest_run():
-    for config in (CONFIG, Config(depth=5, tile=412)):
-        assert len(part_to_measure(config, rows(1), samples(3, 1000, 1000)).chosen) == 1
+    for config, images in ((CONFIG, 3), (Config(depth=5, tile=412), 1)):
+        assert len(part_to_measure(config, rows(1), samples(3, 1000, 1000)).chosen) == images
+
+
+def test_in_a_short_run_small_windows_of_several_images_are_measured():
+    for config, margin in ((Config(depth=2, tile=92, batch=1), 40), (CONFIG, 88)):
+        part = part_to_measure(config, rows(2), samples(20))
+        assert len(part.chosen) >= 4 and len(set(part.chosen)) == len(part.chosen)
+        assert len(part.chosen) * (part.side + margin) ** 2 <= LEAST  # as much as one or two of 128 x 128
+    assert part_to_measure(CONFIG, rows(2), samples(20)) == (32, part.chosen)
+    assert part.in_short(20) == "windows in 4 of 20 held-out images"
+    assert len(part_to_measure(CONFIG, rows(2), samples(3)).chosen) == 3
+    assert part_to_measure(CONFIG, rows(100), samples(57)).side == 128  # which are enough
 
 
 def test_larger_windows_are_cut_where_few_images_are_held_out():
@@ -89,3 +101,14 @@ def test_validation_and_the_callers_work_are_off_the_clock(monkeypatch):
         time.sleep(0.2)
     assert time.monotonic() - began > 1.2
     assert run.history[-1]["seconds"] < 0.6
+
+
+def test_the_curves_are_told_what_was_measured(monkeypatch, tmp_path):
+    told = []
+    monkeypatch.setattr("minunet.training.run_folder.plot_curves", lambda history, path, images: told.append(images))
+    run = train.start(Config(data="arrays", base_channels=2, depth=1, tile=36), Dataset("a", samples(1), [], 2))
+    numbers = {"seconds": 0.0, "wait": 0.0, "learning_rate": 0.0, "loss": 1.0}
+    run.history.append({"step": 1, **numbers, "validation_error": 0.1, "majority_error": 0.2})
+    for held_out in (samples(20), samples(1, 60, 60), []):
+        save_run(run, tmp_path, held_out)
+    assert told == ["windows in 5 of 20 held-out images", "held-out images", "held-out images"]
