@@ -106,8 +106,8 @@ def _keep_a_journal(path: Path) -> None:
     """Let `save_run` note each step whose checkpoint it has written."""
     save_run = run_folder.save_run
 
-    def save_and_note(run, folder):
-        save_run(run, folder)
+    def save_and_note(run, folder, *held_out):
+        save_run(run, folder, *held_out)
         with open(path, "a") as file:
             file.write(f"{len(run.history)}\n")
 
