@@ -7,6 +7,7 @@ from typing import Any
 from minunet.errors import InputError
 
 TF32_CAPABILITY = 80  # CuPy's way to write 8.0
+OLDEST_CUDA = 12  # that CuPy 14 has a wheel for
 TF32_TENSOR_OP_MATH = 3  # in cuBLAS's enumeration cublasMath_t; CuPy 14.2 has no name for it
 
 
@@ -88,8 +89,6 @@ def _driver_remedy(cupy: Any) -> str:
     except Exception:  # there is no driver to be asked
         driver = needed = 0
     if 0 < driver < needed:
-        return (
-            f"The driver is for CUDA {driver}, this CuPy for CUDA {needed}: update the driver, or install "
-            f"cupy-cuda{driver}x[ctk] in CuPy's place"
-        )
+        other = f", or install cupy-cuda{driver}x[ctk] in CuPy's place" if driver >= OLDEST_CUDA else ""
+        return f"The driver is for CUDA {driver}, this CuPy for CUDA {needed}: update the driver{other}"
     return "Install the driver (nvidia.com/drivers; nvidia-smi shows whether it works), or use 'cpu'"

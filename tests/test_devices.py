@@ -112,25 +112,26 @@ class CUDARuntimeError(RuntimeError):
 
 
 @pytest.mark.parametrize(
-    ("says", "driver", "message"),
+    ("says", "driver", "cuda", "message"),
     [
-        (0, 12090, r"finds none\. Install the driver .* or use 'cpu'"),
-        ("cudaErrorNoDevice: no device", 12090, r"says cudaErrorNoDevice: no device\. Install the driver"),
-        ("cudaErrorInsufficientDriver: too old", 11040, r"for CUDA 11, this CuPy for CUDA 12: .* cupy-cuda11x\[ctk\]"),
-        ("cudaErrorInsufficientDriver: too old", 0, "Install the driver"),
+        (0, 12090, 12090, r"finds none\. Install the driver .* or use 'cpu'"),
+        ("cudaErrorNoDevice: no device", 12090, 12090, r"says cudaErrorNoDevice: no device\. Install the driver"),
+        ("too old", 12040, 13000, r"for CUDA 12, this CuPy for CUDA 13: update the driver, or .* cupy-cuda12x\[ctk\]"),
+        ("too old", 11040, 12090, "for CUDA 11, this CuPy for CUDA 12: update the driver$"),  # no wheel is that old
+        ("too old", 0, 12090, "Install the driver"),
     ],
 )
-def test_gpu_without_a_gpu_shows_the_error_and_what_is_missing(monkeypatch, says, driver, message):
+def test_gpu_without_a_gpu_shows_the_error_and_what_is_missing(monkeypatch, says, driver, cuda, message):
     def count():
         if says:
             raise CUDARuntimeError(says)
         return 0
 
     runtime = types.SimpleNamespace(
-        getDeviceCount=count, driverGetVersion=lambda: driver, runtimeGetVersion=lambda: 12090
+        getDeviceCount=count, driverGetVersion=lambda: driver, runtimeGetVersion=lambda: cuda
     )
-    cuda = types.SimpleNamespace(runtime=runtime)
-    monkeypatch.setitem(sys.modules, "cupy", types.SimpleNamespace(cuda=cuda, ndarray=type(None)))
+    cupy = types.SimpleNamespace(cuda=types.SimpleNamespace(runtime=runtime), ndarray=type(None))
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
     with pytest.raises(m.InputError, match=f"needs a GPU that CuPy can use; it .*{message}"):
         m.to_device(np.ones(3), "gpu")
 

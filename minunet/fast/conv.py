@@ -106,7 +106,11 @@ def conv2d_norm_relu_backward(dy, cache, with_dx=True):
         return dx, dweight, dgamma, dbeta
     norm = choose(readable_with_norm, x, kernels=norm_kernels)
     dy, dgamma, dbeta = norm.norm_relu_backward(dy, (norm_cache, relu_cache))
-    dx, dweight, _ = conv2d_backward(dy, conv_cache)
+    chosen = plan(x, weight, backward=True)
+    if chosen.way in ("cuda", "cuda_tf32"):
+        dx, dweight, _ = ON_GPU[chosen.way].backward(dy, conv_cache, None, with_dx)
+    else:
+        dx, dweight, _ = conv2d_backward(dy, conv_cache)
     return dx if with_dx else None, dweight, dgamma, dbeta
 
 

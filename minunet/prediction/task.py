@@ -39,4 +39,5 @@ def read_window(task: Task, top: int, left: int, height: int, width: int) -> np.
         window = cut(task.image, top, left, height, width)
     window = window[None] if window.ndim == 2 else window
     dtype = task.params["head"]["bias"].dtype
-    return (window if task.normalisation is None else normalise(window, task.normalisation)).astype(dtype)
+    window = window if task.normalisation is None else normalise(window, task.normalisation)
+    return window.astype(dtype, copy=False)

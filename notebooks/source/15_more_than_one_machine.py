@@ -423,7 +423,8 @@ print(f"two processes take {rates[2] / rates[1]:.2f} times the tiles of one")
 # On two idle cores expect 1.7 to 2; on a busy machine there may be no second core to spare, as above if the number is
 # smaller. The time that the vectors travel can be calculated. A vector has 4 bytes for each parameter, and $2 (n - 1)
 # / n$ of it go out and come in. The paper's network has 31,030,658 parameters, so 124 MB. On a network of 1 GB/s (10
-# Gbit Ethernet) that is up to 0.25 s a step, and between GPUs (some 200 GB/s) about 1 ms.
+# Gbit Ethernet) that is up to 0.25 s a step, and between GPUs, at 200 GB/s, about 1 ms. The speeds of networks, and
+# the 0.05 s of a GPU below, are assumptions: nothing of it was measured here.
 #
 # Say a tile takes $T$ seconds; then the speed-up of $n$ ranks is $n T / (T + 2 (n - 1) / n \cdot B / v)$ with $B$ bytes
 # at $v$ bytes a second.
@@ -433,8 +434,8 @@ ranks = np.arange(1, 65)
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 cases = (
     ("full network, CPU (T = 3 s), Ethernet", 3, 124e6, 1e9, "#009E73"),
-    ("full network, GPU (T = 0.05 s), between GPUs", 0.05, 124e6, 200e9, "#56B4E9"),
-    ("full network, GPU (T = 0.05 s), Ethernet", 0.05, 124e6, 1e9, "#D55E00"),
+    ("full network, GPU (assumed T = 0.05 s), between GPUs", 0.05, 124e6, 200e9, "#56B4E9"),
+    ("full network, GPU (assumed T = 0.05 s), Ethernet", 0.05, 124e6, 1e9, "#D55E00"),
 )
 for name, T, B, v, colour in cases:
     ax.loglog(ranks, ranks * T / (T + 2 * (ranks - 1) / ranks * B / v), base=2, color=colour, label=name)
@@ -445,8 +446,8 @@ ax.legend(fontsize=8)
 plt.show()
 
 # %% [markdown]
-# The faster a rank computes, the more the transfer counts. A slow CPU hardly notices Ethernet. A GPU would wait up to
-# five times as long as it computes, and two of them would be slower than one.
+# The faster a rank computes, the more the transfer counts. A slow CPU hardly notices Ethernet. If these numbers are
+# right, a GPU waits up to five times as long as it computes, and two of them are slower than one.
 #
 # ## A larger batch wants a larger learning rate
 #

@@ -28,8 +28,8 @@ def test_the_largest_array_decides_how_the_kernels_count(monkeypatch):
             self.size = size
 
     for size, index, kind, blocks in [
-        (2**31 - 256, "int", np.int32, 2**23 - 1),
-        (2**31 - 255, "long long", np.int64, 2**23),
+        (2**31 - 2**13 - 256, "int", np.int32, 2**23 - 33),
+        (2**31 - 2**13 - 255, "long long", np.int64, 2**23 - 32),
         (2**33 + 1, "long long", np.int64, 2**25 + 1),
     ]:
         loader.launch("pool", "max_pool_forward", size, Huge(size), size)

@@ -149,3 +149,35 @@ def test_nothing_is_computed_before_the_launch_nor_after_the_memory_is_gone(cp, 
     others.clear()
     with pytest.raises(cp.cuda.runtime.CUDARuntimeError, match="memory was given back"):
         recording.graph.launch()
+
+
+@pytest.mark.parametrize("share", [1.0, 0.95, 0.9, 0.5])
+def test_where_memory_is_short_no_graph_needs_what_was_given_back(cp, driver, monkeypatch, share):
+    """A full pool of CuPy gives back what is free, and asks again; a graph would read that when it is launched."""
+    monkeypatch.setenv("MINUNET_GRAPHS", "on")
+    make_pool = cp.cuda.MemoryPool
+
+    def pool_of_a_graph(limit):
+        graph._recordings.clear()
+        pools = []
+
+        def limited(*args):
+            pools.append(make_pool(*args))
+            pools[-1].set_limit(size=limit)
+            return pools[-1]
+
+        monkeypatch.setattr(cp.cuda, "MemoryPool", limited)
+        params = to_device(init_unet(np.random.default_rng(0), base_channels=16, depth=3), "gpu")
+        config = Config(tile=220, depth=3, optimiser="adam", device="gpu")
+        run = Run(config, params, OPTIMISERS["adam"].init(params), Normalisation("image"), [], None, {}, np.zeros(2))
+        tile = np.zeros((1, 220, 220), np.float32), np.zeros((132, 132), np.uint8), None
+        with driver.counted(only_count=True):
+            for step in range(4):
+                train_step(run, to_device(tile, "gpu"), step, 0.01)
+        return pools[0].total_bytes()
+
+    unlimited = pool_of_a_graph(0)
+    try:
+        assert pool_of_a_graph(int(share * unlimited)) <= unlimited
+    except cp.cuda.memory.OutOfMemoryError:
+        assert share < 1

@@ -25,8 +25,8 @@ struct Sums { real g, products; };              // the second of g x_hat
 
 static __device__ __forceinline__ Moments merged(Moments a, Moments b)
 {
+    if (b.count == 0) return a;
     const real count = a.count + b.count, distance = b.mean - a.mean;
-    if (count == 0) return a;
     const real share = b.count / count;
     return {count, a.mean + distance * share, a.squares + b.squares + distance * distance * a.count * share};
 }
@@ -43,7 +43,7 @@ static __device__ __forceinline__ Part merged_by_block(Part mine)
         __syncthreads();
         if (threadIdx.x < half) parts[threadIdx.x] = merged(parts[threadIdx.x], parts[threadIdx.x + half]);
     }
-    return parts[0];
+    return parts[threadIdx.x];
 }
 
 // What the slabs of channel blockIdx.x have, put together; thread 0 gets it.

@@ -41,7 +41,7 @@ def conv2d_forward(x, weight, bias):
 
 @same_as(readable.conv2d_backward)
 def conv2d_backward(dy, cache):
-    return _backward(dy, cache, None, with_dx=True)
+    return backward(dy, cache, None, with_dx=True)
 
 
 @same_as(readable_with_relu.conv2d_relu_forward)
@@ -53,7 +53,7 @@ def conv2d_relu_forward(x, weight, bias):
 @same_as(readable_with_relu.conv2d_relu_backward)
 def conv2d_relu_backward(dy, cache, with_dx=True):
     conv_cache, relu_cache = cache
-    return _backward(dy, conv_cache, contiguous(relu_cache.y, relu_cache.y.dtype), with_dx)
+    return backward(dy, conv_cache, contiguous(relu_cache.y, relu_cache.y.dtype), with_dx)
 
 
 def _forward(x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
@@ -69,7 +69,7 @@ def _forward(x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
     return y
 
 
-def _backward(dy: Array, cache: Conv2dCache, y: Array | None, with_dx: bool) -> tuple[Array | None, Array, Array]:
+def backward(dy: Array, cache: Conv2dCache, y: Array | None, with_dx: bool) -> tuple[Array | None, Array, Array]:
     """Return dx, or None without `with_dx`, dweight and dbias.
 
     `y` is the output of the ReLU that follows the convolution, or None without one.

@@ -35,7 +35,7 @@ def conv2d_forward(x, weight, bias):
 
 @same_as(readable.conv2d_backward)
 def conv2d_backward(dy, cache):
-    return _backward(dy, cache, with_dx=True)
+    return backward(dy, cache, None, with_dx=True)
 
 
 @same_as(readable_with_relu.conv2d_relu_forward)
@@ -47,7 +47,7 @@ def conv2d_relu_forward(x, weight, bias):
 @same_as(readable_with_relu.conv2d_relu_backward)
 def conv2d_relu_backward(dy, cache, with_dx=True):
     conv_cache, relu_cache = cache
-    return _backward(relu_backward(dy, relu_cache), conv_cache, with_dx)
+    return backward(dy, conv_cache, relu_cache.y, with_dx)
 
 
 def _forward(x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
@@ -58,12 +58,15 @@ def _forward(x: Array, weight: Array, bias: Array, with_relu: bool) -> Array:
     return y
 
 
-def _backward(dy: Array, cache: Conv2dCache, with_dx: bool) -> tuple[Array | None, Array, Array]:
-    """Return dx, or None without `with_dx`, dweight and dbias."""
+def backward(dy: Array, cache: Conv2dCache, y: Array | None, with_dx: bool) -> tuple[Array | None, Array, Array]:
+    """Return dx, or None without `with_dx`, dweight and dbias.
+
+    `y` is the output of the ReLU that follows the convolution, or None without one.
+    """
     x, weight = cache
     N, _, H, W = x.shape
     check_gradient(dy, (N, len(weight), H - 2, W - 2), x)
-    dy = contiguous(dy, x.dtype)
+    dy = contiguous(dy if y is None else relu_backward(dy, ReluCache(y)), x.dtype)
     dx = None
     if with_dx:
         dx = array_module(x).empty(x.shape, x.dtype)

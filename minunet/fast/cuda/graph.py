@@ -7,7 +7,8 @@ A graph reads and writes the memory it was recorded with. Hence
 
     its inputs    are copied to arrays of its own before each launch
     its outputs   lie in arrays of its own, which the next launch overwrites
-    its memory    comes from a pool of its own, so that nobody else is given it
+    its memory    comes from a pool of its own, so that nobody else is given it. All of it is held: on a full GPU the
+                  pool would give back to CUDA what kernels use that have been recorded, and ask again
     parameters    are read where they lie: if they have moved, the function is recorded again
 
 While it is recorded a function may launch kernels, copy on the GPU, take memory and multiply (see
@@ -86,7 +87,8 @@ def _record(function: Callable, inputs: Sequence[Array | None]) -> Recording:
     """Record the function, on a stream and with a pool of memory of its own; nothing is computed yet."""
     cupy = array_module(next(x for x in inputs if x is not None))
     cupy.get_default_memory_pool().free_all_blocks()  # of the first call: the graph needs as much again
-    pool, stream = cupy.cuda.MemoryPool(), cupy.cuda.Stream(non_blocking=True)
+    held: list[Any] = []
+    pool, stream = cupy.cuda.MemoryPool(_holding(cupy, held)), cupy.cuda.Stream(non_blocking=True)
     with cupy.cuda.using_allocator(pool.malloc), stream:
         own = [None if x is None else cupy.empty(x.shape, x.dtype) for x in inputs]
         with cublas_in_graphs.sent_to(cupy, stream) as workspace:
@@ -95,4 +97,14 @@ def _record(function: Callable, inputs: Sequence[Array | None]) -> Recording:
                 outputs = function(*own)
             finally:
                 graph = stream.end_capture()
-    return Recording(graph, own, outputs, (workspace, pool, stream))
+    return Recording(graph, own, outputs, (workspace, pool, held, stream))
+
+
+def _holding(cupy: Any, held: list[Any]) -> Callable[[int], Any]:
+    """Return CuPy's allocator of memory from CUDA; all that it gives is added to `held`."""
+
+    def allocate(size: int) -> Any:
+        held.append(cupy.cuda.MemoryPointer(cupy.cuda.Memory(size), 0))
+        return held[-1]
+
+    return allocate

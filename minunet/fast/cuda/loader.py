@@ -3,7 +3,7 @@
 Each source is compiled several times, with three definitions in front of it:
 
     real       float or double, the dtype of the arrays
-    index_t    int, or long long where an array has 2**31 elements or more: a GPU divides ints several times as fast
+    index_t    int, or long long where an array has nearly 2**31 elements: a GPU divides ints several times as fast
     TILE       4, or 2 where TF32 is allowed: the side of Winograd's tiles in pixels, see `tile_size`
 
 CuPy compiles it with NVRTC, once for each type of GPU, and keeps the result in the user's home folder. A kernel runs on
@@ -23,7 +23,7 @@ from minunet.gpu import tf32_is_allowed
 
 REAL = {"float32": "float", "float64": "double"}
 INDEX = {"int": np.int32, "long long": np.int64}
-INT_LIMIT = 2**31  # an int ends below it
+INT_LIMIT = 2**31 - 2**13  # an int ends at 2**31; kernels look some thousand elements ahead
 THREADS = 256  # threads in a block, unless a kernel asks for another number
 NULL = np.uint64(0)  # a null pointer; CuPy would drop an argument that is None
 
