@@ -49,6 +49,11 @@ def wrong_classes(truth: np.ndarray, proposal: np.ndarray, known: np.ndarray | N
     return picture
 
 
+def classes_shown(truth: np.ndarray, proposal: np.ndarray) -> set[int]:
+    """Return the classes that one of the two has, for the legend."""
+    return {*np.unique(truth).tolist(), *np.unique(proposal).tolist()}
+
+
 def class_legend(figure, names: list[str], shown: set[int], unknown: bool = False) -> None:
     """Explain the colours of the classes that are shown at the bottom of a figure."""
     from matplotlib.patches import Patch

@@ -8,7 +8,7 @@ import numpy as np
 from minunet.data.sample import Sample, shortened
 from minunet.files import replace_atomically
 from minunet.metrics.cells import classes_of
-from minunet.pictures.classes import class_legend, in_class_colours, wrong_classes
+from minunet.pictures.classes import class_legend, classes_shown, in_class_colours, wrong_classes
 from minunet.pictures.colours import for_display, legend, right_and_wrong
 
 PAPER = "#D8D8D8"  # neither the white of a cell nor the black of the background
@@ -55,7 +55,7 @@ def plot_contact_sheet(
             drawn = strip(samples[i], proposal)
         else:
             drawn = strip_of_classes(samples[i], proposal, len(names))
-            shown |= set(np.unique(samples[i].labels).tolist()) | set(np.unique(proposal).tolist())
+            shown |= classes_shown(samples[i].labels, proposal)
         axes.imshow(drawn, interpolation="antialiased")
         axes.set_title(f"{shortened(samples[i].name)}   pixel error {errors[i]:.4f}", fontsize=10, loc="left")
     which = f"the {len(worst)} worst of {len(samples)} images" if len(worst) < len(samples) else "worst first"

@@ -9,7 +9,7 @@ from minunet.files import replace_atomically
 from minunet.metrics import pixel_error
 from minunet.metrics.cells import classes_of
 from minunet.metrics.classes import class_errors, confusion
-from minunet.pictures.classes import class_legend, in_class_colours, wrong_classes
+from minunet.pictures.classes import class_legend, classes_shown, in_class_colours, wrong_classes
 from minunet.pictures.colours import for_display, legend, right_and_wrong
 
 WIDTH, GAP = 3.0, 0.25  # inches, of one picture and beside it
@@ -49,7 +49,7 @@ def plot_predictions(
         error = _draw(axes, sample, classes, p) if names is None else _draw_classes(axes, sample, classes, len(names))
         axes[3].set_xlabel(f"pixel error {error:.4f}")
         if names is not None:
-            there |= set(np.unique(sample.labels).tolist()) | set(np.unique(classes).tolist())
+            there |= classes_shown(sample.labels, classes)
     titles = ("image", "truth", "probability of cell", "right and wrong")
     if names is not None:
         titles = ("image", "truth", "prediction", "pixels of a wrong class")

@@ -160,8 +160,11 @@ def lower_learning_rate(config: Config) -> str:
 
 def other_learning_rate(config: Config) -> str:
     """Return, in words, the learning rate to try after a run has learned nothing: the usual one if it was lower."""
-    is_low = peak_learning_rate(config) < 0.99 * _usual_rate(config)
-    return _try_the_usual(config) if is_low else lower_learning_rate(config)
+    return _try_the_usual(config) if _is_low(config) else lower_learning_rate(config)
+
+
+def _is_low(config: Config) -> bool:
+    return peak_learning_rate(config) < 0.99 * _usual_rate(config)
 
 
 def _usual_rate(config: Config) -> float:
@@ -185,7 +188,7 @@ def if_no_better(run: "Run", error: float, majority: float) -> str | None:
     if error < majority or error == 0:
         return None
     what = "train for more steps"
-    if len(run.history) >= MIN_STEPS or peak_learning_rate(run.config) < 0.99 * _usual_rate(run.config):
+    if len(run.history) >= MIN_STEPS or _is_low(run.config):
         what += f", or {other_learning_rate(run.config)}"
     return (
         f"the mean pixel error, {error:.4f}, is not below the {majority:.4f} of calling every pixel the most common "
